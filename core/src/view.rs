@@ -1,5 +1,12 @@
 //! Read-only views of a manager.
 
+use core::fmt;
+
+use crate::config::Config;
+use crate::grow::Growth;
+use crate::id::{MachineId, RequestId, TaskId};
+use crate::machines::{Machine, State};
+use crate::manager::Manager;
 use crate::time::Instant;
 
 /// Where a machine stands.
@@ -61,4 +68,133 @@ pub struct StartBackoff {
     pub step: u32,
     /// No machine is asked for before this; it may have passed. [`Instant::MAX`] stands for never when it is past the end of time.
     pub until: Instant,
+}
+
+/// A look at one machine.
+#[derive(Clone, Copy)]
+pub struct MachineView<'a> {
+    manager: &'a Manager,
+    slot: u32,
+}
+
+impl<'a> MachineView<'a> {
+    /// Its id.
+    pub fn id(&self) -> MachineId {
+        self.record().id
+    }
+
+    /// Where it stands.
+    pub fn health(&self) -> Health {
+        match self.record().state {
+            State::Pending { .. } => Health::Pending,
+            State::Ok => Health::Ok,
+            State::Probation { until } => Health::Probation {
+                until: until.unwrap_or(Instant::MAX),
+            },
+        }
+    }
+
+    /// Procs of what runs on it.
+    pub fn used(&self) -> u32 {
+        self.record().used
+    }
+
+    /// Its procs.
+    pub fn total(&self) -> u32 {
+        self.manager.config.machine_procs
+    }
+
+    /// Its load, [`used`](Self::used) by [`total`](Self::total) (S18). For showing: no decision is
+    /// made with it.
+    pub fn load(&self) -> f64 {
+        f64::from(self.used()) / f64::from(self.total())
+    }
+
+    /// What runs on it, in the order of the grants.
+    pub fn running(&self) -> impl Iterator<Item = RequestId> + use<'a> {
+        let requests = &self.manager.requests;
+        self.record()
+            .running
+            .iter(&requests.slab)
+            .map(|slot| requests.get(slot).id)
+    }
+
+    /// The tasks whose results live on it (S14), in the order of assignment.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskId> + use<'a> {
+        let held = &self.manager.holdings.tasks;
+        self.record()
+            .holds
+            .tasks
+            .iter(held)
+            .map(|slot| held[slot as usize].task)
+    }
+
+    fn record(&self) -> &'a Machine {
+        self.manager.machines.get(self.slot)
+    }
+}
+
+impl fmt::Debug for MachineView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MachineView")
+            .field("id", &self.id())
+            .field("health", &self.health())
+            .field("used", &self.used())
+            .field("total", &self.total())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Manager {
+    /// The figures at this moment, in O(1).
+    pub fn counts(&self) -> Counts {
+        Counts {
+            need: self.need,
+            pending: self.pending_procs(),
+            have: self.have(),
+            queued: u64::from(self.requests.queued()),
+            running: self.requests.running() as u64,
+            machines: self.machines.counts,
+        }
+    }
+
+    /// The machines asked for or in service, by id.
+    pub fn machines(&self) -> impl Iterator<Item = MachineView<'_>> {
+        self.machines.slots().map(|slot| MachineView {
+            manager: self,
+            slot,
+        })
+    }
+
+    /// One machine; `None` when it is lost, failed to start, or was never asked for.
+    pub fn machine(&self, machine: MachineId) -> Option<MachineView<'_>> {
+        self.machines.find(machine).map(|slot| MachineView {
+            manager: self,
+            slot,
+        })
+    }
+
+    /// The start back-off (F7); `None` when no start failed since a machine came up.
+    pub fn start_backoff(&self) -> Option<StartBackoff> {
+        let Growth { step, until, .. } = self.growth;
+        (step > 0).then(|| StartBackoff {
+            step,
+            until: until.unwrap_or(Instant::MAX),
+        })
+    }
+
+    /// The config it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The latest time it was told (F5).
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Whether it was told to shut down (S22).
+    pub fn is_shut_down(&self) -> bool {
+        self.shutdown
+    }
 }

@@ -1,0 +1,361 @@
+//! The requests that wait, in the order of S3: a balanced tree of classes.
+//!
+//! Requests of equal (priority, procs) form one class, first in first out (T1): of these only the
+//! first can be the next one placed. Each subtree knows how many requests it has and the least
+//! procs any of them asks for, so S5's question is answered in O(log classes) however many wait.
+
+use core::cmp::Reverse;
+
+use slab::Slab;
+
+use crate::list::{List, NIL, put};
+
+/// What S3 sorts by: lower priority value first, then more procs.
+pub(crate) type ClassKey = (i64, Reverse<u32>);
+
+/// The list of a class's requests.
+#[derive(Debug)]
+pub(crate) struct InClass;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Class {
+    pub(crate) priority: i64,
+    pub(crate) procs: u32,
+    /// Its requests, in order of arrival.
+    pub(crate) requests: List<InClass>,
+    /// How many requests it has; never zero.
+    len: u32,
+    /// How many requests its subtree has.
+    total: u32,
+    /// The least procs asked for in its subtree.
+    least: u32,
+    left: u32,
+    right: u32,
+    height: u8,
+}
+
+impl Class {
+    fn key(&self) -> ClassKey {
+        (self.priority, Reverse(self.procs))
+    }
+}
+
+/// An AVL tree through a slab.
+#[derive(Clone, Debug)]
+pub(crate) struct Classes {
+    slab: Slab<Class>,
+    root: u32,
+}
+
+impl Classes {
+    pub(crate) const fn new() -> Classes {
+        Classes {
+            slab: Slab::new(),
+            root: NIL,
+        }
+    }
+
+    /// How many requests wait.
+    pub(crate) fn requests(&self) -> u32 {
+        self.total(self.root)
+    }
+
+    /// The least procs that any of them asks for; `u32::MAX` when none waits.
+    pub(crate) fn least(&self) -> u32 {
+        self.subtree_least(self.root)
+    }
+
+    pub(crate) fn get(&self, class: u32) -> &Class {
+        &self.slab[class as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, class: u32) -> &mut Class {
+        &mut self.slab[class as usize]
+    }
+
+    /// The class of the first request that has at least `skip` before it in the order and asks for
+    /// at most `limit` procs, and how many requests are before that class.
+    pub(crate) fn first_fit(&self, skip: u32, limit: u32) -> Option<(u32, u32)> {
+        self.first_fit_in(self.root, 0, skip, limit)
+    }
+
+    fn first_fit_in(&self, at: u32, before: u32, skip: u32, limit: u32) -> Option<(u32, u32)> {
+        if self.subtree_least(at) > limit || before + self.total(at) <= skip {
+            return None;
+        }
+        let class = self.slab.get(at as usize)?;
+        let rank = before + self.total(class.left);
+        if let Some(found) = self.first_fit_in(class.left, before, skip, limit) {
+            return Some(found);
+        }
+        if class.procs <= limit && rank + class.len > skip {
+            return Some((at, rank));
+        }
+        self.first_fit_in(class.right, rank + class.len, skip, limit)
+    }
+
+    /// The class with this key, with room for one more request, which the caller appends.
+    pub(crate) fn join(&mut self, priority: i64, procs: u32) -> u32 {
+        let key = (priority, Reverse(procs));
+        if let Some(class) = self.find(key) {
+            self.adjust(class, |count| *count += 1);
+            return class;
+        }
+        let class = Class {
+            priority,
+            procs,
+            requests: List::EMPTY,
+            len: 1,
+            total: 1,
+            least: procs,
+            left: NIL,
+            right: NIL,
+            height: 1,
+        };
+        let class = put(&mut self.slab, class);
+        self.root = self.insert(self.root, class);
+        class
+    }
+
+    /// One request of the class, which the caller has taken out of it, waits no more.
+    pub(crate) fn leave(&mut self, class: u32) {
+        if self.get(class).len > 1 {
+            self.adjust(class, |count| *count -= 1);
+        } else {
+            self.root = self.remove(self.root, class);
+            self.slab.remove(class as usize);
+        }
+    }
+
+    fn find(&self, key: ClassKey) -> Option<u32> {
+        let mut at = self.root;
+        while at != NIL {
+            let class = self.get(at);
+            at = match key.cmp(&class.key()) {
+                core::cmp::Ordering::Less => class.left,
+                core::cmp::Ordering::Equal => return Some(at),
+                core::cmp::Ordering::Greater => class.right,
+            };
+        }
+        None
+    }
+
+    /// Changes the count of a class and of every subtree it is in.
+    fn adjust(&mut self, class: u32, change: impl Fn(&mut u32)) {
+        let key = self.get(class).key();
+        let mut at = self.root;
+        while at != class {
+            let above = self.get_mut(at);
+            change(&mut above.total);
+            at = if key < above.key() {
+                above.left
+            } else {
+                above.right
+            };
+        }
+        let class = self.get_mut(class);
+        change(&mut class.total);
+        change(&mut class.len);
+    }
+
+    fn insert(&mut self, at: u32, new: u32) -> u32 {
+        if at == NIL {
+            return new;
+        }
+        if self.get(new).key() < self.get(at).key() {
+            let left = self.insert(self.get(at).left, new);
+            self.get_mut(at).left = left;
+        } else {
+            let right = self.insert(self.get(at).right, new);
+            self.get_mut(at).right = right;
+        }
+        self.balance(at)
+    }
+
+    fn remove(&mut self, at: u32, old: u32) -> u32 {
+        let Class { left, right, .. } = *self.get(at);
+        if at == old {
+            if left == NIL || right == NIL {
+                return if left == NIL { right } else { left };
+            }
+            let (first, rest) = self.take_first(right);
+            let heir = self.get_mut(first);
+            (heir.left, heir.right) = (left, rest);
+            return self.balance(first);
+        }
+        if self.get(old).key() < self.get(at).key() {
+            let left = self.remove(left, old);
+            self.get_mut(at).left = left;
+        } else {
+            let right = self.remove(right, old);
+            self.get_mut(at).right = right;
+        }
+        self.balance(at)
+    }
+
+    /// Takes the first class out of a subtree: that class, and what is left.
+    fn take_first(&mut self, at: u32) -> (u32, u32) {
+        let Class { left, right, .. } = *self.get(at);
+        if left == NIL {
+            return (at, right);
+        }
+        let (first, rest) = self.take_first(left);
+        self.get_mut(at).left = rest;
+        (first, self.balance(at))
+    }
+
+    /// Makes a subtree, whose parts are sound, sound; returns its root.
+    fn balance(&mut self, at: u32) -> u32 {
+        let Class { left, right, .. } = *self.get(at);
+        if self.height(left) > self.height(right) + 1 {
+            let Class {
+                left: outer,
+                right: inner,
+                ..
+            } = *self.get(left);
+            if self.height(inner) > self.height(outer) {
+                let left = self.rotate_left(left);
+                self.get_mut(at).left = left;
+            }
+            return self.rotate_right(at);
+        }
+        if self.height(right) > self.height(left) + 1 {
+            let Class {
+                left: inner,
+                right: outer,
+                ..
+            } = *self.get(right);
+            if self.height(inner) > self.height(outer) {
+                let right = self.rotate_right(right);
+                self.get_mut(at).right = right;
+            }
+            return self.rotate_left(at);
+        }
+        self.update(at);
+        at
+    }
+
+    fn rotate_right(&mut self, at: u32) -> u32 {
+        let up = self.get(at).left;
+        self.get_mut(at).left = self.get(up).right;
+        self.update(at);
+        self.get_mut(up).right = at;
+        self.update(up);
+        up
+    }
+
+    fn rotate_left(&mut self, at: u32) -> u32 {
+        let up = self.get(at).right;
+        self.get_mut(at).right = self.get(up).left;
+        self.update(at);
+        self.get_mut(up).left = at;
+        self.update(up);
+        up
+    }
+
+    fn update(&mut self, at: u32) {
+        let Class {
+            left,
+            right,
+            len,
+            procs,
+            ..
+        } = *self.get(at);
+        let total = len + self.total(left) + self.total(right);
+        let least = procs
+            .min(self.subtree_least(left))
+            .min(self.subtree_least(right));
+        let height = 1 + self.height(left).max(self.height(right));
+        let class = self.get_mut(at);
+        (class.total, class.least, class.height) = (total, least, height);
+    }
+
+    fn total(&self, at: u32) -> u32 {
+        self.slab.get(at as usize).map_or(0, |class| class.total)
+    }
+
+    fn subtree_least(&self, at: u32) -> u32 {
+        self.slab
+            .get(at as usize)
+            .map_or(u32::MAX, |class| class.least)
+    }
+
+    fn height(&self, at: u32) -> u8 {
+        self.slab.get(at as usize).map_or(0, |class| class.height)
+    }
+
+    /// The classes in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Class> {
+        let mut next = self.first();
+        core::iter::from_fn(move || {
+            let class = self.get(next?);
+            next = self.after(class.key());
+            Some(class)
+        })
+    }
+
+    /// The slot of the first class.
+    pub(crate) fn first(&self) -> Option<u32> {
+        let mut at = self.root;
+        let mut found = None;
+        while let Some(class) = self.slab.get(at as usize) {
+            found = Some(at);
+            at = class.left;
+        }
+        found
+    }
+
+    fn after(&self, key: ClassKey) -> Option<u32> {
+        let mut at = self.root;
+        let mut found = None;
+        while let Some(class) = self.slab.get(at as usize) {
+            if key < class.key() {
+                found = Some(at);
+                at = class.left;
+            } else {
+                at = class.right;
+            }
+        }
+        found
+    }
+
+    /// Whether the tree is sound: in order, balanced, its sums right, and no class lost or empty.
+    pub(crate) fn check(&self) -> bool {
+        let mut count = 0;
+        let sound = self.check_in(self.root, None, None, &mut count);
+        sound && count == self.slab.len()
+    }
+
+    fn check_in(
+        &self,
+        at: u32,
+        above: Option<ClassKey>,
+        below: Option<ClassKey>,
+        count: &mut usize,
+    ) -> bool {
+        let Some(class) = self.slab.get(at as usize) else {
+            return at == NIL;
+        };
+        *count += 1;
+        let key = class.key();
+        let (left, right) = (self.height(class.left), self.height(class.right));
+        let sums = class.total == class.len + self.total(class.left) + self.total(class.right);
+        let parts = self
+            .subtree_least(class.left)
+            .min(self.subtree_least(class.right));
+        above.is_none_or(|bound| bound < key)
+            && below.is_none_or(|bound| key < bound)
+            && class.len > 0
+            && class.height == 1 + left.max(right)
+            && left.abs_diff(right) <= 1
+            && sums
+            && class.least == class.procs.min(parts)
+            && self.check_in(class.left, above, Some(key), count)
+            && self.check_in(class.right, Some(key), below, count)
+    }
+
+    /// How many requests a class says it has.
+    pub(crate) fn len_of(class: &Class) -> u32 {
+        class.len
+    }
+}

@@ -1,0 +1,248 @@
+//! The invariants of a manager, numbered, each checked the slow and simple way.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::fmt;
+
+use crate::classes::{Class, Classes};
+use crate::list::List;
+use crate::machines::{Machine, OnMachine, Poll, State};
+use crate::manager::Manager;
+use crate::requests::Place;
+
+type Invariant = (&'static str, fn(&Manager) -> bool);
+
+/// What holds whenever no call is in progress. A number, once given, keeps its meaning.
+const INVARIANTS: [Invariant; 17] = [
+    (
+        "need is what queued and running requests ask for (S2)",
+        need_is_the_sum,
+    ),
+    (
+        "the machines are counted by their states (S2)",
+        machines_are_counted,
+    ),
+    (
+        "request ids and requests match one to one (F5)",
+        request_ids_match,
+    ),
+    (
+        "the classes are in order, balanced and their sums right (S3)",
+        |m| m.requests.classes.check(),
+    ),
+    (
+        "each queued request is in its class (S3, T1)",
+        queued_are_in_classes,
+    ),
+    (
+        "used procs are those of the running grants, and there are as many (S18)",
+        used_is_the_sum,
+    ),
+    (
+        "machine ids and machines match one to one, in order (S7)",
+        machine_ids_match,
+    ),
+    (
+        "the ready heaps hold the ok machines with free procs (S4)",
+        |m| m.machines.check_ready(),
+    ),
+    (
+        "the probation heap holds those whose probation ends (S10)",
+        |m| m.machines.check_probation(),
+    ),
+    (
+        "the poll heap holds those that are to be polled (S17)",
+        |m| m.machines.check_polls(),
+    ),
+    (
+        "tasks, once-work and waiters are on machines in service (S14, S16)",
+        holdings_are_sound,
+    ),
+    (
+        "nothing that waits can be placed (S5)",
+        nothing_can_be_placed,
+    ),
+    ("no machine is wanted that was not asked for (S7)", |m| {
+        m.wanted() == 0
+    }),
+    ("nothing is due (F10)", |m| {
+        m.next_timeout().is_none_or(|at| at > m.now)
+    }),
+    ("the armed timer is the earliest deadline (S21)", |m| {
+        m.armed == m.next_timeout()
+    }),
+    ("the start back-off is sound (F7)", backoff_is_sound),
+    ("nothing waits after a shutdown (S22)", |m| {
+        !m.shutdown || m.requests.queued() == 0
+    }),
+];
+
+impl Manager {
+    /// Whether all invariants hold, as they do after every call. Slow: it looks at everything.
+    ///
+    /// # Errors
+    /// The first that is broken, which is a defect of this crate.
+    pub fn check_invariants(&self) -> Result<(), Violation> {
+        for (number, (name, holds)) in (1..).zip(INVARIANTS) {
+            if !holds(self) {
+                return Err(Violation { number, name });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A broken invariant: a defect of this crate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Violation {
+    number: u32,
+    name: &'static str,
+}
+
+impl Violation {
+    /// Its number, from 1.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// What should hold.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {} is broken: {}", self.number, self.name)
+    }
+}
+
+impl core::error::Error for Violation {}
+
+fn need_is_the_sum(m: &Manager) -> bool {
+    let sum = m
+        .requests
+        .slab
+        .iter()
+        .map(|(_, request)| u64::from(request.procs))
+        .sum();
+    m.need == sum
+}
+
+fn machines_are_counted(m: &Manager) -> bool {
+    let count = |is: fn(&Machine) -> bool| {
+        m.machines
+            .slab
+            .iter()
+            .filter(|(_, machine)| is(machine))
+            .count() as u64
+    };
+    let counts = m.machines.counts;
+    counts.pending == count(|machine| matches!(machine.state, State::Pending { .. }))
+        && counts.ok == count(|machine| machine.state == State::Ok)
+        && counts.probation == count(|machine| matches!(machine.state, State::Probation { .. }))
+}
+
+fn request_ids_match(m: &Manager) -> bool {
+    let known = m.requests.slab.iter().all(|(slot, request)| {
+        m.requests.find(request.id).map(|slot| slot as usize) == Some(slot)
+            && (1..=m.config.machine_procs).contains(&request.procs)
+    });
+    known && m.requests.ids.len() == m.requests.slab.len()
+}
+
+fn queued_are_in_classes(m: &Manager) -> bool {
+    let requests = &m.requests;
+    let in_classes = |class: &Class| {
+        let sound = class.requests.check(&requests.slab) == Some(Classes::len_of(class) as usize);
+        sound
+            && class.requests.iter(&requests.slab).all(|slot| {
+                let request = requests.get(slot);
+                let home = match request.place {
+                    Place::Queued(home) => requests.classes.get(home).requests.head(),
+                    Place::Running(_) => None,
+                };
+                request.procs == class.procs && home == class.requests.head()
+            })
+    };
+    requests.classes.iter().all(in_classes)
+}
+
+fn used_is_the_sum(m: &Manager) -> bool {
+    let mut running = 0;
+    let sound = m.machines.slab.iter().all(|(slot, machine)| {
+        let list: &List<OnMachine> = &machine.running;
+        let Some(count) = list.check(&m.requests.slab) else {
+            return false;
+        };
+        running += count;
+        let here = list
+            .iter(&m.requests.slab)
+            .map(|request| m.requests.get(request));
+        let placed = here
+            .clone()
+            .all(|request| request.place == Place::Running(slot as u32));
+        let used: u64 = here.map(|request| u64::from(request.procs)).sum();
+        let idle = !matches!(machine.state, State::Pending { .. }) || count == 0;
+        placed && idle && used == u64::from(machine.used) && machine.used <= m.config.machine_procs
+    });
+    sound && running == m.requests.running()
+}
+
+fn machine_ids_match(m: &Manager) -> bool {
+    let machines = &m.machines;
+    let known = machines.slab.iter().all(|(slot, machine)| {
+        machines.find(machine.id) == Some(slot as u32) && machine.id < m.growth.next_machine
+    });
+    let all = machines.by_id.check(&machines.slab) == Some(machines.slab.len());
+    let ordered = machines
+        .slots()
+        .map(|slot| machines.get(slot).id)
+        .is_sorted_by(|a, b| a < b);
+    known && all && ordered && machines.ids.len() == machines.slab.len()
+}
+
+fn holdings_are_sound(m: &Manager) -> bool {
+    let mut seen = [0; 3];
+    let sound = m.machines.slab.iter().all(|(slot, machine)| {
+        let before = seen;
+        let sound = m.holdings.check(slot as u32, &machine.holds, &mut seen);
+        let in_service = !matches!(machine.state, State::Pending { .. });
+        let silent = machine.silent < m.config.silent_polls || m.config.silent_polls == 0;
+        sound && silent && (in_service || seen == before && machine.poll == Poll::Never)
+    });
+    sound && m.holdings.check_totals(seen)
+}
+
+/// S5 to the letter: the i-th request does not fit the i-th machine, for any i.
+fn nothing_can_be_placed(m: &Manager) -> bool {
+    let ok = m
+        .machines
+        .slab
+        .iter()
+        .filter(|(_, machine)| machine.state == State::Ok);
+    let mut free: Vec<u32> = ok
+        .map(|(_, machine)| m.config.machine_procs - machine.used)
+        .collect();
+    free.sort_by_key(|&free| Reverse(free));
+    m.requests
+        .queue()
+        .zip(free)
+        .all(|((request, _), free)| request.procs > free)
+}
+
+fn backoff_is_sound(m: &Manager) -> bool {
+    let growth = m.growth;
+    let asked = m
+        .machines
+        .slab
+        .iter()
+        .all(|(_, machine)| match machine.state {
+            State::Pending { steps } => steps <= growth.steps,
+            _ => true,
+        });
+    asked
+        && (!growth.held || growth.step > 0)
+        && u64::from(growth.step) <= growth.steps
+        && u64::from(growth.step) <= growth.failures
+}

@@ -1,0 +1,121 @@
+//! Doubly linked lists through the records of a slab: a record holds its own links, so leaving a
+//! list needs no search and joining one no memory.
+
+use core::marker::PhantomData;
+
+use slab::Slab;
+
+/// No slot. Slabs are kept shorter than this.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// The most records a slab may hold, so that every slot is below [`NIL`].
+pub(crate) const MAX_RECORDS: u32 = u32::MAX;
+
+pub(crate) fn is_full<T>(slab: &Slab<T>) -> bool {
+    slab.len() >= MAX_RECORDS as usize
+}
+
+/// Puts a record into a slab that is not full.
+pub(crate) fn put<T>(slab: &mut Slab<T>, record: T) -> u32 {
+    let slot = slab.insert(record);
+    assert!(slot < NIL as usize, "callers check is_full first");
+    slot as u32
+}
+
+/// A record's place in a list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Links {
+    prev: u32,
+    next: u32,
+}
+
+impl Links {
+    pub(crate) const NONE: Links = Links {
+        prev: NIL,
+        next: NIL,
+    };
+}
+
+/// A record that can be in a list of the kind `Tag`.
+pub(crate) trait Linked<Tag> {
+    fn links(&self) -> Links;
+    fn links_mut(&mut self) -> &mut Links;
+}
+
+/// The ends of a list of records in some slab.
+#[derive(Debug)]
+pub(crate) struct List<Tag> {
+    head: u32,
+    tail: u32,
+    tag: PhantomData<Tag>,
+}
+
+// Not derived, because a list is copied whatever its tag is.
+impl<Tag> Clone for List<Tag> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Tag> Copy for List<Tag> {}
+
+impl<Tag> List<Tag> {
+    pub(crate) const EMPTY: List<Tag> = List {
+        head: NIL,
+        tail: NIL,
+        tag: PhantomData,
+    };
+
+    pub(crate) fn head(&self) -> Option<u32> {
+        (self.head != NIL).then_some(self.head)
+    }
+
+    pub(crate) fn push_back<T: Linked<Tag>>(&mut self, slab: &mut Slab<T>, slot: u32) {
+        *slab[slot as usize].links_mut() = Links {
+            prev: self.tail,
+            next: NIL,
+        };
+        match self.tail {
+            NIL => self.head = slot,
+            tail => slab[tail as usize].links_mut().next = slot,
+        }
+        self.tail = slot;
+    }
+
+    pub(crate) fn remove<T: Linked<Tag>>(&mut self, slab: &mut Slab<T>, slot: u32) {
+        let Links { prev, next } = slab[slot as usize].links();
+        match prev {
+            NIL => self.head = next,
+            prev => slab[prev as usize].links_mut().next = next,
+        }
+        match next {
+            NIL => self.tail = prev,
+            next => slab[next as usize].links_mut().prev = prev,
+        }
+        *slab[slot as usize].links_mut() = Links::NONE;
+    }
+
+    /// The slots from first to last.
+    pub(crate) fn iter<'a, T: Linked<Tag>>(
+        &self,
+        slab: &'a Slab<T>,
+    ) -> impl Iterator<Item = u32> + Clone + use<'a, T, Tag> {
+        core::iter::successors(self.head(), move |&slot| {
+            let next = slab[slot as usize].links().next;
+            (next != NIL).then_some(next)
+        })
+    }
+
+    /// How many records the list has, if its links are sound in both directions.
+    pub(crate) fn check<T: Linked<Tag>>(&self, slab: &Slab<T>) -> Option<usize> {
+        let (mut count, mut prev, mut slot) = (0, NIL, self.head);
+        while slot != NIL {
+            let links = slab.get(slot as usize)?.links();
+            if links.prev != prev || count > slab.len() {
+                return None;
+            }
+            (count, prev, slot) = (count + 1, slot, links.next);
+        }
+        (self.tail == prev).then_some(count)
+    }
+}

@@ -1,0 +1,334 @@
+//! The machines that are asked for or in service: the record of each, and the orders they stand in
+//! (S4, and the two by time).
+
+use alloc::vec::Vec;
+
+use slab::Slab;
+
+use crate::bits::Bits;
+use crate::hash::SlotMap;
+use crate::heap::Heap;
+use crate::holdings::Holder;
+use crate::id::MachineId;
+use crate::list::{Linked, Links, List, NIL, put};
+use crate::requests::Request;
+use crate::time::Instant;
+use crate::view::MachineCounts;
+
+/// The list of what runs on a machine, in the order of the grants (F4, F11).
+#[derive(Debug)]
+pub(crate) struct OnMachine;
+
+/// The list of all machines, by id.
+#[derive(Debug)]
+pub(crate) struct ById;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// Asked for when the start back-off had made so many steps (F7).
+    Pending {
+        steps: u64,
+    },
+    Ok,
+    /// Until then, or without end when that is past the end of time.
+    Probation {
+        until: Option<Instant>,
+    },
+}
+
+/// Where a machine stands with its polls (S17).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Poll {
+    /// No poll is out and none will be.
+    Never,
+    /// A poll is out.
+    Out,
+    /// The next one is due then.
+    Due(Instant),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) id: MachineId,
+    pub(crate) state: State,
+    pub(crate) poll: Poll,
+    /// How many polls in a row came back unanswered (F8).
+    pub(crate) silent: u32,
+    /// Procs of the running grants.
+    pub(crate) used: u32,
+    pub(crate) running: List<OnMachine>,
+    pub(crate) holds: Holder,
+    /// Positions in the heaps; `NIL` where it is in none.
+    ready_at: u32,
+    probation_at: u32,
+    poll_at: u32,
+    links: Links,
+}
+
+impl Machine {
+    fn new(id: MachineId, state: State) -> Machine {
+        Machine {
+            id,
+            state,
+            poll: Poll::Never,
+            silent: 0,
+            used: 0,
+            running: List::EMPTY,
+            holds: Holder::EMPTY,
+            ready_at: NIL,
+            probation_at: NIL,
+            poll_at: NIL,
+            links: Links::NONE,
+        }
+    }
+}
+
+impl Linked<ById> for Machine {
+    fn links(&self) -> Links {
+        self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+/// Ok machines with free procs: for each number of free procs a heap by id (T2).
+#[derive(Clone, Debug)]
+struct Ready {
+    by_free: Vec<Heap<MachineId>>,
+    values: Bits,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Machines {
+    /// Procs of each.
+    pub(crate) procs: u32,
+    pub(crate) slab: Slab<Machine>,
+    pub(crate) ids: SlotMap<MachineId>,
+    pub(crate) by_id: List<ById>,
+    pub(crate) counts: MachineCounts,
+    ready: Ready,
+    probation: Heap<(Instant, MachineId)>,
+    polls: Heap<(Instant, MachineId)>,
+}
+
+impl Machines {
+    pub(crate) fn new(procs: u32) -> Machines {
+        let by_free = (0..=procs).map(|_| Heap::new()).collect();
+        Machines {
+            procs,
+            slab: Slab::new(),
+            ids: SlotMap::default(),
+            by_id: List::EMPTY,
+            counts: MachineCounts::default(),
+            ready: Ready {
+                by_free,
+                values: Bits::up_to(procs),
+            },
+            probation: Heap::new(),
+            polls: Heap::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> &Machine {
+        &self.slab[slot as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> &mut Machine {
+        &mut self.slab[slot as usize]
+    }
+
+    pub(crate) fn find(&self, id: MachineId) -> Option<u32> {
+        self.ids.get(&id).copied()
+    }
+
+    /// Adds a machine, whose id is greater than any before.
+    ///
+    /// There is always room: a machine is asked for only while requests need more than there are
+    /// (S7), so there never are more machines than there were requests at once.
+    pub(crate) fn add(&mut self, id: MachineId, state: State) -> u32 {
+        let slot = put(&mut self.slab, Machine::new(id, State::Ok));
+        self.ids.insert(id, slot);
+        self.by_id.push_back(&mut self.slab, slot);
+        self.counts.ok += 1;
+        self.set_state(slot, state);
+        slot
+    }
+
+    /// Forgets a machine, which the caller has cleared of all it ran and held.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        self.set_poll(slot, Poll::Never);
+        self.set_state(slot, State::Ok);
+        self.withdraw(slot);
+        self.counts.ok -= 1;
+        self.by_id.remove(&mut self.slab, slot);
+        let machine = self.slab.remove(slot as usize);
+        self.ids.swap_remove(&machine.id);
+    }
+
+    /// Moves a machine to another state, and in and out of the orders that go with it.
+    pub(crate) fn set_state(&mut self, slot: u32, state: State) {
+        self.withdraw(slot);
+        let Machine { id, state: old, .. } = *self.get(slot);
+        *self.count(old) -= 1;
+        *self.count(state) += 1;
+        let slab = &mut self.slab;
+        let at = core::mem::replace(&mut slab[slot as usize].probation_at, NIL);
+        if at != NIL {
+            self.probation
+                .remove(at, |slot, at| slab[slot as usize].probation_at = at);
+        }
+        if let State::Probation { until: Some(until) } = state {
+            let moved = |slot, at| slab[slot as usize].probation_at = at;
+            self.probation.push((until, id), slot, moved);
+        }
+        self.get_mut(slot).state = state;
+        self.offer(slot);
+    }
+
+    fn count(&mut self, state: State) -> &mut u64 {
+        match state {
+            State::Pending { .. } => &mut self.counts.pending,
+            State::Ok => &mut self.counts.ok,
+            State::Probation { .. } => &mut self.counts.probation,
+        }
+    }
+
+    pub(crate) fn set_poll(&mut self, slot: u32, poll: Poll) {
+        let slab = &mut self.slab;
+        let at = core::mem::replace(&mut slab[slot as usize].poll_at, NIL);
+        if at != NIL {
+            self.polls
+                .remove(at, |slot, at| slab[slot as usize].poll_at = at);
+        }
+        if let Poll::Due(due) = poll {
+            let id = slab[slot as usize].id;
+            self.polls
+                .push((due, id), slot, |slot, at| slab[slot as usize].poll_at = at);
+        }
+        self.get_mut(slot).poll = poll;
+    }
+
+    /// A grant begins on a machine.
+    pub(crate) fn occupy(&mut self, slot: u32, requests: &mut Slab<Request>, request: u32) {
+        self.withdraw(slot);
+        let machine = self.get_mut(slot);
+        machine.used += requests[request as usize].procs;
+        machine.running.push_back(requests, request);
+        self.offer(slot);
+    }
+
+    /// A grant ends on a machine.
+    pub(crate) fn release(&mut self, slot: u32, requests: &mut Slab<Request>, request: u32) {
+        self.withdraw(slot);
+        let machine = self.get_mut(slot);
+        machine.used -= requests[request as usize].procs;
+        machine.running.remove(requests, request);
+        self.offer(slot);
+    }
+
+    /// Takes a machine out of the order of S4 if it is in it.
+    fn withdraw(&mut self, slot: u32) {
+        let machine = &mut self.slab[slot as usize];
+        let at = core::mem::replace(&mut machine.ready_at, NIL);
+        if at == NIL {
+            return;
+        }
+        let free = self.procs - machine.used;
+        let heap = &mut self.ready.by_free[free as usize];
+        heap.remove(at, |slot, at| self.slab[slot as usize].ready_at = at);
+        if heap.len() == 0 {
+            self.ready.values.remove(free);
+        }
+    }
+
+    /// Puts a machine into the order of S4 if it belongs there.
+    fn offer(&mut self, slot: u32) {
+        let Machine {
+            id, state, used, ..
+        } = self.slab[slot as usize];
+        let free = self.procs - used;
+        if state != State::Ok || free == 0 {
+            return;
+        }
+        let heap = &mut self.ready.by_free[free as usize];
+        heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);
+        if heap.len() == 1 {
+            self.ready.values.insert(free);
+        }
+    }
+
+    /// The greatest number of free procs below `bound` that some ready machine has, how many have
+    /// it, and which of these has the lowest id (T2).
+    pub(crate) fn ready_below(&self, bound: u32) -> Option<(u32, u32, u32)> {
+        let free = self.ready.values.below(bound)?;
+        let heap = &self.ready.by_free[free as usize];
+        // There are fewer machines than NIL.
+        heap.peek()
+            .map(|(_, lowest)| (free, heap.len() as u32, lowest))
+    }
+
+    /// The machine whose probation ends first, by time and then id (T3).
+    pub(crate) fn next_probation(&self) -> Option<(Instant, u32)> {
+        self.probation
+            .peek()
+            .map(|((until, _), slot)| (until, slot))
+    }
+
+    /// The machine that is to be polled first, by time and then id.
+    pub(crate) fn next_poll(&self) -> Option<(Instant, u32)> {
+        self.polls.peek().map(|((due, _), slot)| (due, slot))
+    }
+
+    /// All slots, by id.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.by_id.iter(&self.slab)
+    }
+
+    /// Whether the machines with free procs are exactly those in the ready heaps, in order.
+    pub(crate) fn check_ready(&self) -> bool {
+        let held = self.ready.by_free.iter().enumerate().all(|(free, heap)| {
+            self.ready.values.contains(free as u32) == (heap.len() > 0)
+                && heap.check(|slot, at, id| {
+                    self.slab.get(slot as usize).is_some_and(|machine| {
+                        let fits = machine.used as usize + free == self.procs as usize;
+                        fits && machine.ready_at == at && machine.id == id
+                    })
+                })
+        });
+        let listed = |machine: &Machine| {
+            let ready = machine.state == State::Ok && machine.used < self.procs;
+            ready == (machine.ready_at != NIL)
+        };
+        held && self.slab.iter().all(|(_, machine)| listed(machine))
+    }
+
+    /// Whether the machines whose probation ends are exactly those in its heap, in order.
+    pub(crate) fn check_probation(&self) -> bool {
+        let until = |machine: &Machine| match machine.state {
+            State::Probation { until } => until,
+            _ => None,
+        };
+        let held = self.probation.check(|slot, at, (time, id)| {
+            self.slab.get(slot as usize).is_some_and(|machine| {
+                machine.probation_at == at && machine.id == id && until(machine) == Some(time)
+            })
+        });
+        held && self
+            .slab
+            .iter()
+            .all(|(_, m)| until(m).is_some() == (m.probation_at != NIL))
+    }
+
+    /// Whether the machines whose next poll has a time are exactly those in its heap, in order.
+    pub(crate) fn check_polls(&self) -> bool {
+        let held = self.polls.check(|slot, at, (time, id)| {
+            self.slab.get(slot as usize).is_some_and(|machine| {
+                machine.poll_at == at && machine.id == id && machine.poll == Poll::Due(time)
+            })
+        });
+        let due = |machine: &Machine| matches!(machine.poll, Poll::Due(_));
+        held && self.slab.iter().all(|(_, m)| due(m) == (m.poll_at != NIL))
+    }
+}

@@ -1,0 +1,164 @@
+//! The requests, queued and running: the record of each, and the queue in order (S3, S6).
+
+use slab::Slab;
+
+use crate::classes::{Classes, InClass};
+use crate::hash::SlotMap;
+use crate::id::RequestId;
+use crate::list::{Linked, Links, is_full, put};
+use crate::machines::OnMachine;
+
+/// A request that is queued or running; nothing is remembered of others (F4).
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) id: RequestId,
+    pub(crate) procs: u32,
+    pub(crate) place: Place,
+    links: Links,
+}
+
+/// Where a request is, which is also what its links belong to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In this class of the queue.
+    Queued(u32),
+    /// On this machine.
+    Running(u32),
+}
+
+impl Linked<InClass> for Request {
+    fn links(&self) -> Links {
+        self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+impl Linked<OnMachine> for Request {
+    fn links(&self) -> Links {
+        self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Requests {
+    pub(crate) slab: Slab<Request>,
+    pub(crate) ids: SlotMap<RequestId>,
+    pub(crate) classes: Classes,
+}
+
+impl Requests {
+    pub(crate) fn new() -> Requests {
+        Requests {
+            slab: Slab::new(),
+            ids: SlotMap::default(),
+            classes: Classes::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> &Request {
+        &self.slab[slot as usize]
+    }
+
+    pub(crate) fn find(&self, id: RequestId) -> Option<u32> {
+        self.ids.get(&id).copied()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        is_full(&self.slab)
+    }
+
+    pub(crate) fn queued(&self) -> u32 {
+        self.classes.requests()
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.slab.len() - self.queued() as usize
+    }
+
+    /// Queues a request, last of its class (T1). The id is not known yet.
+    pub(crate) fn enqueue(&mut self, id: RequestId, priority: i64, procs: u32) {
+        let class = self.classes.join(priority, procs);
+        let place = Place::Queued(class);
+        let slot = put(
+            &mut self.slab,
+            Request {
+                id,
+                procs,
+                place,
+                links: Links::NONE,
+            },
+        );
+        self.ids.insert(id, slot);
+        self.classes
+            .get_mut(class)
+            .requests
+            .push_back(&mut self.slab, slot);
+    }
+
+    /// Takes a request out of the queue; its record stays.
+    fn dequeue(&mut self, slot: u32, class: u32) {
+        self.classes
+            .get_mut(class)
+            .requests
+            .remove(&mut self.slab, slot);
+        self.classes.leave(class);
+    }
+
+    /// Takes the first request of a class out of the queue and says that it runs on a machine.
+    pub(crate) fn start_first(&mut self, class: u32, machine: u32) -> u32 {
+        let first = self.classes.get(class).requests.head();
+        let slot = first.expect("a class has a request as long as it is in the tree");
+        self.dequeue(slot, class);
+        self.slab[slot as usize].place = Place::Running(machine);
+        slot
+    }
+
+    /// Records a request that runs from the beginning. The id is not known yet.
+    #[cfg(feature = "serde")]
+    pub(crate) fn insert_running(&mut self, id: RequestId, procs: u32, machine: u32) -> u32 {
+        let place = Place::Running(machine);
+        let slot = put(
+            &mut self.slab,
+            Request {
+                id,
+                procs,
+                place,
+                links: Links::NONE,
+            },
+        );
+        self.ids.insert(id, slot);
+        slot
+    }
+
+    /// Forgets a request, which the caller has taken off its machine if it ran. Returns its procs.
+    pub(crate) fn forget(&mut self, slot: u32) -> u32 {
+        if let Place::Queued(class) = self.get(slot).place {
+            self.dequeue(slot, class);
+        }
+        let request = self.slab.remove(slot as usize);
+        self.ids.swap_remove(&request.id);
+        request.procs
+    }
+
+    /// The first request of the queue (S3).
+    pub(crate) fn first_queued(&self) -> Option<u32> {
+        self.classes.get(self.classes.first()?).requests.head()
+    }
+
+    /// The queue in order, with priorities.
+    pub(crate) fn queue(&self) -> impl Iterator<Item = (&Request, i64)> {
+        self.classes.iter().flat_map(|class| {
+            class
+                .requests
+                .iter(&self.slab)
+                .map(|slot| (self.get(slot), class.priority))
+        })
+    }
+}
