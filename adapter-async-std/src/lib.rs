@@ -1,1 +1,97 @@
-//! Under construction.
+//! remuda on [async-std](https://docs.rs/async-std): the driver's [`Runtime`], and the driver's API with that filled in.
+//!
+//! async-std is discontinued upstream (March 2025, in favour of smol). This adapter is kept for programs that still
+//! stand on it; new ones take `remuda-tokio`, or write the four methods of [`Runtime`] for their own runtime.
+
+use std::future::Future;
+use std::io;
+use std::process::{Command, ExitStatus, Stdio};
+
+use futures::future::BoxFuture;
+use remuda_driver::remuda::Instant;
+
+pub use remuda_driver::*;
+
+/// A cluster on async-std.
+pub type Cluster<S = ProcessSystem> = remuda_driver::Cluster<AsyncStd, S>;
+/// A request of a cluster on async-std.
+pub type Request<S = ProcessSystem> = remuda_driver::Request<AsyncStd, S>;
+/// A lease of a cluster on async-std.
+pub type Lease<S = ProcessSystem> = remuda_driver::Lease<AsyncStd, S>;
+/// Machines that are child processes, on async-std.
+pub type ProcessSystem = remuda_driver::ProcessSystem<AsyncStd>;
+
+/// The async-std runtime, as the driver uses it: there is one a process, started when it is first needed.
+#[derive(Clone, Copy, Debug)]
+pub struct AsyncStd {
+    origin: std::time::Instant,
+}
+
+impl AsyncStd {
+    /// The runtime; its clock starts now.
+    pub fn new() -> Self {
+        AsyncStd {
+            origin: std::time::Instant::now(),
+        }
+    }
+}
+
+impl Default for AsyncStd {
+    fn default() -> Self {
+        AsyncStd::new()
+    }
+}
+
+/// Runs `main` to its end.
+pub fn run<T>(main: impl AsyncFnOnce(AsyncStd) -> T) -> T {
+    async_std::task::block_on(main(AsyncStd::new()))
+}
+
+impl Runtime for AsyncStd {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        async_std::task::spawn(task);
+    }
+
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
+        let wait = at - self.now();
+        async_std::task::sleep(wait)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.origin.elapsed()
+    }
+
+    fn start(&self, command: Command) -> io::Result<Child> {
+        let mut child = async_process::Command::from(command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        Ok(Child {
+            id: child.id(),
+            stdin: Box::new(stdin.expect("it is piped")),
+            stdout: Box::new(stdout.expect("it is piped")),
+            stderr: Box::new(stderr.expect("it is piped")),
+            process: Box::new(AsyncStdProcess(child)),
+        })
+    }
+}
+
+struct AsyncStdProcess(async_process::Child);
+
+impl Process for AsyncStdProcess {
+    fn kill(&mut self) -> io::Result<()> {
+        match self.0.try_status()? {
+            None => self.0.kill(),
+            // Waited for already.
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, io::Result<ExitStatus>> {
+        Box::pin(self.0.status())
+    }
+}

@@ -1,1 +1,112 @@
-//! Under construction.
+//! remuda on [tokio](https://docs.rs/tokio): the driver's [`Runtime`], and the driver's API with that filled in.
+
+use std::future::Future;
+use std::io;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use remuda_driver::remuda::Instant;
+use tokio::runtime::Handle;
+use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
+
+pub use remuda_driver::*;
+
+/// A cluster on tokio.
+pub type Cluster<S = ProcessSystem> = remuda_driver::Cluster<Tokio, S>;
+/// A request of a cluster on tokio.
+pub type Request<S = ProcessSystem> = remuda_driver::Request<Tokio, S>;
+/// A lease of a cluster on tokio.
+pub type Lease<S = ProcessSystem> = remuda_driver::Lease<Tokio, S>;
+/// Machines that are child processes, on tokio.
+pub type ProcessSystem = remuda_driver::ProcessSystem<Tokio>;
+
+/// A tokio runtime, as the driver uses it. Holds a handle, so leases may be dropped on any thread.
+#[derive(Clone, Debug)]
+pub struct Tokio {
+    handle: Handle,
+    origin: tokio::time::Instant,
+}
+
+impl Tokio {
+    /// The runtime behind `handle`, which must have time and I/O enabled. Its clock starts now.
+    pub fn new(handle: Handle) -> Self {
+        let origin = {
+            let _context = handle.enter();
+            tokio::time::Instant::now()
+        };
+        Tokio { handle, origin }
+    }
+
+    /// The runtime this is called in.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn current() -> Self {
+        Tokio::new(Handle::current())
+    }
+}
+
+/// Builds a runtime on the current thread, runs `main` on it to its end, and drops what else it runs.
+///
+/// # Errors
+/// A runtime that cannot be built.
+pub fn run<T>(main: impl AsyncFnOnce(Tokio) -> T) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(main(Tokio::new(runtime.handle().clone()))))
+}
+
+impl Runtime for Tokio {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(task);
+    }
+
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
+        // What is too far away for tokio is so for everybody: thirty years.
+        let far = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+        let deadline = self.origin + Duration::from_nanos(at.0).min(far);
+        let _context = self.handle.enter();
+        tokio::time::sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.origin.elapsed()
+    }
+
+    fn start(&self, command: Command) -> io::Result<Child> {
+        let _context = self.handle.enter();
+        let mut child = tokio::process::Command::from(command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        Ok(Child {
+            id: child.id().unwrap_or_default(),
+            stdin: Box::new(stdin.expect("it is piped").compat_write()),
+            stdout: Box::new(stdout.expect("it is piped").compat()),
+            stderr: Box::new(stderr.expect("it is piped").compat()),
+            process: Box::new(TokioProcess(child)),
+        })
+    }
+}
+
+struct TokioProcess(tokio::process::Child);
+
+impl Process for TokioProcess {
+    fn kill(&mut self) -> io::Result<()> {
+        match self.0.id() {
+            Some(_) => self.0.start_kill(),
+            // Waited for already.
+            None => Ok(()),
+        }
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, io::Result<ExitStatus>> {
+        Box::pin(self.0.wait())
+    }
+}

@@ -1,0 +1,182 @@
+//! A call of a function on a machine: its output and its result.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::channel::{mpsc, oneshot};
+use futures::future::{Either, select};
+use futures::{FutureExt as _, StreamExt as _};
+use remuda::{Event, RequestId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::machine::Machine;
+use crate::runtime::Runtime;
+use crate::signal::{Defer, Signal};
+use crate::state::{Entry, Shared};
+use crate::system::{CallError, Chunk, Invocation, Output, System};
+
+/// A running call. Await it for the result; [`output`](Call::output) gives what it prints on the way.
+///
+/// Output that is not read is thrown away when the result is awaited. Dropping a call cancels it.
+#[must_use = "dropping a call cancels it"]
+pub struct Call<T> {
+    result: oneshot::Receiver<Result<Vec<u8>, CallError>>,
+    output: mpsc::Receiver<Chunk>,
+    cancel: Signal,
+    result_type: PhantomData<fn() -> T>,
+}
+
+impl<T> Call<T> {
+    /// The next piece of output; `None` when the call has ended. A client that takes its time slows the call down and
+    /// costs no memory.
+    pub async fn output(&mut self) -> Option<Chunk> {
+        self.output.next().await
+    }
+
+    /// Asks the machine to end the call; it resolves when that has happened (F12).
+    pub fn cancel(&self) {
+        self.cancel.raise();
+    }
+}
+
+impl<T> Drop for Call<T> {
+    fn drop(&mut self) {
+        self.cancel.raise();
+    }
+}
+
+impl<T: DeserializeOwned> Future for Call<T> {
+    type Output = Result<T, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        while let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) {}
+        let Poll::Ready(result) = self.result.poll_unpin(cx) else {
+            return Poll::Pending;
+        };
+        let result = result.unwrap_or_else(|_| {
+            Err(CallError::Unreachable(
+                "the call ended without an answer".into(),
+            ))
+        });
+        Poll::Ready(result.and_then(|bytes| {
+            postcard::from_bytes(&bytes).map_err(|error| {
+                CallError::Invalid(format!(
+                    "the result is not a {}: {error}",
+                    std::any::type_name::<T>()
+                ))
+            })
+        }))
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("cancelled", &self.cancel.is_raised())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Call<T> {
+    /// Starts a call on `machine`, under the lease of `request` if there is one.
+    pub(crate) fn start<R: Runtime, S: System, A: Serialize + ?Sized>(
+        shared: &Arc<Shared<R, S>>,
+        machine: &Arc<Machine<S>>,
+        request: Option<RequestId>,
+        function: &str,
+        args: &A,
+    ) -> Call<T> {
+        let (answer, result) = oneshot::channel();
+        let (sender, output) = mpsc::channel(1);
+        let cancel = Signal::default();
+        let call = Call {
+            result,
+            output,
+            cancel: cancel.clone(),
+            result_type: PhantomData,
+        };
+        let args = match postcard::to_allocvec(args) {
+            Ok(args) => args,
+            Err(error) => {
+                let _ = answer.send(Err(CallError::Invalid(format!(
+                    "the arguments of `{function}` do not encode: {error}"
+                ))));
+                return call;
+            }
+        };
+        let Some(entry) = enter(shared, request, &cancel) else {
+            let _ = answer.send(Err(CallError::Lost(machine.why_dead().to_string())));
+            return call;
+        };
+        let invocation = Invocation {
+            function: function.to_owned(),
+            args,
+            output: Output(sender),
+            cancel,
+        };
+        let (shared, machine) = (shared.clone(), machine.clone());
+        shared.clone().runtime.spawn(async move {
+            let left = Defer::new(|| leave(&shared, entry));
+            let ended = Box::pin(shared.system.call(machine.handle(), invocation));
+            let result = match select(ended, machine.dead.clone()).await {
+                Either::Left((result, _)) => result,
+                Either::Right((why, call)) => {
+                    drop(call);
+                    Err(CallError::Lost(why.map_or_else(
+                        |_| "nothing watches it any more".into(),
+                        |why| why.to_string(),
+                    )))
+                }
+            };
+            // First the books, then the client: what it does next finds the call ended.
+            drop(left);
+            let _ = answer.send(result);
+        });
+        call
+    }
+}
+
+/// Enters a call into its lease's books. `None`: the lease is lost.
+fn enter<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    request: Option<RequestId>,
+    cancel: &Signal,
+) -> Option<Option<(RequestId, u64)>> {
+    let Some(request) = request else {
+        return Some(None);
+    };
+    shared.with(|state| {
+        let id = state.mint();
+        let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+            return None;
+        };
+        leased.calls.push((id, cancel.clone()));
+        Some(Some((request, id)))
+    })
+}
+
+/// Strikes a call from its lease's books; the last one of a lease that was given up says its done (F12).
+fn leave<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, entry: Option<(RequestId, u64)>) {
+    let Some((request, id)) = entry else { return };
+    let cancel = shared.with(|state| {
+        let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+            return None;
+        };
+        let at = leased.calls.iter().position(|&(call, _)| call == id)?;
+        let (_, cancel) = leased.calls.swap_remove(at);
+        if leased.calls.is_empty()
+            && let Some(outcome) = leased.given_up
+        {
+            state.requests.remove(&request);
+            state.feed(Event::Done { request, outcome });
+        }
+        Some(cancel)
+    });
+    // The last of its flag may drop a waker.
+    drop(cancel);
+}

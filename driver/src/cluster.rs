@@ -1,0 +1,217 @@
+//! The cluster: a manager, a runtime and a system, driven together.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use remuda::{
+    Config, ConfigError, Counts, Demand, Event, MachineId, Manager, OnceKey, Reject, TaskId,
+};
+
+use crate::once::{OnceError, OnceMachine};
+use crate::request::Request;
+use crate::runtime::Runtime;
+use crate::state::{Effect, Shared};
+use crate::status::MachineStatus;
+use crate::system::{CallError, System};
+use crate::tasks::LostTasks;
+use crate::timer;
+
+/// The time-outs that are the driver's to enforce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long a machine may take to come up; default 60 s.
+    pub start_timeout: Duration,
+    /// How long it may take to answer a poll; default 5 s (S17).
+    pub poll_timeout: Duration,
+    /// How long it may take to end when asked to, before it is killed; default 5 s.
+    pub stop_timeout: Duration,
+    /// How long it may take to be dead after it was killed, before it is given up; default 10 s.
+    pub kill_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            start_timeout: Duration::from_secs(60),
+            poll_timeout: Duration::from_secs(5),
+            stop_timeout: Duration::from_secs(5),
+            kill_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A cluster that manages itself. Clones are handles of the same one; when the last handle, request and lease is
+/// dropped, the cluster shuts down.
+pub struct Cluster<R: Runtime, S: System> {
+    handle: Arc<Handle<R, S>>,
+}
+
+/// The users' share of a cluster; the driver's own tasks hold only what is inside.
+struct Handle<R: Runtime, S: System>(Arc<Shared<R, S>>);
+
+impl<R: Runtime, S: System> Drop for Handle<R, S> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<R: Runtime, S: System> Clone for Cluster<R, S> {
+    fn clone(&self) -> Self {
+        Cluster {
+            handle: self.handle.clone(),
+        }
+    }
+}
+
+impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime, S: System> Cluster<R, S> {
+    /// A cluster without machines; they are started as requests come in.
+    ///
+    /// # Errors
+    /// A configuration that the manager refuses.
+    pub fn new(
+        runtime: R,
+        system: S,
+        config: Config,
+        options: Options,
+    ) -> Result<Self, ConfigError> {
+        let shared = Shared::new(runtime, system, options, Manager::new(config)?);
+        shared.runtime.spawn(timer::keep_time(shared.clone()));
+        Ok(Cluster {
+            handle: Arc::new(Handle(shared)),
+        })
+    }
+
+    /// Asks for procs of one machine. The request is made when the future is first polled; dropping it cancels.
+    pub fn request(&self, demand: Demand) -> Request<R, S> {
+        Request::new(self.clone(), demand)
+    }
+
+    /// The manager's counts.
+    pub fn counts(&self) -> Counts {
+        self.shared().look(|state| state.manager.counts())
+    }
+
+    /// The machines in service by id, after the last few that were lost.
+    pub fn machines(&self) -> Vec<MachineStatus> {
+        self.shared().look(|state| {
+            let live = state
+                .manager
+                .machines()
+                .filter_map(|view| Some(MachineStatus::of(&view, state.machines.get(&view.id())?)));
+            state.lost.iter().cloned().chain(live).collect()
+        })
+    }
+
+    /// The error of the last start that failed, empty if none has.
+    pub fn last_start_error(&self) -> String {
+        self.shared().look(|state| state.last_start_error.clone())
+    }
+
+    /// Says that the result of `task` lives on `machine` (S14). If the machine is lost already, so is the task, at once.
+    ///
+    /// # Errors
+    /// A machine that never was.
+    pub fn assign(&self, machine: MachineId, task: TaskId) -> Result<(), Reject> {
+        self.shared()
+            .handle(Event::Assign { machine, task })
+            .map_or(Ok(()), Err)
+    }
+
+    /// Drops the result of `task` on `machine` (S15): reported lost, and the machine is told. Not held there: no-op.
+    ///
+    /// # Errors
+    /// A machine that never was.
+    pub fn discard(&self, machine: MachineId, task: TaskId) -> Result<(), Reject> {
+        self.shared()
+            .handle(Event::Discard { machine, task })
+            .map_or(Ok(()), Err)
+    }
+
+    /// The tasks that are lost from now on, in the order the manager decided it (S14).
+    pub fn lost_tasks(&self) -> LostTasks {
+        let (sender, receiver) = mpsc::unbounded();
+        self.shared().with(|state| state.subscribers.push(sender));
+        LostTasks(receiver)
+    }
+
+    /// Has `work` done once on `machine`, however many ask for the same key (S16). The first asker's `work` runs, as a
+    /// task of the cluster: an asker that goes away changes nothing. The result is remembered, errors too, until
+    /// [`forget`](Cluster::forget).
+    ///
+    /// # Errors
+    /// The work's own, the machine's loss, or a machine that never was.
+    pub async fn once<F, Fut>(
+        &self,
+        machine: MachineId,
+        key: OnceKey,
+        work: F,
+    ) -> Result<(), OnceError>
+    where
+        F: FnOnce(OnceMachine<R, S>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), CallError>> + Send + 'static,
+    {
+        crate::once::ask(self.shared(), machine, key, work).await
+    }
+
+    /// Forgets the result of work done once (S16), so that the next asker has it done again.
+    ///
+    /// # Errors
+    /// Nothing is remembered under that key, or the work still runs.
+    pub fn forget(&self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
+        self.shared()
+            .with(|state| match state.feed(Event::Forget { machine, key }) {
+                Some(reject) => Err(reject),
+                None => {
+                    state.once_errors.remove(&(machine, key));
+                    Ok(())
+                }
+            })
+    }
+
+    /// Shuts the cluster down (S22) and resolves when every machine has ended: requests that wait resolve as
+    /// [`Shutdown`](crate::RequestError::Shutdown), machines are asked to end, then killed.
+    pub async fn shutdown(&self) {
+        self.shared().close();
+        let ended = self.shared().with(|state| {
+            let (sender, ended) = oneshot::channel();
+            if !state.is_ended() {
+                state.ended.push(sender);
+            }
+            ended
+        });
+        // Closed, not sent: that it is dropped is the message.
+        let _ = ended.await;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {
+        &self.handle.0
+    }
+}
+
+impl<R: Runtime, S: System> Shared<R, S> {
+    /// Shuts down: no start goes on, the manager tells every machine to stop.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.with(|state| {
+            let Some(open) = state.open.take() else {
+                return;
+            };
+            state.feed(Event::Shutdown);
+            state.push(Effect::Close(open));
+            if state.is_ended() {
+                state.wake_timer();
+            }
+        });
+    }
+}

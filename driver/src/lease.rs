@@ -1,0 +1,124 @@
+//! A lease: procs of one machine, in the client's hands until it says done.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use remuda::{Event, Outcome, Reject, RequestId, TaskId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::Call;
+use crate::cluster::Cluster;
+use crate::machine::Machine;
+use crate::runtime::Runtime;
+use crate::state::{Effect, Entry};
+use crate::system::System;
+
+/// Procs of one machine. Derefs to the [`Machine`].
+///
+/// Say how the work went with [`finish`](Lease::finish); a lease that is dropped says *unused* (S13). Either way its
+/// running calls are cancelled first, and the procs are free only once the machine has confirmed their end, or is
+/// lost (F12). May be dropped on any thread.
+pub struct Lease<R: Runtime, S: System> {
+    cluster: Cluster<R, S>,
+    request: RequestId,
+    machine: Arc<Machine<S>>,
+    outcome: Outcome,
+}
+
+impl<R: Runtime, S: System> Lease<R, S> {
+    pub(crate) fn new(
+        cluster: Cluster<R, S>,
+        request: RequestId,
+        machine: Arc<Machine<S>>,
+    ) -> Self {
+        Lease {
+            cluster,
+            request,
+            machine,
+            outcome: Outcome::Unused,
+        }
+    }
+
+    /// The id of the request that got this lease.
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// Whether the machine was lost (F4): finishing the lease then changes nothing.
+    pub fn is_lost(&self) -> bool {
+        self.cluster
+            .shared()
+            .look(|state| !state.requests.contains_key(&self.request))
+    }
+
+    /// Calls `function` on the machine. The call runs in the background from now on; dropping the [`Call`] cancels it.
+    pub fn call<A: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        function: &str,
+        args: &A,
+    ) -> Call<T> {
+        Call::start(
+            self.cluster.shared(),
+            &self.machine,
+            Some(self.request),
+            function,
+            args,
+        )
+    }
+
+    /// Says that the result of `task` lives on this machine (S14).
+    ///
+    /// # Errors
+    /// Never for a lease's own machine: a lost one is answered by a lost task.
+    pub fn assign(&self, task: TaskId) -> Result<(), Reject> {
+        self.cluster.assign(self.machine.id(), task)
+    }
+
+    /// Says how the work went; the manager judges the machine's health by it (S9–S11, S13).
+    pub fn finish(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl<R: Runtime, S: System> Deref for Lease<R, S> {
+    type Target = Machine<S>;
+
+    fn deref(&self) -> &Machine<S> {
+        &self.machine
+    }
+}
+
+impl<R: Runtime, S: System> Drop for Lease<R, S> {
+    fn drop(&mut self) {
+        let (request, outcome) = (self.request, self.outcome);
+        self.cluster.shared().with(|state| {
+            // Lost: the manager has forgotten it already (F4).
+            let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+                return;
+            };
+            if leased.calls.is_empty() {
+                state.requests.remove(&request);
+                state.feed(Event::Done { request, outcome });
+            } else {
+                leased.given_up = Some(outcome);
+                let cancels: Vec<_> = leased
+                    .calls
+                    .iter()
+                    .map(|(_, cancel)| Effect::Raise(cancel.clone()))
+                    .collect();
+                cancels.into_iter().for_each(|cancel| state.push(cancel));
+            }
+        });
+    }
+}
+
+impl<R: Runtime, S: System> fmt::Debug for Lease<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("request", &self.request)
+            .field("machine", &self.machine)
+            .finish_non_exhaustive()
+    }
+}

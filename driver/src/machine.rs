@@ -1,0 +1,227 @@
+//! A machine's life in the driver: start, watch, stop, kill.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use futures::future::{Either, Shared as SharedFuture, select};
+use remuda::{Event, MachineId};
+
+use crate::runtime::{Runtime, timeout};
+use crate::signal::Signal;
+use crate::state::{Effect, Shared, Slot};
+use crate::system::{StartError, System};
+
+/// The back-off's step at which requests that wait for a first machine are failed.
+const HOPELESS_STEP: u32 = 4;
+
+/// A machine in service, as its leases see it.
+pub struct Machine<S: System> {
+    id: MachineId,
+    name: String,
+    handle: S::Machine,
+    /// Resolves with the reason when the machine is dead and the manager was told.
+    pub(crate) dead: SharedFuture<oneshot::Receiver<Arc<str>>>,
+    /// Raised when the machine does not die although it was killed.
+    abandoned: Signal,
+}
+
+impl<S: System> Machine<S> {
+    /// The machine's id.
+    pub fn id(&self) -> MachineId {
+        self.id
+    }
+
+    /// What the system calls it in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The system's own record of it.
+    pub fn handle(&self) -> &S::Machine {
+        &self.handle
+    }
+
+    /// Why the machine is dead, if it is.
+    pub(crate) fn why_dead(&self) -> Arc<str> {
+        match self.dead.peek() {
+            Some(Ok(why)) => why.clone(),
+            _ => "it no longer serves".into(),
+        }
+    }
+}
+
+impl<S: System> fmt::Debug for Machine<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells the manager how a machine's life ended, also when its task is dropped or the system panics.
+struct Life<R: Runtime, S: System> {
+    shared: Arc<Shared<R, S>>,
+    id: MachineId,
+    phase: Phase,
+}
+
+enum Phase {
+    Starting,
+    Up(oneshot::Sender<Arc<str>>),
+    Over,
+}
+
+/// Starts a machine and watches it until it is dead.
+pub(crate) async fn live<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, id: MachineId) {
+    let mut life = Life {
+        shared: shared.clone(),
+        id,
+        phase: Phase::Starting,
+    };
+    let start = timeout(
+        &shared.runtime,
+        shared.options.start_timeout,
+        shared.system.start(id),
+    );
+    let started = match select(std::pin::pin!(start), shared.closing.clone()).await {
+        Either::Left((Some(started), _)) => started,
+        Either::Left((None, _)) => Err(StartError::new(format!(
+            "it was not up after {:?}",
+            shared.options.start_timeout
+        ))),
+        Either::Right(_) => Err(StartError::new("the cluster was shut down")),
+    };
+    let machine = match started {
+        Ok(handle) => life.up(handle),
+        Err(error) => return life.failed(error.to_string()),
+    };
+    let stopped = std::pin::pin!(shared.system.stopped(&machine.handle));
+    let abandoned = std::pin::pin!(machine.abandoned.wait());
+    let why = match select(stopped, abandoned).await {
+        Either::Left((why, _)) => why,
+        Either::Right(_) => "it did not end although it was killed, and is given up".into(),
+    };
+    life.stopped(why);
+}
+
+/// Ends a machine: politely, then by force; given up if even that does not help.
+pub(crate) async fn stop<R: Runtime, S: System>(
+    shared: Arc<Shared<R, S>>,
+    machine: Arc<Machine<S>>,
+    urgent: bool,
+) {
+    if !urgent {
+        let ask = async {
+            shared.system.stop(&machine.handle).await;
+            std::future::pending::<()>().await;
+        };
+        let ended = select(Box::pin(ask), machine.dead.clone());
+        if timeout(&shared.runtime, shared.options.stop_timeout, ended)
+            .await
+            .is_some()
+        {
+            return;
+        }
+        tracing::warn!(machine = %machine.name, "did not end within {:?} and is killed", shared.options.stop_timeout);
+    }
+    shared.system.kill(&machine.handle);
+    if timeout(
+        &shared.runtime,
+        shared.options.kill_timeout,
+        machine.dead.clone(),
+    )
+    .await
+    .is_none()
+    {
+        machine.abandoned.raise();
+    }
+}
+
+impl<R: Runtime, S: System> Life<R, S> {
+    fn up(&mut self, handle: S::Machine) -> Arc<Machine<S>> {
+        let (dying, dead) = oneshot::channel();
+        self.phase = Phase::Up(dying);
+        let name = self.shared.system.name(self.id, &handle);
+        tracing::info!(machine = %name, "is up");
+        let machine = Arc::new(Machine {
+            id: self.id,
+            name,
+            handle,
+            dead: futures::FutureExt::shared(dead),
+            abandoned: Signal::default(),
+        });
+        let slot = Slot {
+            machine: machine.clone(),
+            figures: Default::default(),
+            lost: false,
+            reason: None,
+        };
+        self.shared.with(|state| {
+            state.ever_up = true;
+            state.machines.insert(self.id, slot);
+            state.feed(Event::Up { machine: self.id });
+        });
+        machine
+    }
+
+    fn failed(&mut self, error: String) {
+        self.phase = Phase::Over;
+        tracing::warn!(machine = %self.id, "did not start: {error}");
+        self.shared.with(|state| {
+            state.feed(Event::StartFailed { machine: self.id });
+            let step = state
+                .manager
+                .start_backoff()
+                .map_or(0, |backoff| backoff.step);
+            if !state.ever_up && step >= HOPELESS_STEP {
+                state.fail_waiting(&error);
+            }
+            state.last_start_error = error;
+        });
+    }
+
+    fn stopped(&mut self, why: String) {
+        let Phase::Up(dying) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return;
+        };
+        let gone = self.shared.with(|state| {
+            if let Some(slot) = state.machines.get_mut(&self.id) {
+                slot.reason = Some(why.clone());
+            }
+            state.feed(Event::Stopped { machine: self.id });
+            state
+                .once_errors
+                .retain(|&(machine, _), _| machine != self.id);
+            state.machines.remove(&self.id)
+        });
+        drop(gone);
+        // After the manager: a client that hears of it finds its lease already ended.
+        let _ = dying.send(why.into());
+    }
+}
+
+impl<R: Runtime, S: System> Drop for Life<R, S> {
+    fn drop(&mut self) {
+        let over = matches!(self.phase, Phase::Over);
+        // The task was dropped: its runtime goes away, and nothing that is started now would live.
+        if !over && !std::thread::panicking() {
+            self.shared.close();
+        }
+        match self.phase {
+            Phase::Starting => self.failed("the system's start ended without an answer".into()),
+            Phase::Up(_) => self.stopped("nothing watches it any more".into()),
+            Phase::Over => {}
+        }
+        self.shared.with(|state| {
+            state.live -= 1;
+            if state.is_ended() {
+                state.wake_timer();
+                for waiting in std::mem::take(&mut state.ended) {
+                    state.push(Effect::Close(waiting));
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,126 @@
+//! Work that is done once on each machine, however many ask for it (S16).
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use remuda::{Event, MachineId, OnceKey, Reject, WaiterId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::Call;
+use crate::machine::Machine;
+use crate::runtime::Runtime;
+use crate::signal::Defer;
+use crate::state::{OnceWaiter, OnceWork, Shared};
+use crate::system::{CallError, System};
+
+/// Why work that is done once gave no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnceError {
+    /// The work failed; every asker is told so until it is forgotten.
+    Failed(CallError),
+    /// The machine is lost.
+    MachineLost(MachineId),
+    /// The manager refused the question.
+    Rejected(Reject),
+}
+
+impl fmt::Display for OnceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OnceError::Failed(error) => write!(f, "{error}"),
+            OnceError::MachineLost(machine) => write!(f, "machine {machine} is lost"),
+            OnceError::Rejected(reject) => write!(f, "{reject}"),
+        }
+    }
+}
+
+impl std::error::Error for OnceError {}
+
+/// The machine on which work is done once. Derefs to the [`Machine`]; its calls belong to no lease.
+pub struct OnceMachine<R: Runtime, S: System> {
+    shared: Arc<Shared<R, S>>,
+    machine: Arc<Machine<S>>,
+}
+
+impl<R: Runtime, S: System> OnceMachine<R, S> {
+    /// Calls `function` on the machine, like [`Lease::call`](crate::Lease::call).
+    pub fn call<A: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        function: &str,
+        args: &A,
+    ) -> Call<T> {
+        Call::start(&self.shared, &self.machine, None, function, args)
+    }
+}
+
+impl<R: Runtime, S: System> Deref for OnceMachine<R, S> {
+    type Target = Machine<S>;
+
+    fn deref(&self) -> &Machine<S> {
+        &self.machine
+    }
+}
+
+impl<R: Runtime, S: System> fmt::Debug for OnceMachine<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnceMachine").field(&self.machine).finish()
+    }
+}
+
+pub(crate) async fn ask<R, S, F, Fut>(
+    shared: &Arc<Shared<R, S>>,
+    machine: MachineId,
+    key: OnceKey,
+    work: F,
+) -> Result<(), OnceError>
+where
+    R: Runtime,
+    S: System,
+    F: FnOnce(OnceMachine<R, S>) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), CallError>> + Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    // What the client gave is dropped outside the lock, whichever way this goes.
+    let mut work = Some(work);
+    let mut answer = Some(answer);
+    let (waiter, reject) = shared.with(|state| {
+        let waiter = WaiterId(state.mint());
+        let slot = state.machines.get(&machine);
+        let bound = slot.zip(work.take()).map(|(slot, work)| -> OnceWork {
+            let target = OnceMachine {
+                shared: shared.clone(),
+                machine: slot.machine.clone(),
+            };
+            Box::new(move || Box::pin(work(target)))
+        });
+        state.waiters.extend(answer.take().map(|answer| {
+            let asker = OnceWaiter {
+                machine,
+                answer,
+                work: bound,
+            };
+            (waiter, asker)
+        }));
+        (
+            waiter,
+            state.feed(Event::Once {
+                machine,
+                key,
+                waiter,
+            }),
+        )
+    });
+    // A future that is dropped here takes its entry along; the work goes on.
+    let _gone = Defer::new(|| drop(shared.with(|state| state.waiters.remove(&waiter))));
+    match reject {
+        Some(reject) => Err(OnceError::Rejected(reject)),
+        None => answered
+            .await
+            .unwrap_or(Err(OnceError::MachineLost(machine))),
+    }
+}

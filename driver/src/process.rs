@@ -1,0 +1,323 @@
+//! The process system: a machine is a child process that speaks the wire protocol on its standard input and output.
+//!
+//! The command is a template, so the same code starts a worker here, `ssh host …` one there, or `srun …` one on
+//! Slurm: authentication, encryption and placement belong to those, and no port is opened.
+
+mod link;
+mod pump;
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::Shared as SharedFuture;
+use remuda::{MachineId, TaskId};
+use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
+
+use crate::runtime::{Child, Runtime, timeout};
+use crate::system::{CallError, Invocation, StartError, System};
+use link::Link;
+use pump::Tail;
+
+/// How long a process that has closed its output may take to exit, before it is killed.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
+
+/// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
+#[derive(Clone, Debug)]
+pub struct ProcessSystem<R> {
+    runtime: R,
+    template: Vec<String>,
+    functions: Option<Vec<String>>,
+    procs: u32,
+    hello_timeout: Duration,
+    silence: Duration,
+}
+
+/// A worker process.
+#[derive(Debug)]
+pub struct Worker {
+    link: Arc<Link>,
+    pid: u32,
+    dead: SharedFuture<oneshot::Receiver<String>>,
+}
+
+impl Worker {
+    /// The id of the process that was started here (of `ssh`, where that is the template).
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+}
+
+impl<R: Runtime> ProcessSystem<R> {
+    /// Workers started with the words of `template`, in which `{procs}` and `{machine}` are replaced by what
+    /// [`procs`](ProcessSystem::procs) says and by the machine's id. No shell runs it.
+    pub fn new(runtime: R, template: Vec<String>) -> Self {
+        ProcessSystem {
+            runtime,
+            template,
+            functions: None,
+            procs: 1,
+            hello_timeout: Duration::from_secs(30),
+            silence: Duration::from_secs(120),
+        }
+    }
+
+    /// The functions that every worker must have, neither more nor less (S19); not compared if never said.
+    #[must_use]
+    pub fn functions(mut self, functions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut functions: Vec<String> = functions.into_iter().map(Into::into).collect();
+        functions.sort_unstable();
+        self.functions = Some(functions);
+        self
+    }
+
+    /// The procs that every worker must offer (F9); default 1. More are not used.
+    #[must_use]
+    pub fn procs(mut self, procs: u32) -> Self {
+        self.procs = procs;
+        self
+    }
+
+    /// How long a worker may take to say hello; default 30 s.
+    #[must_use]
+    pub fn hello_timeout(mut self, timeout: Duration) -> Self {
+        self.hello_timeout = timeout;
+        self
+    }
+
+    /// How long a worker that hears nothing lives (F8); default 2 minutes, zero for ever. Polls are the heartbeat:
+    /// make it longer than a few of their intervals.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
+    fn command(&self, id: MachineId) -> Result<Command, StartError> {
+        let procs = self.procs.to_string();
+        let machine = id.to_string();
+        let mut words = self.template.iter().map(|word| {
+            word.replace("{procs}", &procs)
+                .replace("{machine}", &machine)
+        });
+        let program = words
+            .next()
+            .ok_or_else(|| StartError::new("the launch template is empty"))?;
+        let mut command = Command::new(program);
+        // A group of its own: Ctrl-C at the terminal reaches the driver alone.
+        command.args(words).process_group(0);
+        Ok(command)
+    }
+
+    /// What the words of the template are called in messages.
+    fn shown(&self) -> String {
+        format!("`{}`", self.template.join(" "))
+    }
+
+    /// Compares what the worker says of itself with what is needed (S19, F9).
+    fn check_hello(&self, procs: u32, functions: &[String]) -> Result<(), String> {
+        if procs < self.procs {
+            let needed = self.procs;
+            return Err(format!("it offers {procs} procs, and {needed} are needed"));
+        }
+        let Some(wanted) = &self.functions else {
+            return Ok(());
+        };
+        let not_in = |these: &[String], those: &[String]| -> Vec<String> {
+            let missing = these.iter().filter(|name| !those.contains(name));
+            missing.map(|name| format!("`{name}`")).collect()
+        };
+        let lacks = not_in(wanted, functions);
+        let more = not_in(functions, wanted);
+        if lacks.is_empty() && more.is_empty() {
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        if !lacks.is_empty() {
+            parts.push(format!("lacks {}", lacks.join(", ")));
+        }
+        if !more.is_empty() {
+            parts.push(format!("has {} besides", more.join(", ")));
+        }
+        Err(format!("its functions differ: it {}", parts.join(" and ")))
+    }
+
+    /// Reads up to the hello. The error says what was wrong, without what the process printed.
+    async fn hello(&self, child: &mut Child, opening: &mut Opening) -> Result<Hello, String> {
+        let mut buffer = vec![0; 8 * 1024];
+        let mut decoder = loop {
+            match pump::read(&mut child.stdout, &mut buffer).await {
+                0 => return Err(format!("{} before its hello", self.exit(child).await)),
+                n => {
+                    let opened = opening.push(&buffer[..n]);
+                    if let Some(opened) = opened.map_err(|error| error.to_string())? {
+                        break opened.decoder;
+                    }
+                }
+            }
+        };
+        loop {
+            match decoder.next().map_err(|error| error.to_string())? {
+                Some(FromWorker::Hello { procs, functions }) => {
+                    return Ok(Hello {
+                        procs,
+                        functions,
+                        decoder,
+                    });
+                }
+                Some(_) => return Err("its first frame is no hello".into()),
+                None => match pump::read(&mut child.stdout, &mut buffer).await {
+                    0 => return Err(format!("{} amid its hello", self.exit(child).await)),
+                    n => decoder.push(&buffer[..n]),
+                },
+            }
+        }
+    }
+
+    /// How a process that has closed its output ended.
+    async fn exit(&self, child: &mut Child) -> String {
+        match timeout(&self.runtime, EXIT_GRACE, child.process.wait()).await {
+            Some(Ok(status)) => format!("it ended ({status})"),
+            Some(Err(error)) => format!("it ended ({error})"),
+            None => "it closed its output".into(),
+        }
+    }
+}
+
+struct Hello {
+    procs: u32,
+    functions: Vec<String>,
+    decoder: Decoder<FromWorker>,
+}
+
+impl<R: Runtime> System for ProcessSystem<R> {
+    type Machine = Worker;
+
+    async fn start(&self, id: MachineId) -> Result<Worker, StartError> {
+        let refuse = |what: String| StartError::new(format!("{}: {what}", self.shown()));
+        let mut child = self
+            .runtime
+            .start(self.command(id)?)
+            .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
+        let pid = child.id;
+        let tail = Tail::follow(&self.runtime, id, &mut child);
+        let mut opening = Opening::new();
+        let hello = timeout(
+            &self.runtime,
+            self.hello_timeout,
+            self.hello(&mut child, &mut opening),
+        );
+        let hello = match hello.await {
+            Some(hello) => hello,
+            None => Err(format!("it said no hello within {:?}", self.hello_timeout)),
+        };
+        let hello = hello.and_then(|hello| {
+            self.check_hello(hello.procs, &hello.functions)
+                .map(|()| hello)
+        });
+        let hello = match hello {
+            Ok(hello) => hello,
+            Err(what) => {
+                let printed = String::from_utf8_lossy(opening.banner()).trim().to_owned();
+                let said = tail.settle(&self.runtime).await;
+                let said = [printed, said].into_iter().filter(|text| !text.is_empty());
+                let said: Vec<String> = said.collect();
+                return Err(refuse(match said.is_empty() {
+                    true => what,
+                    false => format!("{what}; it printed: {}", said.join("\n")),
+                }));
+            }
+        };
+        let link = Arc::new(Link::new(hello.functions));
+        let silence_ms = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX);
+        link.control(&ToWorker::Welcome { silence_ms });
+        let dead = pump::run(&self.runtime, link.clone(), child, hello.decoder, tail);
+        Ok(Worker { link, pid, dead })
+    }
+
+    async fn stopped(&self, machine: &Worker) -> String {
+        let dead = machine.dead.clone().await;
+        dead.unwrap_or_else(|_| "nothing watches it any more".into())
+    }
+
+    async fn stop(&self, machine: &Worker) {
+        machine.link.control(&ToWorker::Goodbye);
+    }
+
+    fn kill(&self, machine: &Worker) {
+        machine.link.kill.raise();
+    }
+
+    async fn poll(&self, machine: &Worker) -> Figures {
+        machine.link.poll().await.unwrap_or_default()
+    }
+
+    async fn call(&self, machine: &Worker, call: Invocation) -> Result<Vec<u8>, CallError> {
+        machine.link.call(call).await
+    }
+
+    async fn discard(&self, machine: &Worker, task: TaskId) -> Result<(), String> {
+        machine.link.discard(task.0).await
+    }
+
+    fn name(&self, id: MachineId, machine: &Worker) -> String {
+        format!("{id} (pid {})", machine.pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone)]
+    struct NoRuntime;
+
+    impl Runtime for NoRuntime {
+        fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+        async fn sleep_until(&self, _: remuda::Instant) {}
+        fn now(&self) -> remuda::Instant {
+            remuda::Instant::ZERO
+        }
+        fn start(&self, _: Command) -> std::io::Result<Child> {
+            Err(std::io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    fn system() -> ProcessSystem<NoRuntime> {
+        ProcessSystem::new(NoRuntime, vec!["worker".into(), "--procs={procs}".into()]).procs(4)
+    }
+
+    #[test]
+    fn f09_fewer_procs_are_refused_with_both_figures() {
+        let error = system().check_hello(3, &[]).unwrap_err();
+        assert_eq!(error, "it offers 3 procs, and 4 are needed");
+        assert_eq!(system().check_hello(5, &[]), Ok(()));
+    }
+
+    #[test]
+    fn s19_the_difference_in_functions_is_named() {
+        let system = system().functions(["b", "a"]);
+        let has = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(system.check_hello(4, &has(&["a", "b"])), Ok(()));
+        let error = system.check_hello(4, &has(&["a", "c"])).unwrap_err();
+        assert_eq!(
+            error,
+            "its functions differ: it lacks `b` and has `c` besides"
+        );
+    }
+
+    #[test]
+    fn the_template_is_filled_in() {
+        let command = system().command(MachineId(7)).unwrap();
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["--procs=4"]);
+        let empty = ProcessSystem::new(NoRuntime, Vec::new());
+        assert!(empty.command(MachineId(0)).is_err());
+    }
+}

@@ -1,0 +1,345 @@
+//! The two ends of a worker's conversation, as the driver's tasks share them: what is to be written, and who waits for
+//! what. Nothing here does I/O.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use futures::StreamExt as _;
+use futures::channel::{mpsc, oneshot};
+use futures::future::{Either, select};
+use remuda_worker::wire::{Failure, Figures, FromWorker, MAX_CHUNK, ToWorker, WINDOW, encode};
+
+use crate::signal::{Defer, Signal};
+use crate::system::{CallError, Chunk, Invocation};
+
+/// Bytes that are written at once, at the most (one frame may be larger).
+const BATCH: usize = 64 * 1024;
+
+/// A worker's conversation.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The worker's functions, sorted; a call names one by its index.
+    functions: Vec<String>,
+    outgoing: Mutex<Outgoing>,
+    waiting: Mutex<Waiting>,
+    /// Raised to have the process killed.
+    pub(crate) kill: Signal,
+}
+
+#[derive(Debug, Default)]
+struct Outgoing {
+    /// Frames that overtake calls: credits, cancels, polls, goodbye.
+    control: Vec<u8>,
+    calls: VecDeque<Vec<u8>>,
+    closed: bool,
+    writer: Option<Waker>,
+}
+
+/// Who waits for an answer.
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    calls: HashMap<u64, CallSlot>,
+    polls: HashMap<u64, oneshot::Sender<Figures>>,
+    discards: HashMap<u64, Vec<oneshot::Sender<Result<(), String>>>>,
+    said_goodbye: bool,
+    /// Why the worker is dead.
+    dead: Option<String>,
+}
+
+#[derive(Debug)]
+struct CallSlot {
+    events: mpsc::UnboundedSender<CallEvent>,
+    /// Bytes of output that it may still send.
+    credit: u32,
+}
+
+#[derive(Debug)]
+enum CallEvent {
+    Output(Chunk),
+    Reply(Result<Vec<u8>, Failure>),
+}
+
+impl Link {
+    pub(crate) fn new(functions: Vec<String>) -> Self {
+        Link {
+            functions,
+            outgoing: Mutex::default(),
+            waiting: Mutex::default(),
+            kill: Signal::default(),
+        }
+    }
+
+    /// Queues a frame that overtakes calls.
+    pub(crate) fn control(&self, message: &ToWorker) {
+        let mut outgoing = lock(&self.outgoing);
+        if !outgoing.closed {
+            encode(message, &mut outgoing.control).expect("a control frame is a few bytes");
+        }
+        wake(outgoing);
+    }
+
+    /// The next bytes to write: control frames first. `None`: the conversation is over.
+    pub(crate) async fn next_batch(&self) -> Option<Vec<u8>> {
+        poll_fn(|cx| {
+            let mut outgoing = lock(&self.outgoing);
+            let mut batch = std::mem::take(&mut outgoing.control);
+            while batch.len() < BATCH
+                && let Some(call) = outgoing.calls.pop_front()
+            {
+                batch.extend(call);
+            }
+            if !batch.is_empty() {
+                return Poll::Ready(Some(batch));
+            }
+            if outgoing.closed {
+                return Poll::Ready(None);
+            }
+            outgoing.writer = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes in what the worker said. The error is a breach of the protocol.
+    pub(crate) fn take_in(&self, message: FromWorker) -> Result<(), String> {
+        match message {
+            FromWorker::Hello { .. } => return Err("it said hello twice".into()),
+            FromWorker::Output {
+                call,
+                stream,
+                bytes,
+            } => {
+                let mut waiting = lock(&self.waiting);
+                let slot = waiting.calls.get_mut(&call);
+                let slot = slot.ok_or("it sent output of a call that does not run")?;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                if bytes.len() > MAX_CHUNK || length > slot.credit {
+                    return Err(format!(
+                        "it sent {length} bytes of output with {} allowed",
+                        slot.credit
+                    ));
+                }
+                slot.credit -= length;
+                let events = slot.events.clone();
+                drop(waiting);
+                let _ = events.unbounded_send(CallEvent::Output(Chunk { stream, bytes }));
+            }
+            FromWorker::Reply { call, result } => {
+                let slot = lock(&self.waiting).calls.remove(&call);
+                let slot = slot.ok_or("it answered a call that does not run")?;
+                let _ = slot.events.unbounded_send(CallEvent::Reply(result));
+            }
+            FromWorker::Figures { poll, figures } => {
+                // One that came after its time-out has nobody waiting.
+                if let Some(asker) = lock(&self.waiting).polls.remove(&poll) {
+                    let _ = asker.send(figures);
+                }
+            }
+            FromWorker::Discarded { task, error } => {
+                let askers = lock(&self.waiting).discards.remove(&task);
+                for asker in askers.into_iter().flatten() {
+                    let _ = asker.send(error.clone().map_or(Ok(()), Err));
+                }
+            }
+            FromWorker::Goodbye => lock(&self.waiting).said_goodbye = true,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn said_goodbye(&self) -> bool {
+        lock(&self.waiting).said_goodbye
+    }
+
+    /// The worker is dead: every call is lost, nothing is written any more.
+    pub(crate) fn die(&self, why: &str) {
+        let mut waiting = lock(&self.waiting);
+        waiting.dead = Some(why.to_owned());
+        let calls = std::mem::take(&mut waiting.calls);
+        let polls = std::mem::take(&mut waiting.polls);
+        let discards = std::mem::take(&mut waiting.discards);
+        drop(waiting);
+        drop((calls, polls, discards));
+        let mut outgoing = lock(&self.outgoing);
+        outgoing.closed = true;
+        outgoing.control.clear();
+        outgoing.calls.clear();
+        wake(outgoing);
+    }
+
+    /// Asks for the figures; `None` if the worker dies first.
+    pub(crate) async fn poll(&self) -> Option<Figures> {
+        let (asker, answer) = oneshot::channel();
+        let poll = {
+            let mut waiting = lock(&self.waiting);
+            if waiting.dead.is_some() {
+                return None;
+            }
+            let poll = waiting.mint();
+            waiting.polls.insert(poll, asker);
+            poll
+        };
+        let _timed_out = Defer::new(|| drop(lock(&self.waiting).polls.remove(&poll)));
+        self.control(&ToWorker::Poll { poll });
+        answer.await.ok()
+    }
+
+    /// Has the worker drop a task's result (S15).
+    pub(crate) async fn discard(&self, task: u64) -> Result<(), String> {
+        let (asker, answer) = oneshot::channel();
+        {
+            let mut waiting = lock(&self.waiting);
+            if waiting.dead.is_none() {
+                waiting.discards.entry(task).or_default().push(asker);
+            }
+        }
+        self.control(&ToWorker::Discard { task });
+        // A dead worker has dropped everything.
+        answer.await.unwrap_or(Ok(()))
+    }
+
+    /// Calls a function and passes its output on as fast as it is taken.
+    pub(crate) async fn call(&self, invocation: Invocation) -> Result<Vec<u8>, CallError> {
+        let cancelled = Box::pin(invocation.cancelled());
+        let Invocation {
+            function,
+            args,
+            mut output,
+            ..
+        } = invocation;
+        let (id, mut events) = self.send_call(&function, args)?;
+        let mut cancelled = Some(cancelled);
+        let mut consumed = 0;
+        loop {
+            let event = match cancelled.take() {
+                None => events.next().await,
+                Some(waiting) => match select(events.next(), waiting).await {
+                    Either::Left((event, waiting)) => {
+                        cancelled = Some(waiting);
+                        event
+                    }
+                    Either::Right(_) => {
+                        self.control(&ToWorker::Cancel { call: id });
+                        continue;
+                    }
+                },
+            };
+            match event {
+                Some(CallEvent::Output(chunk)) => {
+                    consumed += chunk.bytes.len() as u32;
+                    if let Some(waiting) = cancelled.take() {
+                        match select(Box::pin(output.send(chunk)), waiting).await {
+                            Either::Left((_, waiting)) => cancelled = Some(waiting),
+                            Either::Right(_) => self.control(&ToWorker::Cancel { call: id }),
+                        }
+                    }
+                    // After a cancel, output is thrown away: nothing may hold up the call's end.
+                    if consumed >= WINDOW / 2 {
+                        self.credit(id, consumed);
+                        consumed = 0;
+                    }
+                }
+                Some(CallEvent::Reply(Ok(result))) => return Ok(result),
+                Some(CallEvent::Reply(Err(Failure::Remote(text)))) => {
+                    return Err(CallError::Remote(text));
+                }
+                Some(CallEvent::Reply(Err(Failure::Cancelled))) => {
+                    return Err(CallError::Cancelled);
+                }
+                None => return Err(self.lost()),
+            }
+        }
+    }
+
+    fn send_call(
+        &self,
+        function: &str,
+        args: Vec<u8>,
+    ) -> Result<(u64, mpsc::UnboundedReceiver<CallEvent>), CallError> {
+        let named = self
+            .functions
+            .binary_search_by(|name| name.as_str().cmp(function));
+        let Ok(index) = named else {
+            let has = self.functions.join("`, `");
+            return Err(CallError::Invalid(format!(
+                "the machine has no function `{function}`; it has `{has}`"
+            )));
+        };
+        let (events, receiver) = mpsc::unbounded();
+        let call = {
+            let mut waiting = lock(&self.waiting);
+            if waiting.dead.is_some() {
+                drop(waiting);
+                return Err(self.lost());
+            }
+            let call = waiting.mint();
+            waiting.calls.insert(
+                call,
+                CallSlot {
+                    events,
+                    credit: WINDOW,
+                },
+            );
+            call
+        };
+        let function = index as u32;
+        let mut frame = Vec::new();
+        if let Err(error) = encode(
+            &ToWorker::Call {
+                call,
+                function,
+                args,
+            },
+            &mut frame,
+        ) {
+            drop(lock(&self.waiting).calls.remove(&call));
+            return Err(CallError::Invalid(format!(
+                "the call cannot be sent: {error}"
+            )));
+        }
+        let mut outgoing = lock(&self.outgoing);
+        if !outgoing.closed {
+            outgoing.calls.push_back(frame);
+        }
+        wake(outgoing);
+        Ok((call, receiver))
+    }
+
+    fn credit(&self, call: u64, bytes: u32) {
+        let mut waiting = lock(&self.waiting);
+        let Some(slot) = waiting.calls.get_mut(&call) else {
+            return;
+        };
+        slot.credit += bytes;
+        drop(waiting);
+        self.control(&ToWorker::Credit { call, bytes });
+    }
+
+    fn lost(&self) -> CallError {
+        let why = lock(&self.waiting).dead.clone();
+        CallError::Lost(why.unwrap_or_else(|| "its process was let go".into()))
+    }
+}
+
+impl Waiting {
+    fn mint(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+/// Nobody's code but ours runs under these locks, and none of it panics half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Unlocks, then wakes the writer.
+fn wake(mut outgoing: MutexGuard<'_, Outgoing>) {
+    let writer = outgoing.writer.take();
+    drop(outgoing);
+    if let Some(writer) = writer {
+        writer.wake();
+    }
+}

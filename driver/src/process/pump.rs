@@ -1,0 +1,255 @@
+//! The tasks of one worker: a writer, a reader that never waits for anybody, one that drains its standard error, and
+//! one that owns the process and knows when it is dead.
+
+use std::io;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::{Either, Shared as SharedFuture, select};
+use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use futures::{AsyncBufReadExt as _, FutureExt as _};
+use remuda::MachineId;
+use remuda_worker::wire::{Decoder, FromWorker};
+
+use super::EXIT_GRACE;
+use super::link::Link;
+use crate::runtime::{Child, Process, Runtime, timeout};
+
+/// How long a killed process may take to be gone, and its output to end.
+const DEATH_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much of what a worker prints to its standard error is kept for the message when it fails.
+const TAIL: usize = 2 * 1024;
+
+/// Runs a worker's tasks. The answer resolves when the process and all it ran are dead, with the reason.
+pub(super) fn run<R: Runtime>(
+    runtime: &R,
+    link: Arc<Link>,
+    child: Child,
+    decoder: Decoder<FromWorker>,
+    tail: Tail,
+) -> SharedFuture<oneshot::Receiver<String>> {
+    let Child {
+        stdin,
+        stdout,
+        process,
+        ..
+    } = child;
+    let (fault, faulted) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    let (dying, dead) = oneshot::channel();
+    runtime.spawn(write(stdin, link.clone()));
+    runtime.spawn(take_in(stdout, link.clone(), decoder, fault, end));
+    let owner = Owner {
+        runtime: runtime.clone(),
+        link,
+        process,
+        tail,
+    };
+    runtime.spawn(owner.own(faulted, ended, dying));
+    dead.shared()
+}
+
+/// Reads some bytes; an error counts as the end, like everywhere with pipes whose other side may be killed.
+pub(super) async fn read(source: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> usize {
+    source.read(buffer).await.unwrap_or(0)
+}
+
+async fn write(mut stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>) {
+    while let Some(batch) = link.next_batch().await {
+        // A broken pipe: the reader's end and the exit tell the rest.
+        if stdin.write_all(&batch).await.is_err() || stdin.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes in what the worker says. After a breach of the protocol it goes on reading to the end, for the end is the
+/// proof that all the worker ran is dead.
+async fn take_in(
+    mut stdout: Box<dyn AsyncRead + Send + Unpin>,
+    link: Arc<Link>,
+    mut decoder: Decoder<FromWorker>,
+    fault: oneshot::Sender<String>,
+    end: oneshot::Sender<()>,
+) {
+    let mut fault = Some(fault);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        if fault.is_some()
+            && let Err(breach) = drain(&mut decoder, &link)
+        {
+            fault.take().map(|fault| fault.send(breach));
+        }
+        match read(&mut stdout, &mut buffer).await {
+            0 => break,
+            n if fault.is_some() => decoder.push(&buffer[..n]),
+            _ => {}
+        }
+    }
+    if let Some(fault) = fault
+        && let Err(error) = decoder.finish()
+    {
+        let _ = fault.send(error.to_string());
+    }
+    drop(end);
+}
+
+fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
+    while let Some(message) = decoder.next().map_err(|error| error.to_string())? {
+        link.take_in(message)?;
+    }
+    Ok(())
+}
+
+/// Owns the process.
+struct Owner<R> {
+    runtime: R,
+    link: Arc<Link>,
+    process: Box<dyn Process>,
+    tail: Tail,
+}
+
+/// What ends a worker.
+enum Cause {
+    Exited(io::Result<ExitStatus>),
+    Breach(String),
+    Closed,
+    Killed,
+}
+
+impl<R: Runtime> Owner<R> {
+    async fn own(
+        mut self,
+        faulted: oneshot::Receiver<String>,
+        ended: oneshot::Receiver<()>,
+        dying: oneshot::Sender<String>,
+    ) {
+        let mut ended = ended;
+        let cause = self.cause(faulted, &mut ended).await;
+        let status = match &cause {
+            Cause::Exited(Ok(status)) => Some(*status),
+            Cause::Exited(Err(_)) => None,
+            Cause::Closed => match timeout(&self.runtime, EXIT_GRACE, self.process.wait()).await {
+                Some(status) => status.ok(),
+                None => self.kill().await,
+            },
+            Cause::Breach(_) | Cause::Killed => self.kill().await,
+        };
+        // The worker's guard holds its output open until all that it ran is dead.
+        if timeout(&self.runtime, DEATH_LIMIT, ended).await.is_none() {
+            tracing::warn!("the output of a dead worker is still held open after {DEATH_LIMIT:?}");
+        }
+        let why = self.why(cause, status).await;
+        self.link.die(&why);
+        let _ = dying.send(why);
+    }
+
+    async fn cause(
+        &mut self,
+        faulted: oneshot::Receiver<String>,
+        ended: &mut oneshot::Receiver<()>,
+    ) -> Cause {
+        let killed = self.link.clone();
+        let talk = async {
+            // Dropped without a word: the output ended on a whole frame.
+            match faulted.await {
+                Ok(breach) => Cause::Breach(breach),
+                Err(_) => {
+                    let _ = ended.await;
+                    Cause::Closed
+                }
+            }
+        };
+        let kill = killed.kill.wait();
+        let told = select(Box::pin(talk), Box::pin(kill));
+        match select(self.process.wait(), told).await {
+            Either::Left((status, _)) => Cause::Exited(status),
+            Either::Right((Either::Left((cause, _)), _)) => cause,
+            Either::Right((Either::Right(_), _)) => Cause::Killed,
+        }
+    }
+
+    async fn kill(&mut self) -> Option<ExitStatus> {
+        if let Err(error) = self.process.kill() {
+            tracing::warn!("a worker cannot be killed: {error}");
+        }
+        timeout(&self.runtime, DEATH_LIMIT, self.process.wait())
+            .await?
+            .ok()
+    }
+
+    /// Says why the worker is dead.
+    async fn why(&mut self, cause: Cause, status: Option<ExitStatus>) -> String {
+        let ended = match status {
+            Some(status) => format!("its process ended ({status})"),
+            None => "its process is gone".into(),
+        };
+        let why = match cause {
+            Cause::Breach(breach) => format!("it broke the protocol: {breach}"),
+            Cause::Killed => "it was killed by its driver".into(),
+            Cause::Exited(Err(error)) => format!("its process cannot be waited for: {error}"),
+            Cause::Exited(Ok(_)) | Cause::Closed => ended,
+        };
+        if self.link.said_goodbye() {
+            return why;
+        }
+        match self.tail.settle(&self.runtime).await {
+            said if said.is_empty() => why,
+            said => format!("{why}; it printed: {said}"),
+        }
+    }
+}
+
+/// The end of what a worker prints to its standard error, which is drained and logged.
+pub(super) struct Tail {
+    text: Arc<Mutex<Vec<u8>>>,
+    end: SharedFuture<oneshot::Receiver<()>>,
+}
+
+impl Tail {
+    /// Drains the standard error of `child` in a task of its own.
+    pub(super) fn follow<R: Runtime>(runtime: &R, id: MachineId, child: &mut Child) -> Tail {
+        let stderr = std::mem::replace(&mut child.stderr, Box::new(futures::io::empty()));
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let (done, end) = oneshot::channel();
+        runtime.spawn(log_lines(stderr, id, text.clone(), done));
+        Tail {
+            text,
+            end: end.shared(),
+        }
+    }
+
+    /// What was printed last, once there is no more or a moment has passed.
+    pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
+        let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
+        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&text).trim().to_owned()
+    }
+}
+
+async fn log_lines(
+    stderr: Box<dyn AsyncRead + Send + Unpin>,
+    id: MachineId,
+    tail: Arc<Mutex<Vec<u8>>>,
+    done: oneshot::Sender<()>,
+) {
+    let mut stderr = futures::io::BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        // A line without end is logged in pieces.
+        let mut piece = (&mut stderr).take(TAIL as u64);
+        match piece.read_until(b'\n', &mut line).await {
+            Ok(n) if n > 0 => {}
+            _ => break,
+        }
+        tracing::info!(machine = %id, "{}", String::from_utf8_lossy(&line).trim_end());
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.append(&mut line);
+        let excess = tail.len().saturating_sub(TAIL);
+        tail.drain(..excess);
+    }
+    drop(done);
+}

@@ -1,0 +1,170 @@
+//! A request for procs: a future that resolves to a lease.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use remuda::{Demand, Event, MachineId, Outcome, Reject, RequestId};
+
+use crate::cluster::Cluster;
+use crate::lease::Lease;
+use crate::runtime::Runtime;
+use crate::state::{Entry, Leased, RequestEnd};
+use crate::system::System;
+
+/// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
+/// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).
+#[must_use = "a request does nothing unless awaited"]
+pub struct Request<R: Runtime, S: System> {
+    cluster: Cluster<R, S>,
+    demand: Demand,
+    priority: i64,
+    stage: Stage,
+}
+
+enum Stage {
+    New,
+    Made(RequestId),
+    Over,
+}
+
+/// Why a request got no lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The machine was lost after the grant and before the client saw it. Ask again.
+    Lost(MachineId),
+    /// No machine was ever up and four steps of the start back-off have passed (F7); the last start's error.
+    NoMachines(String),
+    /// The manager refused the request, with the limit that it breaks (F2).
+    Rejected(Reject),
+    /// The cluster was shut down (S22).
+    Shutdown,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestError::Lost(machine) => {
+                write!(f, "machine {machine} was lost between grant and delivery")
+            }
+            RequestError::NoMachines(error) => write!(f, "no machine could be started: {error}"),
+            RequestError::Rejected(reject) => write!(f, "{reject}"),
+            RequestError::Shutdown => f.write_str("the cluster was shut down"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+impl<R: Runtime, S: System> Request<R, S> {
+    pub(crate) fn new(cluster: Cluster<R, S>, demand: Demand) -> Self {
+        Request {
+            cluster,
+            demand,
+            priority: 0,
+            stage: Stage::New,
+        }
+    }
+
+    /// Sets the priority; lower values come first, the default is 0 (S3).
+    pub fn priority(mut self, priority: i64) -> Self {
+        self.priority = priority;
+        self
+    }
+}
+
+impl<R: Runtime, S: System> Future for Request<R, S> {
+    type Output = Result<Lease<R, S>, RequestError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        // Cloning and dropping a waker may run anybody's code: not under the lock.
+        let mut waker = Some(cx.waker().clone());
+        let answer = this.cluster.shared().with(|state| {
+            let request = match this.stage {
+                Stage::Made(request) => request,
+                Stage::New => {
+                    let request = RequestId(state.mint());
+                    state.requests.insert(request, Entry::Queued(None));
+                    this.stage = Stage::Made(request);
+                    let submit = Event::Submit {
+                        request,
+                        priority: this.priority,
+                        demand: this.demand,
+                    };
+                    if let Some(reject) = state.feed(submit) {
+                        state.requests.remove(&request);
+                        return Poll::Ready(Err(RequestError::Rejected(reject)));
+                    }
+                    request
+                }
+                Stage::Over => panic!("a request was polled after it had resolved"),
+            };
+            let entry = state
+                .requests
+                .get_mut(&request)
+                .expect("an entry stays until its client is done");
+            match entry {
+                Entry::Queued(waiting) => {
+                    std::mem::swap(waiting, &mut waker);
+                    Poll::Pending
+                }
+                Entry::Granted(_) | Entry::Leased(_) => {
+                    match std::mem::replace(entry, Entry::Leased(Leased::default())) {
+                        Entry::Granted(machine) => Poll::Ready(Ok((request, machine))),
+                        _ => unreachable!("a lease has no request any more"),
+                    }
+                }
+                Entry::Ended(_) => match state.requests.remove(&request) {
+                    Some(Entry::Ended(RequestEnd::Lost(machine))) => {
+                        Poll::Ready(Err(RequestError::Lost(machine)))
+                    }
+                    Some(Entry::Ended(RequestEnd::NoMachines(error))) => {
+                        Poll::Ready(Err(RequestError::NoMachines(error)))
+                    }
+                    _ => Poll::Ready(Err(RequestError::Shutdown)),
+                },
+            }
+        });
+        drop(waker);
+        let Poll::Ready(answer) = answer else {
+            return Poll::Pending;
+        };
+        this.stage = Stage::Over;
+        Poll::Ready(
+            answer.map(|(request, machine)| Lease::new(this.cluster.clone(), request, machine)),
+        )
+    }
+}
+
+impl<R: Runtime, S: System> Drop for Request<R, S> {
+    fn drop(&mut self) {
+        let Stage::Made(request) = self.stage else {
+            return;
+        };
+        let entry = self.cluster.shared().with(|state| {
+            let entry = state.requests.remove(&request);
+            match entry {
+                Some(Entry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
+                Some(Entry::Granted(_)) => drop(state.feed(Event::Done {
+                    request,
+                    outcome: Outcome::Unused,
+                })),
+                _ => {}
+            }
+            entry
+        });
+        drop(entry);
+    }
+}
+
+impl<R: Runtime, S: System> fmt::Debug for Request<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("demand", &self.demand)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,427 @@
+//! The manager behind its mutex, the driver's tables beside it, and the outbox.
+//!
+//! Under the lock, events are fed and actions only change the tables here; everything that may run somebody else's
+//! code (a waker, a `System`, a `tracing` subscriber, a destructor) is put into the outbox, first in, first out, and
+//! run by one drainer after unlocking. So clients hear of things in the order the manager decided them, and nothing
+//! they do in return can deadlock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use futures::channel::{mpsc, oneshot};
+use futures::future::{BoxFuture, Shared as SharedFuture};
+use remuda::{
+    Action, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Outcome, Reject,
+    RequestId, TaskId, WaiterId,
+};
+use remuda_worker::wire::Figures;
+
+use crate::cluster::Options;
+use crate::machine::Machine;
+use crate::once::OnceError;
+use crate::runtime::Runtime;
+use crate::signal::{Defer, Signal};
+use crate::status::MachineStatus;
+use crate::system::{CallError, System};
+use crate::tasks::LostTask;
+
+/// How many lost machines stay listed by `Cluster::machines`.
+const LOST_LISTED: usize = 32;
+
+/// What all handles of one cluster share.
+pub(crate) struct Shared<R, S: System> {
+    pub(crate) runtime: R,
+    pub(crate) system: S,
+    pub(crate) options: Options,
+    /// Resolves when the cluster shuts down: starts under way are given up.
+    pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
+    state: Mutex<State<S>>,
+}
+
+/// What the lock guards.
+pub(crate) struct State<S: System> {
+    pub(crate) manager: Manager,
+    pub(crate) requests: HashMap<RequestId, Entry<S>>,
+    pub(crate) machines: BTreeMap<MachineId, Slot<S>>,
+    pub(crate) lost: VecDeque<MachineStatus>,
+    pub(crate) waiters: HashMap<WaiterId, OnceWaiter>,
+    pub(crate) once_errors: BTreeMap<(MachineId, OnceKey), CallError>,
+    pub(crate) subscribers: Vec<mpsc::UnboundedSender<LostTask>>,
+    pub(crate) timer: TimerSlot,
+    pub(crate) last_start_error: String,
+    pub(crate) ever_up: bool,
+    /// Machines whose task has not ended.
+    pub(crate) live: usize,
+    /// Taken when the cluster shuts down.
+    pub(crate) open: Option<oneshot::Sender<()>>,
+    pub(crate) ended: Vec<oneshot::Sender<()>>,
+    outbox: VecDeque<Effect<S>>,
+    draining: bool,
+    actions: Vec<Action>,
+    clock: Box<dyn Fn() -> Instant + Send>,
+    next_id: u64,
+}
+
+/// What the driver knows of a request that its client has not done with.
+pub(crate) enum Entry<S: System> {
+    Queued(Option<Waker>),
+    /// Granted, and not yet seen by the client.
+    Granted(Arc<Machine<S>>),
+    Leased(Leased),
+    /// Ended before the client saw a grant.
+    Ended(RequestEnd),
+}
+
+/// A lease in the client's hands.
+#[derive(Default)]
+pub(crate) struct Leased {
+    /// The calls that run under it, with the flag that cancels each.
+    pub(crate) calls: Vec<(u64, Signal)>,
+    /// The client is done; said to the manager when the last call has ended (F12).
+    pub(crate) given_up: Option<Outcome>,
+}
+
+/// How a request ended without a lease.
+pub(crate) enum RequestEnd {
+    Lost(MachineId),
+    NoMachines(String),
+    Shutdown,
+}
+
+/// A machine in service.
+pub(crate) struct Slot<S: System> {
+    pub(crate) machine: Arc<Machine<S>>,
+    pub(crate) figures: Figures,
+    /// The manager has counted it lost.
+    pub(crate) lost: bool,
+    /// Why it ended, once known.
+    pub(crate) reason: Option<String>,
+}
+
+/// Somebody who waits for work done once on a machine (S16).
+pub(crate) struct OnceWaiter {
+    pub(crate) machine: MachineId,
+    pub(crate) answer: oneshot::Sender<Result<(), OnceError>>,
+    pub(crate) work: Option<OnceWork>,
+}
+
+/// The work of an asker; only the first asker's is run.
+pub(crate) type OnceWork = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), CallError>> + Send>;
+
+/// What the timer task sleeps on.
+#[derive(Default)]
+pub(crate) struct TimerSlot {
+    pub(crate) waker: Option<Waker>,
+    pub(crate) sleeping_until: Option<Instant>,
+    pub(crate) changed: bool,
+}
+
+/// What is to be done outside the lock, in order.
+pub(crate) enum Effect<S: System> {
+    Wake(Waker),
+    Raise(Signal),
+    DropEntry(Entry<S>),
+    Start(MachineId),
+    Stop {
+        machine: Arc<Machine<S>>,
+        urgent: bool,
+    },
+    Poll(Arc<Machine<S>>),
+    Discard {
+        machine: Arc<Machine<S>>,
+        task: TaskId,
+    },
+    RunOnce {
+        machine: MachineId,
+        key: OnceKey,
+        work: OnceWork,
+    },
+    OnceReady(OnceWaiter, Result<(), OnceError>),
+    TaskLost(LostTask),
+    Notice {
+        notice: Notice,
+        about: Option<String>,
+        expected: bool,
+    },
+    Rejected(Event, Reject),
+    Close(oneshot::Sender<()>),
+}
+
+impl<R: Runtime, S: System> Shared<R, S> {
+    pub(crate) fn new(runtime: R, system: S, options: Options, manager: Manager) -> Arc<Self> {
+        let (open, closing) = oneshot::channel();
+        let clock = runtime.clone();
+        let state = State {
+            manager,
+            requests: HashMap::new(),
+            machines: BTreeMap::new(),
+            lost: VecDeque::new(),
+            waiters: HashMap::new(),
+            once_errors: BTreeMap::new(),
+            subscribers: Vec::new(),
+            timer: TimerSlot::default(),
+            last_start_error: String::new(),
+            ever_up: false,
+            live: 0,
+            open: Some(open),
+            ended: Vec::new(),
+            outbox: VecDeque::new(),
+            draining: false,
+            actions: Vec::new(),
+            clock: Box::new(move || clock.now()),
+            next_id: 0,
+        };
+        Arc::new(Shared {
+            runtime,
+            system,
+            options,
+            closing: futures::FutureExt::shared(closing),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Tells the manager of `event`; the rejection, if it was one.
+    pub(crate) fn handle(self: &Arc<Self>, event: Event) -> Option<Reject> {
+        self.with(|state| state.feed(event))
+    }
+
+    /// Changes the state under the lock, then does what that brought about. `change` must run nobody else's code.
+    pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut State<S>) -> T) -> T {
+        let mut state = self.lock();
+        let answer = change(&mut state);
+        self.drain(state);
+        answer
+    }
+
+    /// Looks at the state under the lock.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State<S>) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Only our own code runs under the lock: a panic there is reported by itself, and what is dropped while it
+    /// unwinds must not panic again.
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Empties the outbox, unless somebody is at it: then that one will come to what was just put in.
+    fn drain<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State<S>>) {
+        if state.draining {
+            return;
+        }
+        while let Some(effect) = state.outbox.pop_front() {
+            state.draining = true;
+            drop(state);
+            // A waker that panics must not leave the outbox closed for ever.
+            let reopen = Defer::new(|| self.lock().draining = false);
+            self.run(effect);
+            reopen.disarm();
+            state = self.lock();
+        }
+        state.draining = false;
+    }
+}
+
+impl<S: System> State<S> {
+    /// An id for a request, a waiter or a call; ascending from 0, never given twice.
+    pub(crate) fn mint(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Puts an effect into the outbox.
+    pub(crate) fn push(&mut self, effect: Effect<S>) {
+        self.outbox.push_back(effect);
+    }
+
+    /// No machine is left of a cluster that was shut down.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.open.is_none() && self.live == 0
+    }
+
+    /// Hands `event` to the manager and takes in what it decides.
+    pub(crate) fn feed(&mut self, event: Event) -> Option<Reject> {
+        let now = (self.clock)();
+        let mut actions = std::mem::take(&mut self.actions);
+        self.manager.handle_into(event.clone(), now, &mut actions);
+        let mut reject = None;
+        for action in actions.drain(..) {
+            self.take_in(action, &event, &mut reject);
+        }
+        self.actions = actions;
+        reject
+    }
+
+    fn take_in(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {
+        match action {
+            Action::Grant { request, machine } => self.granted(request, machine),
+            Action::Start { first, count } => {
+                self.live += count as usize;
+                for nth in 0..u64::from(count) {
+                    self.push(Effect::Start(MachineId(first.0 + nth)));
+                }
+            }
+            Action::Stop { machine } => {
+                if let Some(slot) = self.machines.get(&machine) {
+                    let stop = Effect::Stop {
+                        machine: slot.machine.clone(),
+                        urgent: slot.lost,
+                    };
+                    self.push(stop);
+                }
+            }
+            Action::RequestLost { request, machine } => self.request_lost(request, machine),
+            Action::TaskLost { task, machine } => {
+                self.push(Effect::TaskLost(LostTask { task, machine }))
+            }
+            Action::DropTask { task, machine } => {
+                if let Some(slot) = self.machines.get(&machine) {
+                    let discard = Effect::Discard {
+                        machine: slot.machine.clone(),
+                        task,
+                    };
+                    self.push(discard);
+                }
+            }
+            Action::RunOnce { machine, key } => self.run_once(machine, key, event),
+            Action::OnceReady {
+                waiter,
+                key,
+                outcome,
+            } => self.once_ready(waiter, key, outcome),
+            Action::Poll { machine } => {
+                if let Some(slot) = self.machines.get(&machine) {
+                    let poll = Effect::Poll(slot.machine.clone());
+                    self.push(poll);
+                }
+            }
+            Action::Cancelled { request } => self.end_queued(request, RequestEnd::Shutdown),
+            Action::SetTimer { at } => {
+                if self.timer.sleeping_until.is_none_or(|until| at < until) {
+                    self.wake_timer();
+                }
+            }
+            // A timer that wakes for nothing reads the next deadline and sleeps again.
+            Action::ClearTimer => {}
+            Action::Notice(notice) => self.noticed(notice),
+            Action::Reject(why) => {
+                self.push(Effect::Rejected(event.clone(), why.clone()));
+                *reject = Some(why);
+            }
+        }
+    }
+
+    fn granted(&mut self, request: RequestId, machine: MachineId) {
+        let machine = self
+            .machines
+            .get(&machine)
+            .expect("only machines that are up are granted")
+            .machine
+            .clone();
+        let entry = self
+            .requests
+            .get_mut(&request)
+            .expect("a request is cancelled when its entry goes");
+        if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Granted(machine)) {
+            self.push(Effect::Wake(waker));
+        }
+    }
+
+    fn request_lost(&mut self, request: RequestId, machine: MachineId) {
+        match self.requests.remove(&request) {
+            // The client was woken for the grant and finds this instead.
+            Some(entry @ Entry::Granted(_)) => {
+                self.requests
+                    .insert(request, Entry::Ended(RequestEnd::Lost(machine)));
+                self.push(Effect::DropEntry(entry));
+            }
+            Some(entry) => self.push(Effect::DropEntry(entry)),
+            None => {}
+        }
+    }
+
+    /// Ends a request that waits, for its client to see.
+    pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestEnd) {
+        let Some(entry) = self.requests.get_mut(&request) else {
+            return;
+        };
+        if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Ended(end)) {
+            self.push(Effect::Wake(waker));
+        }
+    }
+
+    fn run_once(&mut self, machine: MachineId, key: OnceKey, event: &Event) {
+        let Event::Once { waiter, .. } = event else {
+            return;
+        };
+        let work = self
+            .waiters
+            .get_mut(waiter)
+            .and_then(|asker| asker.work.take());
+        let work = work.expect("the first asker of a machine in service brings the work");
+        self.push(Effect::RunOnce { machine, key, work });
+    }
+
+    fn once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
+        // An asker that went away changes nothing.
+        let Some(asker) = self.waiters.remove(&waiter) else {
+            return;
+        };
+        let answer = match outcome {
+            OnceOutcome::Ok => Ok(()),
+            OnceOutcome::MachineLost => Err(OnceError::MachineLost(asker.machine)),
+            _ => Err(OnceError::Failed(
+                match self.once_errors.get(&(asker.machine, key)) {
+                    Some(error) => error.clone(),
+                    None => CallError::Unreachable("the work ended without an answer".into()),
+                },
+            )),
+        };
+        self.push(Effect::OnceReady(asker, answer));
+    }
+
+    fn noticed(&mut self, notice: Notice) {
+        let mut about = None;
+        if let Notice::MachineLost { machine, .. } = &notice
+            && let Some(slot) = self.machines.get_mut(machine)
+        {
+            slot.lost = true;
+            let reason = slot.reason.clone();
+            let reason = reason.unwrap_or_else(|| "its last polls went unanswered".into());
+            let status = MachineStatus::of_lost(slot, &reason);
+            about = Some(reason);
+            if self.lost.len() == LOST_LISTED {
+                self.lost.pop_front();
+            }
+            self.lost.push_back(status);
+        }
+        let expected = self.open.is_none();
+        self.push(Effect::Notice {
+            notice,
+            about,
+            expected,
+        });
+    }
+
+    pub(crate) fn wake_timer(&mut self) {
+        self.timer.changed = true;
+        if let Some(waker) = self.timer.waker.take() {
+            self.push(Effect::Wake(waker));
+        }
+    }
+
+    /// Fails every request that waits (`NoMachines`).
+    pub(crate) fn fail_waiting(&mut self, error: &str) {
+        let queued = self
+            .requests
+            .iter()
+            .filter(|(_, entry)| matches!(entry, Entry::Queued(_)));
+        let mut waiting: Vec<RequestId> = queued.map(|(&request, _)| request).collect();
+        waiting.sort_unstable();
+        for request in waiting {
+            self.end_queued(request, RequestEnd::NoMachines(error.to_owned()));
+            self.feed(Event::Cancel { request });
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a cluster's machines look like from outside: their figures and their status line (S17).
+
+use std::fmt;
+
+use remuda::{Health, MachineId, MachineView};
+use remuda_worker::wire::{Figures, Usage};
+
+use crate::state::Slot;
+use crate::system::System;
+
+/// A machine as it stands: `Display` gives the status line of rule S17,
+/// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)` or ` (lost)` at the end.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MachineStatus {
+    /// The machine.
+    pub id: MachineId,
+    /// What its system calls it.
+    pub name: String,
+    /// How it is; `None`: lost.
+    pub health: Option<Health>,
+    /// Procs in use.
+    pub used: u32,
+    /// Procs it has.
+    pub procs: u32,
+    /// What its polls said last, each part on its own.
+    pub figures: Figures,
+    /// Why it was lost.
+    pub reason: Option<String>,
+}
+
+impl MachineStatus {
+    pub(crate) fn of<S: System>(view: &MachineView<'_>, slot: &Slot<S>) -> Self {
+        MachineStatus {
+            id: view.id(),
+            name: slot.machine.name().to_owned(),
+            health: Some(view.health()),
+            used: view.used(),
+            procs: view.total(),
+            figures: slot.figures.clone(),
+            reason: None,
+        }
+    }
+
+    pub(crate) fn of_lost<S: System>(slot: &Slot<S>, reason: &str) -> Self {
+        MachineStatus {
+            id: slot.machine.id(),
+            name: slot.machine.name().to_owned(),
+            health: None,
+            used: 0,
+            procs: 0,
+            figures: slot.figures.clone(),
+            reason: Some(reason.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for MachineStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = self.figures.memory.unwrap_or_default();
+        let disk = self.figures.disk.unwrap_or_default();
+        let [one, five, fifteen] = self.figures.load.unwrap_or_default();
+        write!(f, "mem {} disk {}", Of(memory), Of(disk))?;
+        write!(f, " load {one:.1}/{five:.1}/{fifteen:.1} counters")?;
+        for (name, value) in self.figures.counters.iter().flatten() {
+            write!(f, " {name}:{value}")?;
+        }
+        match self.health {
+            None => f.write_str(" (lost)"),
+            Some(Health::Probation { .. }) => f.write_str(" (probation)"),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// `USED/TOTAL`.
+struct Of(Usage);
+
+impl fmt::Display for Of {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", Size(self.0.used), Size(self.0.total))
+    }
+}
+
+/// A number of bytes, like `1.5GiB`.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1024 {
+            return write!(f, "{}B", self.0);
+        }
+        let mut value = self.0 as f64 / 1024.0;
+        let mut unit = 0;
+        // 1023.95 would print as 1024.0.
+        while value >= 1023.95 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        write!(f, "{value:.1}{}", UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(health: Option<Health>, figures: Figures) -> String {
+        let status = MachineStatus {
+            id: MachineId(3),
+            name: "m3".into(),
+            health,
+            used: 0,
+            procs: 2,
+            figures,
+            reason: None,
+        };
+        status.to_string()
+    }
+
+    #[test]
+    fn s17_status_line() {
+        let figures = Figures {
+            memory: Some(Usage {
+                used: 3 << 29,
+                total: 2 << 30,
+            }),
+            disk: Some(Usage {
+                used: 900,
+                total: 5 << 40,
+            }),
+            load: Some([1.0, 0.5, 0.21]),
+            counters: Some(vec![("a".into(), 1), ("b".into(), 2)]),
+        };
+        let line = "mem 1.5GiB/2.0GiB disk 900B/5.0TiB load 1.0/0.5/0.2 counters a:1 b:2";
+        assert_eq!(status(Some(Health::Ok), figures.clone()), line);
+        assert_eq!(status(None, figures.clone()), format!("{line} (lost)"));
+        let until = remuda::Instant::ZERO;
+        let probation = status(Some(Health::Probation { until }), figures);
+        assert_eq!(probation, format!("{line} (probation)"));
+    }
+
+    #[test]
+    fn s17_sizes_change_unit_where_they_would_print_1024() {
+        assert_eq!(Size(1023).to_string(), "1023B");
+        assert_eq!(Size(1024).to_string(), "1.0KiB");
+        assert_eq!(Size((1 << 20) - 1).to_string(), "1.0MiB");
+        assert_eq!(Size(u64::MAX).to_string(), "16.0EiB");
+    }
+}

@@ -1,0 +1,55 @@
+//! The timer task: sleeps until the manager's one deadline (S21).
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::future::select;
+use remuda::Event;
+
+use crate::runtime::Runtime;
+use crate::state::Shared;
+use crate::system::System;
+
+/// Feeds timer events when they are due, until the cluster has ended.
+pub(crate) async fn keep_time<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
+    loop {
+        let (ended, deadline) = shared.with(|state| {
+            state.timer.changed = false;
+            state.timer.sleeping_until = state.manager.next_timeout();
+            (state.is_ended(), state.timer.sleeping_until)
+        });
+        if ended {
+            return;
+        }
+        let changed = std::pin::pin!(changed(&shared));
+        match deadline {
+            None => changed.await,
+            Some(at) => drop(select(std::pin::pin!(shared.runtime.sleep_until(at)), changed).await),
+        }
+        if deadline.is_some_and(|at| shared.runtime.now() >= at) {
+            shared.handle(Event::Timer);
+        }
+    }
+}
+
+/// Resolves when the deadline has become earlier, or the cluster has ended.
+async fn changed<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>) {
+    poll_fn(|cx| {
+        // Cloning and dropping a waker may run anybody's code: not under the lock.
+        let mut waker = Some(cx.waker().clone());
+        let changed = shared.with(|state| {
+            if !state.timer.changed {
+                std::mem::swap(&mut state.timer.waker, &mut waker);
+            }
+            state.timer.changed
+        });
+        drop(waker);
+        if changed {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}

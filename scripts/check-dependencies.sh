@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Proves with `cargo tree` who depends on whom: the core on its three crates alone, tokio only through adapter-tokio,
+# async-std only through adapter-async-std, and nobody on what stands above it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+failed=0
+complain() { echo "dependencies: $*" >&2; failed=1; }
+
+tree() { cargo tree --quiet --edges normal --prefix none --format '{p}' "$@" | awk '{print $1}' | sort -u; }
+direct() { cargo tree --quiet --edges normal --prefix none --format '{p}' --depth 1 "$@" | awk 'NR > 1 {print $1}' | sort -u | xargs; }
+
+expect() { # PACKAGE FEATURES DEPENDENCIES: its direct dependencies are exactly these
+    local got
+    got=$(direct -p "$1" $2)
+    [[ $got == "$3" ]] || complain "$1 $2 depends on '$got', not on '$3'"
+}
+lacks() { # PACKAGE CRATE...: none of the crates is anywhere below it
+    local package=$1 below
+    shift
+    below=$(tree -p "$package" --all-features)
+    for crate in "$@"; do
+        ! grep -qx -- "$crate" <<<"$below" || complain "$package depends on $crate"
+    done
+}
+
+expect remuda --no-default-features "indexmap slab smallvec"
+expect remuda --all-features "indexmap serde slab smallvec"
+above_core="remuda-worker remuda-driver remuda-tokio remuda-async-std remuda-cli"
+lacks remuda $above_core tokio async-std futures
+lacks remuda-worker remuda remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std futures
+lacks remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std
+lacks remuda-tokio remuda-async-std remuda-cli async-std
+lacks remuda-async-std remuda-tokio remuda-cli tokio
+lacks remuda-cli remuda-async-std async-std
+
+# Named directly, in whatever kind of dependency, by their adapter alone.
+for manifest in */Cargo.toml; do
+    case $manifest in
+    adapter-tokio/*) other='async-std' ;;
+    adapter-async-std/*) other='tokio' ;;
+    *) other='tokio|async-std' ;;
+    esac
+    ! grep -nE "^($other)([.[:space:]=]|-util)" "$manifest" || complain "$manifest names $other"
+done
+
+((failed == 0)) && echo "dependencies: as ARCHITECTURE.md says"
+exit $failed
