@@ -1,2 +1,67 @@
-//! Under construction.
-fn main() {}
+//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it.
+mod args;
+mod joblog;
+mod limits;
+mod log;
+mod plan;
+mod printer;
+mod progress;
+mod run;
+mod signals;
+mod spool;
+mod summary;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use remuda_worker::{Registry, Worker};
+
+use args::{Cli, Command, RunArgs, WorkerArgs};
+use plan::Plan;
+
+/// Exit status of wrong use and bad input.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    // A worker's guard is this program once more; it has nothing to do with a command line.
+    remuda_worker::init();
+    match Cli::read() {
+        Ok(Cli {
+            command: Command::Run(args),
+        }) => run(&args),
+        Ok(Cli {
+            command: Command::Worker(args),
+        }) => worker(&args),
+        Err(Ok(text)) => {
+            // A reader that left early has seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(Err(error)) => refuse(&error),
+    }
+}
+
+fn run(args: &RunArgs) -> ExitCode {
+    match Plan::new(args) {
+        Ok(plan) => match run::run(plan) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => refuse(&format!("cannot start: {error}")),
+        },
+        Err(error) => refuse(&error),
+    }
+}
+
+fn worker(args: &WorkerArgs) -> ExitCode {
+    let cores = || {
+        std::thread::available_parallelism()
+            .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+    };
+    let procs = args.procs.map_or_else(cores, std::num::NonZeroU32::get);
+    limits::raise(u64::from(procs));
+    Worker::new(Registry::new().exec()).procs(procs).serve()
+}
+
+fn refuse(error: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "remuda: {error}");
+    ExitCode::from(USAGE)
+}

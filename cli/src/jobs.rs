@@ -1,0 +1,433 @@
+//! Job files: one shell command a line, or one JSON object a line. Bytes in, jobs out; total on any input.
+use core::fmt;
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+
+/// How a job file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One shell command a line; blank lines and lines that start with `#` are skipped.
+    Lines,
+    /// One JSON object a line: `{"cmd": "…" or ["argv", …], "procs": 2, "machine": true, "priority": 5, "name": "…"}`.
+    Jsonl,
+}
+
+/// One job of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its line in the file, from 1 up.
+    pub line: usize,
+    /// What it was named; without a name it goes by its line (see [`Job::name`]).
+    pub given_name: Option<String>,
+    /// What to run.
+    pub command: Command,
+    /// How much of a machine it takes.
+    pub size: Size,
+    /// Its place in the queue: lower runs first (S3). Default 0.
+    pub priority: i64,
+}
+
+/// What a job runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A text for `sh -c`.
+    Shell(String),
+    /// A program and its arguments, run without a shell. Never empty.
+    Argv(Vec<String>),
+}
+
+/// How much of a machine a job takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// So many procs, from 1 up to what a machine has.
+    Procs(u32),
+    /// A whole machine, however large (F2).
+    Machine,
+}
+
+/// Why a job file was refused: the first line that is wrong, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobError {
+    /// The line, from 1 up.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line of a job file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A byte that is not UTF-8: its place in the line, from 1 up, and its value.
+    NotUtf8 {
+        /// Place in the line, from 1 up.
+        byte: usize,
+        /// The byte.
+        value: u8,
+    },
+    /// Not the JSON object that was expected.
+    Json {
+        /// Place in the line, from 1 up; 0 where the parser knows none.
+        column: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A NUL in a command: no operating system could pass it on.
+    Nul,
+    /// A command without a program.
+    EmptyCommand,
+    /// A name that is empty or has a control character in it.
+    BadName,
+    /// More procs than a machine has, or none at all.
+    Procs {
+        /// What the line asks for.
+        asked: u64,
+        /// What a machine has.
+        limit: u32,
+    },
+    /// Both a number of procs and a whole machine were asked for.
+    ProcsAndMachine,
+}
+
+/// Reads a job file. `machine_procs` is what one machine has: no job may ask for more (F2).
+///
+/// # Errors
+/// The first line that is wrong, with its number: a file is run whole or not at all.
+///
+/// # Examples
+/// ```
+/// use remuda_cli::jobs::{Command, Format, parse};
+/// let jobs = parse(b"# two jobs\necho one\necho two | tr a-z A-Z\n", Format::Lines, 4)?;
+/// assert_eq!(jobs.len(), 2);
+/// assert_eq!(jobs[1].command, Command::Shell("echo two | tr a-z A-Z".into()));
+/// assert_eq!(jobs[1].name(), "3");
+///
+/// let error = parse(br#"{"cmd": "make", "procs": 9}"#, Format::Jsonl, 4).unwrap_err();
+/// assert_eq!(error.to_string(), "line 1: procs 9 is more than a machine has (limit 4)");
+/// # Ok::<(), remuda_cli::jobs::JobError>(())
+/// ```
+pub fn parse(bytes: &[u8], format: Format, machine_procs: u32) -> Result<Vec<Job>, JobError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut jobs = Vec::new();
+    for (index, raw) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        let line = index + 1;
+        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        let parsed = text(raw).and_then(|text| match format {
+            Format::Lines => plain(text),
+            Format::Jsonl => json(text, machine_procs),
+        });
+        match parsed {
+            Ok(Some(job)) => jobs.push(Job { line, ..job }),
+            Ok(None) => {}
+            Err(problem) => return Err(JobError { line, problem }),
+        }
+    }
+    Ok(jobs)
+}
+
+impl Job {
+    /// What the job goes by: the name it was given, or else the number of its line.
+    pub fn name(&self) -> Cow<'_, str> {
+        match &self.given_name {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(self.line.to_string()),
+        }
+    }
+}
+
+fn text(raw: &[u8]) -> Result<&str, Problem> {
+    str::from_utf8(raw).map_err(|error| {
+        let at = error.valid_up_to();
+        Problem::NotUtf8 {
+            byte: at + 1,
+            value: raw[at],
+        }
+    })
+}
+
+/// A job without its line: the caller knows that.
+fn job(command: Command) -> Result<Job, Problem> {
+    let (words, program) = match &command {
+        Command::Shell(text) => (core::slice::from_ref(text), Some(text)),
+        Command::Argv(words) => (words.as_slice(), words.first()),
+    };
+    if program.is_none_or(|program| program.trim().is_empty()) {
+        return Err(Problem::EmptyCommand);
+    }
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err(Problem::Nul);
+    }
+    Ok(Job {
+        line: 0,
+        given_name: None,
+        command,
+        size: Size::Procs(1),
+        priority: 0,
+    })
+}
+
+fn plain(text: &str) -> Result<Option<Job>, Problem> {
+    let start = text.trim_start();
+    if start.is_empty() || start.starts_with('#') {
+        return Ok(None);
+    }
+    job(Command::Shell(text.to_owned())).map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    cmd: Cmd,
+    procs: Option<u64>,
+    #[serde(default)]
+    machine: bool,
+    #[serde(default)]
+    priority: i64,
+    name: Option<String>,
+}
+
+struct Cmd(Command);
+
+/// By hand, as serde's own choice between a string and a list says only that neither fits.
+impl<'de> Deserialize<'de> for Cmd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Cmd, D::Error> {
+        struct Words;
+        impl<'de> Visitor<'de> for Words {
+            type Value = Cmd;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings as cmd")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Cmd, E> {
+                Ok(Cmd(Command::Shell(text.to_owned())))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Cmd, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = seq.next_element()? {
+                    words.push(word);
+                }
+                Ok(Cmd(Command::Argv(words)))
+            }
+        }
+        deserializer.deserialize_any(Words)
+    }
+}
+
+fn json(text: &str, machine_procs: u32) -> Result<Option<Job>, Problem> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let line: Line = serde_json::from_str(text).map_err(|error| json_problem(&error))?;
+    let size = match (line.procs, line.machine) {
+        (Some(_), true) => return Err(Problem::ProcsAndMachine),
+        (None, true) => Size::Machine,
+        (procs, false) => {
+            let asked = procs.unwrap_or(1);
+            match u32::try_from(asked) {
+                Ok(procs) if (1..=machine_procs).contains(&procs) => Size::Procs(procs),
+                _ => {
+                    return Err(Problem::Procs {
+                        asked,
+                        limit: machine_procs,
+                    });
+                }
+            }
+        }
+    };
+    if line
+        .name
+        .as_ref()
+        .is_some_and(|name| name.is_empty() || name.contains(char::is_control))
+    {
+        return Err(Problem::BadName);
+    }
+    Ok(Some(Job {
+        given_name: line.name,
+        size,
+        priority: line.priority,
+        ..job(line.cmd.0)?
+    }))
+}
+
+/// The parser's own words without its "line 1", which would contradict the file's.
+fn json_problem(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    Problem::Json {
+        column: error.column(),
+        reason: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+    }
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::NotUtf8 { byte, value } => {
+                write!(f, "byte {byte} of the line is not UTF-8 (0x{value:02x})")
+            }
+            Problem::Json { column: 0, reason } => write!(f, "bad JSON: {reason}"),
+            Problem::Json { column, reason } => write!(f, "bad JSON at column {column}: {reason}"),
+            Problem::Nul => f.write_str("a NUL character in the command"),
+            Problem::EmptyCommand => f.write_str("the command is empty"),
+            Problem::BadName => f.write_str("the name is empty or has a control character in it"),
+            Problem::Procs { asked: 0, limit } => {
+                write!(f, "procs 0: a job takes at least 1 (limit {limit})")
+            }
+            Problem::Procs { asked, limit } => write!(
+                f,
+                "procs {asked} is more than a machine has (limit {limit})"
+            ),
+            Problem::ProcsAndMachine => {
+                f.write_str("procs and \"machine\": true exclude each other")
+            }
+        }
+    }
+}
+
+impl core::error::Error for JobError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused(bytes: &[u8], format: Format) -> String {
+        parse(bytes, format, 8)
+            .expect_err("this file is wrong")
+            .to_string()
+    }
+
+    #[test]
+    fn a_line_is_a_command_and_comments_and_blank_lines_are_none() {
+        let jobs = parse(
+            b"\xef\xbb\xbfecho a\r\n\n  # not me\n\t\n  echo '# b'\n",
+            Format::Lines,
+            1,
+        )
+        .unwrap();
+        let commands: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.line, job.command.clone(), job.name()))
+            .collect();
+        assert_eq!(
+            commands,
+            [
+                (1, Command::Shell("echo a".into()), "1".into()),
+                (5, Command::Shell("  echo '# b'".into()), "5".into()),
+            ]
+        );
+        assert!(
+            jobs.iter()
+                .all(|job| job.size == Size::Procs(1) && job.priority == 0)
+        );
+    }
+
+    #[test]
+    fn a_json_line_says_what_and_how_much() {
+        let file = br#"{"cmd": "make -j2", "procs": 2, "priority": -5, "name": "build"}
+
+{"cmd": ["echo", "a b", ""], "machine": true}
+{"cmd": "x", "machine": false, "name": null, "procs": null}"#;
+        let jobs = parse(file, Format::Jsonl, 2).unwrap();
+        assert_eq!(jobs.len(), 3);
+        assert_eq!(
+            jobs[0],
+            Job {
+                line: 1,
+                given_name: Some("build".into()),
+                command: Command::Shell("make -j2".into()),
+                size: Size::Procs(2),
+                priority: -5,
+            }
+        );
+        assert_eq!(
+            jobs[1].command,
+            Command::Argv(vec!["echo".into(), "a b".into(), String::new()])
+        );
+        assert_eq!((jobs[1].size, jobs[1].name()), (Size::Machine, "3".into()));
+        assert_eq!((jobs[2].size, jobs[2].name()), (Size::Procs(1), "4".into()));
+    }
+
+    #[test]
+    fn a_wrong_line_is_named_with_its_reason() {
+        assert_eq!(
+            refused(b"ok\nab\xffcd\n", Format::Lines),
+            "line 2: byte 3 of the line is not UTF-8 (0xff)"
+        );
+        assert_eq!(
+            refused(b"a\0b", Format::Lines),
+            "line 1: a NUL character in the command"
+        );
+        let json = |text: &str| refused(format!("\n{text}").as_bytes(), Format::Jsonl);
+        assert_eq!(
+            json(r#"{"cmd": "a", "procs": 0}"#),
+            "line 2: procs 0: a job takes at least 1 (limit 8)"
+        );
+        assert_eq!(
+            json(r#"{"cmd": "a", "procs": 9}"#),
+            "line 2: procs 9 is more than a machine has (limit 8)"
+        );
+        assert_eq!(
+            json(r#"{"cmd": "a", "procs": 5000000000}"#),
+            "line 2: procs 5000000000 is more than a machine has (limit 8)"
+        );
+        assert_eq!(
+            json(r#"{"cmd": "a", "procs": 1, "machine": true}"#),
+            "line 2: procs and \"machine\": true exclude each other"
+        );
+        assert_eq!(json(r#"{"cmd": []}"#), "line 2: the command is empty");
+        assert_eq!(json(r#"{"cmd": " "}"#), "line 2: the command is empty");
+        assert_eq!(json(r#"{"cmd": [""]}"#), "line 2: the command is empty");
+        assert_eq!(
+            json(r#"{"cmd": "a\u0000"}"#),
+            "line 2: a NUL character in the command"
+        );
+        assert_eq!(
+            json(r#"{"cmd": "a", "name": "x\ny"}"#),
+            "line 2: the name is empty or has a control character in it"
+        );
+        assert_eq!(
+            json(r#"{"cmd": "a", "proc": 1}"#),
+            "line 2: bad JSON at column 19: unknown field `proc`, expected one of `cmd`, `procs`, `machine`, `priority`, `name`"
+        );
+        assert_eq!(
+            json(r#"{"cmd": 3}"#),
+            "line 2: bad JSON at column 9: invalid type: integer `3`, expected a string or a list of strings as cmd"
+        );
+        assert!(json(r#"{"cmd": "a", "procs": -1}"#).contains("invalid value: integer `-1`"));
+        assert!(json("{}").contains("missing field `cmd`"));
+        assert!(json("echo a").starts_with("line 2: bad JSON at column 1: "));
+        assert!(json(&"[".repeat(10_000)).starts_with("line 2: bad JSON at column "));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_jobs_or_an_error_that_names_a_line(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for format in [Format::Lines, Format::Jsonl] {
+                let lines = bytes.split(|&byte| byte == b'\n').count();
+                match parse(&bytes, format, 4) {
+                    Ok(jobs) => prop_assert!(jobs.len() <= lines),
+                    Err(error) => prop_assert!((1..=lines).contains(&error.line) && !error.to_string().is_empty()),
+                }
+            }
+        }
+
+        #[test]
+        fn near_json_never_panics(text in r#"(\{"cmd": ?("[a-z ]*"|\["a"\]|3)(, ?"(procs|machine|priority|name|x)": ?(-?[0-9]{1,22}|true|"[a-z]*"|null))*\}?\n?){0,4}"#) {
+            if let Ok(jobs) = parse(text.as_bytes(), Format::Jsonl, 4) {
+                for job in jobs {
+                    let fits = match job.size { Size::Procs(procs) => (1..=4).contains(&procs), Size::Machine => true };
+                    prop_assert!(fits);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use remuda::{Config, ConfigError};
+use remuda_cli::jobs::{self, Job};
+use remuda_tokio::Options;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{RunArgs, Sizes, When};
+use crate::joblog::Joblog;
+use crate::log;
+use crate::spool::Spools;
+
+/// Polls in a silent machine's span (F8), and how many it may leave unanswered: each takes up to an interval of a sixth of
+/// the span and a time-out of a twelfth, and 4 × (1/6 + 1/12) is the span.
+const POLLS: u32 = 6;
+const SILENT_POLLS: u32 = 4;
+
+/// A worker that hears nothing gives up no sooner than this (F8), so that a driver that was stopped for a moment finds it again.
+const LEAST_SILENCE: Duration = Duration::from_secs(10);
+
+/// A run that may begin.
+pub(crate) struct Plan {
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) config: Config,
+    pub(crate) options: Options,
+    /// How long a worker waits for a word of ours.
+    pub(crate) silence: Duration,
+    pub(crate) launch: Vec<String>,
+    pub(crate) attempts: u32,
+    pub(crate) joblog: Option<Joblog>,
+    pub(crate) spools: Spools,
+    pub(crate) spool_dir: PathBuf,
+    pub(crate) filter: EnvFilter,
+    pub(crate) keep_order: bool,
+    pub(crate) quiet: bool,
+    /// A bar (true) or lines (false), if any.
+    pub(crate) progress: Option<bool>,
+}
+
+impl Plan {
+    /// Checks everything and opens what is to be written, the job log last.
+    ///
+    /// # Errors
+    /// One line that names what is wrong and where.
+    pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
+        let filter = log::filter(args.quiet, args.verbose)?;
+        let config = config(args)?;
+        let options = options(args.silent_after);
+        let spool_dir = std::env::temp_dir();
+        spool_dir
+            .read_dir()
+            .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
+        let jobs = read(args, config.machine_procs)?;
+        let file = args.file.as_deref().filter(|file| !is_stdin(file));
+        let joblog = args
+            .joblog
+            .as_ref()
+            .map(|path| Joblog::open(path, file))
+            .transpose()?;
+        Ok(Plan {
+            jobs,
+            config,
+            options,
+            silence: LEAST_SILENCE.max(args.silent_after * 2),
+            launch: args.launch(),
+            attempts: args.attempts.get(),
+            joblog,
+            spools: Spools::new(&spool_dir),
+            spool_dir,
+            filter,
+            keep_order: args.keep_order,
+            quiet: args.quiet,
+            progress: progress(args, io::stderr().is_terminal()),
+        })
+    }
+}
+
+fn config(args: &RunArgs) -> Result<Config, String> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let Sizes {
+        machine_procs,
+        max_procs,
+    } = args.sizes(u32::try_from(cores).unwrap_or(u32::MAX))?;
+    let config = Config::with_max_load(machine_procs, u64::from(max_procs), args.max_load);
+    let config = config.map_err(|error| match error {
+        ConfigError::MachineProcs { .. } => format!("--machine-procs, with --max-load: {error}"),
+        ConfigError::MaxProcs { least, .. } => {
+            format!("--max-procs {max_procs} is less than one machine needs: {least}")
+        }
+        _ => error.to_string(),
+    })?;
+    Ok(Config {
+        poll_interval: args.silent_after / POLLS,
+        silent_polls: SILENT_POLLS,
+        ..config
+    })
+}
+
+fn options(silent_after: Duration) -> Options {
+    let mut options = Options::default();
+    options.poll_timeout = silent_after / (2 * POLLS);
+    options
+}
+
+fn progress(args: &RunArgs, terminal: bool) -> Option<bool> {
+    match args.progress {
+        _ if args.quiet => None,
+        When::Auto => terminal.then_some(true),
+        When::Always => Some(terminal),
+        When::Never => None,
+    }
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// Reads the job file whole: it is run whole or not at all.
+fn read(args: &RunArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
+    let (name, bytes) = match &args.file {
+        Some(file) if !is_stdin(file) => (file.display().to_string(), std::fs::read(file)),
+        None if io::stdin().is_terminal() => {
+            let error = "no job file: name one, pipe jobs in, or say - to type them here (try: remuda run --help)";
+            return Err(error.into());
+        }
+        _ => {
+            let mut bytes = Vec::new();
+            let read = io::stdin().lock().read_to_end(&mut bytes);
+            ("standard input".to_owned(), read.map(|_| bytes))
+        }
+    };
+    let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
+    jobs::parse(&bytes, args.job_format(), machine_procs)
+        .map_err(|error| format!("{name}: {error}"))
+}

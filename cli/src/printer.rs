@@ -1,0 +1,289 @@
+//! The one thread that writes to standard output and standard error while a run goes on, and the order it does it in.
+//!
+//! It may block for as long as it likes, in a pager or a stopped terminal: the run hands things over and goes on, and what
+//! waits lies in the spools.
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use futures::channel::mpsc::UnboundedSender;
+use remuda_worker::wire::Stream;
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::progress::Progress;
+use crate::signals::Control;
+use crate::spool::Output;
+
+/// Most messages to print before the bar is drawn again.
+const BATCH: usize = 256;
+
+/// How to print.
+pub(crate) struct Settings {
+    pub(crate) keep_order: bool,
+    /// No lines for failed jobs.
+    pub(crate) quiet: bool,
+    pub(crate) progress: Progress,
+    /// Hears of it when standard output takes no more.
+    pub(crate) control: UnboundedSender<Control>,
+}
+
+/// A handle of the printer's thread. Handing something over never blocks.
+#[derive(Clone)]
+pub(crate) struct Printer(Sender<Message>);
+
+/// The thread itself, to be waited for.
+pub(crate) struct Thread(JoinHandle<bool>);
+
+/// What a job leaves to be printed.
+#[derive(Debug)]
+pub(crate) struct Print {
+    /// Its place in the file.
+    pub(crate) index: usize,
+    pub(crate) output: Option<Output>,
+    /// What to say of it if it failed.
+    pub(crate) failed: Option<String>,
+}
+
+enum Message {
+    Print(Print),
+    Note(String),
+    End(String),
+}
+
+impl Printer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// There is no standard output or error to write to, or no thread to be had.
+    pub(crate) fn start(settings: Settings) -> io::Result<(Printer, Thread)> {
+        let (sender, receiver) = channel();
+        let desk = Desk {
+            out: Sink::new(io::stdout().as_fd(), io::stdout().is_terminal())?,
+            err: Sink::new(io::stderr().as_fd(), io::stderr().is_terminal())?,
+            settings,
+            next: 0,
+            waiting: BTreeMap::new(),
+            lost: false,
+            ended: false,
+        };
+        let thread = std::thread::Builder::new().name("printer".into());
+        let thread = thread.spawn(move || desk.serve(&receiver))?;
+        Ok((Printer(sender), Thread(thread)))
+    }
+
+    /// Prints a job's output, in its turn. Each index once.
+    pub(crate) fn print(&self, print: Print) {
+        self.send(Message::Print(print));
+    }
+
+    /// Prints a line on standard error, soon.
+    pub(crate) fn note(&self, line: String) {
+        self.send(Message::Note(line));
+    }
+
+    /// Prints all that still waits, then a last line.
+    pub(crate) fn end(&self, last: String) {
+        self.send(Message::End(last));
+    }
+
+    fn send(&self, message: Message) {
+        // The thread ends before its handles only after the last line; what comes later has nobody to read it.
+        let _ = self.0.send(message);
+    }
+}
+
+impl Thread {
+    /// Waits for the last line to be printed; false if output of jobs was lost on the way.
+    pub(crate) fn join(self) -> bool {
+        self.0.join().unwrap_or(false)
+    }
+}
+
+/// The thread's own state.
+struct Desk {
+    settings: Settings,
+    out: Sink,
+    err: Sink,
+    /// With `--keep-order`: whose turn it is, and what came before its turn.
+    next: usize,
+    waiting: BTreeMap<usize, Print>,
+    /// Output of a job was lost.
+    lost: bool,
+    ended: bool,
+}
+
+impl Desk {
+    fn serve(mut self, receiver: &Receiver<Message>) -> bool {
+        let tick_every = self.settings.progress.tick_every();
+        let mut tick_at = tick_every.map(|every| Instant::now() + every);
+        while !self.ended {
+            let first = match tick_at {
+                Some(at) => receiver.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match first {
+                Ok(first) => self.batch(first, receiver),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if let (Some(at), Some(every)) = (&mut tick_at, tick_every)
+                && Instant::now() >= *at
+            {
+                *at = Instant::now() + every;
+                if let Some(line) = self.settings.progress.tick() {
+                    self.say(&line);
+                }
+            }
+        }
+        !self.lost
+    }
+
+    fn batch(&mut self, first: Message, receiver: &Receiver<Message>) {
+        let messages: Vec<_> = std::iter::once(first)
+            .chain(receiver.try_iter().take(BATCH))
+            .collect();
+        if messages
+            .iter()
+            .any(|message| matches!(message, Message::End(_)))
+        {
+            self.settings.progress.clear();
+        }
+        // Moved out for the call only, as what it suspends for needs the rest of the desk.
+        let progress = std::mem::replace(&mut self.settings.progress, Progress::Nothing);
+        let with_bar = progress.is_bar();
+        progress.suspend(|| {
+            for message in messages {
+                self.handle(message);
+            }
+            if with_bar {
+                self.out.end_line();
+                self.err.end_line();
+            }
+        });
+        self.settings.progress = progress;
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Note(line) => self.say(&line),
+            Message::Print(print) if !self.settings.keep_order => self.print(print),
+            Message::Print(print) => {
+                self.waiting.insert(print.index, print);
+                while let Some(print) = self.waiting.remove(&self.next) {
+                    self.next += 1;
+                    self.print(print);
+                }
+            }
+            Message::End(last) => {
+                // After an interrupt some jobs never come; those that are done keep their order.
+                for print in std::mem::take(&mut self.waiting).into_values() {
+                    self.print(print);
+                }
+                self.say(&last);
+                self.ended = true;
+            }
+        }
+    }
+
+    fn print(&mut self, print: Print) {
+        if let Some(output) = &print.output {
+            self.copy(output);
+        }
+        if let Some(line) = &print.failed
+            && !self.settings.quiet
+        {
+            self.say(line);
+        }
+    }
+
+    fn copy(&mut self, output: &Output) {
+        if self.out.broken {
+            self.lost = true;
+            return;
+        }
+        let (out, err) = (&mut self.out, &mut self.err);
+        let mut lost_error_output = false;
+        let mut closed = None;
+        let copied = output.copy(&mut |stream, bytes| match stream {
+            Stream::Stdout => out.write(bytes).map_err(|error| {
+                closed = Some(error);
+                ErrorKind::Other.into()
+            }),
+            Stream::Stderr => {
+                // A terminal that went away must not end a run whose results go to a file.
+                lost_error_output |= err.write(bytes).is_err();
+                Ok(())
+            }
+        });
+        self.lost |= lost_error_output || copied.is_err();
+        if let Some(error) = closed {
+            let _ = self.settings.control.unbounded_send(Control::OutputClosed);
+            self.say(&format!("cannot write to standard output: {error}"));
+        } else if let Err(error) = copied {
+            self.say(&format!("cannot read back what a job printed: {error}"));
+        }
+    }
+
+    /// A line of our own. Standard error may be gone: then nobody is there to be told.
+    fn say(&mut self, line: &str) {
+        self.out.end_line();
+        self.err.end_line();
+        let _ = self.err.write(format!("remuda: {line}\n").as_bytes());
+    }
+}
+
+/// One of our two streams.
+struct Sink {
+    file: File,
+    terminal: bool,
+    in_line: bool,
+    broken: bool,
+}
+
+impl Sink {
+    fn new(stream: BorrowedFd<'_>, terminal: bool) -> io::Result<Sink> {
+        // Without the standard library's buffer, which would cut at lines and write once more at exit.
+        let file = File::from(stream.try_clone_to_owned()?);
+        Ok(Sink {
+            file,
+            terminal,
+            in_line: false,
+            broken: false,
+        })
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if self.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(written) => {
+                    self.in_line = bytes[..written].last().is_some_and(|&byte| byte != b'\n');
+                    bytes = &bytes[written..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Somebody we share the terminal or pipe with made it non-blocking.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let _ = poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None);
+                }
+                Err(error) => {
+                    self.broken = true;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// On a terminal a line of ours must not start within a job's last line.
+    fn end_line(&mut self) {
+        if self.terminal && self.in_line {
+            let _ = self.write(b"\n");
+        }
+    }
+}
