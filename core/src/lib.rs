@@ -29,6 +29,8 @@ mod place;
 mod poll;
 mod reject;
 mod requests;
+#[cfg(feature = "serde")]
+mod snapshot;
 mod time;
 mod timers;
 mod view;

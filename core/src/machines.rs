@@ -24,6 +24,8 @@ pub(crate) struct OnMachine;
 pub(crate) struct ById;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub(crate) enum State {
     /// Asked for when the start back-off had made so many steps (F7).
     Pending {
@@ -38,6 +40,8 @@ pub(crate) enum State {
 
 /// Where a machine stands with its polls (S17).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub(crate) enum Poll {
     /// No poll is out and none will be.
     Never,
