@@ -26,6 +26,7 @@ mod codec;
 mod error;
 mod opening;
 
+pub(crate) use codec::encode_output;
 pub use codec::{Decoder, Message, encode};
 pub use error::WireError;
 pub use opening::{Opened, Opening, hello_preamble};

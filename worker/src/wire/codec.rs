@@ -1,7 +1,8 @@
 //! Frames: messages to bytes and bytes to messages.
 
-use super::{FromWorker, MAX_FRAME, ToWorker, WireError};
+use super::{FromWorker, MAX_FRAME, Stream, ToWorker, WireError};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_bytes::Bytes;
 use std::marker::PhantomData;
 
 /// The bytes of a frame's length.
@@ -27,6 +28,22 @@ mod sealed {
 /// # Errors
 /// [`WireError::TooLong`] where its body is longer than [`MAX_FRAME`]; `out` is then as it was.
 pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), WireError> {
+    frame(message, out)
+}
+
+/// Appends a [`FromWorker::Output`] without owning its bytes, so that a read buffer is copied once.
+pub(crate) fn encode_output(
+    call: u64,
+    stream: Stream,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    // Postcard writes an enum as the variant's index and its fields in order, which a tuple gives too.
+    const OUTPUT: u32 = 1;
+    frame(&(OUTPUT, call, stream, Bytes::new(bytes)), out)
+}
+
+fn frame<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
     let start = out.len();
     out.extend([0; HEADER]);
     if let Err(error) = postcard::to_extend(message, Tail(out)) {
@@ -191,5 +208,31 @@ fn decode<M: Message>(body: &[u8]) -> Result<M, WireError> {
         Err(error) => Err(WireError::Malformed {
             reason: error.to_string(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borrowed_output_is_the_same_frame() {
+        for (call, stream, bytes) in [
+            (0, Stream::Stdout, vec![]),
+            (1 << 40, Stream::Stderr, vec![7; 300]),
+        ] {
+            let (mut owned, mut borrowed) = (Vec::new(), Vec::new());
+            encode_output(call, stream, &bytes, &mut borrowed).expect("small");
+            encode(
+                &FromWorker::Output {
+                    call,
+                    stream,
+                    bytes,
+                },
+                &mut owned,
+            )
+            .expect("small");
+            assert_eq!(borrowed, owned);
+        }
     }
 }

@@ -1,0 +1,158 @@
+//! The built-in function "exec": runs a process, and streams its output.
+//!
+//! A job is a process that leads a process group of its own, reads /dev/null and ends when it exits. It does not wait for
+//! whoever else holds its pipes: background processes of its group have a tenth of a second to finish what they write, then
+//! they are killed. What shall outlive its job must leave the group *and* the session, with `setsid`; what leaves the group
+//! alone lives until the worker ends.
+
+mod exit;
+mod process;
+
+use crate::context::Context;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The name of the function.
+pub const EXEC: &str = "exec";
+
+/// In the environment of every job: which worker it belongs to. A worker that is started by a job adds its own mark behind.
+pub(crate) const MARKER: &str = "REMUDA_WORKER";
+
+/// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal; a process that cannot be
+/// started is a remote error that names the program and the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Exec {
+    /// The program and its arguments.
+    pub program: Program,
+    /// Variables on top of the worker's own environment. (`REMUDA_WORKER` is set by the worker, last.)
+    pub env: Vec<(String, String)>,
+    /// The directory to run in; without one the worker's own.
+    pub dir: Option<String>,
+}
+
+/// A program and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Program {
+    /// A command line for `/bin/sh -c`.
+    Shell(String),
+    /// The program, found as the shell would, and its arguments.
+    Argv(Vec<String>),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+impl Exec {
+    /// A command line for the shell, in the worker's environment and directory.
+    ///
+    /// ```
+    /// use remuda_worker::{Exec, Program};
+    /// assert_eq!(Exec::shell("echo hi").program, Program::Shell("echo hi".into()));
+    /// ```
+    pub fn shell(line: impl Into<String>) -> Exec {
+        Exec {
+            program: Program::Shell(line.into()),
+            env: Vec::new(),
+            dir: None,
+        }
+    }
+
+    /// A program and its arguments, in the worker's environment and directory.
+    pub fn argv<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Exec {
+        Exec {
+            program: Program::Argv(words.into_iter().map(Into::into).collect()),
+            env: Vec::new(),
+            dir: None,
+        }
+    }
+
+    /// The command, with all but its output set.
+    fn command(&self, marker: &str) -> Result<Command, String> {
+        let mut command = match &self.program {
+            Program::Shell(line) => {
+                // By its path: a search would try every directory of PATH before it.
+                let mut command = Command::new("/bin/sh");
+                command.arg("-c").arg(line);
+                command
+            }
+            Program::Argv(words) => {
+                let (program, args) = words
+                    .split_first()
+                    .ok_or("cannot start a job without a program")?;
+                let mut command = Command::new(program);
+                command.args(args);
+                command
+            }
+        };
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err(format!(
+                    "cannot start {}: {name:?} is no name of a variable",
+                    self.name()
+                ));
+            }
+            command.env(name, value);
+        }
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        // The worker's own standard input is /dev/null: inheriting it saves two calls a job.
+        command.env(MARKER, marker).stdin(Stdio::inherit());
+        Ok(command)
+    }
+
+    /// What to call it in an error.
+    fn name(&self) -> String {
+        match &self.program {
+            Program::Shell(_) => "/bin/sh".into(),
+            Program::Argv(words) => words
+                .first()
+                .map_or_else(String::new, |program| format!("{program:?}")),
+        }
+    }
+
+    /// Why it could not be started. The system says "not found" for a program and a directory alike.
+    fn why(&self, error: &std::io::Error) -> String {
+        match &self.dir {
+            Some(dir) if !Path::new(dir).is_dir() => {
+                format!(
+                    "cannot start {} in {dir:?}: there is no such directory",
+                    self.name()
+                )
+            }
+            _ => format!("cannot start {}: {error}", self.name()),
+        }
+    }
+}
+
+impl Exit {
+    /// Whether it exited with code 0.
+    #[must_use]
+    pub fn success(self) -> bool {
+        self == Exit::Code(0)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit code {code}"),
+            Exit::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// The function itself.
+pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, String> {
+    let command = exec.command(context.jobs.marker())?;
+    let process = process::start(command, &context.jobs).map_err(|error| exec.why(&error))?;
+    process::run(context, process)
+}

@@ -1,0 +1,119 @@
+//! The guard: a small process beside each worker, so that jobs die with their worker also when that is killed (-9).
+//!
+//! The worker starts it before the hello and tells it of each job's process group through a pipe, whose other end only the
+//! worker has; so the pipe's end means that the worker is dead. (A parent-death signal would follow threads and miss
+//! grandchildren.) The guard holds the worker's protocol output open until the groups are dead, so for the driver the end of
+//! that stream is the proof that nothing of the worker's runs any more. This file is the worker's side; [`watch`] the guard's.
+
+mod watch;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+/// In the guard's environment: that it is one, and whose.
+const GUARD: &str = "REMUDA_GUARD";
+
+/// Becomes the guard if this process was started as one, and returns at once if not. [`Worker::serve`](crate::Worker::serve)
+/// does this too; a program whose way there is long, or does things that should not be done twice, calls it first in `main`,
+/// since the guard is the same program with the same arguments.
+pub fn init() {
+    if let Some(worker) = std::env::var_os(GUARD)
+        .as_deref()
+        .and_then(OsStr::to_str)
+        .and_then(Whose::parse)
+    {
+        watch::run(&worker);
+    }
+}
+
+/// Whose guard it is.
+#[derive(Debug, PartialEq, Eq)]
+struct Whose {
+    /// What marks the worker's jobs.
+    nonce: String,
+    /// The worker's process.
+    pid: i32,
+    /// Whether that leads a process group.
+    leads: bool,
+}
+
+impl Whose {
+    fn text(&self) -> String {
+        format!("{}:{}:{}", self.nonce, self.pid, u8::from(self.leads))
+    }
+
+    fn parse(text: &str) -> Option<Whose> {
+        let mut parts = text.split(':');
+        let (nonce, pid, leads) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        let well = !nonce.is_empty() && pid > 0 && parts.next().is_none();
+        well.then(|| Whose {
+            nonce: nonce.into(),
+            pid,
+            leads: leads == "1",
+        })
+    }
+}
+
+/// A mark that no other worker has.
+pub(crate) fn nonce() -> String {
+    let half = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", half(), half())
+}
+
+/// Starts the guard; the file is where it hears of groups.
+///
+/// It is this program again, in a process group of its own, so that what is sent to the worker's group misses it. Its standard
+/// input and output are crossed: it holds the protocol's output as 0 and reads the pipe from 1, so that whatever the program
+/// prints on its way to [`init`] goes nowhere, and not into the protocol.
+pub(crate) fn start(output: &OwnedFd, nonce: &str) -> io::Result<File> {
+    let (reader, writer) = io::pipe()?;
+    let pid = rustix::process::getpid();
+    let leads = rustix::process::getpgrp() == pid;
+    let whose = Whose {
+        nonce: nonce.into(),
+        pid: pid.as_raw_nonzero().get(),
+        leads,
+    };
+    Command::new(program()?)
+        .arg0("remuda-guard")
+        .args(std::env::args_os().skip(1))
+        .env(GUARD, whose.text())
+        .process_group(0)
+        .stdin(Stdio::from(output.try_clone()?))
+        .stdout(Stdio::from(OwnedFd::from(reader)))
+        .spawn()?;
+    Ok(File::from(OwnedFd::from(writer)))
+}
+
+/// This program: on Linux by a name that holds also when the file was replaced meanwhile.
+fn program() -> io::Result<OsString> {
+    const SELF: &str = "/proc/self/exe";
+    if std::fs::exists(SELF).unwrap_or(false) {
+        return Ok(SELF.into());
+    }
+    std::env::current_exe().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_it_is_survives_the_environment_and_nonsense_is_nobodys() {
+        let whose = Whose {
+            nonce: nonce(),
+            pid: 77,
+            leads: true,
+        };
+        assert_eq!(Whose::parse(&whose.text()), Some(whose));
+        for text in ["", "1", "a:b:c", "a:-4:1", ":4:1", "a:4:1:2"] {
+            assert_eq!(Whose::parse(text), None, "{text}");
+        }
+        assert_ne!(nonce(), nonce());
+    }
+}

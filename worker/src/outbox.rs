@@ -1,0 +1,180 @@
+//! What the worker has still to write, and the thread that writes it.
+//!
+//! Two queues: control frames first, then output and replies in order. Putting a frame in never blocks, so that neither the
+//! reader nor a poll's answer ever waits for the pipe; what bounds the queue is that output is covered by credits.
+
+use crate::sync::lock;
+use crate::wire::{FromWorker, Stream, WireError, encode, encode_output};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Frames are gathered into blocks of about this size, each written at once. A control frame waits for one block at most.
+const BLOCK: usize = 64 * 1024;
+
+/// How many written blocks are kept for use again.
+const SPARE: usize = 4;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queues: Mutex<Queues>,
+    /// There is something to write.
+    filled: Condvar,
+    /// Everything is written.
+    emptied: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    control: Vec<u8>,
+    data: VecDeque<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+    /// The writer has taken something and not yet written it.
+    writing: bool,
+    /// Nothing more is taken in but the goodbye.
+    closed: bool,
+}
+
+impl Outbox {
+    /// Queues bytes ahead of all output: the preamble.
+    pub(crate) fn raw(&self, bytes: &[u8]) {
+        lock(&self.queues).control.extend_from_slice(bytes);
+        self.filled.notify_one();
+    }
+
+    /// Queues a frame ahead of all output.
+    pub(crate) fn control(&self, message: &FromWorker) -> Result<(), WireError> {
+        let mut queues = lock(&self.queues);
+        if !queues.closed {
+            encode(message, &mut queues.control)?;
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Queues a frame behind all output.
+    pub(crate) fn data(&self, message: &FromWorker) -> Result<(), WireError> {
+        self.append(|block| encode(message, block))
+    }
+
+    /// Queues a chunk of a call's output.
+    pub(crate) fn output(&self, call: u64, stream: Stream, bytes: &[u8]) -> Result<(), WireError> {
+        self.append(|block| encode_output(call, stream, bytes, block))
+    }
+
+    /// Takes in nothing more. What comes of a job that is killed because the worker ends must not pass for its result.
+    pub(crate) fn close(&self) {
+        lock(&self.queues).closed = true;
+    }
+
+    /// After [`close`](Outbox::close): queues the goodbye behind everything and waits until all is written, if the time
+    /// suffices.
+    pub(crate) fn goodbye(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut queues = lock(&self.queues);
+        let mut last = Vec::new();
+        encode(&FromWorker::Goodbye, &mut last).expect("a goodbye is one byte long");
+        queues.data.push_back(last);
+        self.filled.notify_one();
+        while queues.writing || !queues.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            queues = match self.emptied.wait_timeout(queues, left) {
+                Ok((queues, _)) => queues,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// The writer's loop: it ends with the error that writing gave.
+    pub(crate) fn write_to(&self, mut output: impl Write + AsFd) -> io::Error {
+        let mut control = Vec::new();
+        loop {
+            let block = self.take(&mut control);
+            for bytes in [&control, &block] {
+                if let Err(error) = write_all(&mut output, bytes) {
+                    return error;
+                }
+            }
+            self.written(block);
+        }
+    }
+
+    fn append(
+        &self,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        let mut queues = lock(&self.queues);
+        if queues.closed {
+            return Ok(());
+        }
+        if queues.data.back().is_none_or(|block| block.len() >= BLOCK) {
+            let block = queues.spare.pop().unwrap_or_default();
+            queues.data.push_back(block);
+        }
+        let block = queues.data.back_mut().expect("one was just made sure of");
+        let result = encode(block);
+        if block.is_empty() {
+            queues.data.pop_back(); // The frame was refused, and was the first.
+        }
+        self.filled.notify_one();
+        result
+    }
+
+    /// Waits for something to write: all control frames, or else one block.
+    fn take(&self, control: &mut Vec<u8>) -> Vec<u8> {
+        control.clear();
+        let mut queues = lock(&self.queues);
+        while queues.is_empty() {
+            queues = self
+                .filled
+                .wait(queues)
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        queues.writing = true;
+        if !queues.control.is_empty() {
+            std::mem::swap(control, &mut queues.control);
+            return Vec::new();
+        }
+        queues.data.pop_front().unwrap_or_default()
+    }
+
+    fn written(&self, mut block: Vec<u8>) {
+        let mut queues = lock(&self.queues);
+        queues.writing = false;
+        if block.capacity() > 0 && block.capacity() <= 4 * BLOCK && queues.spare.len() < SPARE {
+            block.clear();
+            queues.spare.push(block);
+        }
+        if queues.is_empty() {
+            self.emptied.notify_all();
+        }
+    }
+}
+
+impl Queues {
+    fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.data.is_empty()
+    }
+}
+
+/// Writes it all, also to a descriptor that whoever started us has made non-blocking.
+fn write_all(output: &mut (impl Write + AsFd), mut bytes: &[u8]) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    while !bytes.is_empty() {
+        match output.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let _ = poll(&mut [PollFd::new(&*output, PollFlags::OUT)], None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,379 @@
+//! The serve loop: reads what the driver says, starts what it asks for, and ends all when it is gone.
+//!
+//! Threads: the reader (the caller's own; it never writes to the driver and never waits for who does), the writer, one for
+//! polls, one a call. Whatever ends the worker goes through [`Serving::end`].
+
+use crate::call::{Call, Calls};
+use crate::context::Context;
+use crate::exec::MARKER;
+use crate::figures::{Counters, Sampler};
+use crate::jobs::Jobs;
+use crate::outbox::Outbox;
+use crate::pool::Pool;
+use crate::registry::{Registry, names};
+use crate::sync::lock;
+use crate::wire::{
+    Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, hello_preamble,
+};
+use crate::{guard, stdio};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::exit;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A worker that has heard nothing for so long ends itself (F8), unless the driver's welcome says otherwise.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// How long a goodbye waits for the driver to read what is still to write.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A worker: its functions, served to the driver on the standard input and output.
+///
+/// ```no_run
+/// use remuda_worker::{Registry, Worker};
+///
+/// fn main() {
+///     let registry = Registry::new().function("square", |x: u64| x.checked_mul(x).ok_or("too large")).exec();
+///     Worker::new(registry).serve()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Worker {
+    registry: Registry,
+    procs: u32,
+}
+
+impl Worker {
+    /// A worker with these functions, and as many procs as the machine has cores.
+    #[must_use]
+    pub fn new(registry: Registry) -> Worker {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Worker {
+            registry,
+            procs: u32::try_from(cores).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Says how many procs it offers. The driver counts a worker with fewer than it asks for as a failed start (F9).
+    #[must_use]
+    pub fn procs(mut self, procs: u32) -> Worker {
+        self.procs = procs;
+        self
+    }
+
+    /// Serves the driver at the other end of the standard input and output, until either says goodbye or the driver is gone;
+    /// then kills what still runs and ends the process. The exit status is 0 after a goodbye, 1 where the driver is gone, is
+    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal.
+    ///
+    /// From its first line on the standard input is /dev/null and the standard output is the standard error, for the whole
+    /// process. What runs besides in this process ends with it, without destructors.
+    pub fn serve(self) -> ! {
+        guard::init();
+        if io::stdin().is_terminal() {
+            eprintln!(
+                "This is a worker. It is not for a terminal: a driver (for one `remuda run`) starts it \
+                 and talks to it on its standard input and output."
+            );
+            exit(2);
+        }
+        let begun = Serving::begin(self);
+        match begun {
+            Ok((serving, input)) => serving.read(&input),
+            Err(error) => {
+                stdio::complain(&format!("cannot start: {error}"));
+                exit(1)
+            }
+        }
+    }
+}
+
+/// All that the threads share.
+struct Serving {
+    registry: Registry,
+    outbox: Arc<Outbox>,
+    counters: Arc<Counters>,
+    jobs: Arc<Jobs>,
+    calls: Calls,
+    pool: Arc<Pool>,
+    discards: Mutex<Discards>,
+    /// Held by the thread that ends the process.
+    ending: Mutex<()>,
+}
+
+/// Tasks to drop, one after the other: a thousand of them are not worth a thousand threads.
+#[derive(Debug, Default)]
+struct Discards {
+    tasks: VecDeque<u64>,
+    running: bool,
+}
+
+impl Serving {
+    /// Takes the descriptors, starts guard and threads, and queues the hello.
+    fn begin(worker: Worker) -> io::Result<(Arc<Serving>, OwnedFd)> {
+        let protocol = stdio::take()?;
+        let nonce = guard::nonce();
+        let guard = guard::start(&protocol.output, &nonce).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("the guard process does not start: {error}"),
+            )
+        })?;
+        let marker = match std::env::var(MARKER) {
+            Ok(outer) if !outer.is_empty() => format!("{outer}:{nonce}"),
+            _ => nonce,
+        };
+        let hello = FromWorker::Hello {
+            procs: worker.procs,
+            functions: names(&worker.registry),
+        };
+        let serving = Arc::new(Serving {
+            registry: worker.registry,
+            outbox: Arc::default(),
+            counters: Arc::default(),
+            jobs: Arc::new(Jobs::new(guard, marker)),
+            calls: Calls::default(),
+            pool: Arc::default(),
+            discards: Mutex::default(),
+            ending: Mutex::default(),
+        });
+        serving.outbox.raw(&hello_preamble());
+        serving
+            .outbox
+            .control(&hello)
+            .map_err(|error| io::Error::other(format!("too many functions: {error}")))?;
+        serving.thread("remuda-writer", move |serving| {
+            let error = serving.outbox.write_to(File::from(protocol.output));
+            serving.end(1, &format!("cannot write to the driver: {error}"))
+        })?;
+        Ok((serving, protocol.input))
+    }
+
+    /// Starts a thread of our own, whose panic would leave a worker that only looks alive.
+    fn thread(
+        self: &Arc<Self>,
+        name: &str,
+        run: impl FnOnce(&Arc<Serving>) + Send + 'static,
+    ) -> io::Result<()> {
+        let serving = Arc::clone(self);
+        thread::Builder::new().name(name.into()).spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| run(&serving))).is_err() {
+                serving.end(1, "a thread of the worker panicked");
+            }
+        })?;
+        Ok(())
+    }
+
+    /// The reader's loop.
+    fn read(self: Arc<Self>, input: &OwnedFd) -> ! {
+        let polls = match self.start_polls() {
+            Ok(polls) => polls,
+            Err(error) => self.end(1, &format!("cannot start a thread: {error}")),
+        };
+        let mut decoder = Decoder::new();
+        let mut buffer = vec![0; MAX_CHUNK];
+        let mut silence = Some(SILENCE);
+        let mut heard = Instant::now();
+        loop {
+            if let Some(why) = self.wait(input, silence.map(|silence| heard + silence)) {
+                self.end(1, &why);
+            }
+            let read = match rustix::io::read(input, &mut buffer) {
+                Ok(0) => match decoder.finish() {
+                    Ok(()) => self.end(1, "the driver is gone"),
+                    Err(error) => self.end(1, &format!("the driver is gone: {error}")),
+                },
+                Ok(read) => read,
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
+                Err(error) => self.end(1, &format!("cannot read from the driver: {error}")),
+            };
+            heard = Instant::now();
+            decoder.push(&buffer[..read]);
+            loop {
+                match decoder.next() {
+                    Ok(Some(ToWorker::Welcome { silence_ms })) => {
+                        silence = (silence_ms > 0).then(|| Duration::from_millis(silence_ms));
+                    }
+                    Ok(Some(message)) => self.heard(message, &polls),
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.end(1, &format!("the driver sent what is no protocol: {error}"))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the driver to say something. `Some` is why to wait no longer.
+    fn wait(&self, input: &OwnedFd, deadline: Option<Instant>) -> Option<String> {
+        loop {
+            // The guard's pipe has an error when the guard is gone, and nothing else.
+            let mut fds = [
+                PollFd::new(input, PollFlags::IN),
+                PollFd::new(self.jobs.guard(), PollFlags::empty()),
+            ];
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let timeout = left.map(|left| Timespec {
+                tv_sec: left.as_secs().cast_signed(),
+                tv_nsec: left.subsec_nanos().into(),
+            });
+            match poll(&mut fds, timeout.as_ref()) {
+                // Only a poll that began when the time was over counts: after a stop (SIGSTOP) data may be waiting.
+                Ok(0) if left.is_some_and(|left| left.is_zero()) => {
+                    return Some("the driver has been silent for too long".into());
+                }
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) if !fds[1].revents().is_empty() => {
+                    return Some("the guard process has ended (was it killed?)".into());
+                }
+                Ok(_) => return None,
+                Err(error) => return Some(format!("cannot wait for the driver: {error}")),
+            }
+        }
+    }
+
+    fn heard(self: &Arc<Self>, message: ToWorker, polls: &Sender<u64>) {
+        match message {
+            ToWorker::Call {
+                call,
+                function,
+                args,
+            } => self.start_call(call, function, args),
+            ToWorker::Credit { call, bytes } => self.calls.credit(call, bytes),
+            ToWorker::Cancel { call } => self.calls.cancel(call),
+            ToWorker::Discard { task } => self.start_discard(task),
+            ToWorker::Poll { poll } => drop(polls.send(poll)),
+            ToWorker::Goodbye => self.goodbye(),
+            ToWorker::Welcome { .. } => {} // The reader's own.
+        }
+    }
+
+    fn start_call(self: &Arc<Self>, id: u64, function: u32, args: Vec<u8>) {
+        let Some(call) = self.calls.begin(id) else {
+            self.end(1, &format!("the driver started call {id} twice"));
+        };
+        let serving = Arc::clone(self);
+        let running = Arc::clone(&call);
+        let started = self.pool.run(move || {
+            let context = Context {
+                call: Arc::clone(&running),
+                outbox: Arc::clone(&serving.outbox),
+                counters: Arc::clone(&serving.counters),
+                jobs: Arc::clone(&serving.jobs),
+            };
+            let result = serving.registry.call(function, &context, &args);
+            serving.reply(&running, function, result);
+        });
+        if let Err(error) = started {
+            let why = format!("the worker cannot start a thread: {error}");
+            self.reply(&call, function, Err(Failure::Remote(why)));
+        }
+    }
+
+    fn reply(&self, call: &Call, function: u32, result: Result<Vec<u8>, Failure>) {
+        self.calls.finish(call, || {
+            let reply = |result| self.outbox.data(&FromWorker::Reply { call: call.id, result });
+            let length = result.as_ref().map_or(0, Vec::len);
+            if let Err(WireError::TooLong { .. }) = reply(result) {
+                let name = self.registry.name(function);
+                let why = format!(
+                    "the result of {name:?} is {length} bytes long, which a frame of at most {MAX_FRAME} does not hold"
+                );
+                reply(Err(Failure::Remote(why))).expect("an error's text is cut to fit");
+            }
+        });
+    }
+
+    fn start_discard(self: &Arc<Self>, task: u64) {
+        let mut discards = lock(&self.discards);
+        discards.tasks.push_back(task);
+        if std::mem::replace(&mut discards.running, true) {
+            return;
+        }
+        drop(discards);
+        let serving = Arc::clone(self);
+        if let Err(error) = self.pool.run(move || serving.discard()) {
+            let mut discards = lock(&self.discards);
+            discards.running = false;
+            for task in discards.tasks.drain(..) {
+                self.discarded(
+                    task,
+                    Err(format!("the worker cannot start a thread: {error}")),
+                );
+            }
+        }
+    }
+
+    /// Drops what is to be dropped, then lets the thread go.
+    fn discard(&self) {
+        loop {
+            let task = {
+                let mut discards = lock(&self.discards);
+                match discards.tasks.pop_front() {
+                    Some(task) => task,
+                    None => {
+                        discards.running = false;
+                        return;
+                    }
+                }
+            };
+            self.discarded(task, self.registry.discard(task));
+        }
+    }
+
+    fn discarded(&self, task: u64, result: Result<(), String>) {
+        let message = FromWorker::Discarded {
+            task,
+            error: result.err(),
+        };
+        self.outbox
+            .control(&message)
+            .expect("an error's text is cut to fit");
+    }
+
+    /// Polls are answered on a thread of their own: neither the reader nor a call waits for what it costs.
+    fn start_polls(self: &Arc<Self>) -> io::Result<Sender<u64>> {
+        let (polls, asked) = channel();
+        self.thread("remuda-polls", move |serving| {
+            let mut sampler = Sampler::new(Arc::clone(&serving.counters));
+            for poll in asked {
+                let mut figures = sampler.sample();
+                let answer = |figures| {
+                    serving
+                        .outbox
+                        .control(&FromWorker::Figures { poll, figures })
+                };
+                if answer(figures.clone()).is_err() {
+                    figures.counters = None; // More of them than a frame holds.
+                    let _ = answer(figures);
+                }
+            }
+        })?;
+        Ok(polls)
+    }
+
+    /// Ends what runs, lets the driver have what was said before, and goes.
+    fn goodbye(&self) -> ! {
+        let _ending = lock(&self.ending);
+        self.outbox.close();
+        self.jobs.kill_all();
+        self.outbox.goodbye(GOODBYE_PATIENCE);
+        exit(0)
+    }
+
+    /// Ends what runs, and goes. Nothing more is sent: that a job was killed here is not its result.
+    fn end(&self, code: i32, why: &str) -> ! {
+        // The first to come ends the process; others wait here for that.
+        let _ending = lock(&self.ending);
+        self.outbox.close();
+        self.jobs.kill_all();
+        stdio::complain(why);
+        exit(code)
+    }
+}

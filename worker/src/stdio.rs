@@ -1,0 +1,44 @@
+//! The protocol's descriptors, out of reach of whatever else the program does with its standard ones.
+
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+
+/// What the worker reads from and writes to.
+pub(crate) struct Protocol {
+    pub(crate) input: OwnedFd,
+    pub(crate) output: OwnedFd,
+}
+
+/// Takes the standard input and output for the protocol, closed in every program that is started, and puts /dev/null and the
+/// standard error in their places: code that prints cannot break a frame, and code that reads cannot steal one.
+pub(crate) fn take() -> io::Result<Protocol> {
+    // What was printed before goes out before, as a part of the banner.
+    let _ = io::stdout().flush();
+    let input = fcntl_dupfd_cloexec(stdin(), 3)?;
+    let output = fcntl_dupfd_cloexec(stdout(), 3)?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    dup2_stdout(stderr())?;
+    Ok(Protocol { input, output })
+}
+
+/// Writes a line to the standard error, unless that would block or fail: nobody may read it any more.
+pub(crate) fn complain(text: &str) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
+    if matches!(
+        poll(
+            &mut fds,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0
+            })
+        ),
+        Ok(1)
+    ) {
+        let _ = io::stderr()
+            .write_all(format!("remuda worker {}: {text}\n", std::process::id()).as_bytes());
+    }
+}
