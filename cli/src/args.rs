@@ -62,7 +62,8 @@ pub(crate) struct RunArgs {
 
     /// Load a machine at most to this part of its procs.
     ///
-    /// Example: --max-load 0.75 runs six jobs of one proc on a machine of eight.
+    /// Example: --max-load 0.75 runs six jobs of one proc on a machine of eight. How many run at a time over all
+    /// machines is what --max-procs says.
     #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = load)]
     pub(crate) max_load: f64,
 
