@@ -152,6 +152,9 @@ impl fmt::Display for Exit {
 
 /// The function itself.
 pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, String> {
+    if context.is_cancelled() {
+        return Err("cancelled".into());
+    }
     let command = exec.command(context.jobs.marker())?;
     let process = process::start(command, &context.jobs).map_err(|error| exec.why(&error))?;
     process::run(context, process)

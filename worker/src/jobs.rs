@@ -1,7 +1,7 @@
 //! The process groups of the jobs that run, so that all die when the worker ends, whatever ends it.
 
 use crate::sync::lock;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
@@ -108,6 +108,7 @@ impl Jobs {
         }
         for group in &state.groups {
             let _ = kill_process_group(*group, Signal::KILL);
+            let _ = kill_process(*group, Signal::KILL); // Its leader may have moved to another.
         }
     }
 

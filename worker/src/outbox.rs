@@ -97,6 +97,7 @@ impl Outbox {
             let block = self.take(&mut control);
             for bytes in [&control, &block] {
                 if let Err(error) = write_all(&mut output, bytes) {
+                    self.give_up();
                     return error;
                 }
             }
@@ -143,6 +144,16 @@ impl Outbox {
         queues.data.pop_front().unwrap_or_default()
     }
 
+    /// Nobody reads any more: there is nothing left to wait for.
+    fn give_up(&self) {
+        let mut queues = lock(&self.queues);
+        *queues = Queues {
+            closed: true,
+            ..Queues::default()
+        };
+        self.emptied.notify_all();
+    }
+
     fn written(&self, mut block: Vec<u8>) {
         let mut queues = lock(&self.queues);
         queues.writing = false;
@@ -177,4 +188,68 @@ fn write_all(output: &mut (impl Write + AsFd), mut bytes: &[u8]) -> io::Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Decoder, MAX_CHUNK};
+    use std::io::Read;
+    use std::sync::Arc;
+    use std::thread;
+
+    #[test]
+    fn a_control_frame_overtakes_all_output_but_what_the_writer_holds() {
+        let outbox = Arc::new(Outbox::default());
+        let (mut reader, writer) = io::pipe().expect("a pipe");
+        let writing = Arc::clone(&outbox);
+        thread::spawn(move || writing.write_to(writer));
+        // Far more than the pipe holds, and nobody reads yet.
+        for _ in 0..64 {
+            outbox
+                .output(1, Stream::Stdout, &[7; MAX_CHUNK])
+                .expect("a chunk");
+        }
+        outbox.control(&FromWorker::Goodbye).expect("small");
+        let (mut decoder, mut buffer, mut before) = (Decoder::new(), vec![0; MAX_CHUNK], 0);
+        loop {
+            match decoder.next().expect("good frames") {
+                Some(FromWorker::Output { bytes, .. }) => before += bytes.len(),
+                Some(FromWorker::Goodbye) => break,
+                Some(other) => panic!("unexpected {other:?}"),
+                None => {
+                    let read = reader.read(&mut buffer).expect("the pipe");
+                    decoder.push(&buffer[..read]);
+                }
+            }
+        }
+        // A full pipe holds one frame, and the writer, which may have been waiting, another.
+        assert!(before <= 2 * MAX_CHUNK, "{before} bytes came before it");
+    }
+
+    #[test]
+    fn after_the_close_only_a_goodbye_goes_out_and_a_reader_that_is_gone_keeps_nobody() {
+        let outbox = Outbox::default();
+        outbox.output(1, Stream::Stdout, b"before").expect("small");
+        outbox.close();
+        outbox.output(1, Stream::Stdout, b"after").expect("small");
+        outbox
+            .control(&FromWorker::Discarded {
+                task: 1,
+                error: None,
+            })
+            .expect("small");
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let begun = Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(|| outbox.goodbye(Duration::from_secs(60)));
+            while lock(&outbox.queues).data.len() < 2 {
+                thread::yield_now();
+            }
+            assert!(lock(&outbox.queues).control.is_empty());
+            assert_eq!(outbox.write_to(writer).kind(), ErrorKind::BrokenPipe);
+        });
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
 }

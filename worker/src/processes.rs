@@ -17,8 +17,11 @@ pub(crate) struct Process {
 
 /// All processes, or `None` where they cannot be listed.
 pub(crate) fn all() -> Option<impl Iterator<Item = Process>> {
-    // Ours is there if /proc is what it should be.
-    fs::metadata("/proc/self/environ").ok()?;
+    // A /proc of another name space of processes would be worse than none.
+    let me = fs::read_link("/proc/self").ok()?;
+    if me.to_str()?.parse() != Ok(std::process::id()) {
+        return None;
+    }
     let pids = fs::read_dir("/proc")
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());

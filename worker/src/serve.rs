@@ -181,7 +181,10 @@ impl Serving {
         let mut silence = Some(SILENCE);
         let mut heard = Instant::now();
         loop {
-            if let Some(why) = self.wait(input, silence.map(|silence| heard + silence)) {
+            if let Some(why) = self.wait(
+                input,
+                silence.and_then(|silence| heard.checked_add(silence)),
+            ) {
                 self.end(1, &why);
             }
             let read = match rustix::io::read(input, &mut buffer) {

@@ -6,7 +6,7 @@ use crate::jobs::Jobs;
 use crate::sync::Wake;
 use crate::wire::{MAX_CHUNK, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -178,6 +178,7 @@ impl<'a> Job<'a> {
         } else if self.kill_at.is_some_and(|at| at <= Instant::now()) {
             self.kill_at = None;
             let _ = kill_process_group(group, Signal::KILL);
+            let _ = kill_process(group, Signal::KILL); // It may have moved to another group.
         }
     }
 

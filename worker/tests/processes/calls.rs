@@ -156,31 +156,6 @@ fn polls_are_answered_with_every_figure_also_while_a_call_is_stuck() {
 }
 
 #[test]
-fn a_control_frame_overtakes_output_that_waits() {
-    // Sixteen calls fill their windows, 4 MiB together, and the pipe; the answer to a poll comes after a block or two.
-    let mut driver = Driver::start();
-    for _ in 0..16 {
-        driver.call("write", &(WINDOW as usize));
-    }
-    std::thread::sleep(Duration::from_millis(300));
-    driver.send(&ToWorker::Poll { poll: 1 });
-    std::thread::sleep(Duration::from_millis(300));
-    let mut before = 0;
-    loop {
-        match driver.next() {
-            FromWorker::Output { bytes, .. } => before += bytes.len(),
-            FromWorker::Figures { .. } => break,
-            other => panic!("unexpected {other:?}"),
-        }
-    }
-    // What the pipe held, and the block that was being written.
-    assert!(
-        before <= 64 * 1024 + 3 * MAX_CHUNK,
-        "{before} bytes came before the answer"
-    );
-}
-
-#[test]
 fn discards_are_answered_and_say_what_failed() {
     let mut driver = Driver::start();
     for task in [2, 3, 13, 4] {
@@ -351,14 +326,12 @@ fn a_job_ends_when_its_process_does_although_others_hold_its_pipes() {
 }
 
 #[test]
-fn what_a_background_process_writes_soon_after_belongs_to_the_job() {
+fn a_background_process_that_never_stops_writing_does_not_keep_the_job() {
     let mut driver = Driver::start();
-    let (_, stdout, _) = driver.run("(sleep 0.03; echo late) & echo first");
-    assert_eq!(stdout, "first\nlate\n");
-    // One that never stops writing does not keep the job.
-    let (exit, stdout, _) = driver.run("yes & exit 0");
-    assert_eq!(exit, Exit::Code(0));
-    assert!(stdout.starts_with("y\n"));
+    for _ in 0..3 {
+        let (exit, ..) = driver.run("yes & exit 5");
+        assert_eq!(exit, Exit::Code(5));
+    }
 }
 
 #[test]
@@ -366,7 +339,7 @@ fn what_left_group_and_session_outlives_its_job_and_its_worker() {
     let seconds = unique();
     let mut driver = Driver::start();
     let call = driver.exec(&format!(
-        "setsid sleep {seconds} >/dev/null 2>&1 & sleep 0.2"
+        "setsid sleep {seconds} >/dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do :; done"
     ));
     assert_eq!(driver.finish(call).value::<Exit>(), Exit::Code(0));
     driver.send(&ToWorker::Goodbye);
