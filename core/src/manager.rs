@@ -36,7 +36,7 @@ use crate::time::Instant;
 /// assert_eq!(manager.counts().need, 0);
 /// # Ok::<(), remuda::ConfigError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Manager {
     pub(crate) config: Config,
     /// The latest time seen (F5).

@@ -1,117 +1,24 @@
-//! The whole manager as its logical state, which is what serialises (feature `serde`).
+//! The whole manager, written and read as its logical state (feature `serde`).
 //!
 //! What is read is not believed: ids, sums, times and every invariant are checked, so that any
 //! bytes give a sound manager or an error.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::Config;
 use crate::event::OnceOutcome;
-use crate::grow::Growth;
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::invariants::Violation;
-use crate::machines::{Machine, Poll, State};
-use crate::manager::{Manager, Summary};
-use crate::time::Instant;
+use crate::manager::Manager;
+use crate::state::{OneMachine, Queued, Snapshot};
 
 /// Ids above this are refused, so that none that is minted later overflows.
 const LAST_MACHINE: MachineId = MachineId(u64::MAX / 2);
 
-#[derive(Serialize, Deserialize)]
-struct Snapshot {
-    config: Config,
-    now: Instant,
-    /// In the order of the queue (S3), of which arrival is the last part (T1).
-    queue: Vec<Queued>,
-    /// By id.
-    machines: Vec<OneMachine>,
-    lost: u64,
-    growth: Growth,
-    summary: Summary,
-    armed: Option<Instant>,
-    shutdown: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Queued {
-    request: RequestId,
-    priority: i64,
-    procs: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct OneMachine {
-    machine: MachineId,
-    state: State,
-    poll: Poll,
-    silent: u32,
-    /// In the order of the grants.
-    running: Vec<(RequestId, u32)>,
-    /// In the order of assignment.
-    tasks: Vec<TaskId>,
-    /// In the order of first asking; those without a result are running.
-    onces: Vec<(OnceKey, Option<OnceOutcome>)>,
-    /// In the order of asking.
-    waiters: Vec<(WaiterId, OnceKey)>,
-}
-
 impl Serialize for Manager {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let queue = self.requests.queue().map(|(request, priority)| Queued {
-            request: request.id,
-            priority,
-            procs: request.procs,
-        });
-        let machines = self
-            .machines
-            .slots()
-            .map(|slot| self.freeze(self.machines.get(slot)));
-        let snapshot = Snapshot {
-            config: self.config,
-            now: self.now,
-            queue: queue.collect(),
-            machines: machines.collect(),
-            lost: self.machines.counts.lost,
-            growth: self.growth,
-            summary: self.summary,
-            armed: self.armed,
-            shutdown: self.shutdown,
-        };
-        snapshot.serialize(serializer)
-    }
-}
-
-impl Manager {
-    fn freeze(&self, machine: &Machine) -> OneMachine {
-        let running = machine.running.iter(&self.requests.slab).map(|slot| {
-            let request = self.requests.get(slot);
-            (request.id, request.procs)
-        });
-        let holdings = &self.holdings;
-        let tasks = machine.holds.tasks.iter(&holdings.tasks);
-        let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {
-            let once = &holdings.onces[slot as usize];
-            (once.key, once.result)
-        });
-        let waiters = machine.holds.waiters.iter(&holdings.waiters).map(|slot| {
-            let waiter = &holdings.waiters[slot as usize];
-            (waiter.id, waiter.key)
-        });
-        OneMachine {
-            machine: machine.id,
-            state: machine.state,
-            poll: machine.poll,
-            silent: machine.silent,
-            running: running.collect(),
-            tasks: tasks
-                .map(|slot| holdings.tasks[slot as usize].task)
-                .collect(),
-            onces: onces.collect(),
-            waiters: waiters.collect(),
-        }
+        self.snapshot().serialize(serializer)
     }
 }
 

@@ -4,6 +4,8 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod random;
+
 use core::time::Duration;
 
 use remuda::{
