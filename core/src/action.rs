@@ -17,21 +17,24 @@ use crate::time::Instant;
     serde(rename_all = "snake_case")
 )]
 pub enum Action {
-    /// Give the machine to the client of this request (S5). [`Event::Done`](crate::Event::Done) answers it.
+    /// Give the machine to the client of this request (S5). [`Event::Done`](crate::Event::Done)
+    /// answers it.
     Grant {
         /// The request.
         request: RequestId,
         /// The machine it got.
         machine: MachineId,
     },
-    /// Start machines `first`, `first + 1`, … (S7). [`Event::Up`](crate::Event::Up) or [`Event::StartFailed`](crate::Event::StartFailed) answers for each on its own (S8).
+    /// Start machines `first`, `first + 1`, … (S7). [`Event::Up`](crate::Event::Up) or
+    /// [`Event::StartFailed`](crate::Event::StartFailed) answers for each on its own (S8).
     Start {
         /// The first machine's id.
         first: MachineId,
         /// How many: 1 to 10.
         count: u32,
     },
-    /// Stop the machine: it is silent (F8), or all is shut down (S22). [`Event::Stopped`](crate::Event::Stopped) may answer it, which is a no-op for a lost
+    /// Stop the machine: it is silent (F8), or all is shut down (S22).
+    /// [`Event::Stopped`](crate::Event::Stopped) may answer it, which is a no-op for a lost
     /// machine. May come twice.
     Stop {
         /// The machine.
@@ -44,14 +47,16 @@ pub enum Action {
         /// The lost machine.
         machine: MachineId,
     },
-    /// Tell whoever owns the task that its result is no longer on the machine (S14, S15). Nothing answers it.
+    /// Tell whoever owns the task that its result is no longer on the machine (S14, S15). Nothing
+    /// answers it.
     TaskLost {
         /// The task.
         task: TaskId,
         /// Where it lived.
         machine: MachineId,
     },
-    /// Tell the worker to drop the task's result (S15): one call; its failure is only logged. Nothing answers it.
+    /// Tell the worker to drop the task's result (S15): one call; its failure is only logged.
+    /// Nothing answers it.
     DropTask {
         /// The task.
         task: TaskId,
@@ -74,12 +79,14 @@ pub enum Action {
         /// Its result.
         outcome: OnceOutcome,
     },
-    /// Ask the machine for its figures (S17). [`Event::Polled`](crate::Event::Polled) answers it, within the adapter's time-out.
+    /// Ask the machine for its figures (S17). [`Event::Polled`](crate::Event::Polled) answers it,
+    /// within the adapter's time-out.
     Poll {
         /// The machine.
         machine: MachineId,
     },
-    /// Tell the client that its queued request will not be served, because of a shutdown (S22). Nothing answers it.
+    /// Tell the client that its queued request will not be served, because of a shutdown (S22).
+    /// Nothing answers it.
     Cancelled {
         /// The request.
         request: RequestId,

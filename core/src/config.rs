@@ -3,7 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-/// How a manager behaves. Start from one of the constructors and change fields; [`Manager::new`](crate::Manager::new) validates.
+/// How a manager behaves. Start from one of the constructors and change fields;
+/// [`Manager::new`](crate::Manager::new) validates.
 ///
 /// ```
 /// use core::time::Duration;
@@ -22,12 +23,13 @@ use core::time::Duration;
 pub struct Config {
     /// Procs of one machine (S1): 1 to [`Config::MAX_MACHINE_PROCS`].
     pub machine_procs: u32,
-    /// No machine is asked for once so many procs are there or asked for (S7); at least 1. When it is no multiple of `machine_procs`, up to
-    /// `machine_procs - 1` more are used.
+    /// No machine is asked for once so many procs are there or asked for (S7); at least 1. When it
+    /// is no multiple of `machine_procs`, up to `machine_procs - 1` more are used.
     pub max_procs: u64,
     /// How long a machine stays on probation without news (S10); not zero.
     pub probation: Duration,
-    /// The first step of the start back-off; each further one is twice as long (F7). Zero: machines are asked for again at once.
+    /// The first step of the start back-off; each further one is twice as long (F7). Zero: machines
+    /// are asked for again at once.
     pub start_backoff_base: Duration,
     /// The longest step of the start back-off (F7).
     pub start_backoff_cap: Duration,
@@ -35,7 +37,8 @@ pub struct Config {
     pub silent_polls: u32,
     /// From a poll's answer to the next poll (S17). Zero: no polls.
     pub poll_interval: Duration,
-    /// From one summary to the next (S20), the first counted from the first event. Zero: no summaries.
+    /// From one summary to the next (S20), the first counted from the first event. Zero: no
+    /// summaries.
     pub summary_interval: Duration,
 }
 
@@ -45,8 +48,8 @@ impl Config {
     /// The most procs a machine may have.
     pub const MAX_MACHINE_PROCS: u32 = 65_536;
 
-    /// The defaults a user should want, for machines of `machine_procs` procs and never more than `max_procs` in all: that is rounded down to
-    /// whole machines (S1).
+    /// The defaults a user should want, for machines of `machine_procs` procs and never more than
+    /// `max_procs` in all: that is rounded down to whole machines (S1).
     ///
     /// # Errors
     /// `machine_procs` is zero or above the limit; `max_procs` is less than one machine.
@@ -65,8 +68,9 @@ impl Config {
         ))
     }
 
-    /// The seed's behaviour to the letter: `max_load` of each machine's `maxprocs` is used and `max_procs` rounded up to whole machines (S1), failed
-    /// starts are tried again at once (F7), silent machines are left to the layer below (F8).
+    /// The seed's behaviour to the letter: `max_load` of each machine's `maxprocs` is used and
+    /// `max_procs` rounded up to whole machines (S1), failed starts are tried again at once (F7),
+    /// silent machines are left to the layer below (F8).
     ///
     /// ```
     /// let config = remuda::Config::bigslice(100, 1000, 0.29)?;
@@ -75,7 +79,8 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// `maxprocs` or `max_procs` is zero; `max_load` is negative or not finite; a machine would have more procs than the limit.
+    /// `maxprocs` or `max_procs` is zero; `max_load` is negative or not finite; a machine would
+    /// have more procs than the limit.
     pub fn bigslice(maxprocs: u32, max_procs: u64, max_load: f64) -> Result<Config, ConfigError> {
         let config = match loaded_procs(maxprocs, max_load)? {
             0 => Config::defaults(1, max_procs.div_ceil(u64::from(maxprocs))),
@@ -90,12 +95,15 @@ impl Config {
         Ok(config)
     }
 
-    /// [`Config::new`] for machines of which only `max_load` of their `maxprocs` is to be used (S1): `max_procs` is never exceeded.
+    /// [`Config::new`] for machines of which only `max_load` of their `maxprocs` is to be used
+    /// (S1): `max_procs` is never exceeded.
     ///
-    /// A load that leaves less than one proc makes a machine one proc, which stands for all of its `maxprocs` in `max_procs`.
+    /// A load that leaves less than one proc makes a machine one proc, which stands for all of its
+    /// `maxprocs` in `max_procs`.
     ///
     /// # Errors
-    /// `maxprocs` is zero; `max_load` is negative or not finite; a machine would have more procs than the limit; `max_procs` is less than one machine.
+    /// `maxprocs` is zero; `max_load` is negative or not finite; a machine would have more procs
+    /// than the limit; `max_procs` is less than one machine.
     pub fn with_max_load(
         maxprocs: u32,
         max_procs: u64,
@@ -153,7 +161,8 @@ fn check_machine_procs(procs: u64) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// S1 and F1: `floor(maxprocs * max_load)`, where a product within 1e-9 of an integer is that integer. This is the one place that computes with floats.
+/// S1 and F1: `floor(maxprocs * max_load)`, where a product within 1e-9 of an integer is that
+/// integer. This is the one place that computes with floats.
 fn loaded_procs(maxprocs: u32, max_load: f64) -> Result<u32, ConfigError> {
     check_machine_procs(u64::from(maxprocs.min(1)))?;
     if !max_load.is_finite() || max_load < 0.0 {

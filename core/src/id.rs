@@ -1,7 +1,8 @@
 //! The names of things: who creates a thing mints its id.
 //!
-//! The caller mints request, task and waiter ids, the manager mints machine ids (ascending from 0, never reused).
-//! An id that the manager does not know is a [`Reject`](crate::Reject), never a panic and never another's record.
+//! The caller mints request, task and waiter ids, the manager mints machine ids (ascending from 0,
+//! never reused). An id that the manager does not know is a [`Reject`](crate::Reject), never a
+//! panic and never another's record.
 
 use core::fmt;
 
@@ -53,7 +54,8 @@ id! {
 
 /// Names work that runs exactly once on each machine however many ask for it (S16).
 ///
-/// `kind` keeps unlike kinds of work apart (say, compiles and commits); `key` is the caller's own. Printed `kind/key`.
+/// `kind` keeps unlike kinds of work apart (say, compiles and commits); `key` is the caller's own.
+/// Printed `kind/key`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OnceKey {

@@ -87,9 +87,9 @@ impl Manager {
 
     /// Takes an event that happened at `now` and says what to do, in order (F11).
     ///
-    /// This is the only way to change a manager. One call does it all: time is clamped to the latest
-    /// seen, what is due fires (F10), the event is applied, requests are placed until nothing more
-    /// fits (S5), the cluster grows (S7). Nothing is due when it returns.
+    /// This is the only way to change a manager. One call does it all: time is clamped to the
+    /// latest seen, what is due fires (F10), the event is applied, requests are placed until
+    /// nothing more fits (S5), the cluster grows (S7). Nothing is due when it returns.
     ///
     /// A wrong event is answered by [`Action::Reject`] and changes nothing but the time (F5).
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {

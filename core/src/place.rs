@@ -19,12 +19,12 @@ impl Manager {
 
     /// The class whose first request is placed next, and the machine it gets.
     ///
-    /// S5 asks for the smallest i with `procs(r_i) <= free(f_i)`. The machines with `free` procs are
-    /// those of rank `ahead` to `ahead + count - 1`, so among them it is the first request from rank
-    /// `ahead` on that asks for `free` or less, if its rank is below `ahead + count`.
+    /// S5 asks for the smallest i with `procs(r_i) <= free(f_i)`. The machines with `free` procs
+    /// are those of rank `ahead` to `ahead + count - 1`, so among them it is the first request from
+    /// rank `ahead` on that asks for `free` or less, if its rank is below `ahead + count`.
     ///
-    /// Only the first request of a class can be it: were it a later one, the first would stand beside
-    /// a machine with as many free procs or more, and would have been found.
+    /// Only the first request of a class can be it: were it a later one, the first would stand
+    /// beside a machine with as many free procs or more, and would have been found.
     pub(crate) fn next_placement(&self) -> Option<(u32, u32)> {
         let waiting = self.requests.classes.requests();
         let least = self.requests.classes.least();

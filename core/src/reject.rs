@@ -90,7 +90,8 @@ pub enum Reject {
         /// The work.
         key: OnceKey,
     },
-    /// `MachineLost` is no result that an adapter may give: [`Event::Stopped`](crate::Event::Stopped) says it (S16).
+    /// `MachineLost` is no result that an adapter may give:
+    /// [`Event::Stopped`](crate::Event::Stopped) says it (S16).
     OnceMachineLost {
         /// The machine.
         machine: MachineId,

@@ -39,7 +39,8 @@ impl Instant {
         Instant(millis.saturating_mul(1_000_000))
     }
 
-    /// The point `after` from here; `None` when that is past the end of time (S21: such a deadline is none).
+    /// The point `after` from here; `None` when that is past the end of time (S21: such a deadline
+    /// is none).
     pub fn checked_add(self, after: Duration) -> Option<Instant> {
         let nanos = u64::try_from(after.as_nanos()).ok()?;
         self.0.checked_add(nanos).map(Instant)

@@ -23,7 +23,8 @@ pub enum Health {
     Ok,
     /// In service, but given no new grants (S9).
     Probation {
-        /// When it is ok again without further news (S10); [`Instant::MAX`] stands for never when that is past the end of time.
+        /// When it is ok again without further news (S10); [`Instant::MAX`] stands for never when
+        /// that is past the end of time.
         until: Instant,
     },
 }
@@ -66,7 +67,8 @@ pub struct MachineCounts {
 pub struct StartBackoff {
     /// How many steps it has made.
     pub step: u32,
-    /// No machine is asked for before this; it may have passed. [`Instant::MAX`] stands for never when it is past the end of time.
+    /// No machine is asked for before this; it may have passed. [`Instant::MAX`] stands for never
+    /// when it is past the end of time.
     pub until: Instant,
 }
 

@@ -234,15 +234,22 @@ fn punctual(config: Config, steps: &[Step]) -> (Vec<Vec<Action>>, Manager) {
 }
 
 fn untimed(mut actions: Vec<Action>) -> Vec<Action> {
-    actions.retain(|action| !matches!(action, Action::SetTimer { .. } | Action::ClearTimer));
+    actions.retain(|action| !is_timer(action));
     actions
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn s05_s07_placement_and_growth_are_what_the_naive_rules_say(config in config(), steps in steps(250)) {
+    fn s05_s07_placement_and_growth_are_what_the_naive_rules_say(
+        config in config(),
+        steps in steps(250),
+    ) {
         agrees_with_the_naive_rules(config, &steps);
     }
 
@@ -256,22 +263,15 @@ proptest! {
         let mut now = Instant::ZERO;
         for (n, step) in steps.iter().enumerate() {
             now = step.now(now);
-            if n == shutdown {
-                handle(&mut manager, Event::Shutdown, now);
-            }
-            let event = step.event(&manager);
-            let before = (manager.counts(), n >= shutdown);
+            let event = if n == shutdown { Event::Shutdown } else { step.event(&manager) };
+            let before = manager.counts();
             let actions = handle(&mut manager, event, now);
-            if before.1 {
-                let idle = |action: &Action| !matches!(action, Action::Grant { .. } | Action::Start { .. } | Action::Poll { .. } | Action::SetTimer { .. });
-                prop_assert!(actions.iter().all(idle), "after a shutdown: {actions:?}");
-            }
+            prop_assert!(n < shutdown || actions.iter().all(may_follow_shutdown), "{actions:?}");
             if let [Action::Reject(_)] = actions[..] {
-                prop_assert_eq!(manager.counts(), before.0);
+                prop_assert_eq!(manager.counts(), before);
             }
-            let last = actions.len().saturating_sub(1);
-            let timers = actions.iter().enumerate().filter(|(_, action)| matches!(action, Action::SetTimer { .. } | Action::ClearTimer));
-            prop_assert!(timers.map(|(n, _)| n).eq(timers_at(event, &actions, last)));
+            let timers = (0..actions.len()).filter(|&n| is_timer(&actions[n]));
+            prop_assert!(timers.eq(timers_at(event, &actions)), "{event:?} -> {actions:?}");
         }
     }
 
@@ -288,8 +288,18 @@ proptest! {
     }
 }
 
+fn is_timer(action: &Action) -> bool {
+    matches!(action, Action::SetTimer { .. } | Action::ClearTimer)
+}
+
+/// S22: nothing is granted, started or timed.
+fn may_follow_shutdown(action: &Action) -> bool {
+    let starting = matches!(action, Action::Grant { .. } | Action::Start { .. });
+    !starting && !matches!(action, Action::Poll { .. } | Action::SetTimer { .. })
+}
+
 /// Where timer actions may stand: at the end, and there for sure if the event is a timer.
-fn timers_at(event: Event, actions: &[Action], last: usize) -> Option<usize> {
-    let is_timer = |action: &Action| matches!(action, Action::SetTimer { .. } | Action::ClearTimer);
-    (event == Event::Timer || actions.last().is_some_and(is_timer)).then_some(last)
+fn timers_at(event: Event, actions: &[Action]) -> Option<usize> {
+    let timed = event == Event::Timer || actions.last().is_some_and(is_timer);
+    timed.then(|| actions.len().saturating_sub(1))
 }
