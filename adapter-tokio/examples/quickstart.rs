@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     remuda_tokio::run(async |runtime| {
         let me = std::env::current_exe()?.display().to_string();
         let system = ProcessSystem::new(runtime.clone(), vec![me, "worker".into()])
-            .functions(functions().names())
+            .functions(remuda_worker::names(&functions()))
             .procs(2);
         let cluster = Cluster::new(runtime, system, Config::new(2, 4)?, Options::default())?;
 

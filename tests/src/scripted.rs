@@ -1,0 +1,207 @@
+//! A system without processes: its machines do as the test says, when it says so.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use remuda::{MachineId, TaskId};
+use remuda_driver::{CallError, Chunk, Figures, Invocation, StartError, Stream, System, Usage};
+
+/// A system whose machines a test starts, stops and answers for. Clones are the same one.
+#[derive(Clone, Default)]
+pub struct Scripted(Arc<Mutex<Book>>);
+
+/// What a test sets, and what happened.
+#[derive(Default)]
+pub struct Book {
+    /// Starts fail with this, if set.
+    pub start_error: Option<String>,
+    /// Starts wait until they are released, if set.
+    pub hold_starts: bool,
+    /// Polls are not answered, if set.
+    pub deaf: bool,
+    /// Machines do not end when asked to, if set.
+    pub stubborn: bool,
+    /// Machines do not even end when killed, if set.
+    pub immortal: bool,
+    /// Calls go on after their cancel until they are released, if set.
+    pub hold_cancels: bool,
+    /// How many starts were asked for.
+    pub starts: usize,
+    /// Polls so far.
+    pub polls: usize,
+    /// What was asked of machines, in order.
+    pub log: Vec<String>,
+    running: BTreeMap<MachineId, oneshot::Sender<String>>,
+    /// Starts that wait.
+    pub held_starts: Vec<oneshot::Sender<()>>,
+    /// Calls that wait after their cancel.
+    pub held_calls: Vec<oneshot::Sender<()>>,
+    /// Calls that run.
+    pub calls: usize,
+}
+
+/// A machine of [`Scripted`].
+pub struct ScriptedMachine {
+    /// Its id.
+    pub id: MachineId,
+    end: Mutex<Option<oneshot::Receiver<String>>>,
+}
+
+impl Scripted {
+    /// The book, to set and to read. Never hold it across an await.
+    ///
+    /// # Panics
+    /// If a test panicked while it held the book.
+    pub fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().expect("nobody panics with the book open")
+    }
+
+    /// Ends a machine: its calls are lost. False: it does not run.
+    pub fn lose(&self, machine: MachineId, why: &str) -> bool {
+        let running = self.book().running.remove(&machine);
+        running.is_some_and(|end| end.send(why.to_owned()).is_ok())
+    }
+
+    /// Lets the starts that wait go on.
+    pub fn release_starts(&self) {
+        let held = std::mem::take(&mut self.book().held_starts);
+        held.into_iter().for_each(|start| drop(start.send(())));
+    }
+
+    /// Lets the calls that wait after their cancel end.
+    pub fn release_calls(&self) {
+        let held = std::mem::take(&mut self.book().held_calls);
+        held.into_iter().for_each(|call| drop(call.send(())));
+    }
+
+    fn note(&self, what: String) {
+        self.book().log.push(what);
+    }
+}
+
+/// Counts a call for as long as it runs.
+struct Running(Scripted);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.book().calls -= 1;
+    }
+}
+
+impl System for Scripted {
+    type Machine = ScriptedMachine;
+
+    async fn start(&self, id: MachineId) -> Result<ScriptedMachine, StartError> {
+        let hold = {
+            let mut book = self.book();
+            book.starts += 1;
+            if let Some(error) = &book.start_error {
+                return Err(StartError::new(error.clone()));
+            }
+            book.hold_starts.then(|| {
+                let (hold, held) = oneshot::channel();
+                book.held_starts.push(hold);
+                held
+            })
+        };
+        if let Some(held) = hold {
+            let _ = held.await;
+        }
+        let (running, end) = oneshot::channel();
+        self.book().running.insert(id, running);
+        Ok(ScriptedMachine {
+            id,
+            end: Mutex::new(Some(end)),
+        })
+    }
+
+    async fn stopped(&self, machine: &ScriptedMachine) -> String {
+        let end = machine.end.lock().expect("nobody panics here").take();
+        let end = end.expect("a machine is watched once");
+        end.await.unwrap_or_else(|_| "dropped".into())
+    }
+
+    async fn stop(&self, machine: &ScriptedMachine) {
+        self.note(format!("stop {}", machine.id));
+        if !self.book().stubborn {
+            self.lose(machine.id, "stopped");
+        }
+    }
+
+    fn kill(&self, machine: &ScriptedMachine) {
+        self.note(format!("kill {}", machine.id));
+        if !self.book().immortal {
+            self.lose(machine.id, "killed");
+        }
+    }
+
+    async fn poll(&self, _: &ScriptedMachine) -> Figures {
+        let deaf = {
+            let mut book = self.book();
+            book.polls += 1;
+            book.deaf
+        };
+        if deaf {
+            std::future::pending::<()>().await;
+        }
+        Figures {
+            memory: Some(Usage { used: 1, total: 2 }),
+            ..Figures::default()
+        }
+    }
+
+    /// `echo`: its arguments. `fail`: a remote error. `unreachable`: no answer. `print`: 100 chunks, then nothing.
+    /// `wait`: until it is cancelled. `panic`: what it says.
+    async fn call(
+        &self,
+        machine: &ScriptedMachine,
+        mut call: Invocation,
+    ) -> Result<Vec<u8>, CallError> {
+        self.book().calls += 1;
+        let _running = Running(self.clone());
+        self.note(format!("{} {}", call.function, machine.id));
+        let mut cancelled = Box::pin(call.cancelled());
+        match call.function.as_str() {
+            "echo" => Ok(call.args),
+            "fail" => Err(CallError::Remote("it failed".into())),
+            "unreachable" => Err(CallError::Unreachable("no route".into())),
+            "panic" => panic!("the system panics, as a test asked for"),
+            "print" => {
+                for n in 0..100_u8 {
+                    let chunk = Chunk {
+                        stream: Stream::Stdout,
+                        bytes: vec![n; 10],
+                    };
+                    if let Either::Right(_) =
+                        select(Box::pin(call.output.send(chunk)), &mut cancelled).await
+                    {
+                        return Err(CallError::Cancelled);
+                    }
+                }
+                Ok(Vec::new())
+            }
+            _ => {
+                cancelled.await;
+                let hold = {
+                    let mut book = self.book();
+                    book.hold_cancels.then(|| {
+                        let (hold, held) = oneshot::channel();
+                        book.held_calls.push(hold);
+                        held
+                    })
+                };
+                if let Some(held) = hold {
+                    let _ = held.await;
+                }
+                Err(CallError::Cancelled)
+            }
+        }
+    }
+
+    async fn discard(&self, machine: &ScriptedMachine, task: TaskId) -> Result<(), String> {
+        self.note(format!("discard {task} {}", machine.id));
+        Ok(())
+    }
+}
