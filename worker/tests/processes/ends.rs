@@ -165,7 +165,7 @@ fn a_stopped_worker_whose_driver_is_killed_leaves_nothing() {
     let seconds = unique();
     let mut driver = with_stubborn_job(&seconds);
     let guard = driver.guard();
-    driver.signal(Signal::STOP);
+    driver.stop();
     driver.die();
     await_sleepers(&seconds, 0);
     driver.wait();
@@ -176,7 +176,7 @@ fn a_stopped_worker_whose_driver_is_killed_leaves_nothing() {
 fn a_stopped_worker_that_is_killed_by_its_driver_leaves_nothing() {
     let seconds = unique();
     let mut driver = with_stubborn_job(&seconds);
-    driver.signal(Signal::STOP);
+    driver.stop();
     driver.signal(Signal::KILL);
     all_dead_at_the_end(&mut driver, &seconds);
 }
@@ -209,7 +209,7 @@ fn a_worker_that_was_stopped_for_longer_than_its_silence_reads_before_it_judges(
     driver.open();
     driver.send(&ToWorker::Welcome { silence_ms: 2000 });
     driver.poll(1);
-    driver.signal(Signal::STOP);
+    driver.stop();
     driver.send(&ToWorker::Poll { poll: 2 });
     std::thread::sleep(Duration::from_millis(2500));
     driver.signal(Signal::CONT);

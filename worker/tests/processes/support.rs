@@ -368,6 +368,22 @@ impl Driver {
         kill_process(Pid::from_child(&self.child), signal).expect("the worker has not been reaped");
     }
 
+    /// Stops it, and waits until each of its threads has stopped.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        eventually("every thread stops", || {
+            let running = fs::read_dir(&tasks)
+                .expect("it runs")
+                .filter_map(Result::ok)
+                .filter(|task| {
+                    let stat = fs::read_to_string(task.path().join("stat"));
+                    stat.is_ok_and(|stat| !stat.contains(") T "))
+                });
+            (running.count() == 0).then_some(())
+        });
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         eventually("the worker exits", || {
             self.child.try_wait().expect("our child")
