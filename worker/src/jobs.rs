@@ -1,15 +1,21 @@
 //! The process groups of the jobs that run, so that all die when the worker ends, whatever ends it.
 
+use crate::processes;
 use crate::sync::lock;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the end of the worker waits for a process that is just being started.
 const START_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long it waits for what it has killed.
+const DEATH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The groups of this worker's jobs. The guard is told of each, on its pipe.
 ///
@@ -90,7 +96,7 @@ impl Jobs {
         self.tell(-group.as_raw_nonzero().get());
     }
 
-    /// Kills all that runs and starts nothing any more.
+    /// Kills all that runs and starts nothing any more. Without the guard, which would see to it, waits until it is dead.
     pub(crate) fn kill_all(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -110,10 +116,41 @@ impl Jobs {
             let _ = kill_process_group(*group, Signal::KILL);
             let _ = kill_process(*group, Signal::KILL); // Its leader may have moved to another.
         }
+        let groups = state.groups.clone();
+        drop(state);
+        if self.guard_is_gone() {
+            await_death(&groups);
+        }
+    }
+
+    fn guard_is_gone(&self) -> bool {
+        let mut fds = [PollFd::new(&self.guard, PollFlags::empty())];
+        matches!(
+            poll(
+                &mut fds,
+                Some(&Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0
+                })
+            ),
+            Ok(1)
+        )
     }
 
     /// A write this small is never torn. Where it fails the guard is gone, which the reader sees too.
     fn tell(&self, record: i32) {
         let _ = (&self.guard).write_all(&record.to_le_bytes());
+    }
+}
+
+/// Waits until nobody of these groups is alive, where that can be seen.
+fn await_death(groups: &HashSet<Pid>) {
+    let deadline = Instant::now() + DEATH_PATIENCE;
+    let theirs = |group| Pid::from_raw(group).is_some_and(|group| groups.contains(&group));
+    while processes::all()
+        .is_some_and(|mut all| all.any(|process| process.alive && theirs(process.group)))
+        && Instant::now() < deadline
+    {
+        thread::sleep(Duration::from_millis(2));
     }
 }
