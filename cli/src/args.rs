@@ -101,7 +101,8 @@ pub(crate) struct RunArgs {
 
     /// Show a progress bar on standard error.
     ///
-    /// auto: if it is a terminal. always: also elsewhere, as a line now and then. Example: --progress never
+    /// auto: if it is a terminal, unless standard output is a pipe, whose reader may well write there too. always: also
+    /// elsewhere, as a line now and then. Example: --progress never
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: When,
 
@@ -159,7 +160,7 @@ pub(crate) enum FormatName {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// If standard error is a terminal.
+    /// If standard error is a terminal, and standard output no pipe.
     Auto,
     /// Also if it is not.
     Always,

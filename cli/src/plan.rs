@@ -6,6 +6,7 @@ use std::time::Duration;
 use remuda::{Config, ConfigError};
 use remuda_cli::jobs::{self, Job};
 use remuda_tokio::Options;
+use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{RunArgs, Sizes, When};
@@ -108,10 +109,17 @@ fn options(silent_after: Duration) -> Options {
 fn progress(args: &RunArgs, terminal: bool) -> Option<bool> {
     match args.progress {
         _ if args.quiet => None,
-        When::Auto => terminal.then_some(true),
+        When::Auto => (terminal && !piped()).then_some(true),
         When::Always => Some(terminal),
         When::Never => None,
     }
+}
+
+/// Whether standard output goes to another program, which may well be a pager, or write to the same terminal: a bar would
+/// be drawn all over it.
+fn piped() -> bool {
+    let status = rustix::fs::fstat(io::stdout());
+    status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Fifo)
 }
 
 fn is_stdin(file: &Path) -> bool {

@@ -51,6 +51,7 @@ pub(crate) struct Print {
 enum Message {
     Print(Print),
     Note(String),
+    Interrupted(String),
     End(String),
 }
 
@@ -83,6 +84,11 @@ impl Printer {
     /// Prints a line on standard error, soon.
     pub(crate) fn note(&self, line: String) {
         self.send(Message::Note(line));
+    }
+
+    /// Prints a line on standard error that says that a signal came.
+    pub(crate) fn interrupted(&self, line: String) {
+        self.send(Message::Interrupted(line));
     }
 
     /// Prints all that still waits, then a last line.
@@ -146,11 +152,12 @@ impl Desk {
         let messages: Vec<_> = std::iter::once(first)
             .chain(receiver.try_iter().take(BATCH))
             .collect();
-        if messages
-            .iter()
-            .any(|message| matches!(message, Message::End(_)))
-        {
-            self.settings.progress.clear();
+        for message in &messages {
+            match message {
+                Message::End(_) => self.settings.progress.clear(),
+                Message::Interrupted(_) => self.settings.progress.leave(),
+                Message::Print(_) | Message::Note(_) => {}
+            }
         }
         // Moved out for the call only, as what it suspends for needs the rest of the desk.
         let progress = std::mem::replace(&mut self.settings.progress, Progress::Nothing);
@@ -169,7 +176,7 @@ impl Desk {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Note(line) => self.say(&line),
+            Message::Note(line) | Message::Interrupted(line) => self.say(&line),
             Message::Print(print) if !self.settings.keep_order => self.print(print),
             Message::Print(print) => {
                 self.waiting.insert(print.index, print);

@@ -1,5 +1,6 @@
 //! What a run shows of itself while it goes on: a bar on a terminal, or a line now and then.
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -111,6 +112,19 @@ impl Progress {
     pub(crate) fn clear(&mut self) {
         if let Progress::Bar(bar, _) = self {
             bar.finish_and_clear();
+        }
+        *self = Progress::Nothing;
+    }
+
+    /// Shows nothing more, and leaves what is there: a terminal that has just echoed `^C` behind the bar, on a line of its own, would
+    /// have the wrong lines cleared.
+    pub(crate) fn leave(&mut self) {
+        if let Progress::Bar(bar, _) = self
+            && bar.length() != Some(0)
+        {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            // The cursor is somewhere in the last line.
+            let _ = io::stderr().write_all(b"\n");
         }
         *self = Progress::Nothing;
     }

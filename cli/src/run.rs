@@ -191,10 +191,11 @@ impl<'a> Running<'a> {
                 }
             }
         };
-        if end == End::Interrupted && !self.plan.quiet {
+        if end == End::Interrupted {
             let count = running.len();
-            self.printer.note(format!(
-                "interrupted: ending the {count} running (once more ends at once)"
+            let jobs = if count == 1 { "job" } else { "jobs" };
+            self.printer.interrupted(format!(
+                "interrupted: ending {count} running {jobs} (once more ends at once)"
             ));
         }
         self.publish(running.len());

@@ -17,16 +17,17 @@ pub(crate) enum Control {
     OutputClosed,
 }
 
-/// Sends the first of SIGINT, SIGTERM and SIGHUP to `to`; the next one ends the process. A signal that was ignored when
-/// this process was started (`nohup`, a shell's background job) stays so.
+/// Sends the first of SIGINT, SIGTERM and SIGHUP to `to`; the next one ends the process. A hang-up that was ignored when this
+/// process was started (`nohup`) stays so. Not so SIGINT, which scripts ignore for all they start with `&`: who sends one
+/// to such a run means it.
 ///
 /// # Errors
 /// The operating system refuses a handler.
 pub(crate) fn watch(to: UnboundedSender<Control>) -> io::Result<()> {
-    let ignored = ignored();
-    let wanted = [SIGINT, SIGTERM, SIGHUP]
-        .into_iter()
-        .filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut wanted = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
     let mut signals = Signals::new(wanted)?;
     std::thread::Builder::new()
         .name("signals".into())
@@ -42,10 +43,10 @@ pub(crate) fn watch(to: UnboundedSender<Control>) -> io::Result<()> {
     Ok(())
 }
 
-/// The set of signals this process ignores, as bits; empty where the system does not tell.
-fn ignored() -> u64 {
+/// Whether this process ignores a signal; no where the system does not tell.
+fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }

@@ -94,8 +94,8 @@ fn the_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_signal_that_was_ignored_stays_ignored() {
-    let (mut run, mark, _dir) = hanging("trap '' HUP");
+fn a_hang_up_that_was_ignored_stays_so_and_an_interrupt_does_not() {
+    let (mut run, mark, _dir) = hanging("trap '' HUP INT");
     run.signal(Signal::HUP);
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(!run.is_over() && with_word(&mark).len() == 2);
