@@ -1,5 +1,6 @@
 //! The list of processes, from /proc where there is one.
 
+use rustix::process::Signal;
 use std::fs::{self, File};
 use std::io::{self, Read};
 
@@ -26,6 +27,17 @@ pub(crate) fn all() -> Option<impl Iterator<Item = Process>> {
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     Some(pids.filter_map(Process::read))
+}
+
+/// Whether this process has inherited that SIGCHLD is ignored (some service managers do that): the kernel then reaps
+/// children by itself, so that how they ended is lost and their numbers are free at once.
+pub(crate) fn sigchld_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    mask & (1 << (Signal::CHILD.as_raw() - 1)) != 0
 }
 
 impl Process {

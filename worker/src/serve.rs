@@ -15,7 +15,7 @@ use crate::sync::lock;
 use crate::wire::{
     Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, hello_preamble,
 };
-use crate::{guard, stdio};
+use crate::{guard, processes, stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -117,6 +117,11 @@ struct Discards {
 impl Serving {
     /// Takes the descriptors, starts guard and threads, and queues the hello.
     fn begin(worker: Worker) -> io::Result<(Arc<Serving>, OwnedFd)> {
+        if processes::sigchld_is_ignored() {
+            return Err(io::Error::other(
+                "SIGCHLD is ignored here, so how jobs end could not be learnt",
+            ));
+        }
         let protocol = stdio::take()?;
         let nonce = guard::nonce();
         let guard = guard::start(&protocol.output, &nonce).map_err(|error| {

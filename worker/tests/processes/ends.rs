@@ -306,6 +306,30 @@ fn a_worker_at_a_terminal_says_that_it_is_not_for_one() {
 }
 
 #[test]
+fn a_worker_that_could_not_learn_how_its_jobs_end_does_not_start() {
+    // Ignored signals are inherited.
+    let mut driver = Driver::launch(|command| {
+        let program = command.get_program().to_owned();
+        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let mut env = std::process::Command::new("env");
+        env.arg("--ignore-signal=CHLD")
+            .arg(program)
+            .args(args)
+            .env("REMUDA_TEST_WORKER", "1");
+        env.stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        *command = env;
+    });
+    assert_eq!(driver.wait().code(), Some(1));
+    assert!(
+        driver
+            .complaint()
+            .contains("cannot start: SIGCHLD is ignored here")
+    );
+}
+
+#[test]
 fn a_worker_in_a_job_of_a_worker_ends_with_the_outer_one() {
     // As when a job runs `remuda run`: the inner worker's jobs have process groups of which the outer one knows nothing.
     let seconds = unique();
