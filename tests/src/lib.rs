@@ -47,3 +47,7 @@ pub async fn eventually<R: Runtime>(runtime: &R, what: &str, mut holds: impl FnM
         sleep(runtime, Duration::from_millis(5)).await;
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
