@@ -11,7 +11,7 @@ mod signals;
 mod spool;
 mod summary;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use remuda_worker::{Registry, Worker};
@@ -52,6 +52,11 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn worker(args: &WorkerArgs) -> ExitCode {
+    if std::io::stdin().is_terminal() || std::io::stdout().is_terminal() {
+        return refuse(
+            "a worker talks to a driver, not to a terminal: `remuda run` starts it (try: remuda worker --help)",
+        );
+    }
     let cores = || {
         std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))

@@ -33,7 +33,10 @@ pub(crate) struct Settings {
 
 /// A handle of the printer's thread. Handing something over never blocks.
 #[derive(Clone)]
-pub(crate) struct Printer(Sender<Message>);
+pub(crate) struct Printer {
+    sender: Sender<Message>,
+    keep_order: bool,
+}
 
 /// The thread itself, to be waited for.
 pub(crate) struct Thread(JoinHandle<bool>);
@@ -62,6 +65,7 @@ impl Printer {
     /// There is no standard output or error to write to, or no thread to be had.
     pub(crate) fn start(settings: Settings) -> io::Result<(Printer, Thread)> {
         let (sender, receiver) = channel();
+        let keep_order = settings.keep_order;
         let desk = Desk {
             out: Sink::new(io::stdout().as_fd(), io::stdout().is_terminal())?,
             err: Sink::new(io::stderr().as_fd(), io::stderr().is_terminal())?,
@@ -73,12 +77,15 @@ impl Printer {
         };
         let thread = std::thread::Builder::new().name("printer".into());
         let thread = thread.spawn(move || desk.serve(&receiver))?;
-        Ok((Printer(sender), Thread(thread)))
+        Ok((Printer { sender, keep_order }, Thread(thread)))
     }
 
     /// Prints a job's output, in its turn. Each index once.
     pub(crate) fn print(&self, print: Print) {
-        self.send(Message::Print(print));
+        // A job with nothing to say matters only to those behind it: no thread is woken for the others.
+        if self.keep_order || print.output.is_some() || print.failed.is_some() {
+            self.send(Message::Print(print));
+        }
     }
 
     /// Prints a line on standard error, soon.
@@ -98,7 +105,7 @@ impl Printer {
 
     fn send(&self, message: Message) {
         // The thread ends before its handles only after the last line; what comes later has nobody to read it.
-        let _ = self.0.send(message);
+        let _ = self.sender.send(message);
     }
 }
 

@@ -257,20 +257,37 @@ fn a_job_file_that_may_not_be_read() {
     );
 }
 
+/// What a command says and how it ends when `script` gives it a terminal.
+fn at_a_terminal(words: &str) -> (String, Option<i32>) {
+    let mut command = std::process::Command::new("script");
+    command
+        .args(["-qec", &format!("{} {words}", support::REMUDA), "/dev/null"])
+        .stdin(Stdio::null());
+    let output = command
+        .output()
+        .expect("script(1), of util-linux, is there");
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        output.status.code(),
+    )
+}
+
 #[test]
 fn without_a_file_at_a_terminal_it_says_what_to_do() {
-    // `script` gives the program a terminal as standard input.
-    let Ok(child) = std::process::Command::new("script")
-        .args(["-qec", &format!("{} run", support::REMUDA), "/dev/null"])
-        .stdin(Stdio::null())
-        .output()
-    else {
-        panic!("this test needs script(1), of util-linux");
-    };
-    let said = String::from_utf8_lossy(&child.stdout);
+    let (said, status) = at_a_terminal("run");
     assert!(
         said.contains("remuda: no job file: name one, pipe jobs in, or say - to type them here"),
         "{said}"
     );
-    assert_eq!(child.status.code(), Some(2));
+    assert_eq!(status, Some(2));
+}
+
+#[test]
+fn a_worker_at_a_terminal_says_that_it_is_none_of_a_persons_business() {
+    let (said, status) = at_a_terminal("worker");
+    assert!(
+        said.starts_with("remuda: a worker talks to a driver, not to a terminal"),
+        "{said}"
+    );
+    assert_eq!(status, Some(2));
 }
