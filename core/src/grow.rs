@@ -106,7 +106,8 @@ impl Manager {
 
     /// How many machines S7 wants next; zero when it wants none.
     pub(crate) fn wanted(&self) -> u32 {
-        if self.shutdown || self.growth.held {
+        // After a shutdown (S22) only what runs is needed, and that is on machines there are.
+        if self.growth.held {
             return 0;
         }
         let target = self.need.min(self.config.max_procs);

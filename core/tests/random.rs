@@ -240,7 +240,7 @@ fn untimed(mut actions: Vec<Action>) -> Vec<Action> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2_000,
+        cases: 1_000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

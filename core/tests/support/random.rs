@@ -20,15 +20,16 @@ pub(crate) enum Pick {
 /// A step of a random run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// Nanoseconds by which the clock moves.
     pub(crate) clock: Clock,
     pub(crate) what: What,
 }
 
+/// How the clock moves first, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
     On(u64),
     Back(u64),
+    /// A third of all time.
     Far,
 }
 
