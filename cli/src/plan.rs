@@ -1,5 +1,6 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
 use std::io::{self, IsTerminal, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ impl Plan {
 }
 
 fn config(args: &RunArgs) -> Result<Config, String> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let Sizes {
         machine_procs,
         max_procs,

@@ -17,7 +17,7 @@ use remuda_tokio::{
 };
 use remuda_worker::{EXEC, Exec, Exit, Program};
 
-use crate::joblog::{Attempt, Ended};
+use crate::joblog::{Attempt, Ended, Joblog};
 use crate::plan::Plan;
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
@@ -57,7 +57,7 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         remuda_tokio::run(async move |runtime| {
             Running::new(runtime, plan, printer, board, tally)
-                .to_the_end(controls)
+                .run_all(controls)
                 .await
         })?
     };
@@ -78,7 +78,7 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         .to_string(),
     );
     let printed = thread.join();
-    let logged = !plan.joblog.as_ref().is_some_and(|log| log.has_failed());
+    let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
     Ok(end.status(&tally, printed && logged))
 }
 
@@ -145,7 +145,7 @@ impl<'a> Running<'a> {
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.
-    async fn to_the_end(mut self, controls: UnboundedReceiver<Control>) -> (End, MachineCounts) {
+    async fn run_all(mut self, controls: UnboundedReceiver<Control>) -> (End, MachineCounts) {
         let end = self.serve(controls).await;
         let machines = self.cluster.counts().machines;
         self.cluster.shutdown().await;

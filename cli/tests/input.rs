@@ -244,7 +244,7 @@ fn help_and_version_are_no_errors() {
 fn a_job_file_that_may_not_be_read() {
     let dir = Dir::new();
     let file = dir.write("a.jsonl", "{\"cmd\": \"true\"}\n");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&file).is_ok() {
         // Root reads everything; then a file whose reading fails for root too.
         let error = refused(&["--format", "lines", "/no/../proc/self/mem"], "");

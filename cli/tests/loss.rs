@@ -129,25 +129,34 @@ fn no_worker_and_no_job_survives_a_driver_that_is_killed() {
 
 #[test]
 fn a_launcher_that_starts_nothing_ends_the_run_with_its_reason() {
-    for (launch, reason) in [
-        (
-            "false",
-            "`false`: it ended (exit status: 1) before its hello",
-        ),
-        ("/no/such/launcher", "No such file or directory"),
-        (
-            "sh -c 'echo the licence has expired >&2; exit 7'",
-            "the licence has expired",
-        ),
-    ] {
+    let check = |launch: &str, reason: &str| {
         let finished = run(&["--launch", launch, "-"], &echoes(20));
-        finished.ends(3, "20 jobs: 0 ok, 0 failed, 20 not run; 0 lost and run again; 0 machines started, 0 lost; ");
+        finished.ends(
+            3,
+            "20 jobs: 0 ok, 0 failed, 20 not run; 0 lost and run again; 0 machines started, 0 lost; ",
+        );
         finished
             .says("remuda: no machine could be started: ")
             .says(reason);
         assert!(finished.took.as_secs() < 15, "{:?}", finished.took);
         assert_eq!(finished.out, "");
-    }
+    };
+    // Each waits for four steps of the back-off, about 7 s: at the same time.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            check(
+                "false",
+                "`false`: it ended (exit status: 1) before its hello",
+            )
+        });
+        scope.spawn(|| check("/no/such/launcher", "No such file or directory"));
+        scope.spawn(|| {
+            check(
+                "sh -c 'echo the licence has expired >&2; exit 7'",
+                "the licence has expired",
+            );
+        });
+    });
 }
 
 #[test]

@@ -138,9 +138,17 @@ fn a_full_disk_fails_its_job_alone() {
         Run::start(command, jobs).finish()
     };
     with_too_little_space(start, "No space left on device");
-    // What the failed job had taken is free again: each of these needs more than half of the disk.
-    let jobs = "head -c 1200000 /dev/zero | tr '\\0' a; echo\n".repeat(3);
-    start(&["--max-procs", "1", "-"], &jobs).ends(0, "3 jobs: 3 ok, 0 failed; ");
+    // What a failed job had taken is free again at once: the first job prints more than half of the disk after the second
+    // one has filled it.
+    let dir = Dir::new();
+    let go = dir.text("go");
+    let jobs = format!(
+        "printf x; until [ -e {go} ]; do sleep 0.05; done; head -c 1200000 /dev/zero\n\
+         sleep 0.3; head -c 8000000 /dev/zero; sleep 600\ntouch {go}\n"
+    );
+    let finished = start(&["--max-procs", "2", "--quiet", "-"], &jobs);
+    finished.ends(1, "3 jobs: 2 ok, 1 failed; ");
+    assert_eq!(finished.out.len(), 1_200_001);
 }
 
 #[test]

@@ -12,27 +12,27 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Nothing here takes as long; what does is stuck.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-pub const REMUDA: &str = env!("CARGO_BIN_EXE_remuda");
+pub(crate) const REMUDA: &str = env!("CARGO_BIN_EXE_remuda");
 
 /// What a run left.
 #[derive(Debug)]
-pub struct Finished {
-    pub status: Option<i32>,
-    pub out: String,
-    pub err: String,
-    pub took: Duration,
+pub(crate) struct Finished {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) took: Duration,
 }
 
 impl Finished {
     /// The last line on standard error.
-    pub fn summary(&self) -> &str {
+    pub(crate) fn summary(&self) -> &str {
         self.err.lines().next_back().unwrap_or_default()
     }
 
     /// The lines on standard output, sorted.
-    pub fn sorted(&self) -> Vec<&str> {
+    pub(crate) fn sorted(&self) -> Vec<&str> {
         let mut lines: Vec<_> = self.out.lines().collect();
         lines.sort_unstable();
         lines
@@ -40,7 +40,7 @@ impl Finished {
 
     /// Asserts how the run ended and what its last line says.
     #[track_caller]
-    pub fn ends(&self, status: i32, summary: &str) -> &Finished {
+    pub(crate) fn ends(&self, status: i32, summary: &str) -> &Finished {
         assert_eq!(self.status, Some(status), "{}", self.err);
         assert!(
             self.summary().contains(summary),
@@ -52,14 +52,14 @@ impl Finished {
 
     /// Asserts that standard error has this text.
     #[track_caller]
-    pub fn says(&self, text: &str) -> &Finished {
+    pub(crate) fn says(&self, text: &str) -> &Finished {
         assert!(self.err.contains(text), "no {text:?} in:\n{}", self.err);
         self
     }
 }
 
 /// A run that goes on. Killed if the test ends first.
-pub struct Run {
+pub(crate) struct Run {
     child: Child,
     out: Option<JoinHandle<String>>,
     err: Option<JoinHandle<String>>,
@@ -67,14 +67,14 @@ pub struct Run {
 }
 
 /// `remuda run` with these words.
-pub fn remuda(words: &[&str]) -> Command {
+pub(crate) fn remuda(words: &[&str]) -> Command {
     let mut command = Command::new(REMUDA);
     command.arg("run").args(words);
     command
 }
 
 /// `remuda run` with these words, begun by a shell that first does `prelude`, such as `ulimit -n 128`.
-pub fn remuda_after(prelude: &str, words: &[&str]) -> Command {
+pub(crate) fn remuda_after(prelude: &str, words: &[&str]) -> Command {
     let mut command = Command::new("sh");
     let script = format!("{prelude}\nexec \"$0\" run \"$@\"");
     command.arg("-c").arg(script).arg(REMUDA).args(words);
@@ -82,12 +82,12 @@ pub fn remuda_after(prelude: &str, words: &[&str]) -> Command {
 }
 
 /// Runs to the end.
-pub fn run(words: &[&str], jobs: &str) -> Finished {
+pub(crate) fn run(words: &[&str], jobs: &str) -> Finished {
     Run::start(remuda(words), jobs).finish()
 }
 
 impl Run {
-    pub fn start(mut command: Command, jobs: &str) -> Run {
+    pub(crate) fn start(mut command: Command, jobs: &str) -> Run {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut run = Run::spawn(command.stderr(Stdio::piped()));
         let mut stdin = run.child.stdin.take().unwrap();
@@ -100,7 +100,7 @@ impl Run {
     }
 
     /// As it is: the caller says what becomes of the three streams.
-    pub fn spawn(command: &mut Command) -> Run {
+    pub(crate) fn spawn(command: &mut Command) -> Run {
         let child = command.spawn().expect("the binary was built for this test");
         Run {
             child,
@@ -110,23 +110,23 @@ impl Run {
         }
     }
 
-    pub fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal);
     }
 
-    pub fn is_over(&mut self) -> bool {
+    pub(crate) fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         let began = self.began;
         wait_for("the run to end", || self.is_over());
         let status = self.child.wait().unwrap().code();
@@ -143,7 +143,7 @@ impl Run {
     }
 
     /// The pids of its workers.
-    pub fn workers(&self) -> Vec<u32> {
+    pub(crate) fn workers(&self) -> Vec<u32> {
         let own = self.pid().to_string();
         let mut found = Vec::new();
         for process in processes() {
@@ -171,7 +171,7 @@ fn reader(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 #[track_caller]
-pub fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
     let began = Instant::now();
     while !reached() {
         assert!(began.elapsed() < DEADLINE, "waited in vain for {what}");
@@ -179,19 +179,19 @@ pub fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
     }
 }
 
-pub fn kill(pid: u32, signal: Signal) {
+pub(crate) fn kill(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     kill_process(pid, signal).expect("the process is there");
 }
 
-pub struct Process {
-    pub pid: u32,
-    pub parent: String,
-    pub words: Vec<String>,
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: String,
+    pub(crate) words: Vec<String>,
 }
 
 /// All living processes.
-pub fn processes() -> Vec<Process> {
+pub(crate) fn processes() -> Vec<Process> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry
@@ -229,7 +229,7 @@ pub fn processes() -> Vec<Process> {
 }
 
 /// The living processes that have this word in their command line.
-pub fn with_word(mark: &str) -> Vec<u32> {
+pub(crate) fn with_word(mark: &str) -> Vec<u32> {
     let with = processes()
         .into_iter()
         .filter(|process| process.words.iter().any(|word| word == mark));
@@ -237,7 +237,7 @@ pub fn with_word(mark: &str) -> Vec<u32> {
 }
 
 /// A number of seconds to sleep that is like no other, to find the sleeper by.
-pub fn mark() -> String {
+pub(crate) fn mark() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!(
@@ -248,7 +248,7 @@ pub fn mark() -> String {
 }
 
 /// The highest resident size a living process has had, in KiB.
-pub fn peak_kib(pid: u32) -> Option<u64> {
+pub(crate) fn peak_kib(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
         .lines()
@@ -257,32 +257,32 @@ pub fn peak_kib(pid: u32) -> Option<u64> {
 }
 
 /// A directory of the test's own.
-pub struct Dir(tempfile::TempDir);
+pub(crate) struct Dir(tempfile::TempDir);
 
 impl Dir {
-    pub fn new() -> Dir {
+    pub(crate) fn new() -> Dir {
         Dir(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.at(name).to_str().unwrap().to_owned()
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         fs::write(self.at(name), text).unwrap();
         self.text(name)
     }
 
     /// How many lines a file has by now.
-    pub fn lines(&self, name: &str) -> usize {
+    pub(crate) fn lines(&self, name: &str) -> usize {
         fs::read_to_string(self.at(name))
             .unwrap_or_default()
             .lines()
@@ -290,7 +290,7 @@ impl Dir {
     }
 
     /// The lines of a job log.
-    pub fn joblog(&self, name: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn joblog(&self, name: &str) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.at(name)).unwrap();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -299,7 +299,7 @@ impl Dir {
 }
 
 /// `echo job 1` to `echo job N`, a line each.
-pub fn echoes(count: usize) -> String {
+pub(crate) fn echoes(count: usize) -> String {
     (1..=count).fold(String::new(), |mut text, job| {
         writeln!(text, "echo job {job}").unwrap();
         text
@@ -307,7 +307,7 @@ pub fn echoes(count: usize) -> String {
 }
 
 /// What those print, sorted.
-pub fn echoed(count: usize) -> Vec<String> {
+pub(crate) fn echoed(count: usize) -> Vec<String> {
     let mut lines: Vec<_> = (1..=count).map(|job| format!("job {job}")).collect();
     lines.sort_unstable();
     lines
