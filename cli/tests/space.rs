@@ -113,10 +113,9 @@ fn a_full_disk_fails_its_job_alone() {
         )
     };
     let works = |namespace: &&[&str]| {
+        let dir = Dir::new();
         let mut probe = Command::new("unshare");
-        probe
-            .args(*namespace)
-            .args(["sh", "-c", &mount(&Dir::new())]);
+        probe.args(*namespace).args(["sh", "-c", &mount(&dir)]);
         probe.output().is_ok_and(|output| output.status.success())
     };
     let Some(namespace) = namespaces.iter().copied().find(works) else {
