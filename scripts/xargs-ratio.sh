@@ -23,7 +23,7 @@ with_xargs() { xargs -P2 -n1 true <"$dir/numbers"; }
 
 with_remuda() { # FILE
     "$remuda" run --max-procs 2 "$1" 2>"$dir/said" || { cat "$dir/said" >&2; exit 2; }
-    grep -q "^remuda: $jobs jobs: $jobs ok, 0 failed; " "$dir/said"
+    grep -q "^$jobs jobs: $jobs ok, 0 failed; " "$dir/said"
 }
 
 measure() { # NAME COMMAND...: notes and prints the milliseconds it takes

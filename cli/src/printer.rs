@@ -98,7 +98,7 @@ impl Printer {
         self.send(Message::Interrupted(line));
     }
 
-    /// Prints all that still waits, then a last line.
+    /// Prints all that still waits, then a last line, as it is.
     pub(crate) fn end(&self, last: String) {
         self.send(Message::End(last));
     }
@@ -197,7 +197,7 @@ impl Desk {
                 for print in std::mem::take(&mut self.waiting).into_values() {
                     self.print(print);
                 }
-                self.say(&last);
+                self.line(&last);
                 self.ended = true;
             }
         }
@@ -242,11 +242,15 @@ impl Desk {
         }
     }
 
-    /// A line of our own. Standard error may be gone: then nobody is there to be told.
     fn say(&mut self, line: &str) {
+        self.line(&format!("remuda: {line}"));
+    }
+
+    /// A line of our own. Standard error may be gone: then nobody is there to be told.
+    fn line(&mut self, line: &str) {
         self.out.end_line();
         self.err.end_line();
-        let _ = self.err.write(format!("remuda: {line}\n").as_bytes());
+        let _ = self.err.write(format!("{line}\n").as_bytes());
     }
 }
 

@@ -43,8 +43,8 @@ impl Finished {
     pub(crate) fn ends(&self, status: i32, summary: &str) -> &Finished {
         assert_eq!(self.status, Some(status), "{}", self.err);
         assert!(
-            self.summary().contains(summary),
-            "no {summary:?} in the last line of:\n{}",
+            self.summary().starts_with(summary),
+            "the last line does not begin with {summary:?}:\n{}",
             self.err
         );
         self
