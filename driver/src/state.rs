@@ -16,6 +16,7 @@ use remuda::{
     RequestId, TaskId, WaiterId,
 };
 use remuda_worker::wire::Figures;
+use smallvec::SmallVec;
 
 use crate::cluster::Options;
 use crate::machine::Machine;
@@ -77,7 +78,7 @@ pub(crate) enum Entry<S: System> {
 #[derive(Default)]
 pub(crate) struct Leased {
     /// The calls that run under it, with the flag that cancels each.
-    pub(crate) calls: Vec<(u64, Signal)>,
+    pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
     /// The client is done; said to the manager when the last call has ended (F12).
     pub(crate) given_up: Option<Outcome>,
 }
