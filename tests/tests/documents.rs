@@ -17,7 +17,9 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// The lines of a section of a manifest.
 fn section(manifest: &str, name: &str) -> Vec<String> {
-    let lines = manifest.lines().skip_while(|line| *line != format!("[{name}]"));
+    let lines = manifest
+        .lines()
+        .skip_while(|line| *line != format!("[{name}]"));
     let lines = lines.skip(1).take_while(|line| !line.starts_with('['));
     lines.map(str::to_owned).collect()
 }
@@ -47,7 +49,9 @@ fn rules_named(test: &str) -> impl Iterator<Item = (char, u32)> + '_ {
     test.split('_').map_while(|part| {
         let letter = part.chars().next()?;
         let number = part[1..].parse().ok()?;
-        "stf".contains(letter).then(|| (letter.to_ascii_uppercase(), number))
+        "stf"
+            .contains(letter)
+            .then(|| (letter.to_ascii_uppercase(), number))
     })
 }
 
@@ -61,7 +65,10 @@ fn every_rule_has_a_test_that_names_it() {
     for file in &files {
         let text = std::fs::read_to_string(file).unwrap();
         for (at, _) in text.match_indices("fn ") {
-            let name: String = text[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let name: String = text[at + 3..]
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             tested.extend(rules_named(&name));
         }
     }
@@ -81,16 +88,23 @@ fn the_architecture_states_every_rule_once() {
 #[test]
 fn the_readme_names_the_rust_version_that_the_manifest_asks_for() {
     let manifest = read("Cargo.toml");
-    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "));
     let version = version.expect("a rust-version").trim_matches('"');
     let said = format!("Rust ({version} or later)");
-    assert!(read("README.md").contains(&said), "README.md does not say `{said}`");
+    assert!(
+        read("README.md").contains(&said),
+        "README.md does not say `{said}`"
+    );
 }
 
 #[test]
 fn every_dependency_has_its_reason_in_the_architecture() {
     let text = read("ARCHITECTURE.md");
-    let (_, reasons) = text.split_once("## Dependencies").expect("a section on dependencies");
+    let (_, reasons) = text
+        .split_once("## Dependencies")
+        .expect("a section on dependencies");
     let named: BTreeSet<&str> = reasons
         .lines()
         .filter_map(|line| line.strip_prefix("| "))
@@ -105,10 +119,19 @@ fn every_dependency_has_its_reason_in_the_architecture() {
         .filter(|name| !name.starts_with("remuda"))
         .collect();
     for name in &used {
-        assert!(named.contains(name.as_str()), "{name} has no line in ARCHITECTURE.md");
+        assert!(
+            named.contains(name.as_str()),
+            "{name} has no line in ARCHITECTURE.md"
+        );
     }
-    for name in named.iter().filter(|name| **name != "crate" && !name.starts_with("---")) {
-        assert!(used.contains(*name), "{name} is in ARCHITECTURE.md and not in Cargo.toml");
+    for name in named
+        .iter()
+        .filter(|name| **name != "crate" && !name.starts_with("---"))
+    {
+        assert!(
+            used.contains(*name),
+            "{name} is in ARCHITECTURE.md and not in Cargo.toml"
+        );
     }
 }
 
@@ -116,17 +139,30 @@ fn every_dependency_has_its_reason_in_the_architecture() {
 fn the_house_has_the_rooms_that_are_drawn() {
     let text = read("ARCHITECTURE.md");
     let manifest = read("Cargo.toml");
-    let members = manifest.lines().find_map(|line| line.strip_prefix("members = ["));
+    let members = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("members = ["));
     for member in members.expect("members").trim_end_matches(']').split(", ") {
         let folder = member.trim_matches('"');
-        assert!(text.contains(&format!("| `{folder}/` |")), "{folder}/ is not in ARCHITECTURE.md");
+        assert!(
+            text.contains(&format!("| `{folder}/` |")),
+            "{folder}/ is not in ARCHITECTURE.md"
+        );
     }
 }
 
 #[test]
 fn the_readme_shows_where_its_files_are() {
-    for path in ["cli/examples/jobs.txt", "core/examples/threads.rs", "LICENSE-MIT", "LICENSE-APACHE"] {
+    for path in [
+        "cli/examples/jobs.txt",
+        "core/examples/threads.rs",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+    ] {
         assert!(root().join(path).exists(), "{path}");
-        assert!(read("README.md").contains(path), "README.md does not name {path}");
+        assert!(
+            read("README.md").contains(path),
+            "README.md does not name {path}"
+        );
     }
 }
