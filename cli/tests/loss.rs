@@ -142,20 +142,18 @@ fn a_launcher_that_starts_nothing_ends_the_run_with_its_reason() {
         assert_eq!(finished.out, "");
     };
     // Each waits for four steps of the back-off, about 7 s: at the same time.
+    let cases = [
+        ("false", "it ended (exit status: 1) before its hello"),
+        ("/no/such/launcher", "No such file or directory"),
+        (
+            "sh -c 'echo the licence has expired >&2; exit 7'",
+            "the licence has expired",
+        ),
+    ];
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            check(
-                "false",
-                "`false`: it ended (exit status: 1) before its hello",
-            )
-        });
-        scope.spawn(|| check("/no/such/launcher", "No such file or directory"));
-        scope.spawn(|| {
-            check(
-                "sh -c 'echo the licence has expired >&2; exit 7'",
-                "the licence has expired",
-            );
-        });
+        for (launch, reason) in cases {
+            scope.spawn(move || check(launch, reason));
+        }
     });
 }
 
