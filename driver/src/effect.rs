@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::channel::mpsc;
 use futures::future::{Either, select};
 use remuda::{Event, MachineId, Notice, OnceKey, OnceOutcome, Reject, TaskId};
 use remuda_worker::wire::Figures;
@@ -11,6 +12,7 @@ use crate::runtime::{Runtime, timeout};
 use crate::signal::Defer;
 use crate::state::{Effect, OnceWork, Shared};
 use crate::system::{CallError, System};
+use crate::tasks::LostTask;
 
 impl<R: Runtime, S: System> Shared<R, S> {
     pub(crate) fn run(self: &Arc<Self>, effect: Effect<S>) {
@@ -21,34 +23,18 @@ impl<R: Runtime, S: System> Shared<R, S> {
             Effect::Start(id) => self.runtime.spawn(machine::live(self.clone(), id)),
             Effect::Stop { machine, urgent } => {
                 self.runtime
-                    .spawn(machine::stop(self.clone(), machine, urgent))
+                    .spawn(machine::stop(self.clone(), machine, urgent));
             }
             Effect::Poll(machine) => self.runtime.spawn(poll(self.clone(), machine)),
             Effect::Discard { machine, task } => {
-                self.runtime.spawn(discard(self.clone(), machine, task))
+                self.runtime.spawn(discard(self.clone(), machine, task));
             }
             Effect::RunOnce { machine, key, work } => {
                 self.runtime
-                    .spawn(run_once(self.clone(), machine, key, work))
+                    .spawn(run_once(self.clone(), machine, key, work));
             }
             Effect::OnceReady(asker, answer) => drop(asker.answer.send(answer)),
-            Effect::TaskLost(lost) => {
-                let listeners = self.look(|state| state.subscribers.clone());
-                if listeners
-                    .iter()
-                    .filter(|listener| listener.unbounded_send(lost).is_err())
-                    .count()
-                    > 0
-                {
-                    let closed = self.with(|state| {
-                        state
-                            .subscribers
-                            .extract_if(.., |l| l.is_closed())
-                            .collect::<Vec<_>>()
-                    });
-                    drop(closed);
-                }
-            }
+            Effect::TaskLost(lost) => self.tell_lost(lost),
             Effect::Notice {
                 notice,
                 about,
@@ -56,6 +42,20 @@ impl<R: Runtime, S: System> Shared<R, S> {
             } => log_notice(&notice, about.as_deref(), expected),
             Effect::Rejected(event, reject) => log_rejection(&event, &reject),
             Effect::Close(sender) => drop(sender),
+        }
+    }
+
+    fn tell_lost(self: &Arc<Self>, lost: LostTask) {
+        let listeners = self.look(|state| state.subscribers.clone());
+        let gone = listeners
+            .iter()
+            .filter(|listener| listener.unbounded_send(lost).is_err())
+            .count();
+        if gone > 0 {
+            let closed = |listener: &mut mpsc::UnboundedSender<LostTask>| listener.is_closed();
+            let closed =
+                self.with(|state| state.subscribers.extract_if(.., closed).collect::<Vec<_>>());
+            drop(closed);
         }
     }
 }
@@ -154,7 +154,7 @@ fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
             tracing::info!(%machine, "ended: {}", about.unwrap_or_default());
         }
         Notice::MachineLost { machine, .. } => {
-            tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default())
+            tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default());
         }
         Notice::Summary { .. } => tracing::info!("{notice}"),
         _ => tracing::warn!("{notice}"),

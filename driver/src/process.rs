@@ -276,7 +276,9 @@ mod tests {
 
     impl Runtime for NoRuntime {
         fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
-        async fn sleep_until(&self, _: remuda::Instant) {}
+        fn sleep_until(&self, _: remuda::Instant) -> impl Future<Output = ()> + Send + 'static {
+            std::future::ready(())
+        }
         fn now(&self) -> remuda::Instant {
             remuda::Instant::ZERO
         }

@@ -245,7 +245,7 @@ impl<S: System> State<S> {
     pub(crate) fn feed(&mut self, event: Event) -> Option<Reject> {
         let now = (self.clock)();
         let mut actions = std::mem::take(&mut self.actions);
-        self.manager.handle_into(event.clone(), now, &mut actions);
+        self.manager.handle_into(event, now, &mut actions);
         let mut reject = None;
         for action in actions.drain(..) {
             self.take_in(action, &event, &mut reject);
@@ -274,7 +274,7 @@ impl<S: System> State<S> {
             }
             Action::RequestLost { request, machine } => self.request_lost(request, machine),
             Action::TaskLost { task, machine } => {
-                self.push(Effect::TaskLost(LostTask { task, machine }))
+                self.push(Effect::TaskLost(LostTask { task, machine }));
             }
             Action::DropTask { task, machine } => {
                 if let Some(slot) = self.machines.get(&machine) {
@@ -307,7 +307,7 @@ impl<S: System> State<S> {
             Action::ClearTimer => {}
             Action::Notice(notice) => self.noticed(notice),
             Action::Reject(why) => {
-                self.push(Effect::Rejected(event.clone(), why.clone()));
+                self.push(Effect::Rejected(*event, why));
                 *reject = Some(why);
             }
         }

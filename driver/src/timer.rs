@@ -25,7 +25,9 @@ pub(crate) async fn keep_time<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) 
         let changed = std::pin::pin!(changed(&shared));
         match deadline {
             None => changed.await,
-            Some(at) => drop(select(std::pin::pin!(shared.runtime.sleep_until(at)), changed).await),
+            Some(at) => {
+                select(std::pin::pin!(shared.runtime.sleep_until(at)), changed).await;
+            }
         }
         if deadline.is_some_and(|at| shared.runtime.now() >= at) {
             shared.handle(Event::Timer);
