@@ -22,7 +22,7 @@ pub type Lease<S = ProcessSystem> = remuda_driver::Lease<AsyncStd, S>;
 pub type ProcessSystem = remuda_driver::ProcessSystem<AsyncStd>;
 
 /// The async-std runtime, as the driver uses it: there is one a process, started when it is first needed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AsyncStd {
     origin: std::time::Instant,
 }
