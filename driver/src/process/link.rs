@@ -32,7 +32,8 @@ pub(crate) struct Link {
 struct Outgoing {
     /// Frames that overtake calls: credits, cancels, polls, goodbye.
     control: Vec<u8>,
-    calls: VecDeque<Vec<u8>>,
+    /// Calls that are still to be written, by number.
+    calls: VecDeque<(u64, Vec<u8>)>,
     closed: bool,
     writer: Option<Waker>,
 }
@@ -87,7 +88,7 @@ impl Link {
             let mut outgoing = lock(&self.outgoing);
             let mut batch = std::mem::take(&mut outgoing.control);
             while batch.len() < BATCH
-                && let Some(call) = outgoing.calls.pop_front()
+                && let Some((_, call)) = outgoing.calls.pop_front()
             {
                 batch.extend(call);
             }
@@ -221,7 +222,7 @@ impl Link {
                         event
                     }
                     Either::Right(_) => {
-                        self.control(&ToWorker::Cancel { call: id });
+                        self.cancel(id);
                         continue;
                     }
                 },
@@ -232,7 +233,7 @@ impl Link {
                     if let Some(waiting) = cancelled.take() {
                         match select(Box::pin(output.send(chunk)), waiting).await {
                             Either::Left((_, waiting)) => cancelled = Some(waiting),
-                            Either::Right(_) => self.control(&ToWorker::Cancel { call: id }),
+                            Either::Right(_) => self.cancel(id),
                         }
                     }
                     // After a cancel, output is thrown away: nothing may hold up the call's end.
@@ -301,10 +302,25 @@ impl Link {
         }
         let mut outgoing = lock(&self.outgoing);
         if !outgoing.closed {
-            outgoing.calls.push_back(frame);
+            outgoing.calls.push_back((call, frame));
         }
         wake(outgoing);
         Ok((call, receiver))
+    }
+
+    /// Asks the worker to end a call. One that it has not heard of yet is taken back instead: the cancel would overtake it.
+    fn cancel(&self, call: u64) {
+        let mut outgoing = lock(&self.outgoing);
+        let unsent = outgoing.calls.iter().position(|&(id, _)| id == call);
+        let taken_back = unsent.and_then(|at| outgoing.calls.remove(at));
+        drop(outgoing);
+        if taken_back.is_none() {
+            return self.control(&ToWorker::Cancel { call });
+        }
+        if let Some(slot) = lock(&self.waiting).calls.remove(&call) {
+            let cancelled = CallEvent::Reply(Err(Failure::Cancelled));
+            let _ = slot.events.unbounded_send(cancelled);
+        }
     }
 
     fn credit(&self, call: u64, bytes: u32) {
