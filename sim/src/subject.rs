@@ -1,0 +1,59 @@
+//! What a simulation drives: a manager, the model, or both at once.
+
+use remuda::{Action, Counts, Event, Instant, Manager};
+
+use crate::model::Model;
+
+/// Something that decides like a [`Manager`].
+///
+/// Implement it for a wrapper of a manager to simulate that.
+pub trait Subject {
+    /// See [`Manager::handle_into`].
+    fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>);
+
+    /// See [`Manager::next_timeout`].
+    fn next_timeout(&self) -> Option<Instant>;
+
+    /// See [`Manager::counts`].
+    fn counts(&self) -> Counts;
+
+    /// See [`Manager::check_invariants`].
+    ///
+    /// # Errors
+    /// What is broken.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Subject for Manager {
+    fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+        Manager::handle_into(self, event, now, actions);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        Manager::next_timeout(self)
+    }
+
+    fn counts(&self) -> Counts {
+        Manager::counts(self)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.check_invariants().map_err(|broken| broken.to_string())
+    }
+}
+
+impl Subject for Model {
+    fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+        Model::handle_into(self, event, now, actions);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        Model::next_timeout(self)
+    }
+
+    fn counts(&self) -> Counts {
+        Model::counts(self)
+    }
+}
