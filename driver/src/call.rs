@@ -16,9 +16,12 @@ use serde::de::DeserializeOwned;
 
 use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::signal::{Defer, Signal};
+use crate::signal::{Defer, Signal, caught};
 use crate::state::{Entry, Shared};
 use crate::system::{CallError, Chunk, Invocation, Output, System};
+
+/// Chunks that are thrown away in one poll.
+const READ_AT_ONCE: usize = 64;
 
 /// A running call. Await it for the result; [`output`](Call::output) gives what it prints on the way.
 ///
@@ -54,7 +57,16 @@ impl<T: DeserializeOwned> Future for Call<T> {
     type Output = Result<T, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        while let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) {}
+        for read in 0.. {
+            let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) else {
+                break;
+            };
+            // A call that prints without end must not keep the client's task from everything else.
+            if read == READ_AT_ONCE {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
         let Poll::Ready(result) = self.result.poll_unpin(cx) else {
             return Poll::Pending;
         };
@@ -119,12 +131,16 @@ impl<T> Call<T> {
             output: Output(sender),
             cancel,
         };
-        let (shared, machine) = (shared.clone(), machine.clone());
-        shared.clone().runtime.spawn(async move {
-            let left = Defer::new(|| leave(&shared, entry));
-            let ended = Box::pin(shared.system.call(machine.handle(), invocation));
+        let (task, machine) = (shared.clone(), machine.clone());
+        // Made before the task is: a runtime that is gone drops it unborn.
+        let books = shared.clone();
+        let left = Defer::new(move || leave(&books, entry));
+        shared.runtime.spawn(async move {
+            let ended = Box::pin(caught(task.system.call(machine.handle(), invocation)));
             let result = match select(ended, machine.dead.clone()).await {
-                Either::Left((result, _)) => result,
+                Either::Left((result, _)) => result.unwrap_or_else(|panic| {
+                    Err(CallError::Unreachable(format!("the system {panic}")))
+                }),
                 Either::Right((why, call)) => {
                     drop(call);
                     Err(CallError::Lost(why.map_or_else(
@@ -133,6 +149,10 @@ impl<T> Call<T> {
                     )))
                 }
             };
+            if let Err(CallError::Lost(_)) = result {
+                // First the manager, then the client: what it does next does not meet the dead machine.
+                let _ = machine.dead.clone().await;
+            }
             // First the books, then the client: what it does next finds the call ended.
             drop(left);
             let _ = answer.send(result);

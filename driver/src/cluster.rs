@@ -69,9 +69,13 @@ impl<R: Runtime, S: System> Clone for Cluster<R, S> {
 
 impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cluster")
-            .field("counts", &self.counts())
-            .finish_non_exhaustive()
+        self.shared().look(|state| {
+            f.debug_struct("Cluster")
+                .field("counts", &state.manager.counts())
+                .field("requests", &state.requests.len())
+                .field("waiters", &state.waiters.len())
+                .finish_non_exhaustive()
+        })
     }
 }
 
@@ -139,10 +143,16 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             .map_or(Ok(()), Err)
     }
 
-    /// The tasks that are lost from now on, in the order the manager decided it (S14).
+    /// The tasks that are lost from now on, in the order the manager decided it (S14). The stream ends when the cluster
+    /// was dropped and has ended.
     pub fn lost_tasks(&self) -> LostTasks {
         let (sender, receiver) = mpsc::unbounded();
-        self.shared().with(|state| state.subscribers.push(sender));
+        let closed = self.shared().with(|state| {
+            state.subscribers.push(sender);
+            state.closed_subscribers()
+        });
+        // Their last senders may drop wakers.
+        drop(closed);
         LostTasks(receiver)
     }
 

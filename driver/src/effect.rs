@@ -1,16 +1,16 @@
 //! Effects: what the manager's actions bring about outside the lock.
 
+use std::future::Future;
 use std::sync::Arc;
 
-use futures::channel::mpsc;
 use futures::future::{Either, select};
 use remuda::{Event, MachineId, Notice, OnceKey, OnceOutcome, Reject, TaskId};
 use remuda_worker::wire::Figures;
 
 use crate::machine::{self, Machine};
 use crate::runtime::{Runtime, timeout};
-use crate::signal::Defer;
-use crate::state::{Effect, OnceWork, Shared};
+use crate::signal::{Defer, caught};
+use crate::state::{Effect, OnceWork, Shared, State};
 use crate::system::{CallError, System};
 use crate::tasks::LostTask;
 
@@ -52,9 +52,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
             .filter(|listener| listener.unbounded_send(lost).is_err())
             .count();
         if gone > 0 {
-            let closed = |listener: &mut mpsc::UnboundedSender<LostTask>| listener.is_closed();
-            let closed =
-                self.with(|state| state.subscribers.extract_if(.., closed).collect::<Vec<_>>());
+            let closed = self.with(State::closed_subscribers);
             drop(closed);
         }
     }
@@ -62,19 +60,25 @@ impl<R: Runtime, S: System> Shared<R, S> {
 
 /// Asks a machine for its figures, and tells the manager whether any part was answered (S17, F8).
 async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Machine<S>>) {
-    let unanswered = Defer::new(|| polled(&shared, machine.id(), Figures::default()));
     let answer = timeout(
         &shared.runtime,
         shared.options.poll_timeout,
-        shared.system.poll(machine.handle()),
+        caught(shared.system.poll(machine.handle())),
     );
-    match select(std::pin::pin!(answer), machine.dead.clone()).await {
-        Either::Left((figures, _)) => {
-            unanswered.disarm();
-            polled(&shared, machine.id(), figures.unwrap_or_default());
+    // Dead: nobody waits for figures any more.
+    let Either::Left((answer, _)) = select(std::pin::pin!(answer), machine.dead.clone()).await
+    else {
+        return;
+    };
+    let figures = match answer {
+        Some(Ok(figures)) => figures,
+        Some(Err(panic)) => {
+            tracing::warn!(machine = %machine.name(), "its poll {panic}");
+            Figures::default()
         }
-        Either::Right(_) => unanswered.disarm(),
-    }
+        None => Figures::default(),
+    };
+    polled(&shared, machine.id(), figures);
 }
 
 fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId, figures: Figures) {
@@ -104,23 +108,36 @@ async fn discard<R: Runtime, S: System>(
     machine: Arc<Machine<S>>,
     task: TaskId,
 ) {
-    let done = std::pin::pin!(shared.system.discard(machine.handle(), task));
-    if let Either::Left((Err(error), _)) = select(done, machine.dead.clone()).await {
+    let done = std::pin::pin!(caught(shared.system.discard(machine.handle(), task)));
+    let Either::Left((answer, _)) = select(done, machine.dead.clone()).await else {
+        return;
+    };
+    if let Err(error) = answer.unwrap_or_else(Err) {
         tracing::warn!(machine = %machine.name(), %task, "could not drop a task's result: {error}");
     }
 }
 
-async fn run_once<R: Runtime, S: System>(
+/// Does work once on a machine. The askers are told also when the runtime drops the task, even unborn.
+fn run_once<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
     machine: MachineId,
     key: OnceKey,
     work: OnceWork,
-) {
-    let lost = || CallError::Unreachable("the work ended without an answer".into());
-    let unanswered = Defer::new(|| once_done(&shared, machine, key, Err(lost())));
-    let result = work().await;
-    unanswered.disarm();
-    once_done(&shared, machine, key, result);
+) -> impl Future<Output = ()> + Send {
+    let dropped = shared.clone();
+    let unanswered = Defer::new(move || {
+        let error = CallError::Unreachable("the work ended without an answer".into());
+        once_done(&dropped, machine, key, Err(error));
+    });
+    async move {
+        let result = caught(async { work().await }).await;
+        unanswered.disarm();
+        let result = result.unwrap_or_else(|panic| {
+            let error = CallError::Unreachable(format!("the work {panic}"));
+            Err(error)
+        });
+        once_done(&shared, machine, key, result);
+    }
 }
 
 fn once_done<R: Runtime, S: System>(
@@ -156,7 +173,7 @@ fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
         Notice::MachineLost { machine, .. } => {
             tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default());
         }
-        Notice::Summary { .. } => tracing::info!("{notice}"),
+        Notice::Summary { .. } | Notice::Recovered { .. } => tracing::info!("{notice}"),
         _ => tracing::warn!("{notice}"),
     }
 }

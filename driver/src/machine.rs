@@ -1,14 +1,17 @@
 //! A machine's life in the driver: start, watch, stop, kill.
 
 use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::{Either, Shared as SharedFuture, select};
 use remuda::{Event, MachineId};
 
 use crate::runtime::{Runtime, timeout};
-use crate::signal::Signal;
+use crate::signal::{Signal, caught};
 use crate::state::{Effect, Shared, Slot};
 use crate::system::{StartError, System};
 
@@ -44,8 +47,9 @@ impl<S: System> Machine<S> {
 
     /// Why the machine is dead, if it is.
     pub(crate) fn why_dead(&self) -> Arc<str> {
-        match self.dead.peek() {
-            Some(Ok(why)) => why.clone(),
+        // Not peeked at: that sees only what some other clone has polled.
+        match self.dead.clone().now_or_never() {
+            Some(Ok(why)) => why,
             _ => "it no longer serves".into(),
         }
     }
@@ -60,7 +64,7 @@ impl<S: System> fmt::Debug for Machine<S> {
     }
 }
 
-/// Tells the manager how a machine's life ended, also when its task is dropped or the system panics.
+/// Tells the manager how a machine's life ended, also when its task is dropped.
 struct Life<R: Runtime, S: System> {
     shared: Arc<Shared<R, S>>,
     id: MachineId,
@@ -74,36 +78,62 @@ enum Phase {
 }
 
 /// Starts a machine and watches it until it is dead.
-pub(crate) async fn live<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, id: MachineId) {
+pub(crate) fn live<R: Runtime, S: System>(
+    shared: Arc<Shared<R, S>>,
+    id: MachineId,
+) -> impl Future<Output = ()> + Send {
+    // Made before the task is: a runtime that is gone drops it unborn.
     let mut life = Life {
-        shared: shared.clone(),
+        shared,
         id,
         phase: Phase::Starting,
     };
-    let start = timeout(
-        &shared.runtime,
-        shared.options.start_timeout,
-        shared.system.start(id),
-    );
-    let started = match select(std::pin::pin!(start), shared.closing.clone()).await {
-        Either::Left((Some(started), _)) => started,
-        Either::Left((None, _)) => Err(StartError::new(format!(
-            "it was not up after {:?}",
-            shared.options.start_timeout
-        ))),
-        Either::Right(_) => Err(StartError::new("the cluster was shut down")),
-    };
-    let machine = match started {
-        Ok(handle) => life.up(handle),
-        Err(error) => return life.failed(error.to_string()),
-    };
-    let stopped = std::pin::pin!(shared.system.stopped(&machine.handle));
-    let abandoned = std::pin::pin!(machine.abandoned.wait());
-    let why = match select(stopped, abandoned).await {
-        Either::Left((why, _)) => why,
-        Either::Right(_) => "it did not end although it was killed, and is given up".into(),
-    };
-    life.stopped(why);
+    async move {
+        let shared = life.shared.clone();
+        let machine = match start(&shared, id).await {
+            Ok((handle, name)) => life.up(handle, name),
+            Err(error) => return life.failed(error),
+        };
+        let stopped = std::pin::pin!(caught(shared.system.stopped(&machine.handle)));
+        let abandoned = std::pin::pin!(machine.abandoned.wait());
+        let why = match select(stopped, abandoned).await {
+            Either::Left((Ok(why), _)) => why,
+            Either::Left((Err(panic), _)) => {
+                // Nobody would hear of its end.
+                kill(&shared, &machine);
+                format!("the system {panic}")
+            }
+            Either::Right(_) => "it did not end although it was killed, and is given up".into(),
+        };
+        life.stopped(why);
+    }
+}
+
+/// Starts a machine; the error says why there is none.
+async fn start<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    id: MachineId,
+) -> Result<(S::Machine, String), String> {
+    let limit = shared.options.start_timeout;
+    let start = caught(async {
+        let handle = shared.system.start(id).await?;
+        let name = shared.system.name(id, &handle);
+        Ok::<_, StartError>((handle, name))
+    });
+    let start = timeout(&shared.runtime, limit, start);
+    match select(std::pin::pin!(start), shared.closing.clone()).await {
+        Either::Left((Some(Ok(started)), _)) => started.map_err(|error| error.to_string()),
+        Either::Left((Some(Err(panic)), _)) => Err(format!("the system {panic}")),
+        Either::Left((None, _)) => Err(format!("it was not up after {limit:?}")),
+        Either::Right(_) => Err("the cluster was shut down".into()),
+    }
+}
+
+fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: &Machine<S>) {
+    let kill = AssertUnwindSafe(|| shared.system.kill(&machine.handle));
+    if catch_unwind(kill).is_err() {
+        tracing::warn!(machine = %machine.name, "could not be killed: the system panicked");
+    }
 }
 
 /// Ends a machine: politely, then by force; given up if even that does not help.
@@ -113,20 +143,25 @@ pub(crate) async fn stop<R: Runtime, S: System>(
     urgent: bool,
 ) {
     if !urgent {
-        let ask = async {
-            shared.system.stop(&machine.handle).await;
-            std::future::pending::<()>().await;
+        let limit = shared.options.stop_timeout;
+        let asked = async {
+            match caught(shared.system.stop(&machine.handle)).await {
+                Ok(()) => std::future::pending().await,
+                Err(panic) => panic,
+            }
         };
-        let ended = select(Box::pin(ask), machine.dead.clone());
-        if timeout(&shared.runtime, shared.options.stop_timeout, ended)
-            .await
-            .is_some()
-        {
-            return;
+        let ended = select(Box::pin(asked), machine.dead.clone());
+        match timeout(&shared.runtime, limit, ended).await {
+            Some(Either::Right(_)) => return,
+            Some(Either::Left((panic, _))) => {
+                tracing::warn!(machine = %machine.name, "is killed: the system {panic}");
+            }
+            None => {
+                tracing::warn!(machine = %machine.name, "did not end within {limit:?} and is killed");
+            }
         }
-        tracing::warn!(machine = %machine.name, "did not end within {:?} and is killed", shared.options.stop_timeout);
     }
-    shared.system.kill(&machine.handle);
+    kill(&shared, &machine);
     if timeout(
         &shared.runtime,
         shared.options.kill_timeout,
@@ -140,10 +175,9 @@ pub(crate) async fn stop<R: Runtime, S: System>(
 }
 
 impl<R: Runtime, S: System> Life<R, S> {
-    fn up(&mut self, handle: S::Machine) -> Arc<Machine<S>> {
+    fn up(&mut self, handle: S::Machine, name: String) -> Arc<Machine<S>> {
         let (dying, dead) = oneshot::channel();
         self.phase = Phase::Up(dying);
-        let name = self.shared.system.name(self.id, &handle);
         tracing::info!(machine = %name, "is up");
         let machine = Arc::new(Machine {
             id: self.id,
@@ -168,9 +202,17 @@ impl<R: Runtime, S: System> Life<R, S> {
 
     fn failed(&mut self, error: String) {
         self.phase = Phase::Over;
-        tracing::warn!(machine = %self.id, "did not start: {error}");
+        let wanted = self.shared.look(|state| state.open.is_some());
+        if wanted {
+            tracing::warn!(machine = %self.id, "did not start: {error}");
+        } else {
+            tracing::debug!(machine = %self.id, "was not started: {error}");
+        }
         self.shared.with(|state| {
             state.feed(Event::StartFailed { machine: self.id });
+            if !wanted {
+                return;
+            }
             let step = state
                 .manager
                 .start_backoff()
@@ -204,9 +246,8 @@ impl<R: Runtime, S: System> Life<R, S> {
 
 impl<R: Runtime, S: System> Drop for Life<R, S> {
     fn drop(&mut self) {
-        let over = matches!(self.phase, Phase::Over);
         // The task was dropped: its runtime goes away, and nothing that is started now would live.
-        if !over && !std::thread::panicking() {
+        if !matches!(self.phase, Phase::Over) {
             self.shared.close();
         }
         match self.phase {

@@ -91,12 +91,13 @@ where
     let (waiter, reject) = shared.with(|state| {
         let waiter = WaiterId(state.mint());
         let slot = state.machines.get(&machine);
-        let bound = slot.zip(work.take()).map(|(slot, work)| -> OnceWork {
+        let bound = slot.and_then(|slot| -> Option<OnceWork> {
+            let work = work.take()?;
             let target = OnceMachine {
                 shared: shared.clone(),
                 machine: slot.machine.clone(),
             };
-            Box::new(move || Box::pin(work(target)))
+            Some(Box::new(move || Box::pin(work(target))))
         });
         state.waiters.extend(answer.take().map(|answer| {
             let asker = OnceWaiter {

@@ -3,6 +3,8 @@
 //! The command is a template, so the same code starts a worker here, `ssh host …` one there, or `srun …` one on
 //! Slurm: authentication, encryption and placement belong to those, and no port is opened.
 
+mod events;
+mod group;
 mod link;
 mod pump;
 
@@ -11,15 +13,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use futures::future::Shared as SharedFuture;
+use futures::io::AsyncRead;
 use remuda::{MachineId, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{CallError, Invocation, StartError, System};
+use group::Group;
 use link::Link;
-use pump::Tail;
+use pump::{Death, Pipes, Tail};
 
 /// How long a process that has closed its output may take to exit, before it is killed.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
@@ -40,7 +42,7 @@ pub struct ProcessSystem<R> {
 pub struct Worker {
     link: Arc<Link>,
     pid: u32,
-    dead: SharedFuture<oneshot::Receiver<String>>,
+    dead: Death,
 }
 
 impl Worker {
@@ -145,11 +147,16 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 
     /// Reads up to the hello. The error says what was wrong, without what the process printed.
-    async fn hello(&self, child: &mut Child, opening: &mut Opening) -> Result<Hello, String> {
+    async fn hello(
+        &self,
+        stdout: &mut (dyn AsyncRead + Send + Unpin),
+        process: &mut Group,
+        opening: &mut Opening,
+    ) -> Result<Hello, String> {
         let mut buffer = vec![0; 8 * 1024];
         let mut decoder = loop {
-            match pump::read(&mut child.stdout, &mut buffer).await {
-                0 => return Err(format!("{} before its hello", self.exit(child).await)),
+            match pump::read(stdout, &mut buffer).await {
+                0 => return Err(format!("{} before its hello", self.exit(process).await)),
                 n => {
                     let opened = opening.push(&buffer[..n]);
                     if let Some(opened) = opened.map_err(|error| error.to_string())? {
@@ -168,8 +175,8 @@ impl<R: Runtime> ProcessSystem<R> {
                     });
                 }
                 Some(_) => return Err("its first frame is no hello".into()),
-                None => match pump::read(&mut child.stdout, &mut buffer).await {
-                    0 => return Err(format!("{} amid its hello", self.exit(child).await)),
+                None => match pump::read(stdout, &mut buffer).await {
+                    0 => return Err(format!("{} amid its hello", self.exit(process).await)),
                     n => decoder.push(&buffer[..n]),
                 },
             }
@@ -177,12 +184,32 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 
     /// How a process that has closed its output ended.
-    async fn exit(&self, child: &mut Child) -> String {
-        match timeout(&self.runtime, EXIT_GRACE, child.process.wait()).await {
+    async fn exit(&self, process: &mut Group) -> String {
+        match timeout(&self.runtime, EXIT_GRACE, process.wait()).await {
             Some(Ok(status)) => format!("it ended ({status})"),
             Some(Err(error)) => format!("it ended ({error})"),
             None => "it closed its output".into(),
         }
+    }
+}
+
+/// The end of what a process printed, fit for a message.
+fn readable(bytes: &[u8]) -> String {
+    const SHOWN: usize = 300;
+    let text = String::from_utf8_lossy(bytes);
+    let text: Vec<char> = text
+        .trim()
+        .chars()
+        .map(|c| match c {
+            '\n' => c,
+            char::REPLACEMENT_CHARACTER => '.',
+            c if c.is_control() => '.',
+            c => c,
+        })
+        .collect();
+    match text.len().checked_sub(SHOWN) {
+        None | Some(0) => text.into_iter().collect(),
+        Some(cut) => format!("…{}", text[cut..].iter().collect::<String>()),
     }
 }
 
@@ -197,17 +224,24 @@ impl<R: Runtime> System for ProcessSystem<R> {
 
     async fn start(&self, id: MachineId) -> Result<Worker, StartError> {
         let refuse = |what: String| StartError::new(format!("{}: {what}", self.shown()));
-        let mut child = self
+        let child = self
             .runtime
             .start(self.command(id)?)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
-        let pid = child.id;
-        let tail = Tail::follow(&self.runtime, id, &mut child);
+        let Child {
+            id: pid,
+            stdin,
+            mut stdout,
+            stderr,
+            process,
+        } = child;
+        let mut process = Group::new(pid, process);
+        let tail = Tail::follow(&self.runtime, id, stderr);
         let mut opening = Opening::new();
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
-            self.hello(&mut child, &mut opening),
+            self.hello(&mut *stdout, &mut process, &mut opening),
         );
         let hello = match hello.await {
             Some(hello) => hello,
@@ -220,10 +254,12 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let hello = match hello {
             Ok(hello) => hello,
             Err(what) => {
-                let printed = String::from_utf8_lossy(opening.banner()).trim().to_owned();
-                let said = tail.settle(&self.runtime).await;
-                let said = [printed, said].into_iter().filter(|text| !text.is_empty());
-                let said: Vec<String> = said.collect();
+                let said = [readable(opening.banner()), tail.settle(&self.runtime).await];
+                let said: Vec<&str> = said
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|text| !text.is_empty())
+                    .collect();
                 return Err(refuse(match said.is_empty() {
                     true => what,
                     false => format!("{what}; it printed: {}", said.join("\n")),
@@ -233,7 +269,9 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let link = Arc::new(Link::new(hello.functions));
         let silence_ms = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
-        let dead = pump::run(&self.runtime, link.clone(), child, hello.decoder, tail);
+        let pipes = Pipes { stdin, stdout };
+        let decoder = hello.decoder;
+        let dead = pump::run(&self.runtime, link.clone(), pipes, process, decoder, tail);
         Ok(Worker { link, pid, dead })
     }
 

@@ -128,14 +128,13 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
                 },
             }
         });
+        let answer = answer.map(|answer| {
+            this.stage = Stage::Over;
+            answer.map(|(request, machine)| Lease::new(this.cluster.clone(), request, machine))
+        });
+        // Last: should it panic, the lease is there to be dropped.
         drop(waker);
-        let Poll::Ready(answer) = answer else {
-            return Poll::Pending;
-        };
-        this.stage = Stage::Over;
-        Poll::Ready(
-            answer.map(|(request, machine)| Lease::new(this.cluster.clone(), request, machine)),
-        )
+        answer
     }
 }
 

@@ -1,27 +1,31 @@
-//! A flag that is raised once and can be waited for; and a deferred closure.
+//! A flag that is raised once and can be waited for; a deferred closure; and a future whose panic is a value.
 
-use std::future::poll_fn;
-use std::sync::Arc;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
-use futures::task::AtomicWaker;
+use futures::FutureExt as _;
 
-/// A flag that goes up once. Any clone raises it; one task at a time waits for it.
+/// A flag that goes up once. Any clone raises it, any number of tasks wait for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signal(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     raised: AtomicBool,
-    waker: AtomicWaker,
+    /// One for each task that waits or has waited.
+    wakers: Mutex<Vec<Waker>>,
 }
 
 impl Signal {
-    /// Raises the flag and wakes the waiter. Runs a waker: never call it under the state's lock.
+    /// Raises the flag and wakes those who wait. Runs their wakers: never call it under the state's lock.
     pub(crate) fn raise(&self) {
         self.0.raised.store(true, Ordering::Release);
-        self.0.waker.wake();
+        let waiting = std::mem::take(&mut *self.0.wakers());
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn is_raised(&self) -> bool {
@@ -33,14 +37,26 @@ impl Signal {
             if self.is_raised() {
                 return Poll::Ready(());
             }
-            self.0.waker.register(cx.waker());
+            // Cloned before and dropped after: a waker may run anybody's code.
+            let mut waker = Some(cx.waker().clone());
+            let mut wakers = self.0.wakers();
             if self.is_raised() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
+                return Poll::Ready(());
             }
+            if !wakers.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+                wakers.extend(waker.take());
+            }
+            drop(wakers);
+            Poll::Pending
         })
         .await;
+    }
+}
+
+impl Inner {
+    fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        // Nothing that could panic is done under it.
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,4 +80,17 @@ impl<F: FnOnce()> Drop for Defer<F> {
             f();
         }
     }
+}
+
+/// Resolves like `future`, or with what it said when it panicked.
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
+    let caught = AssertUnwindSafe(future).catch_unwind().await;
+    caught.map_err(|panic| format!("panicked: {}", said(&*panic)))
+}
+
+/// What a panic says, if it says anything.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it did not say why")
 }

@@ -6,6 +6,7 @@
 //! they do in return can deadlock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -22,7 +23,7 @@ use crate::cluster::Options;
 use crate::machine::Machine;
 use crate::once::OnceError;
 use crate::runtime::Runtime;
-use crate::signal::{Defer, Signal};
+use crate::signal::Signal;
 use crate::status::MachineStatus;
 use crate::system::{CallError, System};
 use crate::tasks::LostTask;
@@ -214,10 +215,9 @@ impl<R: Runtime, S: System> Shared<R, S> {
         while let Some(effect) = state.outbox.pop_front() {
             state.draining = true;
             drop(state);
-            // A waker that panics must not leave the outbox closed for ever.
-            let reopen = Defer::new(|| self.lock().draining = false);
-            self.run(effect);
-            reopen.disarm();
+            // What panics here is a client's waker or destructor, and was reported by the panic hook. It must neither
+            // keep the rest from being done, nor take along whoever happens to be at it: a machine's task, or a drop.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.run(effect)));
             state = self.lock();
         }
         state.draining = false;
@@ -403,6 +403,13 @@ impl<S: System> State<S> {
             about,
             expected,
         });
+    }
+
+    /// Takes out who no longer listens, to be dropped outside the lock.
+    pub(crate) fn closed_subscribers(&mut self) -> Vec<mpsc::UnboundedSender<LostTask>> {
+        self.subscribers
+            .extract_if(.., |listener| listener.is_closed())
+            .collect()
     }
 
     pub(crate) fn wake_timer(&mut self) {

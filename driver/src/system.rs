@@ -129,7 +129,8 @@ pub enum CallError {
     Remote(String),
     /// The call never got a proper answer: the machinery failed (S9).
     Unreachable(String),
-    /// The machine is lost, and what it ran is dead (S12).
+    /// The machine is lost, and what it ran is dead (S12). A system that says so has [`System::stopped`] resolve too:
+    /// the client is told after the manager.
     Lost(String),
     /// The call was cancelled and has ended (F12).
     Cancelled,

@@ -1,6 +1,6 @@
 //! The timer task: sleeps until the manager's one deadline (S21).
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -8,11 +8,24 @@ use futures::future::select;
 use remuda::Event;
 
 use crate::runtime::Runtime;
+use crate::signal::Defer;
 use crate::state::Shared;
 use crate::system::System;
 
-/// Feeds timer events when they are due, until the cluster has ended.
-pub(crate) async fn keep_time<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
+/// Feeds timer events when they are due, until the cluster has ended. A runtime that drops this goes away, and the
+/// cluster with it.
+pub(crate) fn keep_time<R: Runtime, S: System>(
+    shared: Arc<Shared<R, S>>,
+) -> impl Future<Output = ()> + Send {
+    let dropped = shared.clone();
+    let close = Defer::new(move || dropped.close());
+    async move {
+        until_the_end(shared).await;
+        close.disarm();
+    }
+}
+
+async fn until_the_end<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
     loop {
         let (ended, deadline) = shared.with(|state| {
             state.timer.changed = false;

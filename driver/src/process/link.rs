@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use futures::StreamExt as _;
-use futures::channel::{mpsc, oneshot};
+use futures::channel::oneshot;
 use futures::future::{Either, select};
 use remuda_worker::wire::{Failure, Figures, FromWorker, MAX_CHUNK, ToWorker, WINDOW, encode};
 
+use super::events::{self, CallEvent, Receiver, Sender};
 use crate::signal::{Defer, Signal};
 use crate::system::{CallError, Chunk, Invocation};
 
@@ -52,15 +52,9 @@ struct Waiting {
 
 #[derive(Debug)]
 struct CallSlot {
-    events: mpsc::UnboundedSender<CallEvent>,
+    events: Sender,
     /// Bytes of output that it may still send.
     credit: u32,
-}
-
-#[derive(Debug)]
-enum CallEvent {
-    Output(Chunk),
-    Reply(Result<Vec<u8>, Failure>),
 }
 
 impl Link {
@@ -113,25 +107,26 @@ impl Link {
                 stream,
                 bytes,
             } => {
+                let length = bytes.len();
+                if length > MAX_CHUNK {
+                    return Err(format!(
+                        "it sent a chunk of {length} bytes, over the limit of {MAX_CHUNK}"
+                    ));
+                }
                 let mut waiting = lock(&self.waiting);
                 let slot = waiting.calls.get_mut(&call);
                 let slot = slot.ok_or("it sent output of a call that does not run")?;
-                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                if bytes.len() > MAX_CHUNK || length > slot.credit {
-                    return Err(format!(
-                        "it sent {length} bytes of output with {} allowed",
-                        slot.credit
-                    ));
-                }
-                slot.credit -= length;
-                let events = slot.events.clone();
-                drop(waiting);
-                let _ = events.unbounded_send(CallEvent::Output(Chunk { stream, bytes }));
+                let left = slot.credit.checked_sub(length as u32);
+                slot.credit = left.ok_or_else(|| {
+                    let allowed = slot.credit;
+                    format!("it sent {length} bytes of output with {allowed} allowed")
+                })?;
+                slot.events.output(Chunk { stream, bytes });
             }
             FromWorker::Reply { call, result } => {
                 let slot = lock(&self.waiting).calls.remove(&call);
                 let slot = slot.ok_or("it answered a call that does not run")?;
-                let _ = slot.events.unbounded_send(CallEvent::Reply(result));
+                slot.events.reply(result);
             }
             FromWorker::Figures { poll, figures } => {
                 // One that came after its time-out has nobody waiting.
@@ -154,6 +149,15 @@ impl Link {
         lock(&self.waiting).said_goodbye
     }
 
+    /// Nothing is written any more.
+    pub(crate) fn hang_up(&self) {
+        let mut outgoing = lock(&self.outgoing);
+        outgoing.closed = true;
+        outgoing.control.clear();
+        outgoing.calls.clear();
+        wake(outgoing);
+    }
+
     /// The worker is dead: every call is lost, nothing is written any more.
     pub(crate) fn die(&self, why: &str) {
         let mut waiting = lock(&self.waiting);
@@ -163,11 +167,7 @@ impl Link {
         let discards = std::mem::take(&mut waiting.discards);
         drop(waiting);
         drop((calls, polls, discards));
-        let mut outgoing = lock(&self.outgoing);
-        outgoing.closed = true;
-        outgoing.control.clear();
-        outgoing.calls.clear();
-        wake(outgoing);
+        self.hang_up();
     }
 
     /// Asks for the figures; `None` if the worker dies first.
@@ -216,7 +216,7 @@ impl Link {
         loop {
             let event = match cancelled.take() {
                 None => events.next().await,
-                Some(waiting) => match select(events.next(), waiting).await {
+                Some(waiting) => match select(Box::pin(events.next()), waiting).await {
                     Either::Left((event, waiting)) => {
                         cancelled = Some(waiting);
                         event
@@ -254,11 +254,7 @@ impl Link {
         }
     }
 
-    fn send_call(
-        &self,
-        function: &str,
-        args: Vec<u8>,
-    ) -> Result<(u64, mpsc::UnboundedReceiver<CallEvent>), CallError> {
+    fn send_call(&self, function: &str, args: Vec<u8>) -> Result<(u64, Receiver), CallError> {
         let named = self
             .functions
             .binary_search_by(|name| name.as_str().cmp(function));
@@ -268,7 +264,7 @@ impl Link {
                 "the machine has no function `{function}`; it has `{has}`"
             )));
         };
-        let (events, receiver) = mpsc::unbounded();
+        let (events, receiver) = events::channel();
         let call = {
             let mut waiting = lock(&self.waiting);
             if waiting.dead.is_some() {
@@ -318,8 +314,7 @@ impl Link {
             return self.control(&ToWorker::Cancel { call });
         }
         if let Some(slot) = lock(&self.waiting).calls.remove(&call) {
-            let cancelled = CallEvent::Reply(Err(Failure::Cancelled));
-            let _ = slot.events.unbounded_send(cancelled);
+            slot.events.reply(Err(Failure::Cancelled));
         }
     }
 

@@ -13,9 +13,10 @@ use futures::{AsyncBufReadExt as _, FutureExt as _};
 use remuda::MachineId;
 use remuda_worker::wire::{Decoder, FromWorker};
 
-use super::EXIT_GRACE;
+use super::group::Group;
 use super::link::Link;
-use crate::runtime::{Child, Process, Runtime, timeout};
+use super::{EXIT_GRACE, readable};
+use crate::runtime::{Runtime, timeout};
 
 /// How long a killed process may take to be gone, and its output to end.
 const DEATH_LIMIT: Duration = Duration::from_secs(5);
@@ -23,25 +24,26 @@ const DEATH_LIMIT: Duration = Duration::from_secs(5);
 /// How much of what a worker prints to its standard error is kept for the message when it fails.
 const TAIL: usize = 2 * 1024;
 
-/// Runs a worker's tasks. The answer resolves when the process and all it ran are dead, with the reason.
+/// How a worker died, and when: resolves with the reason.
+pub(super) type Death = SharedFuture<oneshot::Receiver<String>>;
+
+/// Runs a worker's tasks. The answer resolves when the process and all it ran are dead.
 pub(super) fn run<R: Runtime>(
     runtime: &R,
     link: Arc<Link>,
-    child: Child,
+    pipes: Pipes,
+    process: Group,
     decoder: Decoder<FromWorker>,
     tail: Tail,
-) -> SharedFuture<oneshot::Receiver<String>> {
-    let Child {
-        stdin,
-        stdout,
-        process,
-        ..
-    } = child;
+) -> Death {
+    let Pipes { stdin, stdout } = pipes;
     let (fault, faulted) = oneshot::channel();
     let (end, ended) = oneshot::channel();
     let (dying, dead) = oneshot::channel();
-    runtime.spawn(write(stdin, link.clone()));
-    runtime.spawn(take_in(stdout, link.clone(), decoder, fault, end));
+    let dead = dead.shared();
+    runtime.spawn(write(stdin, link.clone(), dead.clone()));
+    let reading = take_in(stdout, link.clone(), decoder, fault, end);
+    runtime.spawn(until(dead.clone(), reading));
     let owner = Owner {
         runtime: runtime.clone(),
         link,
@@ -49,21 +51,39 @@ pub(super) fn run<R: Runtime>(
         tail,
     };
     runtime.spawn(owner.own(faulted, ended, dying));
-    dead.shared()
+    dead
+}
+
+/// The two pipes of the conversation.
+pub(super) struct Pipes {
+    pub(super) stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(super) stdout: Box<dyn AsyncRead + Send + Unpin>,
+}
+
+/// Runs `task` until the worker is dead: what escaped it may hold its pipes open for ever.
+async fn until(dead: Death, task: impl Future<Output = ()>) {
+    select(Box::pin(task), dead).await;
 }
 
 /// Reads some bytes; an error counts as the end, like everywhere with pipes whose other side may be killed.
-pub(super) async fn read(source: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> usize {
+pub(super) async fn read(
+    source: &mut (impl AsyncRead + Unpin + ?Sized),
+    buffer: &mut [u8],
+) -> usize {
     source.read(buffer).await.unwrap_or(0)
 }
 
-async fn write(mut stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>) {
-    while let Some(batch) = link.next_batch().await {
-        // A broken pipe: the reader's end and the exit tell the rest.
-        if stdin.write_all(&batch).await.is_err() || stdin.flush().await.is_err() {
-            return;
+async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead: Death) {
+    let mut stdin = stdin;
+    let writing = async {
+        while let Some(batch) = link.next_batch().await {
+            // A broken pipe: the reader's end and the exit tell the rest.
+            if stdin.write_all(&batch).await.is_err() || stdin.flush().await.is_err() {
+                return;
+            }
         }
-    }
+    };
+    until(dead, writing).await;
 }
 
 /// Takes in what the worker says. After a breach of the protocol it goes on reading to the end, for the end is the
@@ -108,7 +128,7 @@ fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
 struct Owner<R> {
     runtime: R,
     link: Arc<Link>,
-    process: Box<dyn Process>,
+    process: Group,
     tail: Tail,
 }
 
@@ -123,52 +143,52 @@ enum Cause {
 impl<R: Runtime> Owner<R> {
     async fn own(
         mut self,
-        faulted: oneshot::Receiver<String>,
-        ended: oneshot::Receiver<()>,
+        mut faulted: oneshot::Receiver<String>,
+        mut ended: oneshot::Receiver<()>,
         dying: oneshot::Sender<String>,
     ) {
-        let mut ended = ended;
-        let cause = self.cause(faulted, &mut ended).await;
+        let cause = self.cause(&mut faulted, &mut ended).await;
+        let (cause, status) = match cause {
+            Cause::Exited(Ok(status)) => (cause, Some(status)),
+            Cause::Exited(Err(_)) => (cause, None),
+            Cause::Closed => match timeout(&self.runtime, EXIT_GRACE, self.process.wait()).await {
+                Some(status) => (Cause::Exited(status), None),
+                None => (cause, self.kill().await),
+            },
+            Cause::Breach(_) | Cause::Killed => (cause, self.kill().await),
+        };
         let status = match &cause {
             Cause::Exited(Ok(status)) => Some(*status),
-            Cause::Exited(Err(_)) => None,
-            Cause::Closed => match timeout(&self.runtime, EXIT_GRACE, self.process.wait()).await {
-                Some(status) => status.ok(),
-                None => self.kill().await,
-            },
-            Cause::Breach(_) | Cause::Killed => self.kill().await,
+            _ => status,
         };
+        // A wrapper's worker lives on without it, until its input ends.
+        self.link.hang_up();
         // The worker's guard holds its output open until all that it ran is dead.
         if timeout(&self.runtime, DEATH_LIMIT, ended).await.is_none() {
             tracing::warn!("the output of a dead worker is still held open after {DEATH_LIMIT:?}");
         }
-        let why = self.why(cause, status).await;
+        let cut = faulted.try_recv().ok().flatten();
+        let why = self.why(cause, status, cut).await;
         self.link.die(&why);
         let _ = dying.send(why);
     }
 
     async fn cause(
         &mut self,
-        faulted: oneshot::Receiver<String>,
+        faulted: &mut oneshot::Receiver<String>,
         ended: &mut oneshot::Receiver<()>,
     ) -> Cause {
         let killed = self.link.clone();
-        let talk = async {
-            // Dropped without a word: the output ended on a whole frame.
-            match faulted.await {
-                Ok(breach) => Cause::Breach(breach),
-                Err(_) => {
-                    let _ = ended.await;
-                    Cause::Closed
-                }
-            }
-        };
-        let kill = killed.kill.wait();
-        let told = select(Box::pin(talk), Box::pin(kill));
-        match select(self.process.wait(), told).await {
+        let talk = select(faulted, ended);
+        let told = select(talk, Box::pin(killed.kill.wait()));
+        match select(Box::pin(self.process.wait()), told).await {
             Either::Left((status, _)) => Cause::Exited(status),
-            Either::Right((Either::Left((cause, _)), _)) => cause,
             Either::Right((Either::Right(_), _)) => Cause::Killed,
+            Either::Right((Either::Left((Either::Left((Ok(breach), _)), _)), _)) => {
+                Cause::Breach(breach)
+            }
+            // The reader has let go of both.
+            Either::Right((Either::Left(_), _)) => Cause::Closed,
         }
     }
 
@@ -181,18 +201,26 @@ impl<R: Runtime> Owner<R> {
             .ok()
     }
 
-    /// Says why the worker is dead.
-    async fn why(&mut self, cause: Cause, status: Option<ExitStatus>) -> String {
-        let ended = match status {
-            Some(status) => format!("its process ended ({status})"),
-            None => "its process is gone".into(),
-        };
-        let why = match cause {
+    /// Says why the worker is dead; `cut`: how its output broke off.
+    async fn why(
+        &mut self,
+        cause: Cause,
+        status: Option<ExitStatus>,
+        cut: Option<String>,
+    ) -> String {
+        let mut why = match cause {
             Cause::Breach(breach) => format!("it broke the protocol: {breach}"),
             Cause::Killed => "it was killed by its driver".into(),
+            Cause::Closed => "it closed its output".into(),
             Cause::Exited(Err(error)) => format!("its process cannot be waited for: {error}"),
-            Cause::Exited(Ok(_)) | Cause::Closed => ended,
+            Cause::Exited(Ok(_)) => match status {
+                Some(status) => format!("its process ended ({status})"),
+                None => "its process is gone".into(),
+            },
         };
+        if let Some(cut) = cut {
+            why = format!("{why}; {cut}");
+        }
         if self.link.said_goodbye() {
             return why;
         }
@@ -207,18 +235,28 @@ impl<R: Runtime> Owner<R> {
 pub(super) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
+    /// Dropped with the rest: what escaped a worker may hold its standard error open for ever.
+    _listening: oneshot::Sender<()>,
 }
 
 impl Tail {
-    /// Drains the standard error of `child` in a task of its own.
-    pub(super) fn follow<R: Runtime>(runtime: &R, id: MachineId, child: &mut Child) -> Tail {
-        let stderr = std::mem::replace(&mut child.stderr, Box::new(futures::io::empty()));
+    /// Drains the standard error of a worker in a task of its own.
+    pub(super) fn follow<R: Runtime>(
+        runtime: &R,
+        id: MachineId,
+        stderr: Box<dyn AsyncRead + Send + Unpin>,
+    ) -> Tail {
         let text = Arc::new(Mutex::new(Vec::new()));
         let (done, end) = oneshot::channel();
-        runtime.spawn(log_lines(stderr, id, text.clone(), done));
+        let (listening, left) = oneshot::channel();
+        let draining = log_lines(stderr, id, text.clone(), done);
+        runtime.spawn(async {
+            select(Box::pin(draining), left).await;
+        });
         Tail {
             text,
             end: end.shared(),
+            _listening: listening,
         }
     }
 
@@ -226,7 +264,7 @@ impl Tail {
     pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
         let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&text).trim().to_owned()
+        readable(&text)
     }
 }
 

@@ -1,0 +1,49 @@
+//! The process that a template started, and its group: a wrapper that does not `exec` its worker is killed with what it
+//! started.
+
+use std::io;
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::runtime::Process;
+
+/// A process that leads a group. Dropping it kills the group.
+pub(super) struct Group {
+    /// Until the process was waited for: then its number may come to mean another.
+    leader: Option<Pid>,
+    process: Box<dyn Process>,
+}
+
+impl Group {
+    pub(super) fn new(pid: u32, process: Box<dyn Process>) -> Group {
+        let leader = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        Group { leader, process }
+    }
+
+    /// Kills all of it.
+    pub(super) fn kill(&mut self) -> io::Result<()> {
+        self.kill_members();
+        self.process.kill()
+    }
+
+    /// Waits for the leader; may be asked again after a dropped wait.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.process.wait().await;
+        self.leader = None;
+        status
+    }
+
+    fn kill_members(&self) {
+        if let Some(leader) = self.leader {
+            // None is left: the process is killed by its handle in any case.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill_members();
+    }
+}
