@@ -5,6 +5,7 @@ pub mod scripted;
 use std::future::Future;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use remuda_driver::Runtime;
 
 /// Runs each of the named `async fn name<R: Runtime>(runtime: R)` on both adapters, as `tokio::name` and
@@ -45,6 +46,18 @@ pub async fn eventually<R: Runtime>(runtime: &R, what: &str, mut holds: impl FnM
     while !holds() {
         assert!(runtime.now() < limit, "not within 30 s: {what}");
         sleep(runtime, Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits for `future`, up to a generous limit.
+///
+/// # Panics
+/// When the limit has passed; `what` says what did not come about.
+pub async fn within<R: Runtime, F: Future>(runtime: &R, what: &str, future: F) -> F::Output {
+    let limit = std::pin::pin!(sleep(runtime, Duration::from_secs(30)));
+    match select(std::pin::pin!(future), limit).await {
+        Either::Left((output, _)) => output,
+        Either::Right(_) => panic!("not within 30 s: {what}"),
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Book {
     pub immortal: bool,
     /// Calls go on after their cancel until they are released, if set.
     pub hold_cancels: bool,
+    /// What polls answer; `None`: half of the memory is used, and nothing else.
+    pub figures: Option<Figures>,
+    /// What panics: `start`, `name`, `stopped`, `stop`, `kill`, `poll`, `discard`.
+    pub panics: Vec<&'static str>,
     /// How many starts were asked for.
     pub starts: usize,
     /// Polls so far.
@@ -36,7 +40,7 @@ pub struct Book {
     running: BTreeMap<MachineId, oneshot::Sender<String>>,
     /// Starts that wait.
     pub held_starts: Vec<oneshot::Sender<()>>,
-    /// Calls that wait after their cancel.
+    /// Calls that wait for their release.
     pub held_calls: Vec<oneshot::Sender<()>>,
     /// Calls that run.
     pub calls: usize,
@@ -67,17 +71,43 @@ impl Scripted {
     /// Lets the starts that wait go on.
     pub fn release_starts(&self) {
         let held = std::mem::take(&mut self.book().held_starts);
-        held.into_iter().for_each(|start| drop(start.send(())));
+        for start in held {
+            // One that nobody waits for any more was given up.
+            let _ = start.send(());
+        }
     }
 
     /// Lets the calls that wait after their cancel end.
     pub fn release_calls(&self) {
         let held = std::mem::take(&mut self.book().held_calls);
-        held.into_iter().for_each(|call| drop(call.send(())));
+        for call in held {
+            let _ = call.send(());
+        }
+    }
+
+    /// How many handles of it there are: of the test's own and the clusters'.
+    pub fn handles(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// Whether `what` is in the log.
+    pub fn logged(&self, what: &str) -> bool {
+        self.book().log.iter().any(|line| line == what)
     }
 
     fn note(&self, what: String) {
         self.book().log.push(what);
+    }
+
+    fn may_panic(&self, what: &str) {
+        let panics = self.book().panics.contains(&what);
+        assert!(!panics, "the system panics in {what}, as a test asked for");
+    }
+
+    fn hold_call(&self) -> oneshot::Receiver<()> {
+        let (hold, held) = oneshot::channel();
+        self.book().held_calls.push(hold);
+        held
     }
 }
 
@@ -92,6 +122,11 @@ impl Drop for Running {
 
 impl System for Scripted {
     type Machine = ScriptedMachine;
+
+    fn name(&self, id: MachineId, _: &ScriptedMachine) -> String {
+        self.may_panic("name");
+        format!("scripted-{id}")
+    }
 
     async fn start(&self, id: MachineId) -> Result<ScriptedMachine, StartError> {
         let hold = {
@@ -109,6 +144,7 @@ impl System for Scripted {
         if let Some(held) = hold {
             let _ = held.await;
         }
+        self.may_panic("start");
         let (running, end) = oneshot::channel();
         self.book().running.insert(id, running);
         Ok(ScriptedMachine {
@@ -118,6 +154,7 @@ impl System for Scripted {
     }
 
     async fn stopped(&self, machine: &ScriptedMachine) -> String {
+        self.may_panic("stopped");
         let end = machine.end.lock().expect("nobody panics here").take();
         let end = end.expect("a machine is watched once");
         end.await.unwrap_or_else(|_| "dropped".into())
@@ -125,6 +162,7 @@ impl System for Scripted {
 
     async fn stop(&self, machine: &ScriptedMachine) {
         self.note(format!("stop {}", machine.id));
+        self.may_panic("stop");
         if !self.book().stubborn {
             self.lose(machine.id, "stopped");
         }
@@ -132,28 +170,31 @@ impl System for Scripted {
 
     fn kill(&self, machine: &ScriptedMachine) {
         self.note(format!("kill {}", machine.id));
+        self.may_panic("kill");
         if !self.book().immortal {
             self.lose(machine.id, "killed");
         }
     }
 
     async fn poll(&self, _: &ScriptedMachine) -> Figures {
-        let deaf = {
+        let (deaf, figures) = {
             let mut book = self.book();
             book.polls += 1;
-            book.deaf
+            (book.deaf, book.figures.clone())
         };
+        self.may_panic("poll");
         if deaf {
             std::future::pending::<()>().await;
         }
-        Figures {
+        figures.unwrap_or(Figures {
             memory: Some(Usage { used: 1, total: 2 }),
             ..Figures::default()
-        }
+        })
     }
 
-    /// `echo`: its arguments. `fail`: a remote error. `unreachable`: no answer. `print`: 100 chunks, then nothing.
-    /// `wait`: until it is cancelled. `panic`: what it says.
+    /// `echo`: its arguments. `fail`: a remote error. `unreachable`: no answer. `print`: 100 chunks, or as many as its
+    /// argument says, then nothing. `hold`: until it is released or cancelled. `wait`: until it is cancelled. `panic`:
+    /// what it says.
     async fn call(
         &self,
         machine: &ScriptedMachine,
@@ -169,7 +210,8 @@ impl System for Scripted {
             "unreachable" => Err(CallError::Unreachable("no route".into())),
             "panic" => panic!("the system panics, as a test asked for"),
             "print" => {
-                for n in 0..100_u8 {
+                let chunks = call.args.first().copied().unwrap_or(100);
+                for n in 0..chunks {
                     let chunk = Chunk {
                         stream: Stream::Stdout,
                         bytes: vec![n; 10],
@@ -182,18 +224,17 @@ impl System for Scripted {
                 }
                 Ok(Vec::new())
             }
-            _ => {
-                cancelled.await;
-                let hold = {
-                    let mut book = self.book();
-                    book.hold_cancels.then(|| {
-                        let (hold, held) = oneshot::channel();
-                        book.held_calls.push(hold);
-                        held
-                    })
-                };
-                if let Some(held) = hold {
-                    let _ = held.await;
+            function => {
+                if function == "hold" {
+                    let held = self.hold_call();
+                    if let Either::Left(_) = select(held, &mut cancelled).await {
+                        return Ok(Vec::new());
+                    }
+                } else {
+                    cancelled.await;
+                }
+                if self.book().hold_cancels {
+                    let _ = self.hold_call().await;
                 }
                 Err(CallError::Cancelled)
             }
@@ -202,6 +243,7 @@ impl System for Scripted {
 
     async fn discard(&self, machine: &ScriptedMachine, task: TaskId) -> Result<(), String> {
         self.note(format!("discard {task} {}", machine.id));
+        self.may_panic("discard");
         Ok(())
     }
 }

@@ -1,0 +1,14 @@
+//! The driver on a scripted system, on both adapters: what clients see when all goes well, and whatever goes wrong.
+
+mod drops;
+mod leases;
+mod loss;
+mod once;
+mod order;
+mod panics;
+mod runtimes;
+mod starts;
+mod stops;
+mod support;
+mod tasks;
+mod wakers;
