@@ -20,7 +20,7 @@ const BATCH: usize = 64 * 1024;
 /// A worker's conversation.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// The worker's functions, sorted; a call names one by its index.
+    /// The worker's functions; a call names one by its index.
     functions: Vec<String>,
     outgoing: Mutex<Outgoing>,
     waiting: Mutex<Waiting>,
@@ -255,10 +255,9 @@ impl Link {
     }
 
     fn send_call(&self, function: &str, args: Vec<u8>) -> Result<(u64, Receiver), CallError> {
-        let named = self
-            .functions
-            .binary_search_by(|name| name.as_str().cmp(function));
-        let Ok(index) = named else {
+        // Not a binary search: that a worker sorts its list is more than has to be believed.
+        let named = self.functions.iter().position(|name| name == function);
+        let Some(index) = named else {
             let has = self.functions.join("`, `");
             return Err(CallError::Invalid(format!(
                 "the machine has no function `{function}`; it has `{has}`"

@@ -50,7 +50,7 @@ pub(super) fn run<R: Runtime>(
         process,
         tail,
     };
-    runtime.spawn(owner.own(faulted, ended, dying));
+    runtime.spawn(owner.own(faulted, ended.shared(), dying));
     dead
 }
 
@@ -93,7 +93,7 @@ async fn take_in(
     link: Arc<Link>,
     mut decoder: Decoder<FromWorker>,
     fault: oneshot::Sender<String>,
-    end: oneshot::Sender<()>,
+    end: oneshot::Sender<Option<String>>,
 ) {
     let mut fault = Some(fault);
     let mut buffer = vec![0; 64 * 1024];
@@ -109,12 +109,11 @@ async fn take_in(
             _ => {}
         }
     }
-    if let Some(fault) = fault
-        && let Err(error) = decoder.finish()
-    {
-        let _ = fault.send(error.to_string());
-    }
-    drop(end);
+    let cut = match fault {
+        Some(_) => decoder.finish().err().map(|error| error.to_string()),
+        None => None,
+    };
+    let _ = end.send(cut);
 }
 
 fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
@@ -134,55 +133,63 @@ struct Owner<R> {
 
 /// What ends a worker.
 enum Cause {
-    Exited(io::Result<ExitStatus>),
+    /// Its process, as it says here.
+    Exited(String),
     Breach(String),
     Closed,
     Killed,
 }
 
+impl Cause {
+    fn exited(status: io::Result<ExitStatus>) -> Cause {
+        Cause::Exited(match status {
+            Ok(status) => format!("its process ended ({status})"),
+            Err(error) => format!("its process cannot be waited for: {error}"),
+        })
+    }
+}
+
+/// The end of a worker's output, and how it broke off if it did.
+type End = SharedFuture<oneshot::Receiver<Option<String>>>;
+
 impl<R: Runtime> Owner<R> {
     async fn own(
         mut self,
-        mut faulted: oneshot::Receiver<String>,
-        mut ended: oneshot::Receiver<()>,
+        faulted: oneshot::Receiver<String>,
+        ended: End,
         dying: oneshot::Sender<String>,
     ) {
-        let cause = self.cause(&mut faulted, &mut ended).await;
-        let (cause, status) = match cause {
-            Cause::Exited(Ok(status)) => (cause, Some(status)),
-            Cause::Exited(Err(_)) => (cause, None),
-            Cause::Closed => match timeout(&self.runtime, EXIT_GRACE, self.process.wait()).await {
-                Some(status) => (Cause::Exited(status), None),
-                None => (cause, self.kill().await),
-            },
-            Cause::Breach(_) | Cause::Killed => (cause, self.kill().await),
-        };
-        let status = match &cause {
-            Cause::Exited(Ok(status)) => Some(*status),
-            _ => status,
-        };
+        let mut cause = self.cause(faulted, ended.clone()).await;
+        if let Cause::Closed = cause
+            && let Some(status) = timeout(&self.runtime, EXIT_GRACE, self.process.wait()).await
+        {
+            cause = Cause::exited(status);
+        }
+        if !matches!(cause, Cause::Exited(_)) {
+            self.kill().await;
+        }
         // A wrapper's worker lives on without it, until its input ends.
         self.link.hang_up();
         // The worker's guard holds its output open until all that it ran is dead.
-        if timeout(&self.runtime, DEATH_LIMIT, ended).await.is_none() {
-            tracing::warn!("the output of a dead worker is still held open after {DEATH_LIMIT:?}");
-        }
-        let cut = faulted.try_recv().ok().flatten();
-        let why = self.why(cause, status, cut).await;
+        let cut = match timeout(&self.runtime, DEATH_LIMIT, ended).await {
+            Some(cut) => cut.ok().flatten(),
+            None => {
+                tracing::warn!(
+                    "the output of a dead worker is still held open after {DEATH_LIMIT:?}"
+                );
+                None
+            }
+        };
+        let why = self.why(cause, cut).await;
         self.link.die(&why);
         let _ = dying.send(why);
     }
 
-    async fn cause(
-        &mut self,
-        faulted: &mut oneshot::Receiver<String>,
-        ended: &mut oneshot::Receiver<()>,
-    ) -> Cause {
-        let killed = self.link.clone();
-        let talk = select(faulted, ended);
-        let told = select(talk, Box::pin(killed.kill.wait()));
+    async fn cause(&mut self, faulted: oneshot::Receiver<String>, ended: End) -> Cause {
+        let link = self.link.clone();
+        let told = select(select(faulted, ended), Box::pin(link.kill.wait()));
         match select(Box::pin(self.process.wait()), told).await {
-            Either::Left((status, _)) => Cause::Exited(status),
+            Either::Left((status, _)) => Cause::exited(status),
             Either::Right((Either::Right(_), _)) => Cause::Killed,
             Either::Right((Either::Left((Either::Left((Ok(breach), _)), _)), _)) => {
                 Cause::Breach(breach)
@@ -192,31 +199,20 @@ impl<R: Runtime> Owner<R> {
         }
     }
 
-    async fn kill(&mut self) -> Option<ExitStatus> {
+    async fn kill(&mut self) {
         if let Err(error) = self.process.kill() {
             tracing::warn!("a worker cannot be killed: {error}");
         }
-        timeout(&self.runtime, DEATH_LIMIT, self.process.wait())
-            .await?
-            .ok()
+        let _ = timeout(&self.runtime, DEATH_LIMIT, self.process.wait()).await;
     }
 
     /// Says why the worker is dead; `cut`: how its output broke off.
-    async fn why(
-        &mut self,
-        cause: Cause,
-        status: Option<ExitStatus>,
-        cut: Option<String>,
-    ) -> String {
+    async fn why(&mut self, cause: Cause, cut: Option<String>) -> String {
         let mut why = match cause {
+            Cause::Exited(how) => how,
             Cause::Breach(breach) => format!("it broke the protocol: {breach}"),
             Cause::Killed => "it was killed by its driver".into(),
             Cause::Closed => "it closed its output".into(),
-            Cause::Exited(Err(error)) => format!("its process cannot be waited for: {error}"),
-            Cause::Exited(Ok(_)) => match status {
-                Some(status) => format!("its process ended ({status})"),
-                None => "its process is gone".into(),
-            },
         };
         if let Some(cut) = cut {
             why = format!("{why}; {cut}");
