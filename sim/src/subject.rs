@@ -17,6 +17,22 @@ pub trait Subject {
     /// See [`Manager::counts`].
     fn counts(&self) -> Counts;
 
+    /// Whether all was right so far, when that costs nothing to say.
+    ///
+    /// # Errors
+    /// What was not.
+    fn verdict(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether all that can be looked at is as in the model, which was told the same.
+    ///
+    /// # Errors
+    /// What is not.
+    fn agrees_in_detail(&self, _model: &Model) -> Result<(), String> {
+        Ok(())
+    }
+
     /// See [`Manager::check_invariants`].
     ///
     /// # Errors
@@ -37,6 +53,10 @@ impl Subject for Manager {
 
     fn counts(&self) -> Counts {
         Manager::counts(self)
+    }
+
+    fn agrees_in_detail(&self, model: &Model) -> Result<(), String> {
+        crate::pair::same_views(self, model)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -207,6 +207,10 @@ impl Model {
         &self.marks
     }
 
+    pub(crate) fn begun(&self) -> bool {
+        self.begun
+    }
+
     fn mark(&mut self, mark: Mark) {
         self.marks.hit(mark);
     }
