@@ -57,7 +57,7 @@ impl<T: DeserializeOwned> Future for Call<T> {
     type Output = Result<T, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        for read in 0.. {
+        for read in 1.. {
             let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) else {
                 break;
             };
@@ -199,4 +199,35 @@ fn leave<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, entry: Option<(Reque
     });
     // The last of its flag may drop a waker.
     drop(cancel);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remuda_worker::wire::Stream;
+
+    #[test]
+    fn a_call_that_prints_a_lot_lets_others_run_meanwhile() {
+        let (answer, result) = oneshot::channel();
+        let (sender, output) = mpsc::channel(1);
+        let mut call: Call<()> = Call {
+            result,
+            output,
+            cancel: Signal::default(),
+            result_type: PhantomData,
+        };
+        // Each sender has room for one.
+        for _ in 0..=READ_AT_ONCE * 2 {
+            let bytes = Vec::new();
+            let stream = Stream::Stdout;
+            let sent = sender.clone().try_send(Chunk { stream, bytes });
+            sent.expect("there is room for one");
+        }
+        answer.send(Ok(Vec::new())).expect("the call listens");
+        let mut polls = 1;
+        while (&mut call).now_or_never().is_none() {
+            polls += 1;
+        }
+        assert_eq!(polls, 3);
+    }
 }

@@ -94,3 +94,55 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it did not say why")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Wake};
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A system may wait for a cancel in several tasks, and in each over and over.
+    #[test]
+    fn a_signal_wakes_all_who_wait_and_each_once() {
+        let signal = Signal::default();
+        let counts = [0; 3].map(|_| Arc::new(Count(AtomicUsize::new(0))));
+        let wakers = counts.clone().map(Waker::from);
+        let mut waits = Vec::new();
+        for n in 0..30 {
+            let mut wait = Box::pin(signal.wait());
+            let mut cx = Context::from_waker(&wakers[n % 3]);
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            waits.push(wait);
+        }
+        signal.raise();
+        signal.raise();
+        for count in &counts {
+            assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        }
+        for mut wait in waits {
+            let mut cx = Context::from_waker(&wakers[0]);
+            assert!(wait.as_mut().poll(&mut cx).is_ready());
+        }
+    }
+
+    #[test]
+    fn a_caught_panic_says_what_it_said() {
+        let says = |panics: fn()| {
+            let future = async move { panics() };
+            caught(future).now_or_never().expect("it is ready")
+        };
+        assert_eq!(says(|| ()), Ok(()));
+        assert_eq!(says(|| panic!("so")), Err("panicked: so".into()));
+        assert_eq!(says(|| panic!("{}", 7)), Err("panicked: 7".into()));
+        let mute = says(|| std::panic::panic_any(7));
+        assert_eq!(mute, Err("panicked: it did not say why".into()));
+    }
+}

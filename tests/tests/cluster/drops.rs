@@ -115,7 +115,8 @@ async fn a_request_and_its_lease_and_calls_may_be_dropped_anywhere<R: Runtime>(r
         rests(&runtime, cluster, system).await;
     };
     let polls = drop_everywhere(&runtime, client, after).await;
-    assert!(polls > 5, "it waits in more places than {polls}");
+    // For a grant and for a release at least; what else it is polled into depends on who is faster.
+    assert!(polls > 2, "{polls}");
 }
 
 async fn an_asker_of_work_done_once_may_be_dropped_anywhere<R: Runtime>(runtime: R) {

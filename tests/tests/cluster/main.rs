@@ -2,6 +2,7 @@
 
 mod drops;
 mod leases;
+mod logs;
 mod loss;
 mod once;
 mod order;

@@ -25,6 +25,7 @@ async fn s22_a_shutdown_ends_what_waits_and_what_runs<R: Runtime>(runtime: R) {
     let cluster = cluster(&runtime, &system, one_machine(2));
     let lease = lease(&runtime, &cluster, 2).await;
     let call = lease.call::<_, ()>("wait", &());
+    eventually(&runtime, "the call runs", || system.book().calls == 1).await;
     let waiting = queued(&cluster, procs(1), &noop_waker());
     let shutdowns = join(cluster.shutdown(), cluster.shutdown());
     within(&runtime, "both shutdowns end", shutdowns).await;
@@ -77,6 +78,7 @@ async fn s22_one_that_does_not_die_is_given_up<R: Runtime>(runtime: R) {
     let cluster = cluster_with(&runtime, &system, config(), hasty());
     let lease = lease(&runtime, &cluster, 2).await;
     let call = lease.call::<_, ()>("wait", &());
+    eventually(&runtime, "the call runs", || system.book().calls == 1).await;
     within(&runtime, "the shutdown", cluster.shutdown()).await;
     assert_eq!(system.book().log, ["wait m0", "stop m0", "kill m0"]);
     assert!(matches!(call.await, Err(CallError::Lost(why)) if why.contains("given up")));
@@ -117,7 +119,7 @@ async fn leases_keep_their_cluster_alive<R: Runtime>(runtime: R) {
     gone(&runtime, &system).await;
 }
 
-/// A call outlives the handles: it ends with the machine.
+/// The call ends with the machine.
 async fn a_call_alone_keeps_nothing_alive<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     let cluster = cluster(&runtime, &system, config());

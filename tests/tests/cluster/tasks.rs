@@ -1,5 +1,8 @@
 //! Tasks whose results live on machines (S14, S15).
 
+use std::sync::Arc;
+use std::task::Waker;
+
 use futures::StreamExt as _;
 use futures::task::noop_waker;
 use remuda::{MachineId, Reject, TaskId};
@@ -7,7 +10,7 @@ use remuda_driver::{LostTask, Runtime};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
 
-use super::support::{cluster, config, gone, lease, poll, rests};
+use super::support::{Count, cluster, config, gone, lease, poll, rests};
 
 fn lost(task: u64, machine: u64) -> LostTask {
     LostTask {
@@ -78,7 +81,24 @@ async fn s15_a_discarded_task_is_lost_and_its_machine_told<R: Runtime>(runtime: 
     gone(&runtime, &system).await;
 }
 
+async fn a_stream_that_was_dropped_leaves_nothing_behind<R: Runtime>(runtime: R) {
+    let system = Scripted::default();
+    let cluster = cluster(&runtime, &system, config());
+    let count = Arc::<Count>::default();
+    let mut first = cluster.lost_tasks();
+    let mut next = Box::pin(first.next());
+    assert!(poll(&mut next, &Waker::from(count.clone())).is_pending());
+    drop(next);
+    assert_eq!(Arc::strong_count(&count), 2);
+    drop(first);
+    // Nothing is ever lost here; whoever listens next has the other cleared away.
+    drop(cluster.lost_tasks());
+    assert_eq!(Arc::strong_count(&count), 1);
+    rests(&runtime, &cluster, &system).await;
+}
+
 on_both_adapters!(
+    a_stream_that_was_dropped_leaves_nothing_behind,
     s14_tasks_are_lost_in_the_order_of_assignment,
     s15_a_discarded_task_is_lost_and_its_machine_told,
 );
