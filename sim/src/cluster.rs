@@ -354,6 +354,8 @@ impl<S: Subject> Cluster<S> {
         }
         let procs = if self.rng.chance(self.plan.faults.oversize) {
             machine_procs + self.rng.range(1, 3) as u32
+        } else if self.rng.chance(self.plan.traffic.single) {
+            1
         } else {
             self.rng.range(1, u64::from(self.plan.traffic.procs)) as u32
         };
@@ -382,48 +384,51 @@ impl<S: Subject> Cluster<S> {
                 self.rng.range(0, most)
             }
         };
-        let request = RequestId(any(self.next_request));
-        let machine = MachineId(any(self.ledger.minted));
+        let mut request = RequestId(any(self.next_request));
+        let mut machine = MachineId(any(self.ledger.minted));
         let task = TaskId(any(self.plan.traffic.names));
         let waiter = WaiterId(any(self.plan.traffic.names));
+        if self.rng.chance(128) && !far {
+            (request, machine) = (self.some_request(), self.some_machine());
+        }
         let answered = self.rng.chance(128);
         let outcome = self.rng.pick(&ONCE_OUTCOMES);
         let key = self.some_key();
         let procs = self.rng.range(1, u64::from(self.plan.traffic.procs) + 1) as u32;
         let priority = self.rng.pick(&[i64::MIN, -1, 0, 1, i64::MAX]);
-        match self.rng.below(16) {
+        match self.rng.below(20) {
             0 => Event::Submit {
                 request,
                 priority,
                 demand: Demand::procs(procs).expect("at least one"),
             },
-            1 => Event::Submit {
+            1..=3 => Event::Submit {
                 request,
                 priority,
                 demand: Demand::Machine,
             },
-            2 => Event::Cancel { request },
-            3 | 4 => Event::Done {
+            4 => Event::Cancel { request },
+            5..=8 => Event::Done {
                 request,
                 outcome: self.rng.pick(&OUTCOMES),
             },
-            5 => Event::Up { machine },
-            6 => Event::StartFailed { machine },
-            7 => Event::Stopped { machine },
-            8 => Event::Assign { machine, task },
-            9 => Event::Discard { machine, task },
-            10 => Event::Once {
+            9 => Event::Up { machine },
+            10 => Event::StartFailed { machine },
+            11 => Event::Stopped { machine },
+            12 => Event::Assign { machine, task },
+            13 => Event::Discard { machine, task },
+            14 => Event::Once {
                 machine,
                 key,
                 waiter,
             },
-            11 | 12 => Event::OnceDone {
+            15 | 16 => Event::OnceDone {
                 machine,
                 key,
                 outcome,
             },
-            13 => Event::Forget { machine, key },
-            14 => Event::Polled { machine, answered },
+            17 => Event::Forget { machine, key },
+            18 => Event::Polled { machine, answered },
             _ => Event::Timer,
         }
     }
@@ -435,7 +440,7 @@ impl<S: Subject> Cluster<S> {
             match *action {
                 Action::Grant { request, machine } => self.granted(request, machine),
                 Action::Start { first, count } => self.start(first, count),
-                Action::Stop { machine } => self.event_later(3, Event::Stopped { machine }),
+                Action::Stop { machine } => self.stop(machine),
                 Action::RunOnce { machine, key } => self.run_once(machine, key),
                 Action::Poll { machine } => self.poll(machine),
                 Action::SetTimer { at } => self.set_timer(at),
@@ -498,6 +503,19 @@ impl<S: Subject> Cluster<S> {
                 self.event_later(most * 2 + 4, Event::Stopped { machine });
             }
         }
+    }
+
+    fn stop(&mut self, machine: MachineId) {
+        let (most, late, never) = (
+            self.plan.traffic.stop,
+            self.plan.faults.stop_late,
+            self.plan.faults.stop_never,
+        );
+        if self.rng.chance(never) {
+            return;
+        }
+        let slow = if self.rng.chance(late) { 8 } else { 1 };
+        self.event_later(most * slow, Event::Stopped { machine });
     }
 
     fn granted(&mut self, request: RequestId, machine: MachineId) {

@@ -39,12 +39,16 @@ pub struct Traffic {
     pub priorities: u64,
     /// The largest demand in procs (and never more than a machine has).
     pub procs: u32,
+    /// Chance that a single proc is asked for.
+    pub single: Odds,
     /// Chance that a whole machine is asked for.
     pub whole: Odds,
     /// Ticks that a grant is worked with, at most.
     pub work: u64,
     /// Ticks that a machine takes to start, at most.
     pub start: u64,
+    /// Ticks that a machine takes to stop, at most.
+    pub stop: u64,
     /// Weights of the outcomes ok, remote, unreachable, unused.
     pub outcomes: [u8; 4],
     /// How many tasks, once-keys and waiters there are.
@@ -64,6 +68,10 @@ pub struct Faults {
     pub start_never: Odds,
     /// See `start_late`.
     pub start_twice: Odds,
+    /// A machine that was told to stop does so late, or never.
+    pub stop_late: Odds,
+    /// See `stop_late`.
+    pub stop_never: Odds,
     /// A machine stops soon after it came up.
     pub flapping: Odds,
     /// A machine stops at the instant of a grant, before it is delivered.
@@ -131,17 +139,24 @@ impl Faults {
         } else {
             0
         };
+        if faults.shutdown > 0 && rng.chance(192) {
+            // Or all would be over at once.
+            (faults.stop_never, faults.wild) = (192, rng.range(32, 160) as u8);
+            (faults.done_late, faults.id_reused) = (160, 96);
+        }
         faults.clock_jumps = faults.clock_jumps.min(16);
         faults
     }
 
-    fn all(&mut self) -> [&mut Odds; 25] {
+    fn all(&mut self) -> [&mut Odds; 27] {
         [
             &mut self.start_fails,
             &mut self.starts_fail_together,
             &mut self.start_late,
             &mut self.start_never,
             &mut self.start_twice,
+            &mut self.stop_late,
+            &mut self.stop_never,
             &mut self.flapping,
             &mut self.lost_before_delivery,
             &mut self.done_late,
@@ -179,9 +194,11 @@ impl Plan {
                 requests: 20,
                 priorities: 3,
                 procs: config.machine_procs,
+                single: 32,
                 whole: 16,
                 work: 20,
                 start: 20,
+                stop: 3,
                 outcomes: [13, 1, 1, 1],
                 names: 6,
             },
@@ -209,11 +226,16 @@ impl Plan {
         } else {
             0
         };
+        let mut traffic = Traffic::draw(rng, &config);
+        if faults.shutdown > 0 && rng.chance(128) {
+            // Or hardly a machine would be on probation when all ends.
+            traffic.outcomes = [2, 4, 8, 4];
+        }
         Plan {
             config,
             origin,
             tick,
-            traffic: Traffic::draw(rng, &config),
+            traffic,
             faults,
         }
     }
@@ -221,7 +243,7 @@ impl Plan {
 
 impl Traffic {
     fn draw(rng: &mut Rng, config: &Config) -> Traffic {
-        let mut weights = [rng.range(2, 16) as u8, 0, 0, 0, 0, 0];
+        let mut weights = [rng.range(4, 24) as u8, 0, 0, 0, 0, 0];
         for weight in &mut weights[1..] {
             if rng.chance(160) {
                 *weight = rng.range(1, 6) as u8;
@@ -234,18 +256,20 @@ impl Traffic {
             }
         }
         Traffic {
-            gap: rng.pick(&[0, 1, 2, 4]),
+            gap: rng.pick(&[0, 1, 1, 2, 4, 8, 20]),
             weights,
-            requests: rng.pick(&[2, 5, 10, 20, 20]),
+            requests: rng.pick(&[2, 5, 10, 20, 40]),
             priorities: rng.pick(&[1, 2, 3]),
             procs: match rng.below(3) {
                 0 => 1,
                 1 => config.machine_procs.div_ceil(2),
                 _ => config.machine_procs,
             },
-            whole: rng.pick(&[0, 16, 128]),
-            work: rng.pick(&[0, 2, 8, 30]),
-            start: rng.pick(&[0, 2, 8]),
+            single: rng.pick(&[0, 64, 160]),
+            whole: rng.pick(&[0, 16, 64, 128]),
+            work: rng.pick(&[0, 2, 8, 30, 60]),
+            start: rng.pick(&[0, 2, 8, 40]),
+            stop: rng.pick(&[0, 3, 40, 300]),
             outcomes,
             names: rng.pick(&[1, 2, 4, 8]),
         }
@@ -254,7 +278,7 @@ impl Traffic {
 
 fn draw_config(rng: &mut Rng, tick: Duration) -> Config {
     let machine_procs = rng.pick(&[1, 2, 3, 4, 4, 8, 8, 100, Config::MAX_MACHINE_PROCS]);
-    let machines = rng.pick(&[1, 2, 2, 3, 3, 4, 6, 25]);
+    let machines = rng.pick(&[1, 2, 2, 3, 3, 4, 6, 8, 25]);
     let max_procs = match rng.below(8) {
         0 => 1,
         1 => u64::from(machine_procs) * machines + 1,
@@ -278,7 +302,7 @@ fn draw_config(rng: &mut Rng, tick: Duration) -> Config {
         probation,
         start_backoff_base: off(rng, 64, base),
         start_backoff_cap: off(rng, 12, cap),
-        silent_polls: rng.pick(&[0, 1, 2, 4]),
+        silent_polls: rng.pick(&[0, 1, 1, 2, 4, 8, 20]),
         poll_interval: off(rng, 96, poll_interval),
         summary_interval: off(rng, 128, summary_interval),
     }
