@@ -100,15 +100,16 @@ pub(crate) fn same_views(manager: &Manager, model: &Model) -> Result<(), String>
     if let Some(machine) = machines.next() {
         return Err(format!("it shows one machine more: {machine:?}"));
     }
-    let figures = |now, backoff, end| format!("time {now}, back-off {backoff:?}, shut down {end}");
-    let shown = figures(
+    let shown = (
         manager.now(),
         manager.start_backoff(),
         manager.is_shut_down(),
     );
-    let expected = figures(model.now(), model.start_backoff(), model.is_shut_down());
+    let expected = (model.now(), model.start_backoff(), model.is_shut_down());
     if shown == expected {
         return Ok(());
     }
-    Err(format!("it shows {shown}; the model {expected}"))
+    Err(format!(
+        "its time, back-off and end are {shown:?}, the model's {expected:?}"
+    ))
 }

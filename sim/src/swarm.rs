@@ -158,7 +158,10 @@ impl Swarm {
         let mut pair = Pair::new(config, make(config));
         pair.coverage = Some(std::mem::take(&mut part.coverage));
         let mut cluster = Cluster::new(plan, seed, pair);
-        cluster.check_deeply(number.is_multiple_of(self.deep_every.max(1)));
+        if number.is_multiple_of(self.deep_every.max(1)) {
+            // The invariants go through all numbers of procs that a machine may have free.
+            cluster.check_deeply(if config.machine_procs > 1000 { 50 } else { 1 });
+        }
         let ran = no_panic(|| {
             cluster.run(self.events)?;
             cluster.calm()?;
@@ -205,7 +208,7 @@ pub fn replay<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Result<(), 
     let result = no_panic(|| {
         let pair = Pair::new(run.config, make(run.config));
         let mut cluster = Cluster::new(Plan::new(run.config), 0, pair);
-        cluster.check_deeply(true);
+        cluster.check_deeply(1);
         for (now, event) in &run.events {
             told += 1;
             cluster.feed(*event, *now)?;
