@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::process::{Command, exit};
+use std::process::{Command, Stdio, exit};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -209,6 +209,14 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         "die" => {
             eprintln!("these are my last words");
             exit(7)
+        }
+        "linger" => {
+            raw.call();
+            let mut holder = Command::new("sh");
+            holder.args(["-c", "sleep 1; exit 0", mark]);
+            let holder = holder.stderr(Stdio::null()).spawn();
+            holder.expect("there is a shell");
+            exit(0)
         }
         "close" => {
             let null = File::create("/dev/null").expect("it is there");

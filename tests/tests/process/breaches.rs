@@ -81,6 +81,13 @@ async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runt
         assert!(error.len() < 1000, "{mode:?}: {} bytes", error.len());
         let plain = |c: char| c == '\n' || c == '…' || c.is_ascii_graphic() || c == ' ';
         assert!(error.chars().all(plain), "{mode:?}: {error:?}");
+        // What belongs to the protocol is not shown as printed.
+        let prints = ["exit", "noise", "banner"].contains(&mode[0]);
+        assert_eq!(
+            error.contains("it printed: "),
+            prints,
+            "{mode:?}: {error:?}"
+        );
     }
 }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use remuda::{Config, MachineId};
-use remuda_driver::{CallError, Cluster, RequestError, Runtime};
+use remuda_driver::{CallError, Cluster, ProcessSystem, RequestError, Runtime};
 use remuda_tests::{eventually, on_both_adapters};
 use remuda_worker::{Exec, Exit};
 
 use crate::roles::Role;
 use crate::support::{
     FUNCTIONS, STUBBORN, alive, await_nothing, await_sleepers, cluster, config, lease, mark,
-    options, procs, sleepers, stop, stubborn_job, system,
+    options, procs, sleepers, stop, stubborn_job, system, template, wrapped_template,
 };
 
 async fn a_shutdown_ends_workers_and_jobs<R: Runtime>(runtime: R) {
@@ -38,20 +38,24 @@ async fn a_shutdown_ends_workers_and_jobs<R: Runtime>(runtime: R) {
 }
 
 async fn a_worker_that_ignores_the_goodbye_is_killed<R: Runtime>(runtime: R) {
-    let mark = mark();
-    let mut options = options();
-    options.stop_timeout = Duration::from_millis(200);
-    let system = system(&runtime, 1, &mark, &["always-deaf"]);
-    let cluster = Cluster::new(runtime.clone(), system, config(1, 1), options).unwrap();
-    let lease = lease(&cluster, 1).await;
-    let call = lease.call::<_, u64>("square", &7_u64);
-    cluster.shutdown().await;
-    await_nothing(&runtime, &mark).await;
-    let lost = call.await;
-    let Err(CallError::Lost(why)) = lost else {
-        panic!("expected a lost call, not {lost:?}");
-    };
-    assert!(why.contains("killed by its driver"), "{why}");
+    // By itself, and behind a wrapper that would be killed alone.
+    for template in [template, wrapped_template] {
+        let mark = mark();
+        let mut options = options();
+        options.stop_timeout = Duration::from_millis(200);
+        let words = template(&mark, &["always-deaf"]);
+        let system = ProcessSystem::new(runtime.clone(), words).functions(FUNCTIONS);
+        let cluster = Cluster::new(runtime.clone(), system, config(1, 1), options).unwrap();
+        let lease = lease(&cluster, 1).await;
+        let call = lease.call::<_, u64>("square", &7_u64);
+        cluster.shutdown().await;
+        await_nothing(&runtime, &mark).await;
+        let lost = call.await;
+        let Err(CallError::Lost(why)) = lost else {
+            panic!("expected a lost call, not {lost:?}");
+        };
+        assert!(why.contains("killed by its driver"), "{why}");
+    }
 }
 
 async fn a_shutdown_gives_up_the_starts_that_are_under_way<R: Runtime>(runtime: R) {
@@ -71,7 +75,7 @@ async fn a_start_that_is_given_up_leaves_nothing_of_its_wrapper<R: Runtime>(runt
     let mark = mark();
     // The shell waits for what it started; to kill the shell alone is not enough.
     let words = ["sh", "-c", &format!("sleep {mark}; exit $?")].map(str::to_owned);
-    let system = remuda_driver::ProcessSystem::new(runtime.clone(), words.to_vec())
+    let system = ProcessSystem::new(runtime.clone(), words.to_vec())
         .functions(FUNCTIONS)
         .hello_timeout(Duration::from_millis(500));
     let config = Config {

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::support::{
     FUNCTIONS, ProcessCluster, STUBBORN, alive, await_nothing, await_sleepers, cluster, config,
     lease, mark, options, pid, processes, reason, send, sleepers, stop, stubborn_job, system,
-    template,
+    wrapped_template,
 };
 
 /// What a call that was lost says.
@@ -63,6 +63,21 @@ async fn jobs_of_a_killed_worker_are_dead_before_their_calls_are_lost<R: Runtime
     assert_eq!(cluster.counts().need, 0);
     cluster.shutdown().await;
     await_nothing(&runtime, &mark).await;
+}
+
+async fn a_loss_is_told_only_when_the_output_has_ended<R: Runtime>(runtime: R) {
+    let mark = mark();
+    // Its process ends at once; what stands for a guard that has much to do takes its time.
+    let system = system(&runtime, 1, &mark, &["linger"]);
+    let cluster = Cluster::new(runtime.clone(), system, config(1, 1), options()).unwrap();
+    let lease = lease(&cluster, 1).await;
+    let lost = lease.call::<_, u64>("square", &7_u64).await;
+    assert!(alive(&mark).is_empty(), "{:#?}", alive(&mark));
+    let Err(CallError::Lost(why)) = lost else {
+        panic!("expected a lost call, not {lost:?}");
+    };
+    assert_eq!(why, "its process ended (exit status: 0)");
+    cluster.shutdown().await;
 }
 
 async fn all_calls_of_a_killed_worker_are_lost_each_once<R: Runtime>(runtime: R) {
@@ -155,15 +170,9 @@ async fn f08_a_worker_that_hears_nothing_ends_with_its_jobs<R: Runtime>(runtime:
     await_nothing(&runtime, &mark).await;
 }
 
-/// A worker that is started by a shell which waits for it, as a careless template does it.
+/// A cluster that soon notices a silent machine, of a worker behind a shell.
 fn wrapped<R: Runtime>(runtime: &R, mark: &str) -> ProcessCluster<R> {
-    let mut words = vec![
-        "sh".into(),
-        "-c".into(),
-        "\"$@\"; exit $?".into(),
-        mark.to_owned(),
-    ];
-    words.extend(template(mark, &["serve"]));
+    let words = wrapped_template(mark, &["serve"]);
     let system = remuda_driver::ProcessSystem::new(runtime.clone(), words).functions(FUNCTIONS);
     let config = Config {
         poll_interval: Duration::from_millis(50),
@@ -189,8 +198,11 @@ async fn a_worker_whose_wrapper_is_killed_ends_and_so_do_its_jobs<R: Runtime>(ru
     let first = lease(&cluster, 1).await;
     let call = first.call::<_, Exit>("exec", &Exec::shell(stubborn_job(&mark)));
     await_sleepers(&runtime, &mark, STUBBORN).await;
+    let begun = runtime.now();
     send(pid(&first), Signal::KILL);
     let result = call.await;
+    // Not given up after five seconds, but seen to end.
+    assert!(runtime.now() - begun < Duration::from_secs(5));
     assert_eq!(sleepers(&mark), 0, "{:#?}", alive(&mark));
     assert!(why(result).contains("SIGKILL"));
     cluster.shutdown().await;
@@ -234,6 +246,7 @@ async fn a_job_that_escapes_with_its_pipes_holds_nobody_up<R: Runtime>(runtime: 
 
 on_both_adapters!(
     jobs_of_a_killed_worker_are_dead_before_their_calls_are_lost,
+    a_loss_is_told_only_when_the_output_has_ended,
     all_calls_of_a_killed_worker_are_lost_each_once,
     f08_a_stopped_worker_is_noticed_killed_and_replaced,
     f08_a_worker_that_hears_nothing_ends_with_its_jobs,

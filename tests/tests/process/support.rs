@@ -54,6 +54,18 @@ pub(crate) fn template(mark: &str, mode: &[&str]) -> Vec<String> {
     words.map(|&word| word.to_owned()).collect()
 }
 
+/// The same, started by a shell that waits for it, as a careless template does it.
+pub(crate) fn wrapped_template(mark: &str, mode: &[&str]) -> Vec<String> {
+    let mut words = vec![
+        "sh".into(),
+        "-c".into(),
+        "\"$@\"; exit $?".into(),
+        mark.to_owned(),
+    ];
+    words.extend(template(mark, mode));
+    words
+}
+
 /// Test workers of `procs` procs in `mode`.
 pub(crate) fn system<R: Runtime>(
     runtime: &R,

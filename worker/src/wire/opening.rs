@@ -69,6 +69,7 @@ impl Opening {
         };
         let version = u16::from_le_bytes(*version);
         if version != VERSION {
+            self.buffer.truncate(self.scanned);
             return Err(WireError::Version {
                 found: version,
                 supported: VERSION,
