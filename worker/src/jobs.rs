@@ -3,7 +3,7 @@
 use crate::processes;
 use crate::sync::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
@@ -140,6 +140,13 @@ impl Jobs {
     /// A write this small is never torn. Where it fails the guard is gone, which the reader sees too.
     fn tell(&self, record: i32) {
         let _ = (&self.guard).write_all(&record.to_le_bytes());
+    }
+}
+
+/// Waits for what was killed of a group, once its leader is reaped. Most jobs leave nothing, which costs one call to see.
+pub(crate) fn await_end(group: Pid) {
+    if test_kill_process_group(group).is_ok() {
+        await_death(&HashSet::from([group]));
     }
 }
 

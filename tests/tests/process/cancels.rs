@@ -8,7 +8,8 @@ use remuda_tests::{eventually, on_both_adapters};
 use remuda_worker::{Exec, Exit};
 
 use crate::support::{
-    STUBBORN, alive, await_nothing, await_sleepers, cluster, lease, mark, sleepers, stubborn_job,
+    STUBBORN, alive, await_nothing, await_sleepers, cluster, gather, lease, mark, sleepers,
+    stubborn_job,
 };
 
 async fn f12_a_dropped_lease_gives_its_procs_back_when_its_job_is_dead<R: Runtime>(runtime: R) {
@@ -43,6 +44,30 @@ async fn a_dropped_call_ends_its_job_and_leaves_the_lease<R: Runtime>(runtime: R
     assert_eq!(lease.call("square", &7_u64).await, Ok(49_u64));
     assert_eq!(cluster.counts().running, 1);
     lease.finish(Outcome::Ok);
+    cluster.shutdown().await;
+}
+
+async fn a_call_has_ended_when_all_of_its_job_is_dead<R: Runtime>(runtime: R) {
+    let cluster = cluster(&runtime, 1, 1, &mark());
+    let lease = lease(&cluster, 1).await;
+    // So large that it is not dead as soon as it is killed: its memory has to be taken down first.
+    let large = "dd if=/dev/zero of=/dev/null bs=200M & sleep 0.3; echo $!";
+    let dead = |printed: Vec<u8>| {
+        let pid = String::from_utf8(printed).expect("a number");
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    };
+    let (printed, _, exit) = gather(lease.call("exec", &Exec::shell(large))).await;
+    assert!(dead(printed), "the job ended with its process");
+    assert_eq!(exit, Ok(Exit::Code(0)));
+    let job = Exec::shell(format!("{large}; wait"));
+    let mut call = lease.call::<_, Exit>("exec", &job);
+    let printed = call.output().await.expect("a number");
+    call.cancel();
+    let exit = call.await;
+    assert!(dead(printed.bytes), "the job was cancelled");
+    assert_eq!(exit, Err(CallError::Cancelled));
+    drop(lease);
     cluster.shutdown().await;
 }
 
@@ -158,6 +183,7 @@ async fn calls_that_are_dropped_as_soon_as_made_leave_nothing<R: Runtime>(runtim
 on_both_adapters!(
     f12_a_dropped_lease_gives_its_procs_back_when_its_job_is_dead,
     a_dropped_call_ends_its_job_and_leaves_the_lease,
+    a_call_has_ended_when_all_of_its_job_is_dead,
     a_job_may_tidy_up_when_it_is_cancelled,
     f12_a_function_that_does_not_heed_its_cancel_keeps_its_procs,
     a_call_whose_output_nobody_reads_can_be_cancelled,

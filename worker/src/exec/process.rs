@@ -2,7 +2,7 @@
 
 use super::{Exit, exit::ExitWatch};
 use crate::context::Context;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, await_end};
 use crate::sync::Wake;
 use crate::wire::{MAX_CHUNK, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -84,10 +84,11 @@ pub(super) fn run(context: &Context, process: Process) -> Result<Exit, String> {
 
 impl Process {
     /// Kills what is left of the group, then takes the exit status; in this order, so that the group's number is never one
-    /// that could mean another.
+    /// that could mean another. Returns when all of the group is dead: only then has the call ended (F12).
     fn reap(mut self, jobs: &Jobs) -> io::Result<Exit> {
         jobs.end(self.group);
         let status = self.child.wait()?;
+        await_end(self.group);
         Ok(match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Code(code),
             (None, signal) => Exit::Signal(signal.unwrap_or(0)),
