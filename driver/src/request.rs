@@ -35,7 +35,8 @@ enum Stage {
 pub enum RequestError {
     /// The machine was lost after the grant and before the client saw it. Ask again.
     Lost(MachineId),
-    /// No machine was ever up and four steps of the start back-off have passed (F7); the last start's error.
+    /// No machine was ever up and four steps of the start back-off have passed (F7); the last start's error. A request
+    /// that is made later has a start tried once more, when the back-off allows it.
     NoMachines(String),
     /// The manager refused the request, with the limit that it breaks (F2).
     Rejected(Reject),

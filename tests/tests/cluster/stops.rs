@@ -8,8 +8,7 @@ use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
 
 use super::support::{
-    SHORT, block_on, cluster, cluster_with, config, gone, idle, lease, one_machine, poll, procs,
-    queued,
+    SHORT, block_on, cluster, cluster_with, config, gone, idle, lease, one_machine, procs, queued,
 };
 
 /// Waits neither for an end nor for a death.
@@ -46,9 +45,7 @@ async fn s22_a_shutdown_ends_what_waits_and_what_runs<R: Runtime>(runtime: R) {
 async fn s22_a_cluster_that_never_had_a_machine_ends_at_once<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     let cluster = cluster(&runtime, &system, config());
-    let mut shutdown = Box::pin(cluster.shutdown());
-    assert!(poll(&mut shutdown, &noop_waker()).is_ready());
-    drop(shutdown);
+    within(&runtime, "the shutdown ends", cluster.shutdown()).await;
     drop(cluster);
     gone(&runtime, &system).await;
 }
