@@ -11,6 +11,7 @@
 //!   same actions after every event.
 //! - [`Swarm`] does so for many schedules, each with a plan of its own, and counts what they met ([`Coverage`]). A
 //!   failure is [shrunk](shrink::shrink) to a short [`Script`], printed ready to paste.
+//! - [`World::walk`] does so for every run of a small world.
 //!
 //! Nothing here reads a clock or draws from anything but its seed: the same seed gives the same run everywhere.
 //!
@@ -37,6 +38,7 @@
 
 mod cluster;
 mod coverage;
+mod driven;
 mod ledger;
 pub mod model;
 mod pair;
@@ -46,9 +48,11 @@ pub mod script;
 pub mod shrink;
 mod subject;
 pub mod swarm;
+pub mod walk;
 
 pub use cluster::Cluster;
 pub use coverage::Coverage;
+pub use driven::Driven;
 pub use ledger::{Grant, Ledger};
 pub use model::Model;
 pub use pair::Pair;
@@ -57,3 +61,4 @@ pub use rng::Rng;
 pub use script::{ParseError, Script};
 pub use subject::Subject;
 pub use swarm::{Failure, Report, Swarm};
+pub use walk::{Walk, World};

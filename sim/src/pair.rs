@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::subject::Subject;
 
 /// A [`Subject`] held against the [`Model`]: same actions, counts and deadline after every event.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pair<S> {
     /// The one that is held.
     pub subject: S,

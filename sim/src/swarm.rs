@@ -10,6 +10,7 @@ use remuda::{Action, Config, Manager};
 
 use crate::cluster::Cluster;
 use crate::coverage::Coverage;
+use crate::driven::Driven;
 use crate::model::Model;
 use crate::pair::Pair;
 use crate::plan::Plan;
@@ -207,14 +208,14 @@ pub fn replay<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Result<(), 
     let mut told = 0;
     let result = no_panic(|| {
         let pair = Pair::new(run.config, make(run.config));
-        let mut cluster = Cluster::new(Plan::new(run.config), 0, pair);
-        cluster.check_deeply(1);
+        let mut driven = Driven::new(run.config, pair);
+        driven.check_deeply(1);
         for (now, event) in &run.events {
             told += 1;
-            cluster.feed(*event, *now)?;
+            driven.feed(*event, *now)?;
         }
         told += 1;
-        cluster.calm()
+        driven.calm()
     });
     result.map_err(|what| (told, what))
 }

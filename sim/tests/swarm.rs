@@ -1,9 +1,13 @@
 //! The short swarm: 20,000 schedules of 200 events against the model, each brought to rest at its end. The long one
 //! is the example `swarm`.
 
-use remuda::{Action, Config, Counts, Event, Instant, Manager, Outcome};
+mod support;
+
+use remuda::{Action, Config, Event, Manager, Outcome};
 use remuda_sim::swarm::{Report, Swarm, replay};
-use remuda_sim::{Script, Subject, shrink::Run};
+use remuda_sim::{Script, shrink::Run};
+
+use support::Wrong;
 
 /// A cell of the coverage table that was hit less often in the short swarm is not tested by it.
 const LEAST: u64 = 10;
@@ -42,35 +46,9 @@ fn a_swarm_meets_the_same_whatever_the_number_of_threads() {
     assert_eq!(met(1), met(3));
 }
 
-/// A manager that is told something else than what happened, or says something else than it decided.
-struct Wrong {
-    manager: Manager,
-    hear: fn(Event) -> Event,
-    say: fn(&mut Vec<Action>),
-}
-
-impl Subject for Wrong {
-    fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        self.manager.handle_into((self.hear)(event), now, actions);
-        (self.say)(actions);
-    }
-
-    fn next_timeout(&self) -> Option<Instant> {
-        self.manager.next_timeout()
-    }
-
-    fn counts(&self) -> Counts {
-        self.manager.counts()
-    }
-}
-
 /// The failure that the swarm finds in such a manager, as a script, and how many lines it has.
 fn found(hear: fn(Event) -> Event, say: fn(&mut Vec<Action>)) -> (Script, String) {
-    let make = |config: Config| Wrong {
-        manager: Manager::new(config).expect("a valid config"),
-        hear,
-        say,
-    };
+    let make = |config: Config| Wrong::new(config, hear, say);
     let report = Swarm::default().run_on(make);
     let failure = report.failure.expect("the swarm finds it");
     let text = failure.to_string();

@@ -7,9 +7,9 @@ use crate::subject::Subject;
 
 impl<S: Subject> Cluster<S> {
     fn some_machine(&mut self) -> MachineId {
-        match self.rng.pick_of(&self.ledger.serving) {
+        match self.rng.pick_of(&self.driven.ledger().serving) {
             Some(machine) if !self.rng.chance(24) => machine,
-            _ => MachineId(self.rng.below(self.ledger.minted + 1)),
+            _ => MachineId(self.rng.below(self.driven.ledger().minted + 1)),
         }
     }
 
@@ -21,9 +21,9 @@ impl<S: Subject> Cluster<S> {
     }
 
     fn some_request(&mut self) -> RequestId {
-        let queued = self.ledger.queued.iter().map(|(r, _)| *r);
+        let queued = self.driven.ledger().queued.iter().map(|(r, _)| *r);
         let known: Vec<_> = queued
-            .chain(self.ledger.running.iter().map(|g| g.request))
+            .chain(self.driven.ledger().running.iter().map(|g| g.request))
             .collect();
         match self.rng.pick_of(&known) {
             Some(request) if !self.rng.chance(24) => request,
@@ -46,7 +46,7 @@ impl<S: Subject> Cluster<S> {
             return Event::Shutdown;
         }
         let mut weights = self.plan.traffic.weights;
-        let open = self.ledger.queued.len() + self.ledger.running.len();
+        let open = self.driven.ledger().queued.len() + self.driven.ledger().running.len();
         if open >= self.plan.traffic.requests {
             weights[0] = 0;
         }
@@ -62,7 +62,7 @@ impl<S: Subject> Cluster<S> {
                 task,
             },
             3 => {
-                let held = self.rng.pick_of(&self.ledger.tasks);
+                let held = self.rng.pick_of(&self.driven.ledger().tasks);
                 let (task, machine) = match held {
                     Some(held) if !self.rng.chance(64) => held,
                     _ => (task, self.some_machine()),
@@ -122,7 +122,7 @@ impl<S: Subject> Cluster<S> {
             }
         };
         let mut request = RequestId(any(self.next_request));
-        let mut machine = MachineId(any(self.ledger.minted));
+        let mut machine = MachineId(any(self.driven.ledger().minted));
         let task = TaskId(any(self.plan.traffic.names));
         let waiter = WaiterId(any(self.plan.traffic.names));
         if self.rng.chance(128) && !far {

@@ -7,8 +7,9 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 
-use remuda::{Action, Event, Instant, OnceOutcome, Outcome};
+use remuda::{Event, Instant, OnceOutcome, Outcome};
 
+use crate::driven::Driven;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::rng::Rng;
@@ -32,7 +33,7 @@ use crate::subject::Subject;
 /// ```
 #[derive(Debug)]
 pub struct Cluster<S> {
-    subject: S,
+    driven: Driven<S>,
     plan: Plan,
     rng: Rng,
     now: Instant,
@@ -40,11 +41,8 @@ pub struct Cluster<S> {
     /// Numbers the agenda's items: those of one instant keep their order.
     number: u64,
     timer: Option<Instant>,
-    ledger: Ledger,
     next_request: u64,
     log: Vec<(Instant, Event)>,
-    actions: Vec<Action>,
-    deep: usize,
 }
 
 /// Something that will happen. Ordered only to please the heap: numbers are unique.
@@ -76,17 +74,14 @@ impl<S: Subject> Cluster<S> {
     /// A cluster around a fresh `subject` that was made with the plan's config.
     pub fn new(plan: Plan, seed: u64, subject: S) -> Cluster<S> {
         let mut cluster = Cluster {
-            subject,
+            driven: Driven::new(plan.config, subject),
             rng: Rng::new(seed),
             now: plan.origin,
             agenda: BinaryHeap::new(),
             number: 0,
             timer: None,
-            ledger: Ledger::new(plan.config.machine_procs),
             next_request: 1,
             log: Vec::new(),
-            actions: Vec::new(),
-            deep: 0,
             plan,
         };
         cluster.later(0, Item::Act);
@@ -95,22 +90,22 @@ impl<S: Subject> Cluster<S> {
 
     /// Also asks for [`Subject::check`] after every `every`-th event; 0: never.
     pub fn check_deeply(&mut self, every: usize) {
-        self.deep = every;
+        self.driven.check_deeply(every);
     }
 
     /// What it drives.
     pub fn subject(&self) -> &S {
-        &self.subject
+        self.driven.subject()
     }
 
     /// What it drove, when that is over.
     pub fn into_subject(self) -> S {
-        self.subject
+        self.driven.into_subject()
     }
 
     /// What the outside knows.
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        self.driven.ledger()
     }
 
     /// The events so far, each with what the manager was told the time is.
@@ -153,74 +148,19 @@ impl<S: Subject> Cluster<S> {
     /// See [`run`](Self::run).
     pub fn feed(&mut self, event: Event, told: Instant) -> Result<(), String> {
         self.log.push((told, event));
-        self.actions.clear();
         self.now = self.now.max(told);
-        self.subject.handle_into(event, told, &mut self.actions);
-        self.ledger.note(event, &self.actions);
-        self.subject.verdict()?;
-        self.ledger.check()?;
-        if self.deep > 0 && self.log.len().is_multiple_of(self.deep) {
-            self.subject.check()
-        } else {
-            Ok(())
-        }
+        self.driven.feed(event, told)
     }
 
-    /// Faults cease: everything owed is answered, well, until nothing is owed. Then all that can
-    /// be satisfied must have been granted, with no more machines started than that takes.
+    /// Faults cease: see [`Driven::calm`].
     ///
     /// # Errors
     /// What is stuck, who was not served, or a start too many; and as [`run`](Self::run).
     pub fn calm(&mut self) -> Result<(), String> {
-        let config = self.plan.config;
-        let (before, minted, granted) = (
-            self.subject.counts(),
-            self.ledger.minted,
-            self.ledger.granted,
-        );
-        let waits = self.ledger.queued.len() as u64;
-        let wanted = before.need.min(config.max_procs);
-        let missing = wanted.saturating_sub(before.have + before.pending);
-        let starts = missing.div_ceil(u64::from(config.machine_procs));
-        let shortest = config.probation.max(config.start_backoff_cap) + Duration::from_nanos(1);
-        let mut patience = 1000 + 100 * (before.need.min(1000) + before.machines.ok);
-        let mut waited = false;
-        loop {
-            patience = patience.checked_sub(1).ok_or("it never comes to rest")?;
-            if let Some(event) = self.ledger.owed() {
-                waited = false;
-                self.feed(event, self.now)?;
-                continue;
-            }
-            if self.ledger.queued.is_empty() {
-                break;
-            }
-            // One wait as long as the longest pause must bring news, unless time ends before.
-            let Some(later) = self.now.checked_add(shortest) else {
-                return Ok(());
-            };
-            if waited {
-                return Err(format!("{} waits for ever", self.ledger.queued[0].0));
-            }
-            waited = true;
-            self.feed(Event::Timer, later)?;
-        }
-        let after = self.subject.counts();
-        let zero = (after.need, after.queued, after.running, after.pending);
-        if zero != (0, 0, 0, 0) || (self.ledger.shut_down && after.have > 0) {
-            return Err(format!("something is left at rest: {after:?}"));
-        }
-        if let Some((waiter, machine)) = self.ledger.waiting.first() {
-            return Err(format!("{waiter} waits for work on {machine} for ever"));
-        }
-        if self.ledger.granted - granted != waits {
-            return Err("not every request was granted once".to_owned());
-        }
-        let started = self.ledger.minted - minted;
-        if started > starts {
-            return Err(format!("{started} machines started where {starts} do"));
-        }
-        Ok(())
+        let Cluster { driven, log, .. } = self;
+        let calm = driven.calm_noting(|event, now| log.push((now, event)));
+        self.now = self.now.max(self.driven.now());
+        calm
     }
 
     /// The time of what comes next, and what it is.

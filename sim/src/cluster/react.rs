@@ -8,7 +8,7 @@ use crate::subject::Subject;
 impl<S: Subject> Cluster<S> {
     /// What the outside does about the actions at hand.
     pub(super) fn react(&mut self) {
-        let actions = std::mem::take(&mut self.actions);
+        let actions = std::mem::take(&mut self.driven.actions);
         for action in &actions {
             match *action {
                 Action::Grant { request, machine } => self.granted(request, machine),
@@ -21,7 +21,7 @@ impl<S: Subject> Cluster<S> {
                 _ => {}
             }
         }
-        self.actions = actions;
+        self.driven.actions = actions;
     }
 
     fn set_timer(&mut self, at: Instant) {

@@ -6,6 +6,7 @@
 //! rules it states, and marks where it went ([`Mark`]), so that a swarm can show what it covered.
 
 mod apply;
+mod canon;
 mod marks;
 mod once;
 mod steps;
