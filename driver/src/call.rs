@@ -75,14 +75,20 @@ impl<T: DeserializeOwned> Future for Call<T> {
                 "the call ended without an answer".into(),
             ))
         });
-        Poll::Ready(result.and_then(|bytes| {
-            postcard::from_bytes(&bytes).map_err(|error| {
-                CallError::Invalid(format!(
-                    "the result is not a {}: {error}",
-                    std::any::type_name::<T>()
-                ))
-            })
-        }))
+        Poll::Ready(result.and_then(|bytes| decode(&bytes)))
+    }
+}
+
+/// The result of a call, of which no byte may be left over: that would be another type's.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
+    let wrong = |what: String| {
+        let name = std::any::type_name::<T>();
+        CallError::Invalid(format!("the result is not a {name}: {what}"))
+    };
+    match postcard::take_from_bytes(bytes) {
+        Ok((result, [])) => Ok(result),
+        Ok((_, rest)) => Err(wrong(format!("{} bytes are left over", rest.len()))),
+        Err(error) => Err(wrong(error.to_string())),
     }
 }
 
@@ -205,6 +211,23 @@ fn leave<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, entry: Option<(Reque
 mod tests {
     use super::*;
     use remuda_worker::wire::Stream;
+
+    #[test]
+    fn a_result_of_another_type_is_not_taken_for_its_beginning() {
+        let bytes = postcard::to_allocvec(&(7_u8, 8_u8)).expect("it encodes");
+        assert_eq!(decode(&bytes), Ok((7_u8, 8_u8)));
+        let cut = decode::<u8>(&bytes).expect_err("it is longer");
+        assert_eq!(
+            cut.to_string(),
+            "the result is not a u8: 1 bytes are left over"
+        );
+        let short = decode::<(u8, u8, u8)>(&bytes).expect_err("it is shorter");
+        assert!(
+            short
+                .to_string()
+                .starts_with("the result is not a (u8, u8, u8): ")
+        );
+    }
 
     #[test]
     fn a_call_that_prints_a_lot_lets_others_run_meanwhile() {

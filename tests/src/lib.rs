@@ -1,5 +1,6 @@
 //! What the tests that cross crates share: the same test on both adapters, and a system that does as a script says.
 
+pub mod processes;
 pub mod scripted;
 
 use std::future::Future;

@@ -1,7 +1,6 @@
 //! What these tests share: clusters of test workers, and a view of the processes that belong to a test.
 
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use remuda::{Config, Demand, MachineId};
@@ -9,8 +8,8 @@ use remuda_driver::{
     Call, CallError, Chunk, Cluster, Lease, MachineStatus, Options, ProcessSystem, RequestError,
     Runtime, Stream,
 };
-use remuda_tests::sleep;
-use rustix::process::{Pid, Signal, kill_process};
+pub(crate) use remuda_tests::processes::{PATIENCE, alive, await_nothing, mark, processes, send};
+use rustix::process::Signal;
 
 /// The program of `src/bin/test-worker.rs`.
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_test-worker");
@@ -33,19 +32,8 @@ pub(crate) const FUNCTIONS: [&str; 14] = [
     "zeros",
 ];
 
-/// What is slower than this hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
 pub(crate) type ProcessCluster<R> = Cluster<R, ProcessSystem<R>>;
 pub(crate) type ProcessLease<R> = Lease<R, ProcessSystem<R>>;
-
-/// A mark that is in the command line of every process of one test and of no other: a number of seconds that its jobs
-/// sleep, and an argument of its workers and their guards.
-pub(crate) fn mark() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{}.{next:04}", 10_000_000 + u64::from(std::process::id()))
-}
 
 /// The words that start a test worker in `mode`.
 pub(crate) fn template(mark: &str, mode: &[&str]) -> Vec<String> {
@@ -122,11 +110,6 @@ pub(crate) fn pid<R: Runtime>(lease: &ProcessLease<R>) -> i32 {
     lease.handle().pid().cast_signed()
 }
 
-pub(crate) fn send(pid: i32, signal: Signal) {
-    let pid = Pid::from_raw(pid).expect("a process");
-    kill_process(pid, signal).expect("it is there");
-}
-
 /// All output of a call and its result.
 pub(crate) async fn gather<T: serde::de::DeserializeOwned>(
     mut call: Call<T>,
@@ -151,45 +134,6 @@ pub(crate) fn stubborn_job(mark: &str) -> String {
 /// How many processes [`stubborn_job`] is known by.
 pub(crate) const STUBBORN: usize = 3;
 
-/// A line of the list of processes.
-#[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) pid: i32,
-    pub(crate) parent: i32,
-    pub(crate) zombie: bool,
-    pub(crate) command: String,
-}
-
-/// All processes.
-pub(crate) fn processes() -> Vec<Running> {
-    let pids = fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let read = |pid: i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (_, fields) = stat.rsplit_once(") ")?;
-        let mut fields = fields.split(' ');
-        let state = fields.next()?;
-        let parent = fields.next()?.parse().ok()?;
-        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let command = String::from_utf8_lossy(&command).replace('\0', " ");
-        Some(Running {
-            pid,
-            parent,
-            zombie: state == "Z" || state == "X",
-            command,
-        })
-    };
-    pids.filter_map(read).collect()
-}
-
-/// The processes of a test that are alive: workers, guards, jobs.
-pub(crate) fn alive(mark: &str) -> Vec<Running> {
-    let mut all = processes();
-    all.retain(|process| !process.zombie && process.command.contains(mark));
-    all
-}
-
 /// How many jobs of a test sleep.
 pub(crate) fn sleepers(mark: &str) -> usize {
     let command = format!("sleep {mark} ");
@@ -205,19 +149,6 @@ pub(crate) async fn await_sleepers<R: Runtime>(runtime: &R, mark: &str, count: u
         sleepers(mark) == count
     })
     .await;
-}
-
-/// Waits until nothing of a test is alive.
-pub(crate) async fn await_nothing<R: Runtime>(runtime: &R, mark: &str) {
-    let limit = runtime.now() + PATIENCE;
-    loop {
-        let left = alive(mark);
-        if left.is_empty() {
-            return;
-        }
-        assert!(runtime.now() < limit, "still alive: {left:#?}");
-        sleep(runtime, Duration::from_millis(10)).await;
-    }
 }
 
 /// Stops a process, and waits until each of its threads has stopped.
