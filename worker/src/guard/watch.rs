@@ -5,8 +5,10 @@ use crate::exec::MARKER;
 use crate::processes::{self, Process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,7 @@ pub(super) fn run(worker: &Whose) -> ! {
     // For whoever looks at the list of processes; elsewhere than on Linux it keeps the program's name.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"remuda-guard");
+    stand_fast();
     let mut guard = Guard {
         worker,
         groups: HashSet::new(),
@@ -35,6 +38,14 @@ pub(super) fn run(worker: &Whose) -> ! {
     guard.wait();
     guard.kill();
     std::process::exit(0)
+}
+
+/// What asks other processes to end does not end the guard: its end must mean that the jobs are dead. A hang-up comes to
+/// it of itself, when it is stopped and its worker dies.
+fn stand_fast() {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        let _ = signal_hook::flag::register(signal, Arc::default());
+    }
 }
 
 struct Guard<'a> {

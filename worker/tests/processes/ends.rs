@@ -161,6 +161,24 @@ fn a_worker_without_its_guard_ends_itself_and_its_jobs_and_says_why() {
 }
 
 #[test]
+fn a_guard_that_is_asked_to_end_stays_until_the_jobs_are_dead() {
+    let seconds = unique();
+    let mut driver = with_stubborn_job(&seconds);
+    let guard = Pid::from_raw(driver.guard()).expect("a process");
+    for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+        kill_process(guard, signal).expect("it is there");
+    }
+    // Else the worker would have noticed, and ended the jobs itself.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(sleepers(&seconds) > 0);
+    // Stopped, it is sent a hang-up by the kernel when its worker dies: its group has lost its last relation.
+    kill_process(guard, Signal::STOP).expect("it is there");
+    driver.signal(Signal::KILL);
+    all_dead_at_the_end(&mut driver, &seconds);
+    await_gone(guard.as_raw_nonzero().get());
+}
+
+#[test]
 fn a_stopped_worker_whose_driver_is_killed_leaves_nothing() {
     let seconds = unique();
     let mut driver = with_stubborn_job(&seconds);
