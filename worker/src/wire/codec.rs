@@ -111,7 +111,7 @@ impl<M: Message> Decoder<M> {
         if self.start > 0 {
             // What stays is less than a frame whenever the caller took all there was, and moves once a push at most.
             // Where much was left, move it only when at least as much is free: amortised O(1) a byte.
-            let left = self.buffer.len() - self.start;
+            let left = self.held();
             if left <= self.start {
                 self.buffer.copy_within(self.start.., 0);
                 self.buffer.truncate(left);
@@ -148,13 +148,25 @@ impl<M: Message> Decoder<M> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        match self.buffer.len() - self.start {
+        match self.held() {
             0 => Ok(()),
             have => Err(WireError::Truncated {
                 have,
                 need: HEADER + self.length().unwrap_or(0),
             }),
         }
+    }
+
+    /// The bytes that were pushed and not yet taken.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// The bytes of memory it has for them. It grows with what is pushed, never with what a length announces.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
     }
 
     /// The length of the next body, once its bytes are here.

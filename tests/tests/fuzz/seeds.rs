@@ -1,0 +1,480 @@
+//! Inputs made by hand, which the fuzzer starts from: each kind of event, frame and line, and each thing that is wrong.
+
+use remuda::{Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
+use remuda_worker::wire::{
+    Failure, Figures, FromWorker, MAX_FRAME, Message, Stream, ToWorker, Usage, encode,
+    hello_preamble,
+};
+
+use crate::bodies::events::*;
+use crate::bodies::{bytes, jobs};
+
+/// The name of an input's file, and the input.
+pub(crate) type Seed = (&'static str, Vec<u8>);
+
+/// Four procs a machine and eight in all; 30 s of probation, back-off from 1 s to 60 s, silence after two polls 10 s apart,
+/// a summary each 60 s; from the origin on.
+const PLAIN: [u8; HEAD] = [3, 7, 5, 3, 6, 2, 4, 6, 0];
+/// A whole machine, as a demand.
+const WHOLE: u8 = 0;
+const OK: u8 = 0;
+const REMOTE: u8 = 1;
+const UNREACHABLE: u8 = 2;
+const UNUSED: u8 = 3;
+
+fn story(head: [u8; HEAD], records: &[[u8; RECORD]]) -> Vec<u8> {
+    [head.as_slice(), records.as_flattened()].concat()
+}
+
+/// For the target `events`.
+pub(crate) fn events() -> Vec<Seed> {
+    // When, what, and of whom.
+    let submitted_and_up = [
+        [0, SUBMIT, 1, 0, 2],
+        [0, SUBMIT, 2, 1, WHOLE],
+        [1, UP, 0, 0, 0],
+    ];
+    let failing: Vec<_> = (0..12)
+        .map(|n| [AT_TIMEOUT, START_FAILED, n, 0, 0])
+        .collect();
+    vec![
+        ("empty", Vec::new()),
+        (
+            "one-request-from-its-submit-to-its-done",
+            story(
+                PLAIN,
+                &[
+                    [0, SUBMIT, 1, 0, 2],
+                    [1, UP, 0, 0, 0],
+                    [0, POLLED, 0, 1, 0],
+                    [2, DONE, 1, OK, 0],
+                ],
+            ),
+        ),
+        (
+            "probation-ends-by-success-by-time-and-by-loss",
+            story(
+                PLAIN,
+                &[
+                    submitted_and_up.as_slice(),
+                    &[
+                        [1, UP, 1, 0, 0],
+                        [1, DONE, 1, UNREACHABLE, 0],
+                        [0, SUBMIT, 1, 2, 1],
+                        [1, DONE, 2, OK, 0],
+                        [1, SUBMIT, 3, 0, 1],
+                        [1, SUBMIT, 4, 0, 1],
+                        [1, SUBMIT, 5, 0, 1],
+                        [1, DONE, 1, UNREACHABLE, 0],
+                        [1, DONE, 3, REMOTE, 0],
+                        [AT_TIMEOUT - 1, TIMER, 0, 0, 0],
+                        [AT_TIMEOUT, TIMER, 0, 0, 0],
+                        [29, TIMER, 0, 0, 0],
+                        [1, DONE, 4, UNREACHABLE, 0],
+                        [1, STOPPED, NTH, 0, 0],
+                        [1, STOPPED, NTH, 0, 0],
+                        [1, DONE, 5, UNUSED, 0],
+                    ],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "starts-that-fail-back-off-and-raise-a-notice",
+            story(
+                PLAIN,
+                &[&[[0, SUBMIT, 1, 0, 4]], failing.as_slice()].concat(),
+            ),
+        ),
+        (
+            "starts-that-fail-without-a-back-off",
+            story(
+                [3, 7, 5, 0, 6, 0, 4, 6, 0],
+                &[&[[0, SUBMIT, 1, 0, 4]], failing.as_slice()].concat(),
+            ),
+        ),
+        (
+            "tasks-and-once-work-and-all-of-it-lost",
+            story(
+                PLAIN,
+                &[
+                    submitted_and_up.as_slice(),
+                    &[
+                        [0, ASSIGN, 0, 1, 0],
+                        [0, ASSIGN, 0, 2, 0],
+                        [0, ASSIGN, 0, 1, 0],
+                        [0, DISCARD, 0, 2, 0],
+                        [0, DISCARD, 0, 2, 0],
+                        [0, ONCE, 0, 1, 1],
+                        [0, ONCE, 0, 1, 2],
+                        [0, ONCE, 0, 1, 2],
+                        [0, FORGET, 0, 1, 0],
+                        [0, ONCE_DONE, 0, 1, 3],
+                        [0, ONCE_DONE, 0, 1, REMOTE],
+                        [0, ONCE_DONE, 0, 1, OK],
+                        [0, ONCE, 0, 1, 1],
+                        [0, FORGET, 0, 1, 0],
+                        [0, FORGET, 0, 1, 0],
+                        [0, ONCE, 0, 2, 1],
+                        [0, READ_BACK, 0, 0, 0],
+                        [1, STOPPED, 0, 0, 0],
+                        [1, ASSIGN, 0, 3, 0],
+                        [1, ONCE, 0, 2, 1],
+                        [1, ONCE_DONE, 0, 2, OK],
+                    ],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "a-machine-that-falls-silent",
+            story(
+                PLAIN,
+                &[
+                    submitted_and_up.as_slice(),
+                    &[
+                        [1, POLLED, 0, 0, 0],
+                        [AT_TIMEOUT, TIMER, 0, 0, 0],
+                        [1, POLLED, 0, 1, 0],
+                        [AT_TIMEOUT, TIMER, 0, 0, 0],
+                        [1, POLLED, 0, 0, 0],
+                        [AT_TIMEOUT, TIMER, 0, 0, 0],
+                        [1, POLLED, 0, 0, 0],
+                        [1, POLLED, 0, 0, 0],
+                    ],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "what-is-wrong-is-refused",
+            story(
+                PLAIN,
+                &[
+                    [0, CANCEL, 1, 0, 0],
+                    [0, SUBMIT, 1, 0, 5],
+                    [0, SUBMIT, 1, 0, 4],
+                    [0, SUBMIT, 1, 0, 4],
+                    [0, DONE, 1, OK, 0],
+                    [0, ASSIGN, 0, 1, 0],
+                    [0, UP, 9, 0, 0],
+                    [0, UP, 0, 0, 0],
+                    [0, UP, 0, 0, 0],
+                    [0, POLLED, 0, 1, 0],
+                    [0, POLLED, 0, 1, 0],
+                    [0, ONCE_DONE, 0, 1, OK],
+                    [0, CANCEL, 1, 0, 0],
+                    [BACK + 5, TIMER, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "a-cancel-in-the-queue-and-one-timer-less",
+            story(
+                [3, 7, 5, 3, 6, 0, 0, 0, 0],
+                &[
+                    [0, SUBMIT, 1, 0, 4],
+                    [0, CANCEL, 1, 0, 0],
+                    [0, START_FAILED, 0, 0, 0],
+                    [AT_TIMEOUT, TIMER, 0, 0, 0],
+                    [0, TIMER, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "shutdown-in-the-middle",
+            story(
+                PLAIN,
+                &[
+                    submitted_and_up.as_slice(),
+                    &[
+                        [0, SUBMIT, 3, 0, 4],
+                        [0, SHUTDOWN, 0, 0, 0],
+                        [0, UP, 1, 0, 0],
+                        [0, SUBMIT, 4, 0, 4],
+                        [0, STOPPED, 0, 0, 0],
+                        [0, SHUTDOWN, 0, 0, 0],
+                    ],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "the-end-of-time",
+            story(
+                [3, 7, 5, 3, 6, 2, 4, 6, 2],
+                &[
+                    submitted_and_up.as_slice(),
+                    &[
+                        [40, DONE, 1, UNREACHABLE, 0],
+                        [40, START_FAILED, 1, 0, 0],
+                        [AT_THE_END, TIMER, 0, 0, 0],
+                        [AT_THE_END, SUBMIT, 4, 0, 4],
+                    ],
+                ]
+                .concat(),
+            ),
+        ),
+    ]
+}
+
+/// For the target `bytes`.
+pub(crate) fn serialised() -> Vec<Seed> {
+    let mut manager = Manager::new(Config::new(4, 8).expect("valid")).expect("valid");
+    let submit = |request| Event::Submit {
+        request: RequestId(request),
+        priority: 0,
+        demand: Demand::procs(3).expect("not zero"),
+    };
+    let machine = MachineId(0);
+    let (before, after) = (
+        [
+            (Instant::from_secs(1), submit(1)),
+            (Instant::from_secs(1), submit(2)),
+            (Instant::from_secs(1), submit(3)),
+            (Instant::from_secs(2), Event::Up { machine }),
+            (
+                Instant::from_secs(3),
+                Event::Once {
+                    machine,
+                    key: remuda::OnceKey { kind: 0, key: 1 },
+                    waiter: remuda::WaiterId(1),
+                },
+            ),
+            (
+                Instant::from_secs(3),
+                Event::Assign {
+                    machine,
+                    task: remuda::TaskId(1),
+                },
+            ),
+            (
+                Instant::from_secs(4),
+                Event::StartFailed {
+                    machine: MachineId(1),
+                },
+            ),
+        ],
+        [
+            (
+                Instant::from_secs(5),
+                Event::Done {
+                    request: RequestId(1),
+                    outcome: Outcome::Unreachable,
+                },
+            ),
+            (Instant::from_secs(6), Event::Stopped { machine }),
+            (Instant::from_secs(70), Event::Timer),
+            (Instant::from_secs(71), Event::Shutdown),
+        ],
+    );
+    for (now, event) in before {
+        manager.handle(event, now);
+    }
+    let postcards = |events: &[(Instant, Event)]| -> Vec<u8> {
+        let events = events.iter().map(postcard::to_allocvec);
+        events.flat_map(|event| event.expect("writable")).collect()
+    };
+    let lines = |events: &[(Instant, Event)]| -> Vec<u8> {
+        let events = events.iter().map(serde_json::to_string);
+        events
+            .flat_map(|event| (event.expect("writable") + "\n").into_bytes())
+            .collect()
+    };
+    let begun = |mode: u8, parts: &[&[u8]]| [&[mode], parts.concat().as_slice()].concat();
+    let frozen = postcard::to_allocvec(&manager).expect("writable");
+    let text = serde_json::to_vec(&manager).expect("writable");
+    let cut = &frozen[..frozen.len() / 2];
+    vec![
+        ("events", begun(bytes::EVENTS, &[&postcards(&before)])),
+        (
+            "events-in-json",
+            begun(bytes::EVENTS_JSON, &[&lines(&before)]),
+        ),
+        (
+            "manager-and-events",
+            begun(bytes::MANAGER, &[&frozen, &postcards(&after)]),
+        ),
+        (
+            "manager-and-events-in-json",
+            begun(bytes::MANAGER_JSON, &[&text, &lines(&after)]),
+        ),
+        ("half-a-manager", begun(bytes::MANAGER, &[cut])),
+    ]
+}
+
+/// For the target `wire`: each frame, in pieces of three, five and one byte.
+pub(crate) fn wire() -> Vec<Seed> {
+    const PIECES: [u8; 4] = [0, 3, 5, 1];
+    let sent = |stream: &[u8]| [&PIECES, stream].concat();
+    // The last byte stands there more often than a frame is long, and the pieces are hundreds of times these.
+    let long = |stream: &[u8]| [&[0xff, 200, 90, 255], stream].concat();
+    let from_worker = frames(&from_worker());
+    let announced = |length: usize| u32::try_from(length).expect("short").to_le_bytes();
+    vec![
+        ("to-a-worker", sent(&frames(&to_worker()))),
+        ("from-a-worker", sent(&from_worker)),
+        (
+            "a-banner-the-preamble-and-frames",
+            sent(
+                &[
+                    b"Last login: \xff\xffre\n",
+                    &hello_preamble()[..],
+                    &from_worker,
+                ]
+                .concat(),
+            ),
+        ),
+        ("another-version", sent(b"hello\xffremuda\n\xff\xff")),
+        ("a-banner-without-a-preamble", sent(b"command not found\n")),
+        ("a-banner-without-end", long(b"..")),
+        ("a-frame-that-is-too-long", sent(&announced(MAX_FRAME + 1))),
+        (
+            "half-a-frame",
+            sent(&[&announced(300)[..], &[0; 9]].concat()),
+        ),
+        (
+            "a-frame-with-bytes-to-spare",
+            sent(&[&announced(3)[..], &[6, 6, 6]].concat()),
+        ),
+        (
+            "a-frame-of-an-unknown-kind",
+            sent(&[&announced(2)[..], &[99, 0]].concat()),
+        ),
+        // A call with as long an argument as a frame can hold.
+        (
+            "a-frame-as-long-as-they-get",
+            long(&[&announced(MAX_FRAME)[..], &[1, 7, 0, 0xfa, 0xff, 0x3f, 1]].concat()),
+        ),
+        // A hello with 2^60 functions.
+        (
+            "a-list-that-says-it-is-long",
+            sent(
+                &[
+                    &announced(11)[..],
+                    &[0, 2, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10],
+                ]
+                .concat(),
+            ),
+        ),
+    ]
+}
+
+/// Every message to a worker.
+pub(crate) fn to_worker() -> [ToWorker; 7] {
+    [
+        ToWorker::Welcome {
+            silence_ms: 120_000,
+        },
+        ToWorker::Call {
+            call: 1,
+            function: 0,
+            args: b"args".to_vec(),
+        },
+        ToWorker::Credit {
+            call: 1,
+            bytes: 65_536,
+        },
+        ToWorker::Cancel { call: 1 },
+        ToWorker::Discard { task: 9 },
+        ToWorker::Poll { poll: 3 },
+        ToWorker::Goodbye,
+    ]
+}
+
+/// Every message of a worker.
+pub(crate) fn from_worker() -> [FromWorker; 10] {
+    let usage = Some(Usage { used: 1, total: 2 });
+    [
+        FromWorker::Hello {
+            procs: 2,
+            functions: vec!["exec".into(), "other".into()],
+        },
+        FromWorker::Output {
+            call: 1,
+            stream: Stream::Stderr,
+            bytes: b"text\n".to_vec(),
+        },
+        FromWorker::Reply {
+            call: 1,
+            result: Ok(vec![0]),
+        },
+        FromWorker::Reply {
+            call: 2,
+            result: Err(Failure::Remote("no such file".into())),
+        },
+        FromWorker::Reply {
+            call: 3,
+            result: Err(Failure::Cancelled),
+        },
+        FromWorker::Figures {
+            poll: 3,
+            figures: Figures {
+                memory: usage,
+                disk: usage,
+                load: Some([1.0, 0.5, f64::INFINITY]),
+                counters: Some(vec![("calls".into(), -1)]),
+            },
+        },
+        FromWorker::Figures {
+            poll: 4,
+            figures: Figures::default(),
+        },
+        FromWorker::Discarded {
+            task: 9,
+            error: None,
+        },
+        FromWorker::Discarded {
+            task: 9,
+            error: Some("unknown".into()),
+        },
+        FromWorker::Goodbye,
+    ]
+}
+
+fn frames<M: Message>(messages: &[M]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        encode(message, &mut bytes).expect("short");
+    }
+    bytes
+}
+
+/// For the target `jobs`: each syntax, and each way to be wrong.
+pub(crate) fn files() -> Vec<Seed> {
+    let lines = |text: &[u8]| [&[4], text].concat();
+    let json = |text: &str| [&[jobs::JSONL | 4], text.as_bytes()].concat();
+    vec![
+        (
+            "lines",
+            lines(b"\xef\xbb\xbfecho a\r\n\n  # not me\n\t\n  echo '# b'\nlast"),
+        ),
+        ("lines-not-utf8", lines(b"ok\nab\xffcd\n")),
+        ("lines-nul", lines(b"ok\na\0b\n")),
+        (
+            "json",
+            json(concat!(
+                r#"{"cmd": "make -j2", "procs": 2, "priority": -5, "name": "build \u00fc"}"#,
+                "\n\n",
+                r#"{"cmd": ["echo", "a b", ""], "machine": true}"#,
+                "\r\n",
+                r#"{"cmd": "x", "machine": false, "name": null, "procs": null}"#,
+            )),
+        ),
+        ("json-procs-zero", json(r#"{"cmd": "a", "procs": 0}"#)),
+        (
+            "json-procs-too-many",
+            json(r#"{"cmd": "a", "procs": 5000000000}"#),
+        ),
+        (
+            "json-procs-and-machine",
+            json(r#"{"cmd": "a", "procs": 1, "machine": true}"#),
+        ),
+        ("json-empty-command", json(r#"{"cmd": []}"#)),
+        ("json-nul", json(r#"{"cmd": ["a", "\u0000"]}"#)),
+        ("json-bad-name", json(r#"{"cmd": "a", "name": "x\ny"}"#)),
+        ("json-unknown-field", json(r#"{"cmd": "a", "proc": 1}"#)),
+        ("json-not-an-object", json("echo a")),
+        ("json-deep", json(&"[".repeat(200))),
+    ]
+}
