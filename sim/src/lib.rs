@@ -42,6 +42,7 @@ mod driven;
 mod ledger;
 pub mod model;
 mod pair;
+mod panics;
 mod plan;
 mod rng;
 pub mod script;

@@ -66,7 +66,7 @@ impl<S: Subject> Subject for Pair<S> {
         let (counts, expected) = (self.subject.counts(), self.model.counts());
         Err(match counts == expected {
             true => "it answers otherwise than the model".to_owned(),
-            false => format!("it counts {counts:?}, the model {expected:?}"),
+            false => format!("it counts {}", differences(counts, expected)),
         })
     }
 
@@ -80,6 +80,28 @@ impl<S: Subject> Subject for Pair<S> {
         self.subject.agrees_in_detail(&self.model)?;
         self.subject.check()
     }
+}
+
+/// The figures that are not as they should be.
+fn differences(counts: Counts, expected: Counts) -> String {
+    let figures = |c: Counts| {
+        let m = c.machines;
+        [
+            ("need", c.need),
+            ("pending procs", c.pending),
+            ("procs there", c.have),
+            ("queued", c.queued),
+            ("running", c.running),
+            ("pending machines", m.pending),
+            ("ok machines", m.ok),
+            ("machines on probation", m.probation),
+            ("lost machines", m.lost),
+        ]
+    };
+    let both = figures(counts).into_iter().zip(figures(expected));
+    let wrong = both.filter(|(is, should)| is != should);
+    let words = wrong.map(|((name, is), (_, should))| format!("{name} {is} (the model: {should})"));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a manager shows what the model shows: machines, back-off, time.

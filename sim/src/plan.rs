@@ -231,13 +231,34 @@ impl Plan {
             // Or hardly a machine would be on probation when all ends.
             traffic.outcomes = [2, 4, 8, 4];
         }
-        Plan {
+        let mut plan = Plan {
             config,
             origin,
             tick,
             traffic,
             faults,
+        };
+        if rng.chance(16) {
+            plan.crowd(rng);
         }
+        plan
+    }
+
+    /// Many small machines, of which many are idle after a flood of requests, and some stop: deep heaps, in which
+    /// something leaves from the middle.
+    fn crowd(&mut self, rng: &mut Rng) {
+        self.config.machine_procs = rng.pick(&[1, 2]);
+        self.config.max_procs = 48 * u64::from(self.config.machine_procs);
+        if rng.chance(192) {
+            self.config.poll_interval = Duration::ZERO;
+        }
+        self.traffic.weights = [24, rng.range(0, 2) as u8, 0, 0, 0, 0];
+        self.traffic.requests = 64;
+        self.traffic.gap = rng.pick(&[0, 0, 1]);
+        self.traffic.procs = self.config.machine_procs;
+        self.traffic.start = rng.pick(&[0, 2, 8]);
+        self.traffic.work = rng.pick(&[2, 8, 30]);
+        self.faults.stops = rng.range(0, 64) as u8;
     }
 }
 

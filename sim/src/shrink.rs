@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use remuda::{Config, Demand, Event, Instant, MachineId, RequestId, TaskId, WaiterId};
+use remuda::{Config, Demand, Event, Instant, MachineId, Outcome, RequestId, TaskId, WaiterId};
 
 /// A run: the config and what the manager was told, and when.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,7 +31,10 @@ pub fn shrink(run: Run, mut fails: impl FnMut(&Run) -> bool) -> Run {
     loop {
         let before = best.clone();
         drop_chunks(&mut best, &mut fails);
+        smaller_machines(&mut best, &mut fails);
         drop_with_ids(&mut best, &mut fails);
+        drop_names(&mut best, &mut fails);
+        merge_requests(&mut best, &mut fails);
         drop_pairs(&mut best, &mut fails);
         plain_config(&mut best, &mut fails);
         plain_times(&mut best, &mut fails);
@@ -79,13 +82,76 @@ fn drop_with_ids(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
                 if without && at < less.events.len() {
                     less.events.remove(at);
                 }
-                for (_, event) in &mut less.events {
-                    if let Some(id) = machine_of(*event).filter(|id| id.0 > gone) {
-                        *event = with_machine(*event, MachineId(id.0 - 1));
-                    }
+                machines_move_up(&mut less, gone);
+                try_run(best, fails, less);
+            }
+        }
+    }
+}
+
+/// Those after the one that is gone.
+fn machines_move_up(run: &mut Run, gone: u64) {
+    for (_, event) in &mut run.events {
+        if let Some(id) = machine_in(event).filter(|id| id.0 > gone) {
+            id.0 -= 1;
+        }
+    }
+}
+
+/// Leaves out one or two requests with all that is said of them, a machine likewise, or all of these.
+fn drop_names(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
+    if best.events.len() > 60 {
+        return;
+    }
+    let events = || best.events.iter().map(|(_, event)| *event);
+    let mut requests: Vec<_> = events().filter_map(request_of).collect();
+    requests.sort();
+    requests.dedup();
+    let highest = events().filter_map(machine_of).max();
+    let machines = highest.map_or(0, |id| id.0.min(20) + 1);
+    for (n, first) in requests.iter().enumerate() {
+        for second in &requests[n..] {
+            for gone in [None].into_iter().chain((0..machines).map(Some)) {
+                let mut less = best.clone();
+                less.events.retain(|(_, event)| {
+                    let named = request_of(*event).is_some_and(|r| r == *first || r == *second);
+                    let on_it = gone.is_some() && machine_of(*event).map(|id| id.0) == gone;
+                    !named && !on_it
+                });
+                if let Some(gone) = gone {
+                    machines_move_up(&mut less, gone);
                 }
                 try_run(best, fails, less);
             }
+        }
+    }
+}
+
+/// Of two requests makes one: the first does not end, and what ends the second ends it.
+fn merge_requests(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
+    if best.events.len() > 60 {
+        return;
+    }
+    let mut requests: Vec<_> = best
+        .events
+        .iter()
+        .filter_map(|(_, e)| request_of(*e))
+        .collect();
+    requests.sort();
+    requests.dedup();
+    for (n, first) in requests.iter().enumerate() {
+        for second in &requests[n + 1..] {
+            let mut less = best.clone();
+            less.events.retain(|(_, event)| {
+                let submit = matches!(event, Event::Submit { .. });
+                request_of(*event) != Some(if submit { *second } else { *first })
+            });
+            for (_, event) in &mut less.events {
+                if let Some(request) = request_in(event).filter(|r| **r == *second) {
+                    *request = *first;
+                }
+            }
+            try_run(best, fails, less);
         }
     }
 }
@@ -110,6 +176,28 @@ fn drop_pairs(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
     }
 }
 
+/// Everything in procs in proportion. Large machines make all that follows slow.
+fn smaller_machines(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
+    let old = u64::from(best.config.machine_procs);
+    for new in [1, 2, 3, 4, 8, 64].into_iter().filter(|new| *new < old) {
+        let scaled = |procs: u64| (u128::from(procs) * u128::from(new)).div_ceil(u128::from(old));
+        let mut smaller = best.clone();
+        smaller.config.machine_procs = new as u32;
+        smaller.config.max_procs = scaled(best.config.max_procs) as u64;
+        for (_, event) in &mut smaller.events {
+            if let Event::Submit { demand, .. } = event
+                && let Demand::Procs(n) = demand
+            {
+                let n = scaled(u64::from(n.get()));
+                *demand = Demand::procs(n as u32).expect("rounded up from one or more");
+            }
+        }
+        if try_run(best, fails, smaller) {
+            return;
+        }
+    }
+}
+
 fn plain_config(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
     let config = best.config;
     let small = config.machine_procs.min(4);
@@ -131,7 +219,11 @@ fn plain_config(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
     change(|config, plain| config.start_backoff_base = plain.start_backoff_base);
     change(|config, plain| config.start_backoff_cap = plain.start_backoff_cap);
     change(|config, plain| config.silent_polls = plain.silent_polls);
-    change(|config, plain| config.poll_interval = plain.poll_interval);
+    change(|config, plain| {
+        if !config.poll_interval.is_zero() {
+            config.poll_interval = plain.poll_interval;
+        }
+    });
 }
 
 /// From zero on, in whole seconds, as close together as may be.
@@ -211,6 +303,10 @@ fn plainer(event: Event) -> Vec<Event> {
             }
             all
         }
+        Event::Done { request, .. } => vec![Event::Done {
+            request,
+            outcome: Outcome::Ok,
+        }],
         _ => Vec::new(),
     }
 }
@@ -228,10 +324,10 @@ fn new_names(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
         at as u64 + 1
     };
     for (_, event) in &mut changed.events {
+        if let Some(request) = request_in(event) {
+            *request = RequestId(name(0, request.0));
+        }
         match event {
-            Event::Submit { request, .. }
-            | Event::Cancel { request }
-            | Event::Done { request, .. } => *request = RequestId(name(0, request.0)),
             Event::Assign { task, .. } | Event::Discard { task, .. } => {
                 *task = TaskId(name(1, task.0));
             }
@@ -246,11 +342,17 @@ fn machine_of(event: Event) -> Option<MachineId> {
     machine_in(&mut { event }).copied()
 }
 
-fn with_machine(mut event: Event, to: MachineId) -> Event {
-    if let Some(machine) = machine_in(&mut event) {
-        *machine = to;
+fn request_of(event: Event) -> Option<RequestId> {
+    request_in(&mut { event }).copied()
+}
+
+fn request_in(event: &mut Event) -> Option<&mut RequestId> {
+    match event {
+        Event::Submit { request, .. } | Event::Cancel { request } | Event::Done { request, .. } => {
+            Some(request)
+        }
+        _ => None,
     }
-    event
 }
 
 fn machine_in(event: &mut Event) -> Option<&mut MachineId> {

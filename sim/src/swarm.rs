@@ -2,7 +2,6 @@
 //! after every event and brought to rest at its end; a failure comes back as a short script.
 
 use core::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -13,6 +12,7 @@ use crate::coverage::Coverage;
 use crate::driven::Driven;
 use crate::model::Model;
 use crate::pair::Pair;
+use crate::panics::no_panic;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::script::Script;
@@ -190,15 +190,6 @@ struct Part {
     failure: Option<Failure>,
 }
 
-/// A panic is a failure like others (F5).
-fn no_panic<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned()));
-        Err(format!("it panics: {}", text.unwrap_or_default()))
-    })
-}
-
 /// Tells a subject of all events of a run and brings it to rest.
 ///
 /// # Errors
@@ -221,9 +212,6 @@ pub fn replay<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Result<(), 
 }
 
 fn failure<S: Subject>(seed: u64, what: String, run: Run, make: &impl Fn(Config) -> S) -> Failure {
-    // Thousands of replays: no word of a panic in each.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
     let small = shrink(run, |run| replay(run, make).is_err());
     let what_shrunk = replay(&small, make).err();
     let mut script = Script::new(small.config, &small.events);
@@ -231,7 +219,6 @@ fn failure<S: Subject>(seed: u64, what: String, run: Run, make: &impl Fn(Config)
         script = script.played_on(&mut model);
     }
     let last = no_panic(|| Ok(script.played_on(&mut make(small.config))));
-    std::panic::set_hook(hook);
     Failure {
         seed,
         what,

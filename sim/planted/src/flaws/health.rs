@@ -1,0 +1,134 @@
+//! What can be wrong with health, losses and silence.
+
+use super::{Flaw, edit};
+
+pub(super) const FLAWS: &[Flaw] = &[
+    Flaw::new(
+        "S9",
+        "a machine on probation gets new grants",
+        &[edit(
+            "machines offer",
+            "state != State::Ok",
+            "matches!(state, State::Pending { .. })",
+        )],
+    ),
+    Flaw::new(
+        "S10",
+        "the probation time is not restarted by an error",
+        &[edit(
+            "health put_on_probation",
+            "self.machines.set_state(slot, State::Probation { until });",
+            "if self.machines.get(slot).state == State::Ok {
+            self.machines.set_state(slot, State::Probation { until });
+        }",
+        )],
+    ),
+    Flaw::new(
+        "S10",
+        "the probation time is restarted by an unreachable alone",
+        &[edit(
+            "health judge",
+            "(self.machines.get(slot).state, outcome)",
+            "match (self.machines.get(slot).state, outcome) {
+            (state, Outcome::Remote) => (state, Outcome::Unused),
+            other => other,
+        }",
+        )],
+    ),
+    Flaw::new(
+        "S10",
+        "probation ends a nanosecond late",
+        &[edit(
+            "health put_on_probation",
+            "self.config.probation",
+            "self.config.probation + core::time::Duration::from_nanos(1)",
+        )],
+    ),
+    Flaw::new(
+        "S10",
+        "a success on probation restores nothing",
+        &[edit(
+            "health judge",
+            "(self.machines.get(slot).state, outcome)",
+            "match (self.machines.get(slot).state, outcome) {
+            (state, Outcome::Ok) => (state, Outcome::Unused),
+            other => other,
+        }",
+        )],
+    ),
+    Flaw::new(
+        "S11",
+        "a remote error puts an ok machine on probation",
+        &[edit(
+            "health judge",
+            "(self.machines.get(slot).state, outcome)",
+            "match (self.machines.get(slot).state, outcome) {
+            (State::Ok, Outcome::Remote) => (State::Ok, Outcome::Unreachable),
+            other => other,
+        }",
+        )],
+    ),
+    Flaw::new(
+        "S13",
+        "a grant handed back unused restores its machine",
+        &[edit(
+            "health judge",
+            "(self.machines.get(slot).state, outcome)",
+            "match (self.machines.get(slot).state, outcome) {
+            (state, Outcome::Unused) => (state, Outcome::Ok),
+            other => other,
+        }",
+        )],
+    ),
+    Flaw::new(
+        "S12",
+        "a lost machine is not counted",
+        &[edit("manager lose", "*lost = lost.saturating_add(1);", "")],
+    ),
+    Flaw::new(
+        "F8",
+        "silence is counted across answered polls",
+        &[edit(
+            "poll polled",
+            "if answered { 0 } else { record.silent.saturating_add(1) }",
+            "record.silent + u32::from(!answered)",
+        )],
+    ),
+    Flaw::new(
+        "F8",
+        "one unanswered poll more than the limit is waited for",
+        &[edit(
+            "poll polled",
+            "record.silent >= limit",
+            "record.silent > limit",
+        )],
+    ),
+    Flaw::new(
+        "F8",
+        "the adapter is not told to stop a silent machine",
+        &[edit(
+            "poll polled",
+            "actions.push(Action::Stop { machine });",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S17",
+        "the first poll comes an interval after the machine",
+        &[edit(
+            "manager up",
+            "self.poll(slot, actions);",
+            "let next = self.now + self.config.poll_interval;
+        self.machines.set_poll(slot, crate::machines::Poll::Due(next));",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "stopped for a lost machine is rejected",
+        &[edit(
+            "manager stopped",
+            "return Ok(());",
+            "return Err(Reject::MachineNotInService { machine });",
+        )],
+    ),
+];

@@ -1,0 +1,69 @@
+//! The planted bugs: each a mistake that somebody could make in the core, and the rule that it breaks.
+
+mod growth;
+mod health;
+mod holdings;
+mod queue;
+mod timers;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug)]
+pub struct Flaw {
+    /// The rule that it breaks.
+    pub rule: &'static str,
+    /// What the manager does.
+    pub what: &'static str,
+    /// How the source differs.
+    pub edits: &'static [Edit],
+    /// How many lines the script may have that shows it.
+    pub lines: usize,
+}
+
+/// A change of the core's source.
+#[derive(Clone, Copy, Debug)]
+pub struct Edit {
+    /// The file, without `.rs`, and the function.
+    pub place: &'static str,
+    /// What stands there, once; white space does not count. Whole statements, or a part of an expression.
+    pub right: &'static str,
+    /// What is done instead.
+    pub wrong: &'static str,
+}
+
+impl Flaw {
+    /// A bug that is shown in a dozen lines or so.
+    const fn new(rule: &'static str, what: &'static str, edits: &'static [Edit]) -> Flaw {
+        Flaw {
+            rule,
+            what,
+            edits,
+            lines: 20,
+        }
+    }
+
+    /// One that does not come into play before a lot has happened: nine failed starts, ten machines in one heap.
+    const fn shown_in(self, lines: usize) -> Flaw {
+        Flaw { lines, ..self }
+    }
+}
+
+const fn edit(place: &'static str, right: &'static str, wrong: &'static str) -> Edit {
+    Edit {
+        place,
+        right,
+        wrong,
+    }
+}
+
+const ROOMS: [&[Flaw]; 5] = [
+    queue::FLAWS,
+    growth::FLAWS,
+    health::FLAWS,
+    holdings::FLAWS,
+    timers::FLAWS,
+];
+
+/// All there are, by what they are about.
+pub fn all() -> impl Iterator<Item = &'static Flaw> {
+    ROOMS.into_iter().flatten()
+}

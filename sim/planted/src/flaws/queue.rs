@@ -1,0 +1,202 @@
+//! What can be wrong with the queue, placement and the books of who runs where.
+
+use super::{Flaw, edit};
+
+pub(super) const FLAWS: &[Flaw] = &[
+    Flaw::new(
+        "T1",
+        "last come, first served",
+        &[edit(
+            "requests start_first",
+            "self.classes.get(class).requests.head()",
+            "self.classes.get(class).requests.iter(&self.slab).last()",
+        )],
+    ),
+    Flaw::new(
+        "T2",
+        "equally free machines are told apart by slot, not by id",
+        &[edit(
+            "machines offer",
+            "heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);",
+            "heap.push(MachineId(u64::from(slot)), slot, |slot, at| self.slab[slot as usize].ready_at = at);",
+        )],
+    )
+    .shown_in(24),
+    Flaw::new(
+        "S3",
+        "a higher priority value goes first",
+        &[
+            edit(
+                "classes key",
+                "(self.priority, Reverse(self.procs))",
+                "(!self.priority, Reverse(self.procs))",
+            ),
+            edit(
+                "classes join",
+                "(priority, Reverse(procs))",
+                "(!priority, Reverse(procs))",
+            ),
+        ],
+    ),
+    Flaw::new(
+        "S3",
+        "within a priority, small requests go first",
+        &[
+            edit(
+                "classes key",
+                "(self.priority, Reverse(self.procs))",
+                "(self.priority, Reverse(!self.procs))",
+            ),
+            edit(
+                "classes join",
+                "(priority, Reverse(procs))",
+                "(priority, Reverse(!procs))",
+            ),
+        ],
+    ),
+    Flaw::new(
+        "S3",
+        "the queue's sums are not taken anew when its tree turns",
+        &[edit("classes rotate_left", "self.update(at);", "")],
+    ),
+    Flaw::new(
+        "S4",
+        "a machine is not taken out of the order before its free procs change",
+        &[edit("machines occupy", "self.withdraw(slot);", "")],
+    ),
+    Flaw::new(
+        "S4",
+        "a machine does not come back into the order when a grant ends",
+        &[edit("machines release", "self.offer(slot);", "")],
+    ),
+    Flaw::new(
+        "S4",
+        "what comes from a heap's end into another branch only goes down",
+        &[edit(
+            "heap remove",
+            "position > 0 && self.entries[position] < self.entries[(position - 1) / ARITY]",
+            "false",
+        )],
+    )
+    .shown_in(70),
+    Flaw::new(
+        "S4",
+        "a heap looks at three of its four branches",
+        &[edit(
+            "heap sift_down",
+            "(first + ARITY)",
+            "(first + ARITY - 1)",
+        )],
+    )
+    .shown_in(40),
+    Flaw::new(
+        "S5",
+        "no machine is reserved: whatever fits somewhere goes",
+        &[edit(
+            "place next_placement",
+            "rank < ahead + count",
+            "rank < waiting",
+        )],
+    ),
+    Flaw::new(
+        "S5",
+        "one machine too many is open to those behind a blocked request",
+        &[edit(
+            "place next_placement",
+            "rank < ahead + count",
+            "rank <= ahead + count",
+        )],
+    ),
+    Flaw::new(
+        "S5",
+        "a blocked request blocks all behind it",
+        &[edit(
+            "place next_placement",
+            "rank < ahead + count",
+            "rank == 0",
+        )],
+    ),
+    Flaw::new(
+        "S5",
+        "one grant at each event, and no more",
+        &[edit(
+            "place place",
+            "actions.push(Action::Grant { request, machine });",
+            "actions.push(Action::Grant { request, machine }); return;",
+        )],
+    ),
+    Flaw::new(
+        "S6",
+        "a cancel frees the procs of what runs, and they are given out twice",
+        &[edit(
+            "manager cancel",
+            "if let Place::Queued(_) = self.requests.get(slot).place {
+            self.need -= u64::from(self.requests.forget(slot));
+        }",
+            "if let Place::Running(machine) = self.requests.get(slot).place {
+            self.machines.release(machine, &mut self.requests.slab, slot);
+        }
+        self.need -= u64::from(self.requests.forget(slot));",
+        )],
+    ),
+    Flaw::new(
+        "S6",
+        "a cancel does not lower the need",
+        &[edit(
+            "manager cancel",
+            "if let Place::Queued(_) = self.requests.get(slot).place {
+            self.need -= u64::from(self.requests.forget(slot));
+        }",
+            "if let Place::Queued(_) = self.requests.get(slot).place {
+            self.requests.forget(slot);
+        }",
+        )],
+    ),
+    Flaw::new(
+        "F2",
+        "a whole machine is counted as one proc",
+        &[edit(
+            "manager submit",
+            "match demand {
+            Demand::Procs(procs) => procs.get(),
+            Demand::Machine => limit,
+        }",
+            "match demand {
+            Demand::Procs(procs) => procs.get(),
+            Demand::Machine => 1,
+        }",
+        )],
+    ),
+    Flaw::new(
+        "F2",
+        "a request of one proc too many is queued for ever",
+        &[edit("manager submit", "procs > limit", "procs > limit + 1")],
+    ),
+    Flaw::new(
+        "F4",
+        "the need is not lowered by a loss",
+        &[edit(
+            "manager lose",
+            "self.need -= u64::from(self.requests.forget(request));",
+            "self.requests.forget(request);",
+        )],
+    ),
+    Flaw::new(
+        "F4",
+        "the id of a finished request is remembered",
+        &[edit(
+            "requests forget",
+            "self.ids.swap_remove(&request.id);",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "F11",
+        "lost requests are told of from the newest grant on",
+        &[edit(
+            "manager lose",
+            "self.machines.get(slot).running.head()",
+            "self.machines.get(slot).running.iter(&self.requests.slab).last()",
+        )],
+    ),
+];

@@ -1,0 +1,98 @@
+//! What can be wrong with time, timers and the end.
+
+use super::{Flaw, edit};
+
+pub(super) const FLAWS: &[Flaw] = &[
+    Flaw::new(
+        "T3",
+        "probations that end together end by slot, not by id",
+        &[edit(
+            "machines set_state",
+            "self.probation.push((until, id), slot, moved);",
+            "self.probation.push((until, MachineId(u64::from(slot))), slot, moved);",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "a clock that steps back is believed",
+        &[edit("timers advance", "now.max(self.now)", "now")],
+    ),
+    Flaw::new(
+        "F10",
+        "what is due at this very instant does not fire",
+        &[edit("timers advance", "at <= now", "at < now")],
+    ),
+    Flaw::new(
+        "F10",
+        "timers of one instant fire in the reverse order of their kinds",
+        &[edit(
+            "timers next_due",
+            "candidates.into_iter().flatten().min_by_key(|&(at, _)| at)",
+            "candidates.into_iter().rev().flatten().min_by_key(|&(at, _)| at)",
+        )],
+    ),
+    Flaw::new(
+        "F10",
+        "nothing is placed between the timers of one event",
+        &[edit("timers advance", "self.settle(actions);", "")],
+    ),
+    Flaw::new(
+        "F10",
+        "a late summary is made up for",
+        &[edit(
+            "timers fire",
+            "self.summary_after(now)",
+            "self.summary_after(self.now)",
+        )],
+    ),
+    Flaw::new(
+        "S21",
+        "a timer that changed nothing is not answered",
+        &[edit(
+            "timers rearm",
+            "next != self.armed || always",
+            "next != self.armed",
+        )],
+    ),
+    Flaw::new(
+        "S21",
+        "the timer is not armed anew when the deadline moves away",
+        &[edit(
+            "timers rearm",
+            "next != self.armed || always",
+            "always || next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed))",
+        )],
+    ),
+    Flaw::new(
+        "S22",
+        "a submit after the shutdown is served",
+        &[edit(
+            "manager submit",
+            "if self.shutdown {
+            actions.push(Action::Cancelled { request });
+            return Ok(());
+        }",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S22",
+        "a machine that comes up after the shutdown stays",
+        &[edit(
+            "manager up",
+            "actions.push(Action::Stop { machine });",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S22",
+        "timers go on after the shutdown",
+        &[edit(
+            "timers next_due",
+            "if self.shutdown {
+            return None;
+        }",
+            "",
+        )],
+    ),
+];

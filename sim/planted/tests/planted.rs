@@ -1,0 +1,121 @@
+//! The short swarm, which guards the core, finds each planted bug, soon, and shows it in a short script.
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use remuda::{Config, Manager};
+use remuda_planted::{Flaw, Planted, flaws, missing};
+use remuda_sim::shrink::Run;
+use remuda_sim::swarm::{Report, replay};
+use remuda_sim::{Script, Swarm};
+
+/// Of the 20,000 schedules of the short swarm, which take some seconds on two cores, each bug must be found in these.
+const SCHEDULES: u64 = 10_000;
+
+/// The short swarm, on the thread at hand: the first failure is that of the lowest seed.
+fn short_swarm(schedules: u64, flaw: Option<usize>) -> Report {
+    let swarm = Swarm {
+        schedules,
+        threads: 1,
+        ..Swarm::default()
+    };
+    swarm.run_on(|config| Planted::new(config, flaw))
+}
+
+/// A line of the table.
+fn found(number: usize, flaw: &Flaw) -> Result<String, String> {
+    let report = short_swarm(SCHEDULES, Some(number));
+    let failure = report.failure.ok_or("is not found")?;
+    let text = failure.to_string();
+    // What is printed can be pasted: read again, it fails again, and only with the bug.
+    let script = Script::parse(&text).map_err(|error| error.to_string())?;
+    let run = Run {
+        config: script.config,
+        events: script.steps.iter().map(|s| (s.at, s.event)).collect(),
+    };
+    if replay(&run, &|config| Planted::new(config, Some(number))).is_ok() {
+        return Err(format!("does not fail again:\n{text}"));
+    }
+    let right = |config: Config| Manager::new(config).expect("a valid config");
+    if let Err((_, what)) = replay(&run, &right) {
+        return Err(format!("fails without it, {what}:\n{text}"));
+    }
+    let actions: usize = script.steps.iter().map(|step| step.actions.len()).sum();
+    let lines = 1 + script.steps.len() + actions;
+    if lines > flaw.lines {
+        return Err(format!(
+            "is shown in {lines} lines and not {}:\n{text}",
+            flaw.lines
+        ));
+    }
+    Ok(format!(
+        "{:<4} | {:<76} | {:>9} | {:>6} | {lines:>5} | {}",
+        flaw.rule,
+        flaw.what,
+        report.schedules + 1,
+        script.steps.len(),
+        shown_by(&failure.what_shrunk)
+    ))
+}
+
+fn shown_by(what: &str) -> &str {
+    match what {
+        _ if what.starts_with("it answers otherwise") => "its actions",
+        _ if what.starts_with("it counts") => "its counts",
+        _ if what.starts_with("it panics") => "a panic",
+        other => other,
+    }
+}
+
+#[test]
+fn the_lines_of_each_bug_are_in_the_core() {
+    assert_eq!(missing(), [""; 0]);
+}
+
+#[test]
+fn the_copy_is_right_as_long_as_no_bug_is_loose() {
+    let report = short_swarm(1_000, None);
+    if let Some(failure) = report.failure {
+        panic!("\n{failure}");
+    }
+    assert_eq!(report.schedules, 1_000);
+}
+
+#[test]
+fn each_bug_is_found_by_the_short_swarm_and_shown_in_a_short_script() {
+    let flaws: Vec<&Flaw> = flaws::all().collect();
+    assert!(flaws.len() >= 20);
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..Swarm::default().threads {
+            scope.spawn(|| {
+                while let number = next.fetch_add(1, Ordering::Relaxed)
+                    && let Some(flaw) = flaws.get(number)
+                {
+                    let result = found(number, flaw);
+                    let mut results = results.lock().expect("nobody panics with it");
+                    results.push((number, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().expect("nobody panicked with it");
+    results.sort_by_key(|(number, _)| *number);
+    assert_eq!(results.len(), flaws.len());
+    let (mut table, mut wrong) = (String::new(), String::new());
+    for (number, result) in results {
+        let Flaw { rule, what, .. } = flaws[number];
+        match result {
+            Ok(line) => writeln!(table, "{line}"),
+            Err(why) => writeln!(wrong, "{rule}: \"{what}\" {why}\n"),
+        }
+        .expect("strings take all");
+    }
+    println!(
+        "{:<4} | {:<76} | schedules | events | lines | shown by\n{table}",
+        "rule", "planted bug"
+    );
+    assert!(wrong.is_empty(), "\n{wrong}");
+}

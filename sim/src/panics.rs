@@ -1,0 +1,39 @@
+//! Panics as results: a subject that panics is wrong like others (F5), and its run is shrunk with thousands of panics,
+//! of which nobody wants to read.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+thread_local! {
+    /// Whether a panic of this thread is caught here.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+    /// Where the last one was.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+static HOOK: Once = Once::new();
+
+/// What `run` gives, or what it panics with, and where. Other panics are reported as they were before.
+pub(crate) fn no_panic<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CAUGHT.get() {
+                let place = info.location().map(ToString::to_string);
+                PLACE.replace(place.unwrap_or_default());
+            } else {
+                before(info);
+            }
+        }));
+    });
+    let outer = CAUGHT.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    CAUGHT.set(outer);
+    result.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned()));
+        let place = PLACE.take();
+        Err(format!("it panics: {} ({place})", text.unwrap_or_default()))
+    })
+}
