@@ -44,12 +44,46 @@ at 2s stopped m0
 }
 
 #[test]
+fn s01_a_config_may_say_a_share_of_each_machine() {
+    for (line, procs, max) in [
+        ("config procs 4 max 10 silent 0 backoff 0.5s cap 9s", 4, 10),
+        ("config maxprocs 16 load 0.95 max 40 poll 0s", 15, 30),
+        ("config bigslice 16 load 0.95 max 40", 15, 40),
+        (
+            "config bigslice 16 load 1.5 max 40 silent 4 backoff 1s",
+            24,
+            40,
+        ),
+        ("config bigslice 16 load 0 max 40 summary 0s", 1, 3),
+    ] {
+        let mut script = Script::parse(line).expect(line);
+        assert_eq!(script.to_string(), format!("{line}\n"));
+        assert_eq!(
+            (script.config.machine_procs, script.config.max_procs),
+            (procs, max)
+        );
+        // A config that was changed by hand is written as it is.
+        script.config.machine_procs += 1;
+        let changed = Script::parse(&script.to_string()).expect("a script");
+        assert_eq!(changed.config, script.config);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_script_is_said_with_its_line() {
     for (text, error) in [
         ("", "line 1: no config line"),
         (
             "config procs 4 max 0",
             "line 1: max procs 0 is less than one machine needs: 1",
+        ),
+        (
+            "config cores 4 max 4",
+            "line 1: expected procs, maxprocs or bigslice, not cores",
+        ),
+        (
+            "config maxprocs 4 load -1 max 4",
+            "line 1: max load must be a number from 0 up, not -1",
         ),
         (
             "config procs 4 max 4 colour 3s",

@@ -11,20 +11,22 @@
 //! -> grant r1 m0
 //! ```
 //!
-//! `config` names what differs from [`Config::new`]. An `at` line is an event, the `->` lines
-//! after it are its actions, in order. `#` begins a comment; comments and blank lines stay where
-//! they are when a script is read and written again.
+//! `config` says what a machine offers (see [`Capacity`]), then names what differs from the
+//! defaults. An `at` line is an event, the `->` lines after it are its actions, in order. `#`
+//! begins a comment; comments and blank lines stay where they are when a script is read and
+//! written again.
 
+mod config;
 mod parse;
 mod words;
 
 use core::fmt;
-use core::time::Duration;
 
 use remuda::{Action, Config, Event, Instant, Manager};
 
 use crate::subject::Subject;
 
+pub use config::{Capacity, Load};
 pub use parse::ParseError;
 
 /// A run as text; see the [module's words](self).
@@ -51,6 +53,8 @@ pub use parse::ParseError;
 pub struct Script {
     /// Comments and blank lines before the config.
     pub heading: Vec<String>,
+    /// How the config line says what a machine offers.
+    pub capacity: Capacity,
     /// The config.
     pub config: Config,
     /// The events, in order.
@@ -81,6 +85,7 @@ impl Script {
         });
         Script {
             heading: Vec::new(),
+            capacity: Capacity::Procs,
             config,
             steps: steps.collect(),
         }
@@ -118,7 +123,7 @@ impl fmt::Display for Script {
         for line in &self.heading {
             writeln!(f, "{line}")?;
         }
-        writeln!(f, "{}", ConfigLine(&self.config))?;
+        writeln!(f, "{}", config::Line(self.capacity, &self.config))?;
         if self.steps.first().is_some_and(|step| step.notes.is_empty()) {
             writeln!(f)?;
         }
@@ -145,40 +150,4 @@ impl fmt::Display for Step {
 /// An action in a script's words.
 pub(crate) fn action(action: &Action) -> impl fmt::Display + '_ {
     words::ActionWords(action)
-}
-
-/// The durations a config line may name, with the defaults that need no word.
-fn durations(config: &mut Config) -> [(&'static str, &mut Duration, Duration); 5] {
-    let secs = Duration::from_secs;
-    [
-        ("probation", &mut config.probation, secs(30)),
-        ("backoff", &mut config.start_backoff_base, secs(1)),
-        ("cap", &mut config.start_backoff_cap, secs(60)),
-        ("poll", &mut config.poll_interval, secs(10)),
-        ("summary", &mut config.summary_interval, secs(60)),
-    ]
-}
-
-const SILENT_POLLS: u32 = 4;
-
-struct ConfigLine<'a>(&'a Config);
-
-impl fmt::Display for ConfigLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut config = *self.0;
-        write!(
-            f,
-            "config procs {} max {}",
-            config.machine_procs, config.max_procs
-        )?;
-        if config.silent_polls != SILENT_POLLS {
-            write!(f, " silent {}", config.silent_polls)?;
-        }
-        for (name, value, default) in durations(&mut config) {
-            if *value != default {
-                write!(f, " {name} {}", words::Span(*value))?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -9,7 +9,8 @@ use remuda::{
     Recovery, Reject, RequestId, TaskId, WaiterId,
 };
 
-use super::{SILENT_POLLS, Script, Step, durations};
+use super::config::{Capacity, Load, durations};
+use super::{Script, Step};
 
 /// The line of a script that was not understood.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,12 +75,13 @@ pub(super) fn script(text: &str) -> Result<Script, ParseError> {
             }
         }
     }
-    let config = config.ok_or_else(|| ParseError {
+    let (capacity, config) = config.ok_or_else(|| ParseError {
         line: 1,
         what: "no config line".to_owned(),
     })?;
     Ok(Script {
         heading,
+        capacity,
         config,
         steps,
     })
@@ -180,18 +182,33 @@ impl<'a> Words<'a> {
         instant.ok_or_else(|| "this is past the end of time".to_owned())
     }
 
-    fn config(&mut self) -> Parsed<Config> {
-        let (procs, max) = (self.named("procs")?, self.named("max")?);
-        let defaults = Config::new(1, 1).map_err(|wrong| wrong.to_string())?;
-        let mut config = Config {
-            machine_procs: procs,
-            max_procs: max,
-            silent_polls: SILENT_POLLS,
-            ..defaults
+    fn capacity(&mut self) -> Parsed<(Capacity, Config)> {
+        let kind = self.word()?;
+        let capacity: fn(Load) -> Capacity = match kind {
+            "procs" => |_| Capacity::Procs,
+            "maxprocs" => Capacity::MaxLoad,
+            "bigslice" => Capacity::Bigslice,
+            word => return Err(format!("expected procs, maxprocs or bigslice, not {word}")),
         };
-        for (_, value, default) in durations(&mut config) {
-            *value = default;
-        }
+        let maxprocs = self.number()?;
+        let load = match kind {
+            "procs" => 1.0,
+            _ => self.named("load")?,
+        };
+        let max = self.named("max")?;
+        let of = Load {
+            maxprocs,
+            load,
+            max,
+        };
+        let capacity = capacity(of);
+        let config = capacity.config(maxprocs, max);
+        let config = config.map_err(|wrong| wrong.to_string())?;
+        Ok((capacity, config))
+    }
+
+    fn config(&mut self) -> Parsed<(Capacity, Config)> {
+        let (capacity, mut config) = self.capacity()?;
         while let Some(name) = self.0.next() {
             if name == "silent" {
                 config.silent_polls = self.number()?;
@@ -199,13 +216,13 @@ impl<'a> Words<'a> {
             }
             let span = self.span()?;
             let mut all = durations(&mut config).into_iter();
-            let (_, value, _) = all
-                .find(|(known, ..)| *known == name)
+            let (_, value) = all
+                .find(|(known, _)| *known == name)
                 .ok_or_else(|| format!("a config has no {name}"))?;
             *value = span;
         }
         config.validate().map_err(|wrong| wrong.to_string())?;
-        Ok(config)
+        Ok((capacity, config))
     }
 
     fn once_outcome(&mut self) -> Parsed<OnceOutcome> {

@@ -1,0 +1,9 @@
+//! The golden scripts, `tests/scripts/*.txt`: one story each, named after its rule. They say what the manager decides,
+//! and what clients and machines see of it through both adapters.
+//!
+//! `REMUDA_BLESS=1 cargo test -p remuda-tests --test golden` writes what the core decides into them. Read the
+//! difference against the rules before you commit it.
+
+mod covered;
+mod on_core;
+mod stories;
