@@ -1,30 +1,32 @@
 //! F10: a timer that fires late, or never, changes nothing: at the next event the manager is the same, and it has
 //! said the same, as if each timer had fired punctually.
 
+#[path = "support/runs.rs"]
+mod runs;
+
 use remuda::{Action, Config, Event, Instant, Manager};
-use remuda_sim::{Cluster, Plan, Rng};
+use remuda_sim::Rng;
+
+use runs::run_of;
 
 const RUNS: u64 = 3000;
 const EVENTS: usize = 200;
 
 /// A run of a drawn cluster: its events with their times, never back, without its timers.
 fn run(seed: u64) -> (Config, Vec<(Instant, Event)>) {
-    let mut plan = Plan::draw(&mut Rng::new(seed));
-    // A summary counts on from when it was fired, however late: the exception that F10 makes.
-    plan.config.summary_interval = core::time::Duration::ZERO;
-    let manager = Manager::new(plan.config).expect("a valid config");
-    let config = plan.config;
-    let mut cluster = Cluster::new(plan, seed, manager);
-    cluster.run(EVENTS).expect("a right manager");
+    let run = run_of(seed, EVENTS, |plan| {
+        // A summary counts on from when it was fired, however late: the exception that F10 makes.
+        plan.config.summary_interval = core::time::Duration::ZERO;
+    });
     let mut now = Instant::ZERO;
     let mut events = Vec::new();
-    for (at, event) in cluster.log() {
-        now = now.max(*at);
-        if *event != Event::Timer {
-            events.push((now, *event));
+    for (at, event) in run.events {
+        now = now.max(at);
+        if event != Event::Timer {
+            events.push((now, event));
         }
     }
-    (config, events)
+    (run.config, events)
 }
 
 /// A manager and what it said but for the timer actions.

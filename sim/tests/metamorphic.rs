@@ -1,0 +1,449 @@
+//! What may be changed in a run, and what that changes in its answers: no model is asked, two managers are.
+
+#[path = "support/runs.rs"]
+mod runs;
+
+use core::time::Duration;
+
+use remuda::{
+    Action, Config, Demand, Event, Health, Instant, MachineId, Manager, Notice, OnceKey, Outcome,
+    Reject, RequestId, TaskId, WaiterId,
+};
+use remuda_sim::Rng;
+use remuda_sim::shrink::Run;
+
+use runs::run_of;
+
+const EVENTS: usize = 200;
+
+fn run(seed: u64) -> Run {
+    run_of(seed, EVENTS, |_| {})
+}
+
+/// A run on machines of few procs: of those with many, a copy takes long.
+fn run_to_copy(seed: u64) -> Run {
+    run_of(seed, EVENTS, |plan| {
+        plan.config.machine_procs = plan.config.machine_procs.min(100);
+        plan.traffic.procs = plan.traffic.procs.min(100);
+        plan.faults.wild = plan.faults.wild.max(16);
+    })
+}
+
+fn manager(config: Config) -> Manager {
+    Manager::new(config).expect("a valid config")
+}
+
+/// Plays both runs, and compares the actions of the first, changed in that way, with those of the second.
+fn same_after(seed: u64, run: &Run, other: &Run, change: impl Fn(Action) -> Action) {
+    let (mut first, mut second) = (manager(run.config), manager(other.config));
+    for (index, (one, two)) in run.events.iter().zip(&other.events).enumerate() {
+        let expected: Vec<_> = first
+            .handle(one.1, one.0)
+            .into_iter()
+            .map(&change)
+            .collect();
+        let said = second.handle(two.1, two.0);
+        assert_eq!(said, expected, "seed {seed}, event {index}: {:?}", one.1);
+    }
+}
+
+/// A one-to-one map of all ids to others that look like nothing.
+fn scattered(id: u64) -> u64 {
+    (id ^ 0x5bd1_e995_27d4_eb2d)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(23)
+}
+
+fn renamed_key(key: OnceKey) -> OnceKey {
+    OnceKey {
+        kind: !key.kind,
+        key: scattered(key.key),
+    }
+}
+
+fn renamed(mut event: Event) -> Event {
+    match &mut event {
+        Event::Submit { request, .. } | Event::Cancel { request } | Event::Done { request, .. } => {
+            request.0 = scattered(request.0);
+        }
+        Event::Assign { task, .. } | Event::Discard { task, .. } => task.0 = scattered(task.0),
+        Event::Once { key, waiter, .. } => {
+            *key = renamed_key(*key);
+            waiter.0 = scattered(waiter.0);
+        }
+        Event::OnceDone { key, .. } | Event::Forget { key, .. } => *key = renamed_key(*key),
+        _ => {}
+    }
+    event
+}
+
+fn renamed_action(mut action: Action) -> Action {
+    let request_in = |request: &mut RequestId| request.0 = scattered(request.0);
+    let task_in = |task: &mut TaskId| task.0 = scattered(task.0);
+    let waiter_in = |waiter: &mut WaiterId| waiter.0 = scattered(waiter.0);
+    match &mut action {
+        Action::Grant { request, .. }
+        | Action::RequestLost { request, .. }
+        | Action::Cancelled { request }
+        | Action::Reject(
+            Reject::UnknownRequest { request }
+            | Reject::DuplicateRequest { request }
+            | Reject::TooManyProcs { request, .. }
+            | Reject::RequestNotRunning { request },
+        ) => request_in(request),
+        Action::TaskLost { task, .. } | Action::DropTask { task, .. } => task_in(task),
+        Action::OnceReady { waiter, key, .. } => {
+            waiter_in(waiter);
+            *key = renamed_key(*key);
+        }
+        Action::RunOnce { key, .. }
+        | Action::Reject(
+            Reject::OnceUnknown { key, .. }
+            | Reject::OnceNotRunning { key, .. }
+            | Reject::OnceRunning { key, .. }
+            | Reject::OnceMachineLost { key, .. },
+        ) => *key = renamed_key(*key),
+        Action::Reject(Reject::DuplicateWaiter { waiter }) => waiter_in(waiter),
+        _ => {}
+    }
+    action
+}
+
+/// No rule looks at what requests, tasks, waiters and keys are called. (Machines are called by the manager.)
+#[test]
+fn with_other_names_the_answers_are_the_same_with_other_names() {
+    for seed in 0..1000 {
+        let run = run(seed);
+        let mut other = run.clone();
+        for (_, event) in &mut other.events {
+            *event = renamed(*event);
+        }
+        same_after(seed, &run, &other, renamed_action);
+    }
+}
+
+fn at_other_times(action: Action, time: impl Fn(Instant) -> Instant) -> Action {
+    match action {
+        Action::SetTimer { at } => Action::SetTimer { at: time(at) },
+        action => action,
+    }
+}
+
+/// Runs that stay this far from the end of time, with every deadline in them.
+fn far_from_the_end(run: &Run) -> bool {
+    let last = run.events.iter().map(|(at, _)| *at).max();
+    last.is_none_or(|last| last.0 < u64::MAX / 1000)
+}
+
+/// No rule looks at what time it is, only at how much of it has passed.
+#[test]
+fn later_by_a_constant_the_answers_are_the_same_and_later() {
+    let mut played = 0;
+    for seed in 0..1000 {
+        let run = run(seed);
+        if !far_from_the_end(&run) {
+            continue;
+        }
+        played += 1;
+        let later = |at: Instant| Instant(at.0 + 7_000_000_001 * (seed + 1));
+        let mut other = run.clone();
+        for (at, _) in &mut other.events {
+            *at = later(*at);
+        }
+        same_after(seed, &run, &other, |action| at_other_times(action, later));
+    }
+    assert!(played > 500, "{played}");
+}
+
+/// Nor at how long a second is: all times and all durations of the config are stretched.
+#[test]
+fn with_all_time_stretched_the_answers_are_the_same_and_stretched() {
+    let mut played = 0;
+    for seed in 0..1000 {
+        let run = run(seed);
+        if !far_from_the_end(&run) {
+            continue;
+        }
+        played += 1;
+        let factor = 2 + seed % 90;
+        let stretched = |at: Instant| Instant(at.0 * factor);
+        let mut other = run.clone();
+        for (at, _) in &mut other.events {
+            *at = stretched(*at);
+        }
+        for duration in [
+            &mut other.config.probation,
+            &mut other.config.start_backoff_base,
+            &mut other.config.start_backoff_cap,
+            &mut other.config.poll_interval,
+            &mut other.config.summary_interval,
+        ] {
+            *duration *= factor as u32;
+        }
+        same_after(seed, &run, &other, |action| {
+            at_other_times(action, stretched)
+        });
+    }
+    assert!(played > 500, "{played}");
+}
+
+/// S1 to S7 only compare procs and add them up: with each proc cut into `k`, in the config and in all demands, the
+/// same machines are started and the same grants made.
+#[test]
+fn with_k_times_the_procs_of_everything_the_grants_are_the_same() {
+    let mut played = 0;
+    for seed in 0..1000 {
+        let run = run(seed);
+        let k = 2 + (seed % 9) as u32;
+        if run.config.machine_procs > Config::MAX_MACHINE_PROCS / k {
+            continue;
+        }
+        played += 1;
+        let mut other = run.clone();
+        other.config.machine_procs *= k;
+        // No maximum is still none.
+        other.config.max_procs = run.config.max_procs.saturating_mul(k.into());
+        for (_, event) in &mut other.events {
+            if let Event::Submit {
+                demand: Demand::Procs(procs),
+                ..
+            } = event
+            {
+                *procs = procs
+                    .checked_mul(k.try_into().expect("two or more"))
+                    .expect("few procs");
+            }
+        }
+        same_after(seed, &run, &other, |action| match action {
+            Action::Reject(Reject::TooManyProcs {
+                request,
+                procs,
+                limit,
+            }) => {
+                let (procs, limit) = (procs * k, limit * k);
+                Action::Reject(Reject::TooManyProcs {
+                    request,
+                    procs,
+                    limit,
+                })
+            }
+            action => action,
+        });
+    }
+    assert!(played > 500, "{played}");
+}
+
+/// An id that no run has.
+const GUEST: RequestId = RequestId(u64::MAX - 7);
+
+fn submit(priority: i64, demand: Demand) -> Event {
+    Event::Submit {
+        request: GUEST,
+        priority,
+        demand,
+    }
+}
+
+/// S6: a request that nothing is granted or started for, at whatever priority, and that is cancelled before anything
+/// else happens, has never been. (One that machines were started for has left them.)
+#[test]
+fn s06_a_submit_that_led_to_nothing_is_erased_by_its_cancel() {
+    let mut erased = 0;
+    for seed in 0..1000 {
+        let run = run_to_copy(seed);
+        let mut rng = Rng::new(seed);
+        let mut manager = manager(run.config);
+        for (now, event) in run.events {
+            manager.handle(event, now);
+            let procs = rng.range(1, u64::from(run.config.machine_procs)) as u32;
+            let demand = Demand::procs(procs).expect("at least one");
+            let mut visited = manager.clone();
+            let here = manager.now();
+            if !visited
+                .handle(submit(rng.range(0, 4) as i64 - 1, demand), here)
+                .is_empty()
+            {
+                continue;
+            }
+            erased += 1;
+            assert_eq!(visited.counts().queued, manager.counts().queued + 1);
+            assert_eq!(visited.handle(Event::Cancel { request: GUEST }, here), []);
+            assert_eq!(visited, manager, "seed {seed}, after {event:?}");
+            // And so the rest of the run is the same: on with the one that was visited.
+            manager = visited;
+        }
+    }
+    assert!(erased > 10_000, "{erased}");
+}
+
+/// S3, S5, S7: the last in the queue stands in nobody's way. While it waits, and while the others need all that there
+/// may be without it, everything is answered as if it were not there; once cancelled, it has never been.
+#[test]
+fn s05_who_is_last_in_the_queue_and_never_served_changes_nothing_for_the_others() {
+    let (mut stayed, mut erased) = (0, 0);
+    for seed in 0..2000 {
+        let run = run_of(seed, EVENTS, |plan| {
+            // Often too small, or the premise hardly ever holds.
+            plan.faults.wild = 0; // which may submit what comes after the last
+            plan.config.max_procs = plan
+                .config
+                .max_procs
+                .min(3 * u64::from(plan.config.machine_procs));
+        });
+        let max = run.config.max_procs;
+        let mut alone = manager(run.config);
+        let mut visited: Option<Manager> = None;
+        for (index, (now, event)) in run.events.into_iter().enumerate() {
+            let before = alone.counts().need;
+            let actions = alone.handle(event, now);
+            let premise = before >= max && alone.counts().need >= max && !alone.is_shut_down();
+            if let Some(mut both) = visited.take() {
+                let said = both.handle(event, now);
+                let served = |a: &Action| matches!(a, Action::Grant { request: GUEST, .. });
+                if premise && !said.iter().any(served) {
+                    stayed += 1;
+                    assert_eq!(said, actions, "seed {seed}, event {index}: {event:?}");
+                    if index % 5 == 0 {
+                        erased += 1;
+                        assert_eq!(
+                            both.handle(Event::Cancel { request: GUEST }, both.now()),
+                            []
+                        );
+                        assert_eq!(both, alone, "seed {seed}, event {index}");
+                    } else {
+                        visited = Some(both);
+                    }
+                }
+            } else if premise {
+                let mut both = alone.clone();
+                if both
+                    .handle(submit(i64::MAX, Demand::Machine), alone.now())
+                    .is_empty()
+                {
+                    visited = Some(both);
+                }
+            }
+        }
+    }
+    assert!(stayed > 10_000, "{stayed}");
+    assert!(erased > 2_000, "{erased}");
+}
+
+fn health_under(manager: &Manager, request: RequestId) -> Option<(MachineId, Health)> {
+    let mut machines = manager.machines();
+    let machine = machines.find(|machine| machine.running().any(|r| r == request))?;
+    Some((machine.id(), machine.health()))
+}
+
+/// S11, S13: on an ok machine, *remote* changes no health, and is no other than *ok* and *unused*. S10: on probation it
+/// is no other than *unreachable*.
+#[test]
+fn s11_a_remote_error_never_changes_the_health_of_an_ok_machine() {
+    let (mut on_ok, mut on_probation) = (0, 0);
+    for seed in 0..1000 {
+        let run = run_of(seed, EVENTS, |plan| plan.traffic.outcomes = [2, 6, 2, 1]);
+        let mut rng = Rng::new(seed);
+        let (mut first, mut second) = (manager(run.config), manager(run.config));
+        for (index, (now, event)) in run.events.into_iter().enumerate() {
+            // What is due by then is over when health is looked at.
+            assert_eq!(
+                first.handle(Event::Timer, now),
+                second.handle(Event::Timer, now)
+            );
+            let (mut other, mut stays_ok) = (event, None);
+            if let Event::Done { request, outcome } = event
+                && let Some((machine, health)) = health_under(&first, request)
+            {
+                let outcome = match (health, outcome) {
+                    (Health::Ok, Outcome::Ok | Outcome::Remote | Outcome::Unused) => {
+                        on_ok += u32::from(outcome == Outcome::Remote);
+                        stays_ok = Some(machine);
+                        rng.pick(&[Outcome::Ok, Outcome::Remote, Outcome::Unused])
+                    }
+                    (Health::Probation { .. }, Outcome::Remote) => {
+                        on_probation += 1;
+                        Outcome::Unreachable
+                    }
+                    (_, outcome) => outcome,
+                };
+                other = Event::Done { request, outcome };
+            }
+            let said = first.handle(event, now);
+            assert_eq!(
+                second.handle(other, now),
+                said,
+                "seed {seed}, event {index}: {event:?}"
+            );
+            assert_eq!(first, second, "seed {seed}, event {index}: {event:?}");
+            if let Some(machine) = stays_ok {
+                assert_eq!(first.machine(machine).map(|m| m.health()), Some(Health::Ok));
+                let news = |a: &Action| matches!(a, Action::Notice(Notice::Probation { .. }));
+                assert!(!said.iter().any(news));
+            }
+        }
+    }
+    assert!(on_ok > 5_000, "{on_ok}");
+    assert!(on_probation > 300, "{on_probation}");
+}
+
+fn is_timer(action: &Action) -> bool {
+    matches!(action, Action::SetTimer { .. } | Action::ClearTimer)
+}
+
+/// F2: a request that no machine could hold is rejected, with the limit, and leaves no trace.
+#[test]
+fn f02_an_unsatisfiable_request_changes_nothing_but_the_time() {
+    for seed in 0..500 {
+        let run = run(seed);
+        let mut rng = Rng::new(seed);
+        let limit = run.config.machine_procs;
+        let (mut alone, mut visited) = (manager(run.config), manager(run.config));
+        for (index, (now, event)) in run.events.into_iter().enumerate() {
+            let procs = rng.pick(&[limit + 1, limit + 2, 2 * limit, u32::MAX]);
+            let demand = Demand::procs(procs).expect("at least two");
+            let later = alone.now() + Duration::from_secs(rng.below(3));
+            let said = visited.handle(submit(rng.below(3) as i64 - 1, demand), later);
+            // The time passes for the other too.
+            let mut expected = alone.handle(Event::Timer, later);
+            expected.retain(|action| !is_timer(action));
+            expected.push(Action::Reject(Reject::TooManyProcs {
+                request: GUEST,
+                procs,
+                limit,
+            }));
+            let told: Vec<_> = said
+                .into_iter()
+                .filter(|action| !is_timer(action))
+                .collect();
+            // What was due by then comes first (F10).
+            assert_eq!(told, expected, "seed {seed}, before event {index}");
+            assert_eq!(visited, alone, "seed {seed}, before event {index}");
+            assert_eq!(visited.handle(event, now), alone.handle(event, now));
+        }
+    }
+}
+
+/// F5: the same of every event that is rejected, whatever is wrong with it.
+#[test]
+fn f05_a_rejected_event_changes_nothing_but_the_time() {
+    let mut rejected = 0;
+    for seed in 0..1000 {
+        let run = run_to_copy(seed);
+        let mut manager = manager(run.config);
+        for (index, (now, event)) in run.events.into_iter().enumerate() {
+            let mut before = manager.clone();
+            let mut said = manager.handle(event, now);
+            let Some(at) = said.iter().position(|a| matches!(a, Action::Reject(_))) else {
+                continue;
+            };
+            rejected += 1;
+            said.remove(at);
+            said.retain(|action| !is_timer(action));
+            let mut passed = before.handle(Event::Timer, now);
+            passed.retain(|action| !is_timer(action));
+            assert_eq!(said, passed, "seed {seed}, event {index}: {event:?}");
+            assert_eq!(manager, before, "seed {seed}, event {index}: {event:?}");
+        }
+    }
+    assert!(rejected > 10_000, "{rejected}");
+}
