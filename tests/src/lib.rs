@@ -2,6 +2,7 @@
 
 pub mod processes;
 pub mod scripted;
+pub mod virtual_time;
 
 use std::future::Future;
 use std::time::Duration;

@@ -148,6 +148,6 @@ impl fmt::Display for Step {
 }
 
 /// An action in a script's words.
-pub(crate) fn action(action: &Action) -> impl fmt::Display + '_ {
+pub fn action(action: &Action) -> impl fmt::Display + '_ {
     words::ActionWords(action)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::stories;
 
 /// The rules that no event and no action of the manager shows: which test tells of each.
-const ELSEWHERE: [(&str, &str, &str); 5] = [
+const ELSEWHERE: [(&str, &str, &str); 4] = [
     // A number to look at, that no decision is made with.
     (
         "s18",
@@ -30,12 +30,6 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
         "f09",
         "driver/src/process.rs",
         "f09_fewer_procs_are_refused_with_both_figures",
-    ),
-    // The driver's: the manager hears of the done only.
-    (
-        "f12",
-        "tests/tests/cluster/leases.rs",
-        "f12_procs_are_given_out_again_only_when_the_call_has_ended",
     ),
 ];
 
