@@ -45,6 +45,10 @@ impl Class {
 pub(crate) struct Classes {
     slab: Slab<Class>,
     root: u32,
+    /// The first class in the order.
+    first: u32,
+    /// The class that was joined last, if it is still there: likely the next one too.
+    recent: u32,
 }
 
 impl Classes {
@@ -52,6 +56,8 @@ impl Classes {
         Classes {
             slab: Slab::new(),
             root: NIL,
+            first: NIL,
+            recent: NIL,
         }
     }
 
@@ -76,6 +82,9 @@ impl Classes {
     /// The class of the first request that has at least `skip` before it in the order and asks for
     /// at most `limit` procs, and how many requests are before that class.
     pub(crate) fn first_fit(&self, skip: u32, limit: u32) -> Option<(u32, u32)> {
+        if skip == 0 && self.slab.get(self.first as usize)?.procs <= limit {
+            return Some((self.first, 0));
+        }
         self.first_fit_in(self.root, 0, skip, limit)
     }
 
@@ -98,6 +107,7 @@ impl Classes {
     pub(crate) fn join(&mut self, priority: i64, procs: u32) -> u32 {
         let key = (priority, Reverse(procs));
         if let Some(class) = self.find(key) {
+            self.recent = class;
             self.adjust(class, |count| *count += 1);
             return class;
         }
@@ -114,6 +124,8 @@ impl Classes {
         };
         let class = put(&mut self.slab, class);
         self.root = self.insert(self.root, class);
+        self.first = self.leftmost(self.root);
+        self.recent = class;
         class
     }
 
@@ -124,10 +136,16 @@ impl Classes {
         } else {
             self.root = self.remove(self.root, class);
             self.slab.remove(class as usize);
+            self.first = self.leftmost(self.root);
         }
     }
 
     fn find(&self, key: ClassKey) -> Option<u32> {
+        if let Some(recent) = self.slab.get(self.recent as usize)
+            && recent.key() == key
+        {
+            return Some(self.recent);
+        }
         let mut at = self.root;
         while at != NIL {
             let class = self.get(at);
@@ -296,13 +314,17 @@ impl Classes {
 
     /// The slot of the first class.
     pub(crate) fn first(&self) -> Option<u32> {
-        let mut at = self.root;
-        let mut found = None;
+        (self.first != NIL).then_some(self.first)
+    }
+
+    /// The first class of a subtree.
+    fn leftmost(&self, mut at: u32) -> u32 {
+        let mut first = NIL;
         while let Some(class) = self.slab.get(at as usize) {
-            found = Some(at);
+            first = at;
             at = class.left;
         }
-        found
+        first
     }
 
     fn after(&self, key: ClassKey) -> Option<u32> {
@@ -323,7 +345,8 @@ impl Classes {
     pub(crate) fn check(&self) -> bool {
         let mut count = 0;
         let sound = self.check_in(self.root, None, None, &mut count);
-        sound && count == self.slab.len()
+        let first = self.first == self.leftmost(self.root);
+        sound && first && count == self.slab.len()
     }
 
     fn check_in(

@@ -111,7 +111,11 @@ impl Manager {
             return 0;
         }
         let target = self.need.min(self.config.max_procs);
-        let lacking = target.saturating_sub(self.have() + self.pending_procs());
+        let there = self.have() + self.pending_procs();
+        if there >= target {
+            return 0;
+        }
+        let lacking = target - there;
         let machines = lacking.div_ceil(u64::from(self.config.machine_procs));
         // At most 10.
         machines.min(u64::from(Config::MAX_START_BATCH)) as u32

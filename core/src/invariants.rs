@@ -5,8 +5,7 @@ use core::cmp::Reverse;
 use core::fmt;
 
 use crate::classes::{Class, Classes};
-use crate::list::List;
-use crate::machines::{Machine, OnMachine, Poll, State};
+use crate::machines::{Machine, Poll, State};
 use crate::manager::Manager;
 use crate::requests::Place;
 
@@ -148,7 +147,7 @@ fn request_ids_match(m: &Manager) -> bool {
         m.requests.find(request.id).map(|slot| slot as usize) == Some(slot)
             && (1..=m.config.machine_procs).contains(&request.procs)
     });
-    known && m.requests.ids.len() == m.requests.slab.len()
+    known && m.requests.ids() == m.requests.slab.len()
 }
 
 fn queued_are_in_classes(m: &Manager) -> bool {
@@ -171,20 +170,23 @@ fn queued_are_in_classes(m: &Manager) -> bool {
 fn used_is_the_sum(m: &Manager) -> bool {
     let mut running = 0;
     let sound = m.machines.slab.iter().all(|(slot, machine)| {
-        let list: &List<OnMachine> = &machine.running;
-        let Some(count) = list.check(&m.requests.slab) else {
-            return false;
-        };
-        running += count;
-        let here = list
-            .iter(&m.requests.slab)
-            .map(|request| m.requests.get(request));
-        let placed = here
+        running += machine.running.len();
+        let mut slots = machine.running.clone();
+        slots.sort_unstable();
+        slots.dedup();
+        let distinct = slots.len() == machine.running.len();
+        let here = machine.running.iter();
+        let records = here.map(|&request| m.requests.slab.get(request as usize));
+        let placed = records
             .clone()
-            .all(|request| request.place == Place::Running(slot as u32));
-        let used: u64 = here.map(|request| u64::from(request.procs)).sum();
-        let idle = !matches!(machine.state, State::Pending { .. }) || count == 0;
-        placed && idle && used == u64::from(machine.used) && machine.used <= m.config.machine_procs
+            .all(|request| request.is_some_and(|r| r.place == Place::Running(slot as u32)));
+        let used: u64 = records.flatten().map(|r| u64::from(r.procs)).sum();
+        let idle = !matches!(machine.state, State::Pending { .. }) || machine.running.is_empty();
+        distinct
+            && placed
+            && idle
+            && used == u64::from(machine.used)
+            && machine.used <= m.config.machine_procs
     });
     sound && running == m.requests.running()
 }

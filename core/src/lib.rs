@@ -132,6 +132,7 @@ mod requests;
 #[cfg(feature = "serde")]
 mod snapshot;
 mod state;
+mod table;
 mod time;
 mod timers;
 mod view;

@@ -11,13 +11,8 @@ use crate::heap::Heap;
 use crate::holdings::Holder;
 use crate::id::MachineId;
 use crate::list::{Linked, Links, List, NIL, put};
-use crate::requests::Request;
 use crate::time::Instant;
 use crate::view::MachineCounts;
-
-/// The list of what runs on a machine, in the order of the grants (F4, F11).
-#[derive(Debug)]
-pub(crate) struct OnMachine;
 
 /// The list of all machines, by id.
 #[derive(Debug)]
@@ -51,21 +46,25 @@ pub(crate) enum Poll {
     Due(Instant),
 }
 
+/// What a grant and its end look at stands first, and fits one line of the cache.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Machine {
     pub(crate) id: MachineId,
     pub(crate) state: State,
-    pub(crate) poll: Poll,
-    /// How many polls in a row came back unanswered (F8).
-    pub(crate) silent: u32,
+    /// The slots of what runs on it, in the order of the grants (F4, F11). There are at most as many as procs, so looking
+    /// through them is quicker than following links from record to record.
+    pub(crate) running: Vec<u32>,
     /// Procs of the running grants.
     pub(crate) used: u32,
-    pub(crate) running: List<OnMachine>,
-    pub(crate) holds: Holder,
     /// Positions in the heaps; `NIL` where it is in none.
     ready_at: u32,
     probation_at: u32,
     poll_at: u32,
+    pub(crate) poll: Poll,
+    /// How many polls in a row came back unanswered (F8).
+    pub(crate) silent: u32,
+    pub(crate) holds: Holder,
     links: Links,
 }
 
@@ -77,7 +76,7 @@ impl Machine {
             poll: Poll::Never,
             silent: 0,
             used: 0,
-            running: List::EMPTY,
+            running: Vec::new(),
             holds: Holder::EMPTY,
             ready_at: NIL,
             probation_at: NIL,
@@ -102,6 +101,7 @@ impl Linked<ById> for Machine {
 struct Ready {
     by_free: Vec<Heap<MachineId>>,
     values: Bits,
+    len: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -129,6 +129,7 @@ impl Machines {
             ready: Ready {
                 by_free,
                 values: Bits::up_to(procs),
+                len: 0,
             },
             probation: Heap::new(),
             polls: Heap::new(),
@@ -215,21 +216,32 @@ impl Machines {
     }
 
     /// A grant begins on a machine.
-    pub(crate) fn occupy(&mut self, slot: u32, requests: &mut Slab<Request>, request: u32) {
+    pub(crate) fn occupy(&mut self, slot: u32, request: u32, procs: u32) {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
-        machine.used += requests[request as usize].procs;
-        machine.running.push_back(requests, request);
+        machine.used += procs;
+        machine.running.push(request);
         self.offer(slot);
     }
 
     /// A grant ends on a machine.
-    pub(crate) fn release(&mut self, slot: u32, requests: &mut Slab<Request>, request: u32) {
+    pub(crate) fn release(&mut self, slot: u32, request: u32, procs: u32) {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
-        machine.used -= requests[request as usize].procs;
-        machine.running.remove(requests, request);
+        machine.used -= procs;
+        let at = machine.running.iter().position(|&other| other == request);
+        machine.running.remove(at.expect("it runs here"));
         self.offer(slot);
+    }
+
+    /// All grants end on a machine; the slots of what ran there, in the order of the grants.
+    pub(crate) fn clear(&mut self, slot: u32) -> Vec<u32> {
+        self.withdraw(slot);
+        let machine = self.get_mut(slot);
+        machine.used = 0;
+        let running = core::mem::take(&mut machine.running);
+        self.offer(slot);
+        running
     }
 
     /// Takes a machine out of the order of S4 if it is in it.
@@ -240,6 +252,7 @@ impl Machines {
             return;
         }
         let free = self.procs - machine.used;
+        self.ready.len -= 1;
         let heap = &mut self.ready.by_free[free as usize];
         heap.remove(at, |slot, at| self.slab[slot as usize].ready_at = at);
         if heap.len() == 0 {
@@ -256,11 +269,17 @@ impl Machines {
         if state != State::Ok || free == 0 {
             return;
         }
+        self.ready.len += 1;
         let heap = &mut self.ready.by_free[free as usize];
         heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);
         if heap.len() == 1 {
             self.ready.values.insert(free);
         }
+    }
+
+    /// How many machines are ok and have free procs.
+    pub(crate) fn ready(&self) -> u32 {
+        self.ready.len
     }
 
     /// The greatest number of free procs below `bound` that some ready machine has, how many have
@@ -305,7 +324,9 @@ impl Machines {
             let ready = machine.state == State::Ok && machine.used < self.procs;
             ready == (machine.ready_at != NIL)
         };
-        held && self.slab.iter().all(|(_, machine)| listed(machine))
+        let len: usize = self.ready.by_free.iter().map(Heap::len).sum();
+        let all = self.slab.iter().all(|(_, machine)| listed(machine));
+        held && all && len == self.ready.len as usize
     }
 
     /// Whether the machines whose probation ends are exactly those in its heap, in order.

@@ -201,9 +201,9 @@ impl Manager {
         let Place::Running(machine) = self.requests.get(slot).place else {
             return Err(Reject::RequestNotRunning { request });
         };
-        self.machines
-            .release(machine, &mut self.requests.slab, slot);
-        self.need -= u64::from(self.requests.forget(slot));
+        let procs = self.requests.forget(slot);
+        self.machines.release(machine, slot, procs);
+        self.need -= u64::from(procs);
         self.judge(machine, outcome, actions);
         Ok(())
     }
@@ -246,15 +246,10 @@ impl Manager {
     pub(crate) fn lose(&mut self, slot: u32, by: Loss, actions: &mut Vec<Action>) {
         let machine = self.machines.get(slot).id;
         actions.push(Action::Notice(Notice::MachineLost { machine, by }));
-        while let Some(request) = self.machines.get(slot).running.head() {
-            let id = self.requests.get(request).id;
-            self.machines
-                .release(slot, &mut self.requests.slab, request);
-            self.need -= u64::from(self.requests.forget(request));
-            actions.push(Action::RequestLost {
-                request: id,
-                machine,
-            });
+        for lost in self.machines.clear(slot) {
+            let request = self.requests.get(lost).id;
+            self.need -= u64::from(self.requests.forget(lost));
+            actions.push(Action::RequestLost { request, machine });
         }
         let holder = &mut self.machines.get_mut(slot).holds;
         while let Some(task) = self.holdings.lose_task(slot, holder) {

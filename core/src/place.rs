@@ -4,16 +4,19 @@ use alloc::vec::Vec;
 
 use crate::action::Action;
 use crate::manager::Manager;
+use crate::requests::Request;
 
 impl Manager {
     /// Grants until nothing more can be placed.
     pub(crate) fn place(&mut self, actions: &mut Vec<Action>) {
         while let Some((class, machine)) = self.next_placement() {
             let request = self.requests.start_first(class, machine);
-            self.machines
-                .occupy(machine, &mut self.requests.slab, request);
-            let (request, machine) = (self.requests.get(request).id, self.machines.get(machine).id);
-            actions.push(Action::Grant { request, machine });
+            let Request { id, procs, .. } = *self.requests.get(request);
+            self.machines.occupy(machine, request, procs);
+            actions.push(Action::Grant {
+                request: id,
+                machine: self.machines.get(machine).id,
+            });
         }
     }
 
@@ -27,6 +30,9 @@ impl Manager {
     /// beside a machine with as many free procs or more, and would have been found.
     pub(crate) fn next_placement(&self) -> Option<(u32, u32)> {
         let waiting = self.requests.classes.requests();
+        if waiting == 0 || self.machines.ready() == 0 {
+            return None;
+        }
         let least = self.requests.classes.least();
         let (mut ahead, mut bound) = (0, self.machines.procs + 1);
         while ahead < waiting {

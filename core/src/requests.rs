@@ -3,10 +3,9 @@
 use slab::Slab;
 
 use crate::classes::{Classes, InClass};
-use crate::hash::SlotMap;
 use crate::id::RequestId;
 use crate::list::{Linked, Links, is_full, put};
-use crate::machines::OnMachine;
+use crate::table::Table;
 
 /// A request that is queued or running; nothing is remembered of others (F4).
 #[derive(Clone, Debug)]
@@ -14,10 +13,11 @@ pub(crate) struct Request {
     pub(crate) id: RequestId,
     pub(crate) procs: u32,
     pub(crate) place: Place,
+    /// In its class, while it is queued.
     links: Links,
 }
 
-/// Where a request is, which is also what its links belong to.
+/// Where a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
     /// In this class of the queue.
@@ -36,20 +36,10 @@ impl Linked<InClass> for Request {
     }
 }
 
-impl Linked<OnMachine> for Request {
-    fn links(&self) -> Links {
-        self.links
-    }
-
-    fn links_mut(&mut self) -> &mut Links {
-        &mut self.links
-    }
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
     pub(crate) slab: Slab<Request>,
-    pub(crate) ids: SlotMap<RequestId>,
+    ids: Table,
     pub(crate) classes: Classes,
 }
 
@@ -57,7 +47,7 @@ impl Requests {
     pub(crate) fn new() -> Requests {
         Requests {
             slab: Slab::new(),
-            ids: SlotMap::default(),
+            ids: Table::default(),
             classes: Classes::new(),
         }
     }
@@ -67,7 +57,12 @@ impl Requests {
     }
 
     pub(crate) fn find(&self, id: RequestId) -> Option<u32> {
-        self.ids.get(&id).copied()
+        self.ids.find(id, |slot| self.get(slot).id == id)
+    }
+
+    /// How many ids are known.
+    pub(crate) fn ids(&self) -> usize {
+        self.ids.len()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -142,9 +137,9 @@ impl Requests {
         if let Place::Queued(class) = self.get(slot).place {
             self.dequeue(slot, class);
         }
-        let request = self.slab.remove(slot as usize);
-        self.ids.swap_remove(&request.id);
-        request.procs
+        let id = self.get(slot).id;
+        self.ids.remove(id, |other| other == slot);
+        self.slab.remove(slot as usize).procs
     }
 
     /// The first request of the queue (S3).

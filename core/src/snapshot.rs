@@ -116,7 +116,7 @@ impl Manager {
                 return Err(Unsound::Overloaded(id));
             }
             let request = self.requests.insert_running(request, procs, slot);
-            self.machines.occupy(slot, &mut self.requests.slab, request);
+            self.machines.occupy(slot, request, procs);
         }
         let holder = &mut self.machines.get_mut(slot).holds;
         for task in frozen.tasks {

@@ -93,7 +93,7 @@ impl Manager {
     }
 
     fn freeze(&self, machine: &Machine) -> OneMachine {
-        let running = machine.running.iter(&self.requests.slab).map(|slot| {
+        let running = machine.running.iter().map(|&slot| {
             let request = self.requests.get(slot);
             (request.id, request.procs)
         });

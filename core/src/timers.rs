@@ -19,33 +19,38 @@ enum Due {
     Summary,
 }
 
-impl Manager {
-    /// The time for which a timer is wanted, if any: the one that the timer actions speak of (S21).
-    pub fn next_timeout(&self) -> Option<Instant> {
-        self.next_due().map(|(at, _)| at)
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
+}
 
-    /// What is due first. After a shutdown nothing is (S22).
-    fn next_due(&self) -> Option<(Instant, Due)> {
+impl Manager {
+    /// The time for which a timer is wanted, if any: the one that the timer actions speak of (S21). After a shutdown
+    /// there is none (S22).
+    pub fn next_timeout(&self) -> Option<Instant> {
         if self.shutdown {
             return None;
         }
         let summary = match self.summary {
-            Summary::Due(at) => Some((at, Due::Summary)),
+            Summary::Due(at) => Some(at),
             Summary::Unborn | Summary::Never => None,
         };
-        let candidates = [
-            self.machines
-                .next_probation()
-                .map(|(at, slot)| (at, Due::Probation(slot))),
-            self.growth.deadline().map(|at| (at, Due::Backoff)),
-            self.machines
-                .next_poll()
-                .map(|(at, slot)| (at, Due::Poll(slot))),
-            summary,
-        ];
-        // Of equal times, this takes the first.
-        candidates.into_iter().flatten().min_by_key(|&(at, _)| at)
+        let probation = self.machines.next_probation().map(|(at, _)| at);
+        let poll = self.machines.next_poll().map(|(at, _)| at);
+        let growth = self.growth.deadline();
+        [probation, growth, poll].into_iter().fold(summary, earlier)
+    }
+
+    /// What fires first of what is due at this time, which is the next timeout.
+    fn due(&self, at: Instant) -> Due {
+        match (self.machines.next_probation(), self.machines.next_poll()) {
+            (Some((until, slot)), _) if until == at => Due::Probation(slot),
+            _ if self.growth.deadline() == Some(at) => Due::Backoff,
+            (_, Some((due, slot))) if due == at => Due::Poll(slot),
+            _ => Due::Summary,
+        }
     }
 
     /// Moves time on, and fires what is due on the way as if the timer had come punctually (F10).
@@ -53,12 +58,16 @@ impl Manager {
         let now = now.max(self.now);
         if self.summary == Summary::Unborn {
             self.summary = self.summary_after(now);
+        } else if self.armed.is_none_or(|at| at > now) {
+            // Nothing is due before the deadline that is armed (S21).
+            self.now = now;
+            return;
         }
-        while let Some((at, due)) = self.next_due()
+        while let Some(at) = self.next_timeout()
             && at <= now
         {
             self.now = at;
-            self.fire(due, now, actions);
+            self.fire(self.due(at), now, actions);
             self.settle(actions);
         }
         self.now = now;

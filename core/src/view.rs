@@ -115,10 +115,8 @@ impl<'a> MachineView<'a> {
     /// What runs on it, in the order of the grants.
     pub fn running(&self) -> impl Iterator<Item = RequestId> + use<'a> {
         let requests = &self.manager.requests;
-        self.record()
-            .running
-            .iter(&requests.slab)
-            .map(|slot| requests.get(slot).id)
+        let running = self.record().running.iter();
+        running.map(|&slot| requests.get(slot).id)
     }
 
     /// The tasks whose results live on it (S14), in the order of assignment.

@@ -121,8 +121,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "one grant at each event, and no more",
         &[edit(
             "place place",
-            "actions.push(Action::Grant { request, machine });",
-            "actions.push(Action::Grant { request, machine }); return;",
+            "self.next_placement()",
+            "self.next_placement().filter(|_| !matches!(actions.last(), Some(Action::Grant { .. })))",
         )],
     ),
     Flaw::new(
@@ -134,7 +134,7 @@ pub(super) const FLAWS: &[Flaw] = &[
             self.need -= u64::from(self.requests.forget(slot));
         }",
             "if let Place::Running(machine) = self.requests.get(slot).place {
-            self.machines.release(machine, &mut self.requests.slab, slot);
+            self.machines.release(machine, slot, self.requests.get(slot).procs);
         }
         self.need -= u64::from(self.requests.forget(slot));",
         )],
@@ -177,8 +177,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the need is not lowered by a loss",
         &[edit(
             "manager lose",
-            "self.need -= u64::from(self.requests.forget(request));",
-            "self.requests.forget(request);",
+            "self.need -= u64::from(self.requests.forget(lost));",
+            "self.requests.forget(lost);",
         )],
     ),
     Flaw::new(
@@ -186,7 +186,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the id of a finished request is remembered",
         &[edit(
             "requests forget",
-            "self.ids.swap_remove(&request.id);",
+            "self.ids.remove(id, |other| other == slot);",
             "",
         )],
     ),
@@ -195,8 +195,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "lost requests are told of from the newest grant on",
         &[edit(
             "manager lose",
-            "self.machines.get(slot).running.head()",
-            "self.machines.get(slot).running.iter(&self.requests.slab).last()",
+            "self.machines.clear(slot)",
+            "{ let mut all = self.machines.clear(slot); all.reverse(); all }",
         )],
     ),
 ];

@@ -24,11 +24,12 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "F10",
-        "timers of one instant fire in the reverse order of their kinds",
+        "at one instant polls are due before the back-off ends",
         &[edit(
-            "timers next_due",
-            "candidates.into_iter().flatten().min_by_key(|&(at, _)| at)",
-            "candidates.into_iter().rev().flatten().min_by_key(|&(at, _)| at)",
+            "timers due",
+            "self.growth.deadline() == Some(at)",
+            "self.growth.deadline() == Some(at)
+                && self.machines.next_poll().is_none_or(|(due, _)| due != at)",
         )],
     ),
     Flaw::new(
@@ -88,7 +89,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S22",
         "timers go on after the shutdown",
         &[edit(
-            "timers next_due",
+            "timers next_timeout",
             "if self.shutdown {
             return None;
         }",
