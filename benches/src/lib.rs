@@ -1,0 +1,7 @@
+//! What the benchmarks share: the workloads, and those who carry them.
+
+pub mod carrier;
+pub mod floor;
+pub mod ours;
+pub mod port;
+pub mod workloads;

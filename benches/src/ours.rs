@@ -1,0 +1,88 @@
+//! The manager as a carrier of workloads.
+
+use core::time::Duration;
+
+use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
+
+use crate::carrier::{Carrier, Grant};
+
+/// A manager, its clock, and the buffer for its actions.
+#[derive(Clone, Debug)]
+pub struct Ours {
+    manager: Manager,
+    now: Instant,
+    actions: Vec<Action>,
+}
+
+impl Ours {
+    /// The manager.
+    pub fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    /// Tells the manager of an event and takes the grants out of its actions. A client knows what it asked for; here
+    /// only who asked for more than one proc has to be looked up.
+    fn handle(&mut self, event: Event, procs: u32, grants: &mut Vec<Grant>) {
+        self.actions.clear();
+        self.manager.handle_into(event, self.now, &mut self.actions);
+        for action in &self.actions {
+            if let Action::Grant { request, machine } = *action {
+                grants.push(Grant {
+                    request: request.0,
+                    machine: machine.0 as u32,
+                    procs,
+                });
+            }
+        }
+    }
+}
+
+impl Carrier for Ours {
+    fn new(machines: u32, procs: u32) -> Ours {
+        let config = Config {
+            start_backoff_base: Duration::ZERO,
+            poll_interval: Duration::ZERO,
+            summary_interval: Duration::ZERO,
+            ..Config::new(procs, u64::from(machines) * u64::from(procs)).expect("a good config")
+        };
+        let mut ours = Ours {
+            manager: Manager::new(config).expect("a good config"),
+            now: Instant::ZERO,
+            actions: Vec::new(),
+        };
+        // Machines are started because somebody needs them.
+        let mut grants = Vec::new();
+        for request in 0..u64::from(machines) {
+            ours.submit(u64::MAX - request, 0, procs, &mut grants);
+        }
+        for machine in (0..u64::from(machines)).map(MachineId) {
+            ours.handle(Event::Up { machine }, procs, &mut grants);
+        }
+        for grant in std::mem::take(&mut grants) {
+            ours.done(grant, Outcome::Ok, &mut grants);
+        }
+        ours
+    }
+
+    fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<Grant>) {
+        let event = Event::Submit {
+            request: RequestId(request),
+            priority,
+            demand: Demand::procs(procs).expect("some procs"),
+        };
+        self.handle(event, procs, grants);
+    }
+
+    fn done(&mut self, grant: Grant, outcome: Outcome, grants: &mut Vec<Grant>) {
+        let request = RequestId(grant.request);
+        self.handle(Event::Done { request, outcome }, 1, grants);
+    }
+
+    fn wait(&mut self, nanos: u64) {
+        self.now = self.now + Duration::from_nanos(nanos);
+    }
+
+    fn on_probation(&self) -> u64 {
+        self.manager.counts().machines.probation
+    }
+}
