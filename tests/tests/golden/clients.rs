@@ -1,6 +1,6 @@
 //! The clients of a script: they say what it says, and hear what the driver tells them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub(crate) struct Clients<R: Runtime> {
     requests: BTreeMap<RequestId, Request<Time<R>, Stage>>,
     /// Those who have a machine, in the order of the grants.
     leases: Vec<Held<R>>,
-    /// Those whose lease was given up while a call runs under it.
-    given_up: BTreeSet<RequestId>,
+    /// The calls that run under leases that were given up.
+    given_up: BTreeMap<RequestId, Call<()>>,
     askers: BTreeMap<WaiterId, (OnceKey, BoxFuture<'static, Result<(), OnceError>>)>,
     shutdowns: Vec<BoxFuture<'static, ()>>,
 }
@@ -65,7 +65,7 @@ impl<R: Runtime> Clients<R> {
             stage,
             requests: BTreeMap::new(),
             leases: Vec::new(),
-            given_up: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             askers: BTreeMap::new(),
             shutdowns: Vec::new(),
         }
@@ -142,11 +142,12 @@ impl<R: Runtime> Clients<R> {
     }
 
     pub(crate) fn done(&mut self, request: RequestId, outcome: Outcome) {
-        if self.given_up.remove(&request) {
+        if let Some(call) = self.given_up.remove(&request) {
             let name = request.to_string();
-            let call = self.stage.book().cancelled.remove(&name);
-            let call = call.expect("a lease that is given up cancels its call");
-            return call.send(()).expect("the call waits for its end");
+            let runs = self.stage.book().cancelled.remove(&name);
+            let runs = runs.expect("a lease that is given up cancels its call");
+            runs.send(()).expect("the call waits for its end");
+            return drop(call);
         }
         let at = self.position(request);
         let at = at.unwrap_or_else(|| panic!("{request} has no lease: for the core only?"));
@@ -161,9 +162,9 @@ impl<R: Runtime> Clients<R> {
     pub(crate) fn give_up(&mut self, request: RequestId) {
         let at = self.position(request).expect("it has a lease");
         let lease = self.leases.remove(at).lease.expect("it was seen");
-        let call: Call<()> = lease.call(&request.to_string(), &());
-        drop((lease, call));
-        self.given_up.insert(request);
+        let call = lease.call(&request.to_string(), &());
+        drop(lease);
+        self.given_up.insert(request, call);
     }
 
     pub(crate) fn assign(&self, machine: MachineId, task: remuda::TaskId) {
