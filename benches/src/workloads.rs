@@ -16,7 +16,6 @@ const PROCS: u32 = 16;
 pub struct Steady<C> {
     carrier: C,
     running: Vec<Grant>,
-    grants: Vec<Grant>,
     next: u64,
     rng: Rng,
 }
@@ -34,7 +33,6 @@ impl<C: Carrier> Steady<C> {
         Steady {
             carrier,
             running,
-            grants: Vec::with_capacity(64),
             next: full + queued,
             rng: Rng::new(1),
         }
@@ -43,9 +41,7 @@ impl<C: Carrier> Steady<C> {
     /// Two events.
     pub fn step(&mut self) {
         self.end_one(Outcome::Ok);
-        self.carrier.submit(self.next, 0, 1, &mut self.grants);
-        self.next += 1;
-        self.settle();
+        self.submit_one();
     }
 
     /// Two events, of which one in twenty dones is unreachable, while time moves on.
@@ -56,19 +52,18 @@ impl<C: Carrier> Steady<C> {
             _ => Outcome::Ok,
         };
         self.end_one(outcome);
-        self.carrier.submit(self.next, 0, 1, &mut self.grants);
-        self.next += 1;
-        self.settle();
+        self.submit_one();
     }
 
     fn end_one(&mut self, outcome: Outcome) {
         let at = self.rng.below(self.running.len() as u64) as usize;
         let grant = self.running.swap_remove(at);
-        self.carrier.done(grant, outcome, &mut self.grants);
+        self.carrier.done(grant, outcome, &mut self.running);
     }
 
-    fn settle(&mut self) {
-        self.running.append(&mut self.grants);
+    fn submit_one(&mut self) {
+        self.carrier.submit(self.next, 0, 1, &mut self.running);
+        self.next += 1;
     }
 
     /// Who carries it.

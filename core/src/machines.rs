@@ -218,20 +218,31 @@ impl Machines {
     /// A grant begins on a machine.
     pub(crate) fn occupy(&mut self, slot: u32, request: u32, procs: u32) {
         self.withdraw(slot);
-        let machine = self.get_mut(slot);
-        machine.used += procs;
-        machine.running.push(request);
+        self.load(slot, request, procs);
         self.offer(slot);
     }
 
-    /// A grant ends on a machine.
+    /// The same for a machine that is not in the order of S4, and stays out of it.
+    pub(crate) fn load(&mut self, slot: u32, request: u32, procs: u32) {
+        let machine = self.get_mut(slot);
+        machine.used += procs;
+        machine.running.push(request);
+    }
+
+    /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it.
     pub(crate) fn release(&mut self, slot: u32, request: u32, procs: u32) {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
         machine.used -= procs;
         let at = machine.running.iter().position(|&other| other == request);
         machine.running.remove(at.expect("it runs here"));
-        self.offer(slot);
+    }
+
+    /// The free procs of a machine that is ok and not in the order of S4.
+    pub(crate) fn free_in_hand(&self, slot: u32) -> Option<u32> {
+        let machine = self.get(slot);
+        let in_hand = machine.state == State::Ok && machine.ready_at == NIL;
+        in_hand.then(|| self.procs - machine.used)
     }
 
     /// All grants end on a machine; the slots of what ran there, in the order of the grants.
@@ -260,15 +271,13 @@ impl Machines {
         }
     }
 
-    /// Puts a machine into the order of S4 if it belongs there.
-    fn offer(&mut self, slot: u32) {
-        let Machine {
-            id, state, used, ..
-        } = self.slab[slot as usize];
-        let free = self.procs - used;
-        if state != State::Ok || free == 0 {
-            return;
-        }
+    /// Puts a machine into the order of S4 if it belongs there and is not there.
+    pub(crate) fn offer(&mut self, slot: u32) {
+        let id = self.get(slot).id;
+        let free = match self.free_in_hand(slot) {
+            None | Some(0) => return,
+            Some(free) => free,
+        };
         self.ready.len += 1;
         let heap = &mut self.ready.by_free[free as usize];
         heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);

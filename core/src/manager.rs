@@ -12,6 +12,7 @@ use crate::list::MAX_RECORDS;
 use crate::machines::{Machines, State};
 use crate::reject::Reject;
 use crate::requests::{Place, Requests};
+use crate::table::Found;
 use crate::time::Instant;
 
 /// A cluster's state, and the decisions about it.
@@ -161,9 +162,9 @@ impl Manager {
             Demand::Procs(procs) => procs.get(),
             Demand::Machine => limit,
         };
-        if self.requests.find(request).is_some() {
+        let Err(place) = self.requests.seek(request) else {
             return Err(Reject::DuplicateRequest { request });
-        }
+        };
         if procs > limit {
             return Err(Reject::TooManyProcs {
                 request,
@@ -178,15 +179,15 @@ impl Manager {
             actions.push(Action::Cancelled { request });
             return Ok(());
         }
-        self.requests.enqueue(request, priority, procs);
+        self.requests.enqueue(place, request, priority, procs);
         self.need += u64::from(procs);
         Ok(())
     }
 
     fn cancel(&mut self, request: RequestId) -> Result<(), Reject> {
-        let slot = self.request(request)?;
-        if let Place::Queued(_) = self.requests.get(slot).place {
-            self.need -= u64::from(self.requests.forget(slot));
+        let found = self.request(request)?;
+        if let Place::Queued(_) = self.requests.get(found.slot).place {
+            self.need -= u64::from(self.requests.forget(found));
         }
         Ok(())
     }
@@ -197,14 +198,15 @@ impl Manager {
         outcome: Outcome,
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
-        let slot = self.request(request)?;
-        let Place::Running(machine) = self.requests.get(slot).place else {
+        let found = self.request(request)?;
+        let Place::Running(machine) = self.requests.get(found.slot).place else {
             return Err(Reject::RequestNotRunning { request });
         };
-        let procs = self.requests.forget(slot);
-        self.machines.release(machine, slot, procs);
+        let procs = self.requests.forget(found);
+        self.machines.release(machine, found.slot, procs);
         self.need -= u64::from(procs);
         self.judge(machine, outcome, actions);
+        self.place_on(machine, actions);
         Ok(())
     }
 
@@ -247,8 +249,9 @@ impl Manager {
         let machine = self.machines.get(slot).id;
         actions.push(Action::Notice(Notice::MachineLost { machine, by }));
         for lost in self.machines.clear(slot) {
-            let request = self.requests.get(lost).id;
-            self.need -= u64::from(self.requests.forget(lost));
+            let lost = self.requests.forget_slot(lost);
+            self.need -= u64::from(lost.procs);
+            let request = lost.id;
             actions.push(Action::RequestLost { request, machine });
         }
         let holder = &mut self.machines.get_mut(slot).holds;
@@ -395,10 +398,10 @@ impl Manager {
             return;
         }
         while let Some(slot) = self.requests.first_queued() {
-            actions.push(Action::Cancelled {
-                request: self.requests.get(slot).id,
-            });
-            self.need -= u64::from(self.requests.forget(slot));
+            let queued = self.requests.forget_slot(slot);
+            self.need -= u64::from(queued.procs);
+            let request = queued.id;
+            actions.push(Action::Cancelled { request });
         }
         for slot in self.machines.slots() {
             let machine = self.machines.get(slot);
@@ -410,10 +413,9 @@ impl Manager {
         }
     }
 
-    fn request(&self, request: RequestId) -> Result<u32, Reject> {
-        self.requests
-            .find(request)
-            .ok_or(Reject::UnknownRequest { request })
+    fn request(&self, request: RequestId) -> Result<Found, Reject> {
+        let found = self.requests.seek(request);
+        found.map_err(|_| Reject::UnknownRequest { request })
     }
 
     /// The slot of a machine that was asked for once; `None` when it is lost.

@@ -10,14 +10,37 @@ impl Manager {
     /// Grants until nothing more can be placed.
     pub(crate) fn place(&mut self, actions: &mut Vec<Action>) {
         while let Some((class, machine)) = self.next_placement() {
-            let request = self.requests.start_first(class, machine);
-            let Request { id, procs, .. } = *self.requests.get(request);
+            let (request, procs) = self.grant(class, machine, actions);
             self.machines.occupy(machine, request, procs);
-            actions.push(Action::Grant {
-                request: id,
-                machine: self.machines.get(machine).id,
-            });
         }
+    }
+
+    /// Puts a machine that has just become freer back into the order of S4. Where no other has procs free, as in a cluster
+    /// under load, it need not go there and back: only the first of the queue can have it, and no other while that waits.
+    pub(crate) fn place_on(&mut self, machine: u32, actions: &mut Vec<Action>) {
+        if self.machines.ready() == 0
+            && let Some(mut free) = self.machines.free_in_hand(machine)
+        {
+            while let Some(class) = self.requests.classes.first()
+                && self.requests.classes.get(class).procs <= free
+            {
+                let (request, procs) = self.grant(class, machine, actions);
+                self.machines.load(machine, request, procs);
+                free -= procs;
+            }
+        }
+        self.machines.offer(machine);
+    }
+
+    /// Grants the first request of a class; its slot and procs.
+    fn grant(&mut self, class: u32, machine: u32, actions: &mut Vec<Action>) -> (u32, u32) {
+        let slot = self.requests.start_first(class, machine);
+        let Request { id, procs, .. } = *self.requests.get(slot);
+        actions.push(Action::Grant {
+            request: id,
+            machine: self.machines.get(machine).id,
+        });
+        (slot, procs)
     }
 
     /// The class whose first request is placed next, and the machine it gets.

@@ -5,7 +5,7 @@ use slab::Slab;
 use crate::classes::{Classes, InClass};
 use crate::id::RequestId;
 use crate::list::{Linked, Links, is_full, put};
-use crate::table::Table;
+use crate::table::{Found, Table, Vacant};
 
 /// A request that is queued or running; nothing is remembered of others (F4).
 #[derive(Clone, Debug)]
@@ -57,7 +57,15 @@ impl Requests {
     }
 
     pub(crate) fn find(&self, id: RequestId) -> Option<u32> {
-        self.ids.find(id, |slot| self.get(slot).id == id)
+        self.seek(id).ok().map(|found| found.slot)
+    }
+
+    /// Where a request is, or where it would be entered, until the next change.
+    ///
+    /// # Errors
+    /// It is not known.
+    pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
+        self.ids.seek(id, |slot| self.get(slot).id == id)
     }
 
     /// How many ids are known.
@@ -77,20 +85,10 @@ impl Requests {
         self.slab.len() - self.queued() as usize
     }
 
-    /// Queues a request, last of its class (T1). The id is not known yet.
-    pub(crate) fn enqueue(&mut self, id: RequestId, priority: i64, procs: u32) {
+    /// Queues a request, last of its class (T1), and enters it in the place that was found for it.
+    pub(crate) fn enqueue(&mut self, place: Vacant, id: RequestId, priority: i64, procs: u32) {
         let class = self.classes.join(priority, procs);
-        let place = Place::Queued(class);
-        let slot = put(
-            &mut self.slab,
-            Request {
-                id,
-                procs,
-                place,
-                links: Links::NONE,
-            },
-        );
-        self.ids.insert(id, slot);
+        let slot = self.enter(place, id, procs, Place::Queued(class));
         self.classes
             .get_mut(class)
             .requests
@@ -115,31 +113,35 @@ impl Requests {
         slot
     }
 
-    /// Records a request that runs from the beginning. The id is not known yet.
-    #[cfg(feature = "serde")]
-    pub(crate) fn insert_running(&mut self, id: RequestId, procs: u32, machine: u32) -> u32 {
-        let place = Place::Running(machine);
-        let slot = put(
-            &mut self.slab,
-            Request {
-                id,
-                procs,
-                place,
-                links: Links::NONE,
-            },
-        );
-        self.ids.insert(id, slot);
+    /// Enters a request in the place that was found for it.
+    pub(crate) fn enter(&mut self, at: Vacant, id: RequestId, procs: u32, place: Place) -> u32 {
+        let request = Request {
+            id,
+            procs,
+            place,
+            links: Links::NONE,
+        };
+        let slot = put(&mut self.slab, request);
+        self.ids.insert(at, slot);
         slot
     }
 
-    /// Forgets a request, which the caller has taken off its machine if it ran. Returns its procs.
-    pub(crate) fn forget(&mut self, slot: u32) -> u32 {
-        if let Place::Queued(class) = self.get(slot).place {
-            self.dequeue(slot, class);
+    /// Forgets a request that was just found, and which the caller has taken off its machine if it ran. Returns its procs.
+    pub(crate) fn forget(&mut self, found: Found) -> u32 {
+        if let Place::Queued(class) = self.get(found.slot).place {
+            self.dequeue(found.slot, class);
         }
-        let id = self.get(slot).id;
-        self.ids.remove(id, |other| other == slot);
-        self.slab.remove(slot as usize).procs
+        self.ids.remove(found);
+        self.slab.remove(found.slot as usize).procs
+    }
+
+    /// The same by its slot; the request forgotten.
+    pub(crate) fn forget_slot(&mut self, slot: u32) -> Request {
+        let request = self.get(slot).clone();
+        if let Ok(found) = self.seek(request.id) {
+            self.forget(found);
+        }
+        request
     }
 
     /// The first request of the queue (S3).

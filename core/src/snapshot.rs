@@ -11,7 +11,9 @@ use crate::event::OnceOutcome;
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::invariants::Violation;
 use crate::manager::Manager;
+use crate::requests::Place;
 use crate::state::{OneMachine, Queued, Snapshot};
+use crate::table::Vacant;
 
 /// Ids above this are refused, so that none that is minted later overflows.
 const LAST_MACHINE: MachineId = MachineId(u64::MAX / 2);
@@ -75,8 +77,8 @@ fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         procs,
     } in snapshot.queue
     {
-        manager.accept(request, procs)?;
-        manager.requests.enqueue(request, priority, procs);
+        let place = manager.accept(request, procs)?;
+        manager.requests.enqueue(place, request, priority, procs);
     }
     let mut last = None;
     for machine in snapshot.machines {
@@ -93,16 +95,16 @@ fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
 
 impl Manager {
     /// Counts a request that can be in the manager and is not there yet.
-    fn accept(&mut self, request: RequestId, procs: u32) -> Result<(), Unsound> {
-        if self.requests.find(request).is_some() {
+    fn accept(&mut self, request: RequestId, procs: u32) -> Result<Vacant, Unsound> {
+        let Err(place) = self.requests.seek(request) else {
             return Err(Unsound::DuplicateRequest(request));
-        }
+        };
         if !(1..=self.config.machine_procs).contains(&procs) {
             return Err(Unsound::Procs(request));
         }
         // Fewer than 2^32 requests of at most 2^16 procs.
         self.need += u64::from(procs);
-        Ok(())
+        Ok(place)
     }
 
     fn thaw_machine(&mut self, frozen: OneMachine) -> Result<(), Unsound> {
@@ -111,11 +113,12 @@ impl Manager {
         self.machines.set_poll(slot, frozen.poll);
         self.machines.get_mut(slot).silent = frozen.silent;
         for (request, procs) in frozen.running {
-            self.accept(request, procs)?;
+            let place = self.accept(request, procs)?;
             if procs > self.config.machine_procs - self.machines.get(slot).used {
                 return Err(Unsound::Overloaded(id));
             }
-            let request = self.requests.insert_running(request, procs, slot);
+            let running = Place::Running(slot);
+            let request = self.requests.enter(place, request, procs, running);
             self.machines.occupy(slot, request, procs);
         }
         let holder = &mut self.machines.get_mut(slot).holds;

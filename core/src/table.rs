@@ -19,6 +19,23 @@ pub(crate) struct Table {
     /// say where an entry belongs, and the second a slot or `NIL`.
     entries: Vec<(u32, u32)>,
     len: usize,
+    /// How many bits of a hash are more than its place. (There are fewer than 2^32 records; should the table have more
+    /// places than hashes, the first of these are homes.)
+    shift: u32,
+}
+
+/// The place of an id.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    at: usize,
+    pub(crate) slot: u32,
+}
+
+/// The place for an id that is not there.
+#[derive(Clone, Copy)]
+pub(crate) struct Vacant {
+    at: usize,
+    hash: u32,
 }
 
 /// 2^64 by the golden ratio: ids that count up, by whatever step, are spread evenly by its multiples.
@@ -33,48 +50,44 @@ impl Table {
         self.len
     }
 
-    pub(crate) fn find(&self, id: RequestId, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.position(id, is).map(|at| self.entries[at].1)
+    /// Where an id is, or where it would be put.
+    ///
+    /// # Errors
+    /// It is not there, but that place is free.
+    pub(crate) fn seek(&self, id: RequestId, is: impl Fn(u32) -> bool) -> Result<Found, Vacant> {
+        let hash = hash(id);
+        let mut at = self.home(hash);
+        // An empty table has no places, of which none is taken.
+        while let Some(&(other, slot)) = self.entries.get(at)
+            && slot != NIL
+        {
+            if other == hash && is(slot) {
+                return Ok(Found { at, slot });
+            }
+            at = self.next(at);
+        }
+        Err(Vacant { at, hash })
     }
 
-    /// Adds an id that is not there.
-    pub(crate) fn insert(&mut self, id: RequestId, slot: u32) {
+    /// Adds an id at the place that was just found for it.
+    pub(crate) fn insert(&mut self, place: Vacant, slot: u32) {
         // At most three quarters full, so that a search is short, and ends.
         if self.len * 4 >= self.entries.len() * 3 {
             self.resize((self.entries.len() * 2).max(LEAST));
+            self.put(place.hash, slot);
+        } else {
+            self.entries[place.at] = (place.hash, slot);
         }
-        self.put(hash(id), slot);
         self.len += 1;
     }
 
-    /// Removes an id.
-    pub(crate) fn remove(&mut self, id: RequestId, is: impl Fn(u32) -> bool) {
-        let Some(at) = self.position(id, is) else {
-            return;
-        };
+    /// Removes the id that was just found.
+    pub(crate) fn remove(&mut self, found: Found) {
         self.len -= 1;
-        self.close(at);
+        self.close(found.at);
         // What a flood took is given back.
         if self.len * 8 < self.entries.len() && self.entries.len() > LEAST {
             self.resize(self.entries.len() / 2);
-        }
-    }
-
-    fn position(&self, id: RequestId, is: impl Fn(u32) -> bool) -> Option<usize> {
-        if self.entries.is_empty() {
-            return None;
-        }
-        let hash = hash(id);
-        let mut at = self.home(hash);
-        loop {
-            let (other, slot) = self.entries[at];
-            if slot == NIL {
-                return None;
-            }
-            if other == hash && is(slot) {
-                return Some(at);
-            }
-            at = self.next(at);
         }
     }
 
@@ -109,6 +122,7 @@ impl Table {
 
     fn resize(&mut self, size: usize) {
         let old = core::mem::replace(&mut self.entries, vec![(0, NIL); size]);
+        self.shift = 32_u32.saturating_sub(size.trailing_zeros());
         for (hash, slot) in old {
             if slot != NIL {
                 self.put(hash, slot);
@@ -116,11 +130,9 @@ impl Table {
         }
     }
 
-    /// Where an entry belongs: the highest bits of its hash. (There are fewer than 2^32 records; should the table have more
-    /// places than hashes, the first of these are homes.)
+    /// Where an entry belongs: the highest bits of its hash.
     fn home(&self, hash: u32) -> usize {
-        let bits = self.entries.len().trailing_zeros();
-        hash as usize >> 32_u32.saturating_sub(bits)
+        (hash >> self.shift) as usize
     }
 
     fn next(&self, at: usize) -> usize {
@@ -146,21 +158,28 @@ mod tests {
             let slot = (x >> 33) as u32 % ids;
             let name = names[slot as usize];
             let is = |slot: u32| names[slot as usize] == name;
-            assert_eq!(table.find(name, is), known.get(&name).copied());
+            let place = table.seek(name, is);
+            let there = place.as_ref().ok().map(|found| found.slot);
+            assert_eq!(there, known.get(&name).copied());
             // More come than go, and then the other way round.
-            if known.contains_key(&name) && (x >> 20 & 3 == 0 || step > 10_000) {
-                table.remove(name, is);
-                known.remove(&name);
-            } else if !known.contains_key(&name) && step <= 10_000 {
-                table.insert(name, slot);
-                known.insert(name, slot);
+            match place {
+                Ok(found) if x >> 20 & 3 == 0 || step > 10_000 => {
+                    table.remove(found);
+                    known.remove(&name);
+                }
+                Err(vacant) if step <= 10_000 => {
+                    table.insert(vacant, slot);
+                    known.insert(name, slot);
+                }
+                _ => {}
             }
             assert_eq!(table.len(), known.len());
             assert!(table.entries.len() <= (table.len() * 8 + 8).max(LEAST));
         }
         for (slot, &name) in (0..).zip(&names) {
             let is = |slot: u32| names[slot as usize] == name;
-            assert_eq!(table.find(name, is), known.get(&name).map(|_| slot));
+            let there = table.seek(name, is).ok().map(|found| found.slot);
+            assert_eq!(there, known.get(&name).map(|_| slot));
         }
     }
 
@@ -187,11 +206,13 @@ mod tests {
     fn what_a_flood_took_is_given_back() {
         let mut table = Table::default();
         for n in 0..10_000 {
-            table.insert(RequestId(n), n as u32);
+            let place = table.seek(RequestId(n), |slot| u64::from(slot) == n);
+            table.insert(place.err().expect("it is new"), n as u32);
         }
         assert!(table.entries.len() >= 10_000);
         for n in 0..10_000 {
-            table.remove(RequestId(n), |slot| u64::from(slot) == n);
+            let place = table.seek(RequestId(n), |slot| u64::from(slot) == n);
+            table.remove(place.ok().expect("it is there"));
         }
         assert_eq!((table.len(), table.entries.len()), (0, LEAST));
         assert!(table.entries.capacity() < 1000);

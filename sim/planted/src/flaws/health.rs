@@ -7,9 +7,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S9",
         "a machine on probation gets new grants",
         &[edit(
-            "machines offer",
-            "state != State::Ok",
-            "matches!(state, State::Pending { .. })",
+            "machines free_in_hand",
+            "machine.state == State::Ok",
+            "!matches!(machine.state, State::Pending { .. })",
         )],
     ),
     Flaw::new(

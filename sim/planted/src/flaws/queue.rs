@@ -67,7 +67,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S4",
         "a machine does not come back into the order when a grant ends",
-        &[edit("machines release", "self.offer(slot);", "")],
+        &[edit("place place_on", "self.machines.offer(machine);", "")],
     ),
     Flaw::new(
         "S4",
@@ -126,17 +126,23 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
+        "S5",
+        "what becomes free on a machine goes to the first in the queue, though others have more free procs",
+        &[edit("place place_on", "self.machines.ready() == 0", "true")],
+    ),
+    Flaw::new(
         "S6",
         "a cancel frees the procs of what runs, and they are given out twice",
         &[edit(
             "manager cancel",
-            "if let Place::Queued(_) = self.requests.get(slot).place {
-            self.need -= u64::from(self.requests.forget(slot));
+            "if let Place::Queued(_) = self.requests.get(found.slot).place {
+            self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Running(machine) = self.requests.get(slot).place {
-            self.machines.release(machine, slot, self.requests.get(slot).procs);
+            "if let Place::Running(machine) = self.requests.get(found.slot).place {
+            self.machines.release(machine, found.slot, self.requests.get(found.slot).procs);
+            self.machines.offer(machine);
         }
-        self.need -= u64::from(self.requests.forget(slot));",
+        self.need -= u64::from(self.requests.forget(found));",
         )],
     ),
     Flaw::new(
@@ -144,11 +150,11 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a cancel does not lower the need",
         &[edit(
             "manager cancel",
-            "if let Place::Queued(_) = self.requests.get(slot).place {
-            self.need -= u64::from(self.requests.forget(slot));
+            "if let Place::Queued(_) = self.requests.get(found.slot).place {
+            self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Queued(_) = self.requests.get(slot).place {
-            self.requests.forget(slot);
+            "if let Place::Queued(_) = self.requests.get(found.slot).place {
+            self.requests.forget(found);
         }",
         )],
     ),
@@ -177,8 +183,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the need is not lowered by a loss",
         &[edit(
             "manager lose",
-            "self.need -= u64::from(self.requests.forget(lost));",
-            "self.requests.forget(lost);",
+            "self.need -= u64::from(lost.procs);",
+            "",
         )],
     ),
     Flaw::new(
@@ -186,9 +192,19 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the id of a finished request is remembered",
         &[edit(
             "requests forget",
-            "self.ids.remove(id, |other| other == slot);",
+            "self.ids.remove(found);",
             "",
         )],
+    ),
+    Flaw::new(
+        "F5",
+        "the table of ids loses one when another leaves that stood before it",
+        &[edit("table close", "from_home >= from_hole", "from_home > from_hole")],
+    ),
+    Flaw::new(
+        "S3",
+        "who is first in the queue is not looked up when the first class leaves",
+        &[edit("classes leave", "self.first = self.leftmost(self.root);", "")],
     ),
     Flaw::new(
         "F11",
