@@ -48,7 +48,7 @@ for target in "${targets[@]}"; do
     learnt=$dir/corpus/$target artifacts=$dir/artifacts/$target log=$dir/$target.log
     mkdir -p "$learnt" "$artifacts"
     # A single allocation of more than 64 MB fails: nothing that comes in is near as large.
-    if "$built/$target" "$learnt" "fuzz/corpus/$target" -max_total_time="$seconds" -max_len=2048 -timeout=20 \
+    if "$built/$target" "$learnt" "fuzz/corpus/$target" -max_total_time="$seconds" -max_len=2048 -len_control=10 -timeout=20 \
         -malloc_limit_mb=64 -rss_limit_mb=1024 -artifact_prefix="$artifacts/" >"$log" 2>&1; then
         printf 'fuzz: %-6s seed %s, %s\n' "$target" "$(sed -n 's/^INFO: Seed: //p' "$log")" \
             "$(sed -n 's/^#\([0-9]*\)\tDONE *\(cov: [0-9]*\).*\(exec\/s: [0-9]*\).*/\1 runs, \2, \3/p' "$log")"

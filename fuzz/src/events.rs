@@ -83,9 +83,13 @@ pub fn play(bytes: &[u8]) -> (Config, Vec<(Instant, Event)>) {
     let mut played = Played(config, Vec::new());
     let mut actions = Vec::new();
     let (records, _) = bytes[length..].as_chunks::<RECORD>();
-    // The invariants of the largest machines take long to check.
-    let most = if head[0] == u8::MAX { 20 } else { MOST };
-    for record in records.iter().take(most) {
+    // The invariants of the largest machines take long to check: fewer events, and not after each.
+    let (most, rarely) = if head[0] == u8::MAX {
+        (24, 8)
+    } else {
+        (MOST, 1)
+    };
+    for (n, record) in (1..).zip(records.iter().take(most)) {
         if kind(record) == READ_BACK {
             pair.subject = read_back(&pair.subject);
             continue;
@@ -95,7 +99,11 @@ pub fn play(bytes: &[u8]) -> (Config, Vec<(Instant, Event)>) {
         played.1.push((now, event));
         actions.clear();
         pair.handle_into(event, now, &mut actions);
-        if let Err(wrong) = pair.verdict().and_then(|()| pair.check()) {
+        let checked = pair.verdict().and_then(|()| match n % rarely {
+            0 => pair.check(),
+            _ => Ok(()),
+        });
+        if let Err(wrong) = checked {
             panic!("{wrong}; it answered {actions:?}");
         }
     }

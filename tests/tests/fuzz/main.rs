@@ -57,9 +57,11 @@ fn replay(target: &str, seeds: &[Seed], run: fn(&[u8])) {
     let written = inputs.keys().filter(|name| name.starts_with("seed-"));
     assert_eq!(written.count(), seeds.len(), "seeds that seeds.rs knows");
     for (name, bytes) in inputs {
-        // Shown when the input fails.
-        eprintln!("{target}: {name}");
-        run(&bytes);
+        let ended = std::panic::catch_unwind(|| run(&bytes));
+        assert!(
+            ended.is_ok(),
+            "fuzz/corpus/{target}/{name} fails, see above"
+        );
     }
 }
 
