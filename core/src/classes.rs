@@ -66,11 +66,6 @@ impl Classes {
         self.total(self.root)
     }
 
-    /// The least procs that any of them asks for; `u32::MAX` when none waits.
-    pub(crate) fn least(&self) -> u32 {
-        self.subtree_least(self.root)
-    }
-
     pub(crate) fn get(&self, class: u32) -> &Class {
         &self.slab[class as usize]
     }
@@ -79,28 +74,26 @@ impl Classes {
         &mut self.slab[class as usize]
     }
 
-    /// The class of the first request that has at least `skip` before it in the order and asks for
-    /// at most `limit` procs, and how many requests are before that class.
-    pub(crate) fn first_fit(&self, skip: u32, limit: u32) -> Option<(u32, u32)> {
-        if skip == 0 && self.slab.get(self.first as usize)?.procs <= limit {
+    /// The class of the first request that asks for at most `limit` procs, and how many requests are before that class.
+    pub(crate) fn first_fit(&self, limit: u32) -> Option<(u32, u32)> {
+        if self.slab.get(self.first as usize)?.procs <= limit {
             return Some((self.first, 0));
         }
-        self.first_fit_in(self.root, 0, skip, limit)
-    }
-
-    fn first_fit_in(&self, at: u32, before: u32, skip: u32, limit: u32) -> Option<(u32, u32)> {
-        if self.subtree_least(at) > limit || before + self.total(at) <= skip {
-            return None;
+        let (mut at, mut rank) = (self.root, 0);
+        while self.subtree_least(at) <= limit {
+            let class = self.get(at);
+            if self.subtree_least(class.left) <= limit {
+                at = class.left;
+                continue;
+            }
+            rank += self.total(class.left);
+            if class.procs <= limit {
+                return Some((at, rank));
+            }
+            rank += class.len;
+            at = class.right;
         }
-        let class = self.slab.get(at as usize)?;
-        let rank = before + self.total(class.left);
-        if let Some(found) = self.first_fit_in(class.left, before, skip, limit) {
-            return Some(found);
-        }
-        if class.procs <= limit && rank + class.len > skip {
-            return Some((at, rank));
-        }
-        self.first_fit_in(class.right, rank + class.len, skip, limit)
+        None
     }
 
     /// The class with this key, with room for one more request, which the caller appends.

@@ -46,31 +46,27 @@ impl Manager {
     /// The class whose first request is placed next, and the machine it gets.
     ///
     /// S5 asks for the smallest i with `procs(r_i) <= free(f_i)`. The machines with `free` procs
-    /// are those of rank `ahead` to `ahead + count - 1`, so among them it is the first request from
-    /// rank `ahead` on that asks for `free` or less, if its rank is below `ahead + count`.
+    /// are those of rank `ahead` to `ahead + count - 1`, so among them it is the first request that
+    /// asks for `free` or less, if its rank is below `ahead + count`. That rank is `ahead` or more: those
+    /// before it ask for more than some machine has that is freer than these.
     ///
     /// Only the first request of a class can be it: were it a later one, the first would stand
     /// beside a machine with as many free procs or more, and would have been found.
     pub(crate) fn next_placement(&self) -> Option<(u32, u32)> {
-        let waiting = self.requests.classes.requests();
-        if waiting == 0 || self.machines.ready() == 0 {
+        // Most often nobody waits, or no machine is free.
+        if self.requests.queued() == 0 || self.machines.ready() == 0 {
             return None;
         }
-        let least = self.requests.classes.least();
         let (mut ahead, mut bound) = (0, self.machines.procs + 1);
-        while ahead < waiting {
+        loop {
             let (free, count, lowest) = self.machines.ready_below(bound)?;
-            if free < least {
-                return None;
-            }
-            if let Some((class, rank)) = self.requests.classes.first_fit(ahead, free)
-                && rank < ahead + count
-            {
+            // Who asks for more than this asks for more than all that follow.
+            let (class, rank) = self.requests.classes.first_fit(free)?;
+            if rank < ahead + count {
                 return Some((class, lowest));
             }
             ahead += count;
             bound = free;
         }
-        None
     }
 }

@@ -95,7 +95,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             "place next_placement",
             "rank < ahead + count",
-            "rank < waiting",
+            "rank < u32::MAX",
         )],
     ),
     Flaw::new(
