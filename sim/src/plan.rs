@@ -29,6 +29,8 @@ pub struct Plan {
 /// What clients do.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Traffic {
+    /// So many acts of clients at once, in the beginning.
+    pub flood: u64,
     /// Ticks from one act of a client to the next, at most.
     pub gap: u64,
     /// Weights of what they do: submit, cancel, assign, discard, ask for once-work, forget it.
@@ -189,6 +191,7 @@ impl Plan {
             origin: Instant::ZERO,
             tick: Duration::from_secs(1),
             traffic: Traffic {
+                flood: 1,
                 gap: 3,
                 weights: [8, 1, 1, 1, 1, 1],
                 requests: 20,
@@ -244,21 +247,22 @@ impl Plan {
         plan
     }
 
-    /// Many small machines, of which many are idle after a flood of requests, and some stop: deep heaps, in which
+    /// Many small machines, which are idle after a flood of requests and stop now and then: deep heaps, in which
     /// something leaves from the middle.
     fn crowd(&mut self, rng: &mut Rng) {
-        self.config.machine_procs = rng.pick(&[1, 2]);
-        self.config.max_procs = 48 * u64::from(self.config.machine_procs);
+        self.config.machine_procs = rng.pick(&[1, 1, 2]);
+        self.config.max_procs = 64 * u64::from(self.config.machine_procs);
         if rng.chance(192) {
             self.config.poll_interval = Duration::ZERO;
         }
+        self.traffic.flood = rng.range(10, 50);
         self.traffic.weights = [24, rng.range(0, 2) as u8, 0, 0, 0, 0];
         self.traffic.requests = 64;
-        self.traffic.gap = rng.pick(&[0, 0, 1]);
+        self.traffic.gap = rng.pick(&[1, 2, 4]);
         self.traffic.procs = self.config.machine_procs;
         self.traffic.start = rng.pick(&[0, 2, 8]);
         self.traffic.work = rng.pick(&[2, 8, 30]);
-        self.faults.stops = rng.range(0, 64) as u8;
+        self.faults.stops = rng.range(16, 96) as u8;
     }
 }
 
@@ -277,6 +281,7 @@ impl Traffic {
             }
         }
         Traffic {
+            flood: 1,
             gap: rng.pick(&[0, 1, 1, 2, 4, 8, 20]),
             weights,
             requests: rng.pick(&[2, 5, 10, 20, 40]),

@@ -14,6 +14,11 @@ pub struct Run {
     pub events: Vec<(Instant, Event)>,
 }
 
+const MOST_ROUNDS: usize = 12;
+
+/// In longer runs than this, not every pair is tried.
+const LONG: usize = 100;
+
 /// Makes `run` as small as it gets while `fails` says that it still does.
 ///
 /// ```
@@ -28,7 +33,8 @@ pub struct Run {
 /// ```
 pub fn shrink(run: Run, mut fails: impl FnMut(&Run) -> bool) -> Run {
     let mut best = run;
-    loop {
+    // One change may undo another, so there is an end to it.
+    for _ in 0..MOST_ROUNDS {
         let before = best.clone();
         drop_chunks(&mut best, &mut fails);
         smaller_machines(&mut best, &mut fails);
@@ -41,9 +47,10 @@ pub fn shrink(run: Run, mut fails: impl FnMut(&Run) -> bool) -> Run {
         plain_events(&mut best, &mut fails);
         new_names(&mut best, &mut fails);
         if best == before {
-            return best;
+            break;
         }
     }
+    best
 }
 
 /// Keeps the change if the run still fails.
@@ -100,7 +107,7 @@ fn machines_move_up(run: &mut Run, gone: u64) {
 
 /// Leaves out one or two requests with all that is said of them, a machine likewise, or all of these.
 fn drop_names(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
-    if best.events.len() > 60 {
+    if best.events.len() > LONG {
         return;
     }
     let events = || best.events.iter().map(|(_, event)| *event);
@@ -129,7 +136,7 @@ fn drop_names(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
 
 /// Of two requests makes one: the first does not end, and what ends the second ends it.
 fn merge_requests(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
-    if best.events.len() > 60 {
+    if best.events.len() > LONG {
         return;
     }
     let mut requests: Vec<_> = best
@@ -158,7 +165,7 @@ fn merge_requests(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
 
 /// Leaves out two at once: what only makes sense together.
 fn drop_pairs(best: &mut Run, fails: &mut impl FnMut(&Run) -> bool) {
-    if best.events.len() > 60 {
+    if best.events.len() > LONG {
         return;
     }
     let mut first = 0;

@@ -48,8 +48,10 @@ pub struct Cluster<S> {
 /// Something that will happen. Ordered only to please the heap: numbers are unique.
 #[derive(Clone, Copy, Debug)]
 enum Item {
-    /// A client does something.
-    Act,
+    /// A client does something, after which there is the next act to come, or not.
+    Act {
+        next: bool,
+    },
     Event(Event),
 }
 
@@ -84,7 +86,9 @@ impl<S: Subject> Cluster<S> {
             log: Vec::new(),
             plan,
         };
-        cluster.later(0, Item::Act);
+        for n in 0..cluster.plan.traffic.flood.max(1) {
+            cluster.later(0, Item::Act { next: n == 0 });
+        }
         cluster
     }
 
@@ -185,9 +189,11 @@ impl<S: Subject> Cluster<S> {
         self.now = self.now.max(at);
         match item {
             Item::Event(event) => event,
-            Item::Act => {
-                let gap = self.rng.range(0, self.plan.traffic.gap);
-                self.later(gap, Item::Act);
+            Item::Act { next } => {
+                if next {
+                    let gap = self.rng.range(0, self.plan.traffic.gap);
+                    self.later(gap, Item::Act { next });
+                }
                 self.act()
             }
         }

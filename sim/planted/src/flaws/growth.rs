@@ -20,7 +20,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "u64::from(Config::MAX_START_BATCH)",
             "11",
         )],
-    ),
+    )
+    .shown_in(16),
     Flaw::new(
         "S7",
         "one start at each event, and no more",
@@ -29,7 +30,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "actions.push(Action::Start { first, count });",
             "actions.push(Action::Start { first, count }); return;",
         )],
-    ),
+    )
+    .shown_in(16),
     Flaw::new(
         "S7",
         "what does not fill a machine is not asked for",
@@ -77,13 +79,14 @@ pub(super) const FLAWS: &[Flaw] = &[
             "failures > FAILURES_UNREMARKED",
             "failures >= FAILURES_UNREMARKED",
         )],
-    ),
+    )
+    .shown_in(16),
     Flaw::new(
         "S8",
         "a machine that comes up does not end the run of failures",
         &[edit("grow succeeded", "self.failures = 0;", "")],
     )
-    .shown_in(32),
+    .shown_in(20),
     Flaw::new(
         "F7",
         "each failure of a batch is a step",

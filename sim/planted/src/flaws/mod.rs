@@ -15,8 +15,8 @@ pub struct Flaw {
     pub what: &'static str,
     /// How the source differs.
     pub edits: &'static [Edit],
-    /// How many lines the script may have that shows it.
-    pub lines: usize,
+    /// How many events the script may have that shows it.
+    pub events: usize,
 }
 
 /// A change of the core's source.
@@ -31,19 +31,19 @@ pub struct Edit {
 }
 
 impl Flaw {
-    /// A bug that is shown in a dozen lines or so.
+    /// A bug that a dozen events show.
     const fn new(rule: &'static str, what: &'static str, edits: &'static [Edit]) -> Flaw {
         Flaw {
             rule,
             what,
             edits,
-            lines: 20,
+            events: 12,
         }
     }
 
-    /// One that does not come into play before a lot has happened: nine failed starts, ten machines in one heap.
-    const fn shown_in(self, lines: usize) -> Flaw {
-        Flaw { lines, ..self }
+    /// One that takes more to come into play: nine failed starts, ten machines in one heap.
+    const fn shown_in(self, events: usize) -> Flaw {
+        Flaw { events, ..self }
     }
 }
 

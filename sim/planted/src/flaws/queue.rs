@@ -20,8 +20,7 @@ pub(super) const FLAWS: &[Flaw] = &[
             "heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);",
             "heap.push(MachineId(u64::from(slot)), slot, |slot, at| self.slab[slot as usize].ready_at = at);",
         )],
-    )
-    .shown_in(24),
+    ),
     Flaw::new(
         "S3",
         "a higher priority value goes first",
@@ -88,7 +87,7 @@ pub(super) const FLAWS: &[Flaw] = &[
             "(first + ARITY - 1)",
         )],
     )
-    .shown_in(40),
+    .shown_in(30),
     Flaw::new(
         "S5",
         "no machine is reserved: whatever fits somewhere goes",
@@ -190,21 +189,25 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F4",
         "the id of a finished request is remembered",
-        &[edit(
-            "requests forget",
-            "self.ids.remove(found);",
-            "",
-        )],
+        &[edit("requests forget", "self.ids.remove(found);", "")],
     ),
     Flaw::new(
         "F5",
         "the table of ids loses one when another leaves that stood before it",
-        &[edit("table close", "from_home >= from_hole", "from_home > from_hole")],
+        &[edit(
+            "table close",
+            "from_home >= from_hole",
+            "from_home > from_hole",
+        )],
     ),
     Flaw::new(
         "S3",
         "who is first in the queue is not looked up when the first class leaves",
-        &[edit("classes leave", "self.first = self.leftmost(self.root);", "")],
+        &[edit(
+            "classes leave",
+            "self.first = self.leftmost(self.root);",
+            "",
+        )],
     ),
     Flaw::new(
         "F11",
