@@ -2,6 +2,7 @@
 
 pub mod carrier;
 pub mod floor;
+pub mod idle;
 pub mod ours;
 pub mod port;
 pub mod workloads;

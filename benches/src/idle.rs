@@ -1,0 +1,37 @@
+//! A system whose machines are there at once and do nothing: what the driver costs by itself.
+
+use remuda::{MachineId, TaskId};
+use remuda_driver::{CallError, Invocation, StartError, System};
+use remuda_worker::wire::Figures;
+
+/// The system.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle;
+
+impl System for Idle {
+    type Machine = ();
+
+    async fn start(&self, _: MachineId) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    async fn stopped(&self, (): &()) -> String {
+        std::future::pending().await
+    }
+
+    async fn stop(&self, (): &()) {}
+
+    fn kill(&self, (): &()) {}
+
+    async fn poll(&self, (): &()) -> Figures {
+        Figures::default()
+    }
+
+    async fn call(&self, (): &(), _: Invocation) -> Result<Vec<u8>, CallError> {
+        Ok(Vec::new())
+    }
+
+    async fn discard(&self, (): &(), _: TaskId) -> Result<(), String> {
+        Ok(())
+    }
+}

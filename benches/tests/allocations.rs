@@ -1,0 +1,106 @@
+//! In a steady state nothing is allocated: neither by the manager, nor by a lease cycle on either adapter.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use futures::executor::block_on;
+use remuda::{Config, Demand, Outcome};
+use remuda_benches::idle::Idle;
+use remuda_benches::ours::Ours;
+use remuda_benches::workloads::{Blocked, Steady};
+use remuda_driver::{Cluster, Options, Runtime};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting for each thread.
+struct Counting;
+
+// SAFETY: all is handed on to the system's allocator as it came.
+#[allow(unsafe_code)] // There is no other way to watch allocations from within; nothing but this file has any.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How often this thread allocates in so many steps, once it has done as many.
+fn allocations(steps: u32, mut step: impl FnMut()) -> u64 {
+    (0..steps).for_each(|_| step());
+    let before = ALLOCATIONS.get();
+    (0..steps).for_each(|_| step());
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_counting_counts() {
+    assert_eq!(
+        allocations(10, || drop(std::hint::black_box(Box::new(7)))),
+        10
+    );
+}
+
+#[test]
+fn a_steady_load_allocates_nothing() {
+    let mut steady = Steady::<Ours>::new(100, 1000);
+    assert_eq!(allocations(100_000, || steady.step()), 0);
+}
+
+#[test]
+fn blocked_requests_allocate_nothing() {
+    for alike in [true, false] {
+        let mut blocked = Blocked::<Ours>::new(400, 100, alike);
+        assert_eq!(allocations(10_000, || blocked.step()), 0);
+    }
+}
+
+#[test]
+fn machines_that_come_and_go_on_probation_allocate_nothing() {
+    let mut steady = Steady::<Ours>::new(100, 1000);
+    assert_eq!(
+        allocations(100_000, || steady.step_in_trouble(200_000_000)),
+        0
+    );
+}
+
+fn lease_cycle<R: Runtime>(runtime: R) -> u64 {
+    let config = Config::new(2, 2).expect("a good config");
+    let cluster = Cluster::new(runtime, Idle, config, Options::default()).expect("a cluster");
+    let one = Demand::procs(1).expect("not zero");
+    allocations(1000, || {
+        let lease = block_on(cluster.request(one)).expect("a lease");
+        lease.finish(Outcome::Ok);
+    })
+}
+
+#[test]
+fn a_lease_cycle_allocates_nothing_on_either_adapter() {
+    // The runtimes run beside, on threads of their own.
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        remuda_tokio::run(async |runtime| {
+            send.send(runtime).expect("somebody listens");
+            std::future::pending::<()>().await;
+        })
+    });
+    let tokio = receive.recv().expect("a runtime");
+    assert_eq!(lease_cycle(tokio), 0);
+    assert_eq!(lease_cycle(remuda_async_std::AsyncStd::new()), 0);
+}
