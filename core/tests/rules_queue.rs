@@ -107,7 +107,40 @@ fn s01_bigslice_keeps_the_seeds_ceiling() {
 }
 
 #[test]
+fn f07_f08_bigslice_starts_again_at_once_and_hears_no_silence() {
+    let config = Config::bigslice(4, 16, 1.0).unwrap();
+    assert_eq!(config.start_backoff_base, Duration::ZERO);
+    assert_eq!(config.silent_polls, 0);
+    let rest = Config {
+        start_backoff_base: config.start_backoff_base,
+        silent_polls: config.silent_polls,
+        ..Config::new(4, 16).unwrap()
+    };
+    assert_eq!(config, rest);
+}
+
+#[test]
+fn s01_what_is_wrong_with_a_config_is_said_with_its_figures() {
+    let said = |config: Result<Config, ConfigError>| config.unwrap_err().to_string();
+    assert_eq!(
+        said(Config::new(0, 4)),
+        "a machine must have 1 to 65536 procs, not 0"
+    );
+    assert_eq!(
+        said(Config::new(8, 7)),
+        "max procs 7 is less than one machine needs: 8"
+    );
+    assert_eq!(
+        said(Config::bigslice(4, 4, -1.0)),
+        "max load must be a number from 0 up, not -1"
+    );
+}
+
+#[test]
 fn s01_max_load_on_the_command_line_rounds_down() {
+    // Less than one proc of each: then a machine is one proc, which stands for all it has.
+    let least = Config::with_max_load(16, 16, 0.01).unwrap();
+    assert_eq!((least.machine_procs, least.max_procs), (1, 1));
     let procs = |maxprocs, max, load| {
         Config::with_max_load(maxprocs, max, load).map(|c| (c.machine_procs, c.max_procs))
     };
