@@ -1,7 +1,7 @@
 //! The swarm as a command: `cargo run --release -p remuda-sim --example swarm -- --schedules 1000000`
 //!
 //! Options: `--schedules N`, `--events N`, `--seed N`, `--threads N`, `--deep-every N` (one schedule in N is
-//! checked to the bottom after every event), `--least N` (a cell of the coverage table that was hit less often is
+//! checked to the bottom after every event; 4), `--least N` (a cell of the coverage table that was hit less often is
 //! an error; by default 1 for each thousand schedules). Prints the seed first, then the table and the rate; a
 //! failure as a short script. Exits with 1 on a failure, 2 when a cell was hit too rarely.
 
@@ -12,7 +12,7 @@ use remuda_sim::Swarm;
 
 fn main() -> ExitCode {
     let mut swarm = Swarm {
-        deep_every: 100,
+        deep_every: 4,
         ..Swarm::default()
     };
     let mut least = None;

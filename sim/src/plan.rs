@@ -303,7 +303,11 @@ impl Traffic {
 }
 
 fn draw_config(rng: &mut Rng, tick: Duration) -> Config {
-    let machine_procs = rng.pick(&[1, 2, 3, 4, 4, 8, 8, 100, Config::MAX_MACHINE_PROCS]);
+    let mut machine_procs = rng.pick(&[1, 2, 3, 4, 4, 8, 8, 100, 100]);
+    if machine_procs == 100 && rng.chance(32) {
+        // A manager of such machines takes long to make.
+        machine_procs = Config::MAX_MACHINE_PROCS;
+    }
     let machines = rng.pick(&[1, 2, 2, 3, 3, 4, 6, 8, 25]);
     let max_procs = match rng.below(8) {
         0 => 1,
