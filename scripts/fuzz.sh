@@ -42,7 +42,7 @@ cargo fuzz build --fuzz-dir fuzz --target-dir "$dir"
 built=$dir/$(rustc -vV | sed -n 's/^host: //p')/release
 
 # What cargo-fuzz runs its targets with too.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_odr_violation=0}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_odr_violation=0} RUST_BACKTRACE=0
 failed=0
 for target in "${targets[@]}"; do
     learnt=$dir/corpus/$target artifacts=$dir/artifacts/$target log=$dir/$target.log
@@ -56,7 +56,9 @@ for target in "${targets[@]}"; do
     fi
     failed=1
     input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-    tail -n 60 "$log"
+    # What was wrong, without the ways there.
+    grep -aE -A 4 'panicked at|ERROR: ' "$log" | grep -avE '^ +(at|#[0-9]+) |^(note|stack backtrace):|^--$' || tail -n 30 "$log"
+    grep -a '^SUMMARY' "$log" || true
     cat <<TEXT
 
 fuzz: $target failed on ${input:-an input of its corpus}; all it said is in $log
