@@ -76,3 +76,24 @@ impl fmt::Debug for OnceKey {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
+    use alloc::format;
+
+    #[test]
+    fn ids_are_short_to_read() {
+        let ids = (RequestId(7), TaskId(9), WaiterId(1), MachineId(3));
+        assert_eq!(
+            format!("{} {} {} {}", ids.0, ids.1, ids.2, ids.3),
+            "r7 t9 w1 m3"
+        );
+        assert_eq!(format!("{ids:?}"), "(r7, t9, w1, m3)");
+        let key = OnceKey { kind: 2, key: 5 };
+        assert_eq!(
+            (format!("{key}"), format!("{key:?}")),
+            ("2/5".into(), "2/5".into())
+        );
+    }
+}

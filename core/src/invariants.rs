@@ -248,3 +248,6 @@ fn backoff_is_sound(m: &Manager) -> bool {
         && u64::from(growth.step) <= growth.steps
         && u64::from(growth.step) <= growth.failures
 }
+
+#[cfg(test)]
+mod tests;
