@@ -10,7 +10,7 @@ use std::process::Command;
 use remuda::{Event, Instant, Manager};
 use remuda_sim::Script;
 
-use runs::run_of;
+use runs::{assert_same, run_of};
 
 const EVENTS: usize = 200;
 
@@ -77,7 +77,7 @@ fn f06_a_manager_read_from_its_bytes_at_every_event_of_200_runs_goes_on_as_the_o
             copy = thawed(&bytes);
             read += 1;
             // Slots and heaps may differ inside; what is logical may not, nor how it is written.
-            assert_eq!(copy, original, "seed {seed}, event {index}");
+            assert_same(&copy, &original, format_args!("seed {seed}, event {index}"));
             assert!(bytes == frozen(&original), "seed {seed}, event {index}");
             let (said, expected) = (copy.handle(*event, *now), original.handle(*event, *now));
             assert_eq!(said, expected, "seed {seed}, event {index}: {event:?}");
@@ -110,7 +110,11 @@ fn f06_and_goes_on_so_to_the_end_of_the_run_without_being_read_again() {
                     from + n
                 );
             }
-            assert_eq!(copy, original, "seed {seed}, read at {from}");
+            assert_same(
+                &copy,
+                &original,
+                format_args!("seed {seed}, read at {from}"),
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ mod runs;
 use remuda::{Action, Config, Event, Instant, Manager};
 use remuda_sim::Rng;
 
-use runs::run_of;
+use runs::{assert_same, run_of};
 
 const RUNS: u64 = 3000;
 const EVENTS: usize = 200;
@@ -76,15 +76,9 @@ fn f10_a_timer_that_is_late_or_never_comes_changes_nothing() {
                 told.tell(*event, *now);
             }
             for told in [&never, &delayed] {
-                assert_eq!(
-                    told.manager, punctual.manager,
-                    "seed {seed}, event {index}: {event:?}"
-                );
-                assert_eq!(
-                    told.said, punctual.said,
-                    "seed {seed}, event {index}: {event:?}"
-                );
-                assert_eq!(told.manager.next_timeout(), punctual.manager.next_timeout());
+                let at = format_args!("seed {seed}, event {index}: {event:?}");
+                assert_same(&told.manager, &punctual.manager, at);
+                assert_eq!(told.said, punctual.said, "{at}");
             }
             for told in [&mut punctual, &mut never, &mut delayed] {
                 told.said.clear();

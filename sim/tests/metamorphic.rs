@@ -12,7 +12,7 @@ use remuda::{
 use remuda_sim::Rng;
 use remuda_sim::shrink::Run;
 
-use runs::run_of;
+use runs::{assert_same, run_of};
 
 const EVENTS: usize = 200;
 
@@ -268,7 +268,11 @@ fn s06_a_submit_that_led_to_nothing_is_erased_by_its_cancel() {
             erased += 1;
             assert_eq!(visited.counts().queued, manager.counts().queued + 1);
             assert_eq!(visited.handle(Event::Cancel { request: GUEST }, here), []);
-            assert_eq!(visited, manager, "seed {seed}, after {event:?}");
+            assert_same(
+                &visited,
+                &manager,
+                format_args!("seed {seed}, after {event:?}"),
+            );
             // And so the rest of the run is the same: on with the one that was visited.
             manager = visited;
         }
@@ -309,7 +313,7 @@ fn s05_who_is_last_in_the_queue_and_never_served_changes_nothing_for_the_others(
                             both.handle(Event::Cancel { request: GUEST }, both.now()),
                             []
                         );
-                        assert_eq!(both, alone, "seed {seed}, event {index}");
+                        assert_same(&both, &alone, format_args!("seed {seed}, event {index}"));
                     } else {
                         visited = Some(both);
                     }
@@ -374,7 +378,11 @@ fn s11_a_remote_error_never_changes_the_health_of_an_ok_machine() {
                 said,
                 "seed {seed}, event {index}: {event:?}"
             );
-            assert_eq!(first, second, "seed {seed}, event {index}: {event:?}");
+            assert_same(
+                &first,
+                &second,
+                format_args!("seed {seed}, event {index}: {event:?}"),
+            );
             if let Some(machine) = stays_ok {
                 assert_eq!(first.machine(machine).map(|m| m.health()), Some(Health::Ok));
                 let news = |a: &Action| matches!(a, Action::Notice(Notice::Probation { .. }));
@@ -417,7 +425,11 @@ fn f02_an_unsatisfiable_request_changes_nothing_but_the_time() {
                 .collect();
             // What was due by then comes first (F10).
             assert_eq!(told, expected, "seed {seed}, before event {index}");
-            assert_eq!(visited, alone, "seed {seed}, before event {index}");
+            assert_same(
+                &visited,
+                &alone,
+                format_args!("seed {seed}, before event {index}"),
+            );
             assert_eq!(visited.handle(event, now), alone.handle(event, now));
         }
     }
@@ -442,7 +454,11 @@ fn f05_a_rejected_event_changes_nothing_but_the_time() {
             let mut passed = before.handle(Event::Timer, now);
             passed.retain(|action| !is_timer(action));
             assert_eq!(said, passed, "seed {seed}, event {index}: {event:?}");
-            assert_eq!(manager, before, "seed {seed}, event {index}: {event:?}");
+            assert_same(
+                &manager,
+                &before,
+                format_args!("seed {seed}, event {index}: {event:?}"),
+            );
         }
     }
     assert!(rejected > 10_000, "{rejected}");

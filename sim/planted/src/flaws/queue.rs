@@ -117,6 +117,16 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "S5",
+        "a machine that becomes freer serves the first, though another is freer",
+        &[edit("place place_on", "self.machines.ready() == 0", "true")],
+    ),
+    Flaw::new(
+        "S5",
+        "what becomes free at once is given out more than once",
+        &[edit("place place_on", "free -= procs;", "")],
+    ),
+    Flaw::new(
+        "S5",
         "one grant at each event, and no more",
         &[edit(
             "place place",
