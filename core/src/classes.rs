@@ -375,3 +375,50 @@ impl Classes {
         class.len
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Classes, NIL};
+
+    fn depth(classes: &Classes, at: u32) -> u32 {
+        if at == NIL {
+            return 0;
+        }
+        let class = classes.get(at);
+        1 + depth(classes, class.left).max(depth(classes, class.right))
+    }
+
+    #[test]
+    fn the_tree_stays_as_low_as_avl_trees_are() {
+        type Order = fn(i64) -> i64;
+        let orders: [Order; 4] = [
+            |n| n,
+            |n| -n,
+            |n| n * 611 % 1000,
+            |n| n / 2 * (n % 2 * 2 - 1),
+        ];
+        for order in orders {
+            let mut classes = Classes::new();
+            let joined: alloc::vec::Vec<u32> =
+                (0..1000).map(|n| classes.join(order(n), 1)).collect();
+            assert!(classes.check());
+            // 1.44 times the logarithm of a thousand.
+            assert!(depth(&classes, classes.root) <= 14);
+            let mut left: alloc::vec::Vec<u32> = joined;
+            left.sort_unstable();
+            left.dedup();
+            for class in left.split_off(left.len() / 8) {
+                while classes.get(class).len > 1 {
+                    classes.leave(class);
+                }
+                classes.leave(class);
+                assert!(classes.check());
+            }
+            assert!(depth(&classes, classes.root) <= 10);
+            assert_eq!(
+                classes.requests() as usize,
+                left.iter().map(|&c| classes.get(c).len as usize).sum()
+            );
+        }
+    }
+}
