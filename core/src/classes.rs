@@ -421,4 +421,49 @@ mod tests {
             );
         }
     }
+
+    /// Three classes, the second above the others; spoilt, the tree must be noticed to be.
+    fn is_sound(spoil: impl FnOnce(&mut Classes, [u32; 3])) -> bool {
+        let mut classes = Classes::new();
+        let slots = [0, 1, 2].map(|priority| classes.join(priority, 2));
+        assert_eq!(classes.root, slots[1]);
+        spoil(&mut classes, slots);
+        classes.check()
+    }
+
+    #[test]
+    fn a_tree_that_is_not_sound_is_noticed() {
+        assert!(is_sound(|_, _| ()));
+        assert!(!is_sound(|tree, [first, ..]| tree
+            .get_mut(first)
+            .priority = 1));
+        assert!(!is_sound(|tree, [.., last]| tree.get_mut(last).priority = 1));
+        assert!(!is_sound(|tree, [_, root, _]| tree.get_mut(root).total = 2));
+        assert!(!is_sound(|tree, [_, root, _]| tree.get_mut(root).least = 1));
+        assert!(!is_sound(|tree, [_, root, _]| tree.get_mut(root).height = 3));
+        assert!(!is_sound(|tree, [_, _, last]| tree.first = last));
+        assert!(!is_sound(|tree, [_, root, _]| tree.get_mut(root).left = NIL));
+        let empty = |tree: &mut Classes, [first, root, _]: [u32; 3]| {
+            (tree.get_mut(first).len, tree.get_mut(first).total) = (0, 0);
+            tree.get_mut(root).total = 2;
+        };
+        assert!(!is_sound(empty));
+        let lost = |tree: &mut Classes, [first, root, _]: [u32; 3]| {
+            let class = tree.get_mut(root);
+            (class.left, class.total) = (NIL, 2);
+            assert_eq!(tree.leftmost(tree.root), root);
+            tree.first = root;
+            assert!(tree.slab.contains(first as usize));
+        };
+        assert!(!is_sound(lost));
+        // A chain of three is two deeper on one side.
+        let leaning = |tree: &mut Classes, [first, root, last]: [u32; 3]| {
+            (tree.get_mut(root).left, tree.get_mut(root).total) = (NIL, 2);
+            let class = tree.get_mut(first);
+            (class.right, class.total, class.height) = (root, 3, 3);
+            tree.root = first;
+            assert!(tree.get(last).height == 1 && tree.first == first);
+        };
+        assert!(!is_sound(leaning));
+    }
 }

@@ -126,4 +126,22 @@ mod tests {
             assert!(heap.check(|s, p, k| positions[s as usize] == p && model.contains(&k)));
         }
     }
+
+    #[test]
+    fn a_heap_that_is_not_in_order_or_not_as_the_records_say_is_noticed() {
+        let heap = || {
+            let mut heap = Heap::new();
+            (0..6).for_each(|key| heap.push(key, key, |_, _| ()));
+            heap
+        };
+        let right = |slot, at, key| slot == at && at == key;
+        assert!(heap().check(right));
+        let mut swapped = heap();
+        swapped.entries.swap(1, 5);
+        assert!(!swapped.check(|_, _, _| true));
+        let mut alike = heap();
+        alike.entries[1].0 = 0;
+        assert!(!alike.check(|_, _, _| true));
+        assert!(!heap().check(|slot, at, key| slot != 4 && right(slot, at, key)));
+    }
 }
