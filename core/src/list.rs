@@ -119,3 +119,52 @@ impl<Tag> List<Tag> {
         (self.tail == prev).then_some(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Linked, Links, List, NIL, put};
+    use slab::Slab;
+
+    struct Record(Links);
+
+    struct Tag;
+
+    impl Linked<Tag> for Record {
+        fn links(&self) -> Links {
+            self.0
+        }
+
+        fn links_mut(&mut self) -> &mut Links {
+            &mut self.0
+        }
+    }
+
+    /// What the check says of a list of three, spoilt.
+    fn check(spoil: impl FnOnce(&mut Slab<Record>, &mut List<Tag>)) -> Option<usize> {
+        let (mut slab, mut list) = (Slab::new(), List::EMPTY);
+        for _ in 0..3 {
+            let slot = put(&mut slab, Record(Links::NONE));
+            list.push_back(&mut slab, slot);
+        }
+        spoil(&mut slab, &mut list);
+        list.check(&slab)
+    }
+
+    #[test]
+    fn a_list_whose_links_are_not_sound_is_noticed() {
+        assert_eq!(check(|_, _| ()), Some(3));
+        assert_eq!(check(|_, list| *list = List::EMPTY), Some(0));
+        assert_eq!(check(|slab, list| list.remove(slab, 1)), Some(2));
+        assert_eq!(check(|_, list| list.tail = 1), None);
+        assert_eq!(check(|_, list| list.head = 1), None);
+        assert_eq!(check(|slab, _| slab[1].0.prev = NIL), None);
+        assert_eq!(check(|slab, _| drop(slab.remove(1))), None);
+        // A ring without end, each link of which is answered.
+        let ring = |slab: &mut Slab<Record>, list: &mut List<Tag>| {
+            slab[2].0.next = 0;
+            slab[0].0.prev = 2;
+            list.head = 0;
+        };
+        assert_eq!(check(ring), None);
+    }
+}
