@@ -30,7 +30,11 @@ core() {
     fi
 }
 
-worker() { round worker -p remuda-worker -f 'worker/src/wire*'; }
+# The codec alone, and the tests that are for it alone: those with processes take long.
+worker() {
+    round worker --no-config --profile mutants --minimum-test-timeout 20 -p remuda-worker \
+        -f worker/src/wire.rs -f 'worker/src/wire/**' -- --lib --test wire
+}
 
 mkdir -p "$out"
 case ${1:-all} in
