@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use remuda_worker::wire::{
     Decoder, Failure, Figures, FromWorker, MAGIC, MAX_BANNER, MAX_CHUNK, MAX_FRAME, Message,
-    Opening, Stream, ToWorker, Usage, VERSION, WireError, encode, hello_preamble,
+    Opening, Stream, ToWorker, Usage, VERSION, WINDOW, WireError, encode, hello_preamble,
 };
 
 fn to_worker() -> impl Strategy<Value = ToWorker> {
@@ -342,4 +342,68 @@ fn a_decoder_holds_no_more_than_a_frame_and_takes_linear_time() {
         }
     }
     assert_eq!(taken, messages + taken / 1000);
+}
+
+#[test]
+fn the_limits_are_what_the_protocol_says() {
+    assert_eq!((MAX_FRAME, MAX_CHUNK), (1_048_576, 65_536));
+    assert_eq!((WINDOW, MAX_BANNER), (262_144, 65_536));
+    assert_eq!(VERSION, 1);
+}
+
+#[test]
+fn a_failure_says_what_it_is() {
+    let remote = Failure::Remote("no such file".into());
+    assert_eq!(remote.to_string(), "no such file");
+    assert_eq!(Failure::Cancelled.to_string(), "cancelled");
+}
+
+#[test]
+fn a_decoder_knows_what_it_holds_and_gives_back_what_a_large_frame_took() {
+    let mut decoder = Decoder::<ToWorker>::new();
+    assert_eq!((decoder.held(), decoder.capacity()), (0, 0));
+    let frame = encoded(&[ToWorker::Poll { poll: 3 }]);
+    decoder.push(&[&frame[..], &frame[..2]].concat());
+    assert_eq!(decoder.held(), frame.len() + 2);
+    assert!(decoder.capacity() >= decoder.held());
+    assert_eq!(decoder.next(), Ok(Some(ToWorker::Poll { poll: 3 })));
+    assert_eq!(decoder.held(), 2);
+    decoder.push(&frame[2..]);
+    assert_eq!(decoder.next(), Ok(Some(ToWorker::Poll { poll: 3 })));
+    assert_eq!(decoder.held(), 0);
+    let args = vec![7; 900_000];
+    let large = ToWorker::Call {
+        call: 1,
+        function: 2,
+        args,
+    };
+    decoder.push(&encoded(std::slice::from_ref(&large)));
+    assert!(decoder.capacity() >= 900_000);
+    assert_eq!(decoder.next(), Ok(Some(large)));
+    assert!(decoder.capacity() <= 300_000, "{}", decoder.capacity());
+}
+
+#[test]
+fn a_stream_of_frames_costs_no_more_than_the_largest_push() {
+    // Each push ends in the middle of a frame, so that there is always something left.
+    let frame = encoded(&[ToWorker::Call {
+        call: 1,
+        function: 2,
+        args: vec![7; 1000],
+    }]);
+    let stream = frame.repeat(500);
+    let mut decoder = Decoder::<ToWorker>::new();
+    let mut taken = 0;
+    for piece in stream.chunks(frame.len() + 100) {
+        decoder.push(piece);
+        while decoder.next().expect("good frames").is_some() {
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, 500);
+    assert!(
+        decoder.capacity() < 8 * frame.len(),
+        "{}",
+        decoder.capacity()
+    );
 }
