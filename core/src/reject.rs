@@ -150,3 +150,34 @@ impl fmt::Display for Reject {
 }
 
 impl core::error::Error for Reject {}
+
+#[cfg(test)]
+mod tests {
+    use super::Reject;
+    use crate::{MachineId, OnceKey, RequestId};
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_rejection_says_what_was_wrong_with_which() {
+        let (request, machine) = (RequestId(7), MachineId(3));
+        let said = |reject: Reject| reject.to_string();
+        assert_eq!(
+            said(Reject::UnknownRequest { request }),
+            "r7 is neither queued nor running"
+        );
+        let (procs, limit) = (9, 4);
+        assert_eq!(
+            said(Reject::TooManyProcs {
+                request,
+                procs,
+                limit
+            }),
+            "r7 asks for 9 procs, a machine has 4"
+        );
+        let key = OnceKey { kind: 1, key: 2 };
+        assert_eq!(
+            said(Reject::OnceRunning { machine, key }),
+            "1/2 on m3 is still running"
+        );
+    }
+}
