@@ -138,9 +138,10 @@ impl Requests {
     /// The same by its slot; the request forgotten.
     pub(crate) fn forget_slot(&mut self, slot: u32) -> Request {
         let request = self.get(slot).clone();
-        if let Ok(found) = self.seek(request.id) {
-            self.forget(found);
-        }
+        let Ok(found) = self.seek(request.id) else {
+            unreachable!("the id of every request is known");
+        };
+        self.forget(found);
         request
     }
 

@@ -12,6 +12,24 @@ use crate::sleep;
 /// What is slower than this hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The functions of the test worker.
+pub const FUNCTIONS: [&str; 14] = [
+    "both",
+    "complain",
+    "count",
+    "discarded",
+    "exec",
+    "fail",
+    "meet",
+    "panic",
+    "print",
+    "sleep",
+    "square",
+    "swallow",
+    "trickle",
+    "zeros",
+];
+
 /// A mark that is in the command line of every process of one test and of no other: a number of seconds that its jobs
 /// sleep, and an argument of its workers and their guards.
 pub fn mark() -> String {

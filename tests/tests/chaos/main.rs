@@ -18,7 +18,7 @@ use std::time::Duration;
 use remuda::Config;
 use remuda_driver::{Cluster, Options, ProcessSystem, Runtime};
 use remuda_sim::Rng;
-use remuda_tests::processes::{PATIENCE, alive, await_nothing, mark};
+use remuda_tests::processes::{FUNCTIONS, PATIENCE, alive, await_nothing, mark};
 use remuda_tests::{eventually, on_async_std, on_tokio, sleep};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -26,23 +26,6 @@ use clients::{Client, Tally};
 use counted::Counted;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_test-worker");
-
-const FUNCTIONS: [&str; 14] = [
-    "both",
-    "complain",
-    "count",
-    "discarded",
-    "exec",
-    "fail",
-    "meet",
-    "panic",
-    "print",
-    "sleep",
-    "square",
-    "swallow",
-    "trickle",
-    "zeros",
-];
 
 const PROCS: u32 = 4;
 const MACHINES: u32 = 4;

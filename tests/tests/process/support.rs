@@ -8,29 +8,13 @@ use remuda_driver::{
     Call, CallError, Chunk, Cluster, Lease, MachineStatus, Options, ProcessSystem, RequestError,
     Runtime, Stream,
 };
-pub(crate) use remuda_tests::processes::{PATIENCE, alive, await_nothing, mark, processes, send};
+pub(crate) use remuda_tests::processes::{
+    FUNCTIONS, PATIENCE, alive, await_nothing, mark, processes, send,
+};
 use rustix::process::Signal;
 
 /// The program of `src/bin/test-worker.rs`.
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_test-worker");
-
-/// The functions of the test worker.
-pub(crate) const FUNCTIONS: [&str; 14] = [
-    "both",
-    "complain",
-    "count",
-    "discarded",
-    "exec",
-    "fail",
-    "meet",
-    "panic",
-    "print",
-    "sleep",
-    "square",
-    "swallow",
-    "trickle",
-    "zeros",
-];
 
 pub(crate) type ProcessCluster<R> = Cluster<R, ProcessSystem<R>>;
 pub(crate) type ProcessLease<R> = Lease<R, ProcessSystem<R>>;
