@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::support::{
     FUNCTIONS, ProcessCluster, STUBBORN, alive, await_nothing, await_sleepers, cluster, config,
     lease, mark, options, pid, processes, reason, send, sleepers, stop, stubborn_job, system,
-    wrapped_template,
+    template, wrapped_template,
 };
 
 /// What a call that was lost says.
@@ -192,6 +192,45 @@ fn child_of(parent: i32) -> i32 {
         .pid
 }
 
+/// Containers look like this from inside: the worker's session and group are of an outer name space, and have no number.
+async fn a_worker_in_a_name_space_of_processes_is_guarded_too<R: Runtime>(runtime: R) {
+    const UNSHARE: [&str; 6] = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+    ];
+    let mut probe = std::process::Command::new(UNSHARE[0]);
+    let allowed = probe.args(&UNSHARE[1..]).arg("true").output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: `{} true` is not allowed here", UNSHARE.join(" "));
+        return;
+    }
+    let mark = mark();
+    let mut words: Vec<String> = UNSHARE.map(Into::into).into();
+    // The shell is the name space's first process, whose end would end the guard as well.
+    words.extend(["sh", "-c", "\"$@\"; sleep 1", &mark].map(Into::into));
+    words.extend(template(&mark, &["serve"]));
+    let system = remuda_driver::ProcessSystem::new(runtime.clone(), words)
+        .functions(FUNCTIONS)
+        .silence(Duration::from_secs(1));
+    let config = Config {
+        poll_interval: Duration::ZERO,
+        ..config(1, 1)
+    };
+    let cluster = Cluster::new(runtime.clone(), system, config, options()).expect("a cluster");
+    let lease = lease(&cluster, 1).await;
+    let call = lease.call::<_, Exit>("exec", &Exec::shell(stubborn_job(&mark)));
+    let why = why(call.await);
+    assert_eq!(sleepers(&mark), 0, "{:#?}", alive(&mark));
+    assert!(why.contains("the driver has been silent"), "{why}");
+    assert!(!why.contains("panicked"), "{why}");
+    cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
+}
+
 async fn a_worker_whose_wrapper_is_killed_ends_and_so_do_its_jobs<R: Runtime>(runtime: R) {
     let mark = mark();
     let cluster = wrapped(&runtime, &mark);
@@ -250,6 +289,7 @@ on_both_adapters!(
     all_calls_of_a_killed_worker_are_lost_each_once,
     f08_a_stopped_worker_is_noticed_killed_and_replaced,
     f08_a_worker_that_hears_nothing_ends_with_its_jobs,
+    a_worker_in_a_name_space_of_processes_is_guarded_too,
     a_worker_whose_wrapper_is_killed_ends_and_so_do_its_jobs,
     a_stopped_worker_behind_a_wrapper_is_killed_too,
     a_job_that_escapes_with_its_pipes_holds_nobody_up,

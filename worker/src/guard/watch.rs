@@ -200,15 +200,14 @@ impl Guard<'_> {
     ///
     /// They are known by the mark in their environment, and by our session: who called setsid meant to outlive his job.
     fn kill_listed(&self, all: impl Iterator<Item = Process>, just_begun: bool) -> bool {
-        let session =
-            rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
-        let me = rustix::process::getpid().as_raw_nonzero().get();
-        let my_start = Process::read(me).map_or(0, |process| process.started);
-        let my_group = rustix::process::getpgrp().as_raw_nonzero().get();
+        // Not asked by getsid: a session of an outer name space of processes has no number, and is listed as 0.
+        let Some(me) = Process::read(rustix::process::getpid().as_raw_nonzero().get()) else {
+            return false;
+        };
         let mut alive = false;
-        for process in
-            all.filter(|process| process.alive && process.pid != me && process.session == session)
-        {
+        for process in all.filter(|process| {
+            process.alive && process.pid != me.pid && process.session == me.session
+        }) {
             let ours = self.groups.contains(&process.group);
             let environment = if ours { None } else { process.environment() };
             if !ours
@@ -217,7 +216,7 @@ impl Guard<'_> {
                     .is_some_and(|bytes| marked(bytes, &self.worker.nonce))
             {
                 // A younger process than this that leads a group and has no environment yet may be a job in its exec.
-                let starting = process.started >= my_start
+                let starting = process.started >= me.started
                     && process.group == process.pid
                     && environment.is_some_and(|bytes| bytes.is_empty());
                 alive |= just_begun && starting;
@@ -226,7 +225,7 @@ impl Guard<'_> {
             alive = true;
             let kill = |pid| Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::KILL));
             kill(process.pid);
-            if process.group != my_group
+            if process.group != me.group
                 && let Some(group) = Pid::from_raw(process.group)
             {
                 let _ = kill_process_group(group, Signal::KILL);
