@@ -171,9 +171,13 @@ fn a_guard_that_is_asked_to_end_stays_until_the_jobs_are_dead() {
     // Else the worker would have noticed, and ended the jobs itself.
     std::thread::sleep(Duration::from_millis(300));
     assert!(sleepers(&seconds) > 0);
-    // Stopped, it is sent a hang-up by the kernel when its worker dies: its group has lost its last relation.
+    // Stopped, it is sent a hang-up by the kernel when its worker dies: its group has lost its last relation. In a name space
+    // of processes it has not, where the first process is of the same session; then the test does as the kernel does.
     kill_process(guard, Signal::STOP).expect("it is there");
     driver.signal(Signal::KILL);
+    for signal in [Signal::HUP, Signal::CONT] {
+        let _ = kill_process(guard, signal);
+    }
     all_dead_at_the_end(&mut driver, &seconds);
     await_gone(guard.as_raw_nonzero().get());
 }
