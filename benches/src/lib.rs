@@ -3,6 +3,7 @@
 pub mod carrier;
 pub mod floor;
 pub mod idle;
+pub mod lease;
 pub mod ours;
 pub mod port;
 pub mod workloads;

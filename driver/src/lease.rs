@@ -1,5 +1,6 @@
 //! A lease: procs of one machine, in the client's hands until it says done.
 
+use std::collections::hash_map::Entry::Occupied;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -95,11 +96,14 @@ impl<R: Runtime, S: System> Drop for Lease<R, S> {
         let (request, outcome) = (self.request, self.outcome);
         self.cluster.shared().with(|state| {
             // Lost: the manager has forgotten it already (F4).
-            let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+            let Occupied(mut entry) = state.requests.entry(request) else {
+                return;
+            };
+            let Entry::Leased(leased) = entry.get_mut() else {
                 return;
             };
             if leased.calls.is_empty() {
-                state.requests.remove(&request);
+                entry.remove();
                 state.feed(Event::Done { request, outcome });
             } else {
                 leased.given_up = Some(outcome);

@@ -42,6 +42,7 @@
 mod call;
 mod cluster;
 mod effect;
+mod ids;
 mod lease;
 mod machine;
 mod once;

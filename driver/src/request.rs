@@ -3,21 +3,24 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use remuda::{Demand, Event, MachineId, Outcome, Reject, RequestId};
 
 use crate::cluster::Cluster;
 use crate::lease::Lease;
+use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Entry, Leased, RequestEnd};
+use crate::state::{Entry, Leased, RequestEnd, State};
 use crate::system::System;
 
 /// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
 /// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).
 #[must_use = "a request does nothing unless awaited"]
 pub struct Request<R: Runtime, S: System> {
-    cluster: Cluster<R, S>,
+    /// Until it resolves: then the lease has it.
+    cluster: Option<Cluster<R, S>>,
     demand: Demand,
     priority: i64,
     stage: Stage,
@@ -26,7 +29,6 @@ pub struct Request<R: Runtime, S: System> {
 enum Stage {
     New,
     Made(RequestId),
-    Over,
 }
 
 /// Why a request got no lease.
@@ -62,7 +64,7 @@ impl std::error::Error for RequestError {}
 impl<R: Runtime, S: System> Request<R, S> {
     pub(crate) fn new(cluster: Cluster<R, S>, demand: Demand) -> Self {
         Request {
-            cluster,
+            cluster: Some(cluster),
             demand,
             priority: 0,
             stage: Stage::New,
@@ -81,57 +83,27 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // Cloning and dropping a waker may run anybody's code: not under the lock.
-        let mut waker = Some(cx.waker().clone());
-        let answer = this.cluster.shared().with(|state| {
-            let request = match this.stage {
-                Stage::Made(request) => request,
-                Stage::New => {
-                    let request = RequestId(state.mint());
-                    state.requests.insert(request, Entry::Queued(None));
-                    this.stage = Stage::Made(request);
-                    let submit = Event::Submit {
-                        request,
-                        priority: this.priority,
-                        demand: this.demand,
-                    };
-                    if let Some(reject) = state.feed(submit) {
-                        state.requests.remove(&request);
-                        return Poll::Ready(Err(RequestError::Rejected(reject)));
-                    }
-                    request
-                }
-                Stage::Over => panic!("a request was polled after it had resolved"),
-            };
-            let entry = state
-                .requests
-                .get_mut(&request)
-                .expect("an entry stays until its client is done");
-            match entry {
-                Entry::Queued(waiting) => {
-                    std::mem::swap(waiting, &mut waker);
-                    Poll::Pending
-                }
-                Entry::Granted(_) | Entry::Leased(_) => {
-                    match std::mem::replace(entry, Entry::Leased(Leased::default())) {
-                        Entry::Granted(machine) => Poll::Ready(Ok((request, machine))),
-                        _ => unreachable!("a lease has no request any more"),
-                    }
-                }
-                Entry::Ended(_) => match state.requests.remove(&request) {
-                    Some(Entry::Ended(RequestEnd::Lost(machine))) => {
-                        Poll::Ready(Err(RequestError::Lost(machine)))
-                    }
-                    Some(Entry::Ended(RequestEnd::NoMachines(error))) => {
-                        Poll::Ready(Err(RequestError::NoMachines(error)))
-                    }
-                    _ => Poll::Ready(Err(RequestError::Shutdown)),
-                },
+        let cluster = this.cluster.as_ref();
+        let shared = cluster.expect("not polled again once resolved").shared();
+        // Most requests are granted when they are made, and need no waker.
+        let mut answer = shared.with(|state| match this.stage {
+            Stage::Made(request) => look(state, request, &mut None),
+            Stage::New => {
+                let request = RequestId(state.mint());
+                this.stage = Stage::Made(request);
+                make(state, request, this.priority, this.demand)?;
+                look(state, request, &mut None)
             }
         });
+        let mut waker = None;
+        if let (Poll::Pending, Stage::Made(request)) = (&answer, &this.stage) {
+            // Cloning and dropping a waker may run anybody's code: not under the lock.
+            waker = Some(cx.waker().clone());
+            answer = shared.with(|state| look(state, *request, &mut waker));
+        }
         let answer = answer.map(|answer| {
-            this.stage = Stage::Over;
-            answer.map(|(request, machine)| Lease::new(this.cluster.clone(), request, machine))
+            let cluster = this.cluster.take().expect("it was there above");
+            answer.map(|(request, machine)| Lease::new(cluster, request, machine))
         });
         // Last: should it panic, the lease is there to be dropped.
         drop(waker);
@@ -139,12 +111,67 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
     }
 }
 
+/// Makes a request.
+fn make<S: System>(
+    state: &mut State<S>,
+    request: RequestId,
+    priority: i64,
+    demand: Demand,
+) -> Result<(), RequestError> {
+    state.requests.insert(request, Entry::Queued(None));
+    let submit = Event::Submit {
+        request,
+        priority,
+        demand,
+    };
+    match state.feed(submit) {
+        None => Ok(()),
+        Some(reject) => {
+            state.requests.remove(&request);
+            Err(RequestError::Rejected(reject))
+        }
+    }
+}
+
+type Granted<S> = (RequestId, Arc<Machine<S>>);
+
+/// Looks what became of a request. While it waits, `waker`, if there is one, changes places with the one it had.
+fn look<S: System>(
+    state: &mut State<S>,
+    request: RequestId,
+    waker: &mut Option<Waker>,
+) -> Poll<Result<Granted<S>, RequestError>> {
+    let entry = state
+        .requests
+        .get_mut(&request)
+        .expect("an entry stays until its client is done");
+    match entry {
+        Entry::Queued(waiting) => {
+            if waker.is_some() {
+                std::mem::swap(waiting, waker);
+            }
+            Poll::Pending
+        }
+        Entry::Granted(_) | Entry::Leased(_) => {
+            match std::mem::replace(entry, Entry::Leased(Leased::default())) {
+                Entry::Granted(machine) => Poll::Ready(Ok((request, machine))),
+                _ => unreachable!("a lease has no request any more"),
+            }
+        }
+        Entry::Ended(_) => Poll::Ready(Err(match state.requests.remove(&request) {
+            Some(Entry::Ended(RequestEnd::Lost(machine))) => RequestError::Lost(machine),
+            Some(Entry::Ended(RequestEnd::NoMachines(error))) => RequestError::NoMachines(error),
+            _ => RequestError::Shutdown,
+        })),
+    }
+}
+
 impl<R: Runtime, S: System> Drop for Request<R, S> {
     fn drop(&mut self) {
-        let Stage::Made(request) = self.stage else {
+        let (Some(cluster), &Stage::Made(request)) = (&self.cluster, &self.stage) else {
             return;
         };
-        let entry = self.cluster.shared().with(|state| {
+        let entry = cluster.shared().with(|state| {
             let entry = state.requests.remove(&request);
             match entry {
                 Some(Entry::Queued(_)) => drop(state.feed(Event::Cancel { request })),

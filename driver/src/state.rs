@@ -5,7 +5,7 @@
 //! run by one drainer after unlocking. So clients hear of things in the order the manager decided them, and nothing
 //! they do in return can deadlock.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -20,6 +20,7 @@ use remuda_worker::wire::Figures;
 use smallvec::SmallVec;
 
 use crate::cluster::Options;
+use crate::ids::IdMap;
 use crate::machine::Machine;
 use crate::once::OnceError;
 use crate::runtime::Runtime;
@@ -44,10 +45,10 @@ pub(crate) struct Shared<R, S: System> {
 /// What the lock guards.
 pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
-    pub(crate) requests: HashMap<RequestId, Entry<S>>,
-    pub(crate) machines: BTreeMap<MachineId, Slot<S>>,
+    pub(crate) requests: IdMap<RequestId, Entry<S>>,
+    pub(crate) machines: IdMap<MachineId, Slot<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
-    pub(crate) waiters: HashMap<WaiterId, OnceWaiter>,
+    pub(crate) waiters: IdMap<WaiterId, OnceWaiter>,
     pub(crate) once_errors: BTreeMap<(MachineId, OnceKey), CallError>,
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<LostTask>>,
     pub(crate) timer: TimerSlot,
@@ -156,10 +157,10 @@ impl<R: Runtime, S: System> Shared<R, S> {
         let clock = runtime.clone();
         let state = State {
             manager,
-            requests: HashMap::new(),
-            machines: BTreeMap::new(),
+            requests: IdMap::default(),
+            machines: IdMap::default(),
             lost: VecDeque::new(),
-            waiters: HashMap::new(),
+            waiters: IdMap::default(),
             once_errors: BTreeMap::new(),
             subscribers: Vec::new(),
             timer: TimerSlot::default(),

@@ -11,6 +11,7 @@ use futures::future::{Either, select};
 use remuda_worker::wire::{Failure, Figures, FromWorker, MAX_CHUNK, ToWorker, WINDOW, encode};
 
 use super::events::{self, CallEvent, Receiver, Sender};
+use crate::ids::IdMap;
 use crate::signal::{Defer, Signal};
 use crate::system::{CallError, Chunk, Invocation};
 
@@ -42,8 +43,8 @@ struct Outgoing {
 #[derive(Debug, Default)]
 struct Waiting {
     next: u64,
-    calls: HashMap<u64, CallSlot>,
-    polls: HashMap<u64, oneshot::Sender<Figures>>,
+    calls: IdMap<u64, CallSlot>,
+    polls: IdMap<u64, oneshot::Sender<Figures>>,
     discards: HashMap<u64, Vec<oneshot::Sender<Result<(), String>>>>,
     said_goodbye: bool,
     /// Why the worker is dead.

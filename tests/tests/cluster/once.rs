@@ -159,7 +159,9 @@ async fn s16_work_that_is_not_run_is_dropped_outside_of_the_lock<R: Runtime>(run
             ready(Ok(()))
         });
         assert_eq!(answer.await.is_ok(), machine == MachineId(1));
-        assert_eq!(cluster.counts().running, 0);
+        // It may be another thread that drops the work.
+        let back = || cluster.counts().running == 0;
+        eventually(&runtime, "the lease to be given back", back).await;
     }
     rests(&runtime, &cluster, &system).await;
 }
