@@ -100,9 +100,12 @@ async fn leases_keep_their_cluster_alive<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     let cluster = cluster(&runtime, &system, config());
     let lease = lease(&runtime, &cluster, 2).await;
+    system.book().hold_starts = true;
     let request = queued(&cluster, procs(2), &noop_waker());
     drop(cluster);
     assert_eq!(lease.call("echo", &5_u64).await, Ok(5_u64));
+    system.book().hold_starts = false;
+    system.release_starts();
     let other = within(&runtime, "a request does, too", request).await;
     drop(lease);
     let echoed = other.as_ref().unwrap().call("echo", &6_u64).await;
