@@ -58,6 +58,10 @@ async fn s22_a_shutdown_wakes_those_who_wait_in_their_order<R: Runtime>(runtime:
     let record = Record::default();
     let mut requests = recorded(&cluster, &record, &[(1, 1), (0, 1), (1, 2), (0, 2)]);
     within(&runtime, "the shutdown", cluster.shutdown()).await;
+    eventually(&runtime, "all are told", || {
+        record.lock().unwrap().len() == 4
+    })
+    .await;
     assert_eq!(*record.lock().unwrap(), [3, 1, 2, 0]);
     for request in &mut requests {
         let Poll::Ready(Err(error)) = poll(request, &noop_waker()) else {
@@ -85,6 +89,11 @@ async fn s03_a_grant_made_by_a_waker_comes_after_those_made_before<R: Runtime>(r
     );
     let rest = recorded(&cluster, &record, &[(1, 1), (1, 1), (1, 1)]);
     big.finish(Outcome::Ok);
+    // Another thread may be the one that wakes.
+    eventually(&runtime, "all are granted", || {
+        record.lock().unwrap().len() == 4
+    })
+    .await;
     assert_eq!(*record.lock().unwrap(), [0, 0, 1, 2]);
     drop((first, rest));
     rests(&runtime, &cluster, &system).await;
