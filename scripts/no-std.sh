@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the core, with no features and with `serde`, for a machine that has no std at all (thumbv7em-none-eabi): whatever
-# it uses beyond core and alloc does not compile there. Downloads no toolchain. Takes the first way there is:
+# Builds the core, with no features, with `serde` and with `journal`, for a machine that has no std at all
+# (thumbv7em-none-eabi): whatever it uses beyond core and alloc does not compile there. Downloads no toolchain. Takes the
+# first way there is:
 #
 #   1. Rust's own core and alloc for that target, where `rustup target add thumbv7em-none-eabi` was run
 #   2. core and alloc built from rust-src, where that component is installed
@@ -16,10 +17,10 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/no-std
 
 skip() { echo "skipped: no_std: $*"; exit 77; }
 
-build() { # CARGO ARGUMENT...: the core, both ways
+build() { # CARGO ARGUMENT...: the core, each way
     local cargo=$1 features
     shift
-    for features in "" serde; do
+    for features in "" serde journal; do
         echo "no_std: $target, features: ${features:-none}"
         # Debian's Rust 1.85 is older than our rust-version, but all we use and it does not have is `let` in chains, which it
         # calls a feature. A compiler that has it takes no notice.

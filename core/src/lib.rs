@@ -98,7 +98,8 @@
 //! # Features
 //!
 //! `no_std` with `alloc`, and no unsafe code. Feature `serde` (off by default) serialises events,
-//! actions, [`Config`] and the whole [`Manager`], which is validated when it is read.
+//! actions, [`Config`] and the whole [`Manager`], which is validated when it is read. Feature `journal` (off by default)
+//! records what a manager is told, to be played again: module `journal`.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -122,6 +123,8 @@ mod heap;
 mod holdings;
 mod id;
 mod invariants;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod list;
 mod machines;
 mod manager;
@@ -145,4 +148,4 @@ pub use invariants::Violation;
 pub use manager::Manager;
 pub use reject::Reject;
 pub use time::Instant;
-pub use view::{Counts, Health, MachineCounts, MachineView, StartBackoff};
+pub use view::{Counts, Health, MachineCounts, MachineView, StartBackoff, Waiting};

@@ -145,7 +145,41 @@ impl fmt::Debug for MachineView<'_> {
     }
 }
 
+/// A request that waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Waiting {
+    /// Its id.
+    pub request: RequestId,
+    /// Its priority.
+    pub priority: i64,
+    /// The procs it asks for.
+    pub procs: u32,
+}
+
 impl Manager {
+    /// The requests that wait, in the order of the queue (S3).
+    ///
+    /// ```
+    /// use remuda::{Config, Demand, Event, Instant, Manager, RequestId};
+    ///
+    /// let mut manager = Manager::new(Config::new(4, 16)?)?;
+    /// for (id, priority) in [(1, 5), (2, 0)] {
+    ///     let request = RequestId(id);
+    ///     manager.handle(Event::Submit { request, priority, demand: Demand::Machine }, Instant::ZERO);
+    /// }
+    /// let ids: Vec<_> = manager.queue().map(|waiting| waiting.request).collect();
+    /// assert_eq!(ids, [RequestId(2), RequestId(1)]);
+    /// # Ok::<(), remuda::ConfigError>(())
+    /// ```
+    pub fn queue(&self) -> impl Iterator<Item = Waiting> {
+        let queue = self.requests.queue();
+        queue.map(|(request, priority)| Waiting {
+            request: request.id,
+            priority,
+            procs: request.procs,
+        })
+    }
+
     /// The figures at this moment, in O(1).
     pub fn counts(&self) -> Counts {
         Counts {

@@ -1,0 +1,113 @@
+//! Writing: what is appended to a journal, and when.
+
+use alloc::vec::Vec;
+
+use super::action::hash_with;
+use super::event::put_event;
+use super::frame::{EVENT, NOTE, SNAPSHOT, put_frame};
+use super::header::{self, Label};
+use super::note::{Note, put_note};
+use super::snapshot::put_snapshot;
+use super::varint::{put, zigzag};
+use crate::action::Action;
+use crate::event::Event;
+use crate::manager::Manager;
+use crate::time::Instant;
+
+/// Events between two snapshots take at least so many bytes,
+const LEAST_BETWEEN: usize = 64 << 10;
+/// and at least so many times the last snapshot: snapshots are a quarter on top of the events, at most.
+const TIMES_SNAPSHOT: usize = 4;
+
+/// Writes a journal into buffers of the caller's: each call appends whole frames to `out`, which may be emptied in
+/// between.
+#[derive(Debug)]
+pub struct Writer {
+    /// The time of the last event.
+    last: Instant,
+    events: u64,
+    /// Bytes of events since the last snapshot, and how many call for the next one.
+    since_snapshot: usize,
+    next_snapshot: usize,
+    body: Vec<u8>,
+    actions: Vec<u8>,
+}
+
+impl Writer {
+    /// Begins a journal of `manager`, which need not be a fresh one.
+    ///
+    /// `origin` is how many nanoseconds after 1970 [`Instant::ZERO`] was, if that is known; the labels are the caller's
+    /// own.
+    pub fn new(
+        manager: &Manager,
+        origin: Option<u64>,
+        labels: &[Label],
+        out: &mut Vec<u8>,
+    ) -> Writer {
+        let fresh = Manager::new(manager.config).is_ok_and(|fresh| fresh == *manager);
+        header::write(manager, fresh, origin, labels, out);
+        let mut writer = Writer {
+            last: manager.now,
+            events: 0,
+            since_snapshot: 0,
+            next_snapshot: LEAST_BETWEEN,
+            body: Vec::new(),
+            actions: Vec::new(),
+        };
+        if !fresh {
+            writer.snapshot(manager, out);
+        }
+        writer
+    }
+
+    /// Records that `event` at `now` caused `actions` and left `manager`. Now and then a snapshot follows.
+    pub fn record(
+        &mut self,
+        now: Instant,
+        event: &Event,
+        actions: &[Action],
+        manager: &Manager,
+        out: &mut Vec<u8>,
+    ) {
+        let begin = out.len();
+        let hash = hash_with(actions, &mut self.actions);
+        self.body.clear();
+        put(
+            &mut self.body,
+            zigzag(now.0.wrapping_sub(self.last.0) as i64),
+        );
+        self.body.extend_from_slice(&hash.to_le_bytes());
+        put_event(&mut self.body, event);
+        put_frame(out, EVENT, &self.body);
+        self.last = now;
+        self.events += 1;
+        self.since_snapshot += out.len() - begin;
+        if self.since_snapshot >= self.next_snapshot {
+            self.snapshot(manager, out);
+        }
+    }
+
+    /// Writes a note.
+    pub fn note(&mut self, note: &Note<'_>, out: &mut Vec<u8>) {
+        self.body.clear();
+        put_note(&mut self.body, note, self.last);
+        put_frame(out, NOTE, &self.body);
+    }
+
+    /// Writes a snapshot of `manager`, which is what the events so far led to.
+    pub fn snapshot(&mut self, manager: &Manager, out: &mut Vec<u8>) {
+        self.body.clear();
+        put_snapshot(&mut self.body, manager, self.events, self.last);
+        put_frame(out, SNAPSHOT, &self.body);
+        self.since_snapshot = 0;
+        self.next_snapshot = LEAST_BETWEEN.max(TIMES_SNAPSHOT * self.body.len());
+        if self.body.capacity() > LEAST_BETWEEN {
+            self.body = Vec::new();
+        }
+    }
+
+    /// How many events were recorded.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+}
