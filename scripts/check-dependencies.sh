@@ -35,10 +35,10 @@ lacks remuda-tokio remuda-async-std remuda-cli async-std
 lacks remuda-async-std remuda-tokio remuda-cli tokio
 lacks remuda-cli remuda-async-std async-std
 
-# Named directly, in whatever kind of dependency, by their adapter alone.
+# Named directly, in whatever kind of dependency, by their adapter alone; the benchmarks set tokio's channels beside ours.
 for manifest in */Cargo.toml; do
     case $manifest in
-    adapter-tokio/*) other='async-std' ;;
+    adapter-tokio/* | benches/*) other='async-std' ;;
     adapter-async-std/*) other='tokio' ;;
     *) other='tokio|async-std' ;;
     esac
