@@ -2,7 +2,7 @@
 # Fuzzes: builds the targets in fuzz/ with the nightly compiler that is on the machine and runs each for some time, from its
 # committed corpus on. What they learn goes to target/fuzz/corpus, what fails to target/fuzz/artifacts, nothing into the tree.
 #
-#   scripts/fuzz.sh [SECONDS [TARGET...]]     default 30, and each of events bytes wire jobs
+#   scripts/fuzz.sh [SECONDS [TARGET...]]     default 30, and each of events bytes wire jobs journal
 #
 # Exit status 1: something failed, and how to replay it was said. 77: skipped, a compiler is missing.
 set -euo pipefail
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:-30}
 targets=("${@:2}")
-((${#targets[@]})) || targets=(events bytes wire jobs)
+((${#targets[@]})) || targets=(events bytes wire jobs journal)
 dir=$(realpath -m "${CARGO_TARGET_DIR:-target}/fuzz")
 
 skip() { echo "skipped: fuzz: $*"; exit 77; }
@@ -50,7 +50,7 @@ for target in "${targets[@]}"; do
     # A single allocation of more than 64 MB fails: nothing that comes in is near as large.
     if "$built/$target" "$learnt" "fuzz/corpus/$target" -max_total_time="$seconds" -max_len=2048 -len_control=10 -timeout=20 \
         -malloc_limit_mb=64 -rss_limit_mb=1024 -artifact_prefix="$artifacts/" >"$log" 2>&1; then
-        printf 'fuzz: %-6s seed %s, %s\n' "$target" "$(sed -n 's/^INFO: Seed: //p' "$log")" \
+        printf 'fuzz: %-7s seed %s, %s\n' "$target" "$(sed -n 's/^INFO: Seed: //p' "$log")" \
             "$(sed -n 's/^#\([0-9]*\)\tDONE *\(cov: [0-9]*\).*\(exec\/s: [0-9]*\).*/\1 runs, \2, \3/p' "$log")"
         continue
     fi

@@ -8,4 +8,5 @@
 pub mod bytes;
 pub mod events;
 pub mod jobs;
+pub mod journal;
 pub mod wire;

@@ -6,6 +6,7 @@
 #[path = "../../../fuzz/src/lib.rs"]
 pub mod bodies;
 mod seeds;
+mod seeds_of_journals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -83,6 +84,26 @@ fn wire() {
 #[test]
 fn jobs() {
     replay("jobs", &seeds::files(), bodies::jobs::run);
+}
+
+#[test]
+fn journal() {
+    replay(
+        "journal",
+        &seeds_of_journals::journals(),
+        bodies::journal::run,
+    );
+}
+
+#[test]
+fn the_seeds_hold_every_way_a_journal_can_be_wrong() {
+    let ends: BTreeSet<_> = seeds_of_journals::journals()
+        .iter()
+        .filter_map(|(_, bytes)| bodies::journal::outcome(bytes)?.1)
+        .map(|error| kind(&error))
+        .collect();
+    let expected = "NotAJournal Format Config Cut Corrupt Malformed UnknownFrame UnknownEvent";
+    assert_eq!(ends, words(expected));
 }
 
 /// The first word of what something is printed as: the name of its kind.
