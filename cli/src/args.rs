@@ -81,6 +81,19 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) joblog: Option<PathBuf>,
 
+    /// Record the run in this file, to be played again: every event, and a hash of what was decided.
+    ///
+    /// If it can be written no more, say because the disk is full, recording ends and the run goes on. Example:
+    /// --journal run.journal, then: remuda replay run.journal
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// How long an event may wait before it is written to the journal.
+    ///
+    /// What is not written is lost if this program is killed. Example: --journal-flush 0.1
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, requires = "journal")]
+    pub(crate) journal_flush: Duration,
+
     /// How often a job may be lost with its machine before it counts as failed.
     ///
     /// Example: --attempts 1 never runs a job again.

@@ -1,12 +1,13 @@
 //! The job log: one line of JSON for each job that ended, written when it ends.
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use remuda_cli::jobs::{Command, Job};
 use serde::Serialize;
+
+use crate::output;
 
 /// An open job log. After its first error it is silent.
 #[derive(Debug)]
@@ -68,18 +69,7 @@ impl Joblog {
     /// # Errors
     /// One line that names the file.
     pub(crate) fn open(path: &Path, jobs: Option<&Path>) -> Result<Joblog, String> {
-        let failed =
-            |error: &dyn std::fmt::Display| format!("--joblog {}: {error}", path.display());
-        let id = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
-        if jobs.and_then(id).is_some_and(|jobs| id(path) == Some(jobs)) {
-            return Err(failed(&"it is the job file itself"));
-        }
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path);
-        let file = file.map_err(|error| failed(&error))?;
+        let file = output::open("--joblog", path, jobs)?;
         Ok(Joblog {
             file,
             path: path.to_owned(),

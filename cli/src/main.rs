@@ -3,6 +3,7 @@ mod args;
 mod joblog;
 mod limits;
 mod log;
+mod output;
 mod plan;
 mod printer;
 mod progress;

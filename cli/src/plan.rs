@@ -1,19 +1,21 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use remuda::journal::Label;
 use remuda::{Config, ConfigError};
 use remuda_cli::jobs::{self, Job};
-use remuda_tokio::Options;
+use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{RunArgs, Sizes, When};
 use crate::joblog::Joblog;
-use crate::log;
 use crate::spool::Spools;
+use crate::{log, output};
 
 /// Polls in a silent machine's span (F8), and how many it may leave unanswered: each takes up to an interval of a sixth of
 /// the span and a time-out of a twelfth, and 4 × (1/6 + 1/12) is the span.
@@ -33,6 +35,7 @@ pub(crate) struct Plan {
     pub(crate) launch: Vec<String>,
     pub(crate) attempts: u32,
     pub(crate) joblog: Option<Joblog>,
+    pub(crate) journal: Option<Journal>,
     pub(crate) spools: Spools,
     pub(crate) spool_dir: PathBuf,
     pub(crate) filter: EnvFilter,
@@ -40,6 +43,13 @@ pub(crate) struct Plan {
     pub(crate) quiet: bool,
     /// A bar (true) or lines (false), if any.
     pub(crate) progress: Option<bool>,
+}
+
+/// A journal that is to be written.
+pub(crate) struct Journal {
+    pub(crate) file: File,
+    pub(crate) path: PathBuf,
+    pub(crate) options: RecordOptions,
 }
 
 impl Plan {
@@ -62,6 +72,7 @@ impl Plan {
             .as_ref()
             .map(|path| Joblog::open(path, file))
             .transpose()?;
+        let journal = journal(args, file)?;
         Ok(Plan {
             jobs,
             config,
@@ -70,6 +81,7 @@ impl Plan {
             launch: args.launch(),
             attempts: args.attempts.get(),
             joblog,
+            journal,
             spools: Spools::new(&spool_dir),
             spool_dir,
             filter,
@@ -99,6 +111,30 @@ fn config(args: &RunArgs) -> Result<Config, String> {
         silent_polls: SILENT_POLLS,
         ..config
     })
+}
+
+fn journal(args: &RunArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {
+    let Some(path) = &args.journal else {
+        return Ok(None);
+    };
+    if args.joblog.as_ref() == Some(path) {
+        return Err(format!(
+            "--journal {}: it is the job log too",
+            path.display()
+        ));
+    }
+    let mut options = RecordOptions::default();
+    options.flush_every = args.journal_flush;
+    let jobs_name = jobs.map_or("-".into(), Path::to_string_lossy);
+    options.labels = vec![
+        Label::new("command", "remuda run"),
+        Label::new("jobs", jobs_name),
+    ];
+    Ok(Some(Journal {
+        file: output::open("--journal", path, jobs)?,
+        path: path.clone(),
+        options,
+    }))
 }
 
 fn options(silent_after: Duration) -> Options {

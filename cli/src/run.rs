@@ -1,6 +1,7 @@
 //! The main job: every job of a plan on a cluster, each one's output to the printer, its end to the job log.
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -13,12 +14,13 @@ use jiff::Timestamp;
 use remuda::{Demand, MachineCounts, Outcome};
 use remuda_cli::jobs::{Command, Job, Size};
 use remuda_tokio::{
-    CallError, Cluster, Lease, ProcessSystem, Request, RequestError, Runtime, Tokio,
+    CallError, Cluster, FileRecorder, Lease, ProcessSystem, Recording, Request, RequestError,
+    Runtime, Tokio,
 };
 use remuda_worker::{EXEC, Exec, Exit, Program};
 
 use crate::joblog::{Attempt, Ended, Joblog};
-use crate::plan::Plan;
+use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
 use crate::signals::{self, Control};
@@ -54,12 +56,22 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let (end, machines) = if plan.jobs.is_empty() {
         (End::Done, MachineCounts::default())
     } else {
+        let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
-        remuda_tokio::run(async move |runtime| {
-            Running::new(runtime, plan, printer, board, tally)
+        let ended = remuda_tokio::run(async move |runtime| {
+            Running::new(runtime, plan, printer, board, tally, recorder)
                 .run_all(controls)
                 .await
-        })?
+        })?;
+        if let Some((path, recording)) = recording
+            && let Err(error) = recording.finish()
+        {
+            let path = path.display();
+            printer.note(format!(
+                "--journal {path}: {error}; it ends there, the run went on"
+            ));
+        }
+        ended
     };
     let MachineCounts {
         ok,
@@ -80,6 +92,17 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let printed = thread.join();
     let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
     Ok(end.status(&tally, printed && logged))
+}
+
+/// Begins to write a journal.
+fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> {
+    let Journal {
+        file,
+        path,
+        options,
+    } = journal;
+    let (recorder, recording) = FileRecorder::start(file, options)?;
+    Ok((recorder, (path, recording)))
 }
 
 /// A run that goes on.
@@ -126,12 +149,17 @@ impl<'a> Running<'a> {
         printer: &'a Printer,
         board: Board,
         tally: &'a mut Tally,
+        recorder: Option<FileRecorder>,
     ) -> Running<'a> {
         let system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
             .procs(plan.config.machine_procs)
             .silence(plan.silence);
-        let cluster = Cluster::new(runtime.clone(), system, plan.config, plan.options.clone());
+        let (config, options) = (plan.config, plan.options.clone());
+        let cluster = match recorder {
+            None => Cluster::new(runtime.clone(), system, config, options),
+            Some(recorder) => Cluster::recorded(runtime.clone(), system, config, options, recorder),
+        };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
         Running {

@@ -11,6 +11,7 @@ use remuda::{
 };
 
 use crate::once::{OnceError, OnceMachine};
+use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
 use crate::state::{Effect, Shared};
@@ -90,11 +91,45 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         config: Config,
         options: Options,
     ) -> Result<Self, ConfigError> {
-        let shared = Shared::new(runtime, system, options, Manager::new(config)?);
+        let manager = Manager::new(config)?;
+        Ok(Cluster::begun(runtime, system, options, manager, None))
+    }
+
+    /// The same, and all that the manager is told goes to `recorder` too.
+    ///
+    /// # Errors
+    /// A configuration that the manager refuses.
+    pub fn recorded(
+        runtime: R,
+        system: S,
+        config: Config,
+        options: Options,
+        mut recorder: impl Recorder,
+    ) -> Result<Self, ConfigError> {
+        let manager = Manager::new(config)?;
+        recorder.begin(runtime.now(), &manager);
+        let recorder: Box<dyn Recorder> = Box::new(recorder);
+        Ok(Cluster::begun(
+            runtime,
+            system,
+            options,
+            manager,
+            Some(recorder),
+        ))
+    }
+
+    fn begun(
+        runtime: R,
+        system: S,
+        options: Options,
+        manager: Manager,
+        recorder: Option<Box<dyn Recorder>>,
+    ) -> Self {
+        let shared = Shared::new(runtime, system, options, manager, recorder);
         shared.runtime.spawn(timer::keep_time(shared.clone()));
-        Ok(Cluster {
+        Cluster {
             handle: Arc::new(Handle(shared)),
-        })
+        }
     }
 
     /// Asks for procs of one machine. The request is made when the future is first polled; dropping it cancels.

@@ -11,6 +11,7 @@ use crate::machine::{self, Machine};
 use crate::runtime::{Runtime, timeout};
 use crate::signal::{Defer, caught};
 use crate::state::{Effect, OnceWork, Shared, State};
+use crate::status::Shown;
 use crate::system::{CallError, System};
 use crate::tasks::LostTask;
 
@@ -42,6 +43,10 @@ impl<R: Runtime, S: System> Shared<R, S> {
             } => log_notice(&notice, about.as_deref(), expected),
             Effect::Rejected(event, reject) => log_rejection(&event, &reject),
             Effect::Close(sender) => drop(sender),
+            Effect::EndRecording(recorder) => {
+                tracing::warn!("recording ends here, the cluster goes on: the recorder panicked");
+                drop(recorder);
+            }
         }
     }
 
@@ -99,6 +104,10 @@ fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId,
         last.disk = disk.or(last.disk.take());
         last.load = load.or(last.load.take());
         last.counters = counters.or(last.counters.take());
+        if answered {
+            let figures = last.clone();
+            state.note(machine, "figures", Shown(&figures));
+        }
         state.feed(Event::Polled { machine, answered });
     });
 }

@@ -37,6 +37,9 @@
 //! **Loss.** A call on a machine that is lost resolves as [`CallError::Lost`] once what it ran is dead: then it may be
 //! run again elsewhere, at once.
 //!
+//! **Recording.** A [`Cluster::recorded`] tells a [`Recorder`] all that the manager is told; [`FileRecorder`] writes a
+//! journal of it, which `remuda replay` plays again.
+//!
 //! Notices go to [`tracing`]: losses, failed starts and probations as warnings, the rest as information.
 
 mod call;
@@ -47,6 +50,7 @@ mod lease;
 mod machine;
 mod once;
 pub mod process;
+mod record;
 mod request;
 mod runtime;
 mod signal;
@@ -62,6 +66,7 @@ pub use lease::Lease;
 pub use machine::Machine;
 pub use once::{OnceError, OnceMachine};
 pub use process::ProcessSystem;
+pub use record::{FileRecorder, RecordOptions, Recorder, Recording, RecordingError};
 pub use remuda;
 pub use remuda_worker::wire::{Figures, Stream, Usage};
 pub use request::{Request, RequestError};

@@ -194,6 +194,7 @@ impl<R: Runtime, S: System> Life<R, S> {
         };
         self.shared.with(|state| {
             state.ever_up = true;
+            state.note(self.id, "name", &machine.name);
             state.machines.insert(self.id, slot);
             state.feed(Event::Up { machine: self.id });
         });
@@ -209,6 +210,7 @@ impl<R: Runtime, S: System> Life<R, S> {
             tracing::debug!(machine = %self.id, "was not started: {error}");
         }
         self.shared.with(|state| {
+            state.note(self.id, "start failed", &error);
             state.feed(Event::StartFailed { machine: self.id });
             if !wanted {
                 return;
@@ -232,6 +234,7 @@ impl<R: Runtime, S: System> Life<R, S> {
             if let Some(slot) = state.machines.get_mut(&self.id) {
                 slot.reason = Some(why.clone());
             }
+            state.note(self.id, "stopped", &why);
             state.feed(Event::Stopped { machine: self.id });
             state
                 .once_errors

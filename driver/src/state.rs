@@ -6,12 +6,14 @@
 //! they do in return can deadlock.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Shared as SharedFuture};
+use remuda::journal::Note;
 use remuda::{
     Action, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Outcome, Reject,
     RequestId, TaskId, WaiterId,
@@ -23,6 +25,7 @@ use crate::cluster::Options;
 use crate::ids::IdMap;
 use crate::machine::Machine;
 use crate::once::OnceError;
+use crate::record::Recorder;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
@@ -45,6 +48,7 @@ pub(crate) struct Shared<R, S: System> {
 /// What the lock guards.
 pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
+    recorder: Option<Box<dyn Recorder>>,
     pub(crate) requests: IdMap<RequestId, Entry<S>>,
     pub(crate) machines: IdMap<MachineId, Slot<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
@@ -149,14 +153,23 @@ pub(crate) enum Effect<S: System> {
     },
     Rejected(Event, Reject),
     Close(oneshot::Sender<()>),
+    /// A recorder that panicked.
+    EndRecording(Box<dyn Recorder>),
 }
 
 impl<R: Runtime, S: System> Shared<R, S> {
-    pub(crate) fn new(runtime: R, system: S, options: Options, manager: Manager) -> Arc<Self> {
+    pub(crate) fn new(
+        runtime: R,
+        system: S,
+        options: Options,
+        manager: Manager,
+        recorder: Option<Box<dyn Recorder>>,
+    ) -> Arc<Self> {
         let (open, closing) = oneshot::channel();
         let clock = runtime.clone();
         let state = State {
             manager,
+            recorder,
             requests: IdMap::default(),
             machines: IdMap::default(),
             lost: VecDeque::new(),
@@ -247,12 +260,41 @@ impl<S: System> State<S> {
         let now = (self.clock)();
         let mut actions = std::mem::take(&mut self.actions);
         self.manager.handle_into(event, now, &mut actions);
+        if self.recorder.is_some() {
+            self.tell_recorder(|recorder, manager| recorder.record(now, &event, &actions, manager));
+        }
         let mut reject = None;
         for action in actions.drain(..) {
             self.take_in(action, &event, &mut reject);
         }
         self.actions = actions;
         reject
+    }
+
+    /// Records a remark on a machine.
+    pub(crate) fn note(&mut self, machine: MachineId, topic: &str, text: impl fmt::Display) {
+        if self.recorder.is_some() {
+            let (time, text) = ((self.clock)(), text.to_string());
+            let note = Note {
+                time,
+                machine,
+                topic,
+                text: &text,
+            };
+            self.tell_recorder(|recorder, _| recorder.note(&note));
+        }
+    }
+
+    /// A recorder may be anybody's: one that panics is dropped, outside the lock.
+    fn tell_recorder(&mut self, tell: impl FnOnce(&mut dyn Recorder, &Manager)) {
+        let Some(mut recorder) = self.recorder.take() else {
+            return;
+        };
+        let told = AssertUnwindSafe(|| tell(recorder.as_mut(), &self.manager));
+        match catch_unwind(told) {
+            Ok(()) => self.recorder = Some(recorder),
+            Err(_) => self.push(Effect::EndRecording(recorder)),
+        }
     }
 
     fn take_in(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {

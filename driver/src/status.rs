@@ -57,19 +57,29 @@ impl MachineStatus {
 
 impl fmt::Display for MachineStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let memory = self.figures.memory.unwrap_or_default();
-        let disk = self.figures.disk.unwrap_or_default();
-        let [one, five, fifteen] = self.figures.load.unwrap_or_default();
-        write!(f, "mem {} disk {}", Of(memory), Of(disk))?;
-        write!(f, " load {one:.1}/{five:.1}/{fifteen:.1} counters")?;
-        for (name, value) in self.figures.counters.iter().flatten() {
-            write!(f, " {name}:{value}")?;
-        }
+        Shown(&self.figures).fmt(f)?;
         match self.health {
             None => f.write_str(" (lost)"),
             Some(Health::Probation { .. }) => f.write_str(" (probation)"),
             Some(_) => Ok(()),
         }
+    }
+}
+
+/// Figures, as the status line has them.
+pub(crate) struct Shown<'a>(pub(crate) &'a Figures);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = self.0.memory.unwrap_or_default();
+        let disk = self.0.disk.unwrap_or_default();
+        let [one, five, fifteen] = self.0.load.unwrap_or_default();
+        write!(f, "mem {} disk {}", Of(memory), Of(disk))?;
+        write!(f, " load {one:.1}/{five:.1}/{fifteen:.1} counters")?;
+        for (name, value) in self.0.counters.iter().flatten() {
+            write!(f, " {name}:{value}")?;
+        }
+        Ok(())
     }
 }
 

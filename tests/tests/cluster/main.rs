@@ -7,6 +7,7 @@ mod loss;
 mod once;
 mod order;
 mod panics;
+mod recording;
 mod runtimes;
 mod starts;
 mod stops;
