@@ -13,8 +13,8 @@ use remuda_tokio::Tokio;
 
 fn main() {
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
         .sample_size(20)
         .configure_from_args();
     let mut group = criterion.benchmark_group("e");

@@ -6,9 +6,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use remuda_benches::carrier::Carrier;
 use remuda_benches::floor::Floor;
+use remuda_benches::nobody::Nobody;
 use remuda_benches::ours::Ours;
 use remuda_benches::port::Port;
 use remuda_benches::workloads::{Blocked, Flood, Steady};
@@ -21,8 +22,8 @@ const FLOOD: u64 = 1_000_000;
 
 fn main() {
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
         .sample_size(20)
         .configure_from_args();
     a(&mut criterion);
@@ -39,6 +40,7 @@ fn a(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(2));
         steady::<Ours>(&mut group, "ours", machines);
         steady::<Port>(&mut group, "port", machines);
+        steady::<Nobody>(&mut group, "harness", machines);
         let mut floor = Floor::new(u64::from(machines) * 16 + QUEUED);
         group.bench_function(BenchmarkId::new("floor", machines), |bencher| {
             bencher.iter(|| black_box(floor.turn(0)));
@@ -60,10 +62,11 @@ fn steady<C: Carrier>(group: &mut Group<'_>, name: &str, machines: u32) {
 fn b(criterion: &mut Criterion) {
     for priorities in [1, 1_000] {
         let mut group = criterion.benchmark_group("b");
-        group.sample_size(10);
+        group.sample_size(10).sampling_mode(SamplingMode::Flat);
         group.throughput(Throughput::Elements(FLOOD));
         flood::<Ours>(&mut group, "ours", priorities);
         flood::<Port>(&mut group, "port", priorities);
+        flood::<Nobody>(&mut group, "harness", priorities);
         let pushed = || {
             let mut floor = Floor::default();
             for n in 0..FLOOD {

@@ -111,9 +111,9 @@ impl<C: Carrier> Flood<C> {
         oldest as u64
     }
 
-    /// Who carries it.
-    pub fn carrier(&self) -> &C {
-        &self.carrier
+    /// Who carried it.
+    pub fn into_carrier(self) -> C {
+        self.carrier
     }
 }
 

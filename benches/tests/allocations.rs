@@ -1,42 +1,12 @@
 //! In a steady state nothing is allocated: neither by the manager, nor by a lease cycle on either adapter.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use futures::executor::block_on;
 use remuda::{Config, Demand, Outcome};
+use remuda_benches::allocator::{self, Counting};
 use remuda_benches::idle::Idle;
 use remuda_benches::ours::Ours;
 use remuda_benches::workloads::{Blocked, Steady};
 use remuda_driver::{Cluster, Options, Runtime};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting for each thread.
-struct Counting;
-
-// SAFETY: all is handed on to the system's allocator as it came.
-#[allow(unsafe_code)] // There is no other way to watch allocations from within; nothing but this file has any.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -44,9 +14,9 @@ static COUNTING: Counting = Counting;
 /// How often this thread allocates in so many steps, once it has done as many.
 fn allocations(steps: u32, mut step: impl FnMut()) -> u64 {
     (0..steps).for_each(|_| step());
-    let before = ALLOCATIONS.get();
+    let before = allocator::allocations();
     (0..steps).for_each(|_| step());
-    ALLOCATIONS.get() - before
+    allocator::allocations() - before
 }
 
 #[test]

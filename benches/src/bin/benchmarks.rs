@@ -1,0 +1,268 @@
+//! Writes BENCHMARKS.md to its standard output, from what criterion measured last: `benchmarks CRITERION-FOLDER`. The
+//! memory of b it measures itself. `scripts/benchmarks.sh` does all of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use remuda_benches::allocator::{Counting, held};
+use remuda_benches::carrier::Carrier;
+use remuda_benches::ours::Ours;
+use remuda_benches::port::Port;
+use remuda_benches::workloads::Flood;
+use serde_json::Value;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Medians in ns per event, by the ids of the benchmarks.
+struct Medians(BTreeMap<String, f64>);
+
+impl Medians {
+    fn read(folder: &Path) -> Medians {
+        let mut medians = Medians(BTreeMap::new());
+        medians.add(folder);
+        assert!(!medians.0.is_empty(), "nothing is in {}", folder.display());
+        medians
+    }
+
+    fn add(&mut self, folder: &Path) {
+        for entry in std::fs::read_dir(folder).expect("a folder of criterion's") {
+            let path = entry.expect("an entry").path();
+            if path.ends_with("new") {
+                let json = |name: &str| -> Value {
+                    let text = std::fs::read_to_string(path.join(name)).expect("criterion's file");
+                    serde_json::from_str(&text).expect("criterion's JSON")
+                };
+                let benchmark = json("benchmark.json");
+                let id = benchmark["full_id"].as_str().expect("an id");
+                let events = benchmark["throughput"]["Elements"].as_f64();
+                let median = json("estimates.json")["median"]["point_estimate"].as_f64();
+                let median = median.expect("a median") / events.expect("a throughput");
+                self.0.insert(id.to_owned(), median);
+            } else if path.is_dir() {
+                self.add(&path);
+            }
+        }
+    }
+
+    fn get(&self, id: &str) -> Option<f64> {
+        self.0.get(id).copied()
+    }
+
+    fn ns(&self, id: &str) -> String {
+        show(self.get(id), |ns| format!("{ns:.1}"))
+    }
+
+    fn ratio(&self, id: &str, to: &str) -> String {
+        let ratio = self.get(id).zip(self.get(to)).map(|(a, b)| a / b);
+        show(ratio, |ratio| format!("{ratio:.2}"))
+    }
+}
+
+fn show(figure: Option<f64>, how: impl Fn(f64) -> String) -> String {
+    figure.map_or("–".into(), how)
+}
+
+fn row(cells: &[String]) {
+    println!("| {} |", cells.join(" | "));
+}
+
+fn table(title: &str, text: &str, columns: &str) {
+    println!("\n## {title}\n\n{text}\n\n| {columns} |");
+    println!("|{}", "---|".repeat(columns.split('|').count()));
+}
+
+fn main() {
+    let folder = std::env::args().nth(1).expect("criterion's folder");
+    let medians = Medians::read(Path::new(&folder));
+    head();
+    a(&medians);
+    b(&medians);
+    memory();
+    c(&medians);
+    d(&medians);
+    e(&medians);
+}
+
+fn said(command: &str, arguments: &[&str]) -> String {
+    let output = Command::new(command).args(arguments).output();
+    let text = output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    });
+    text.trim().to_owned()
+}
+
+fn head() {
+    let cpu = said("lscpu", &[]);
+    let of = |name: &str| {
+        let line = cpu
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or("?").trim().to_owned()
+    };
+    println!(
+        "# Benchmarks\n\n\
+         Written by `bash scripts/benchmarks.sh`, which measures all of it anew; it takes some minutes, and wants a machine\n\
+         that does nothing else. Nothing here is written by hand.\n\n\
+         {}, {} cores, caches L1d {}, L2 {}, L3 {}; {}; remuda {}; {}; load of the last minute when it was written: {}.\n\n\
+         Medians in ns per event, by criterion: an event is a done or a submit, with the grant it causes. *Ours* is the \
+         manager;\n*port* is the algorithm it comes from, to the letter; *floor* is `std`'s `BinaryHeap` at the same size, a pop\n\
+         and a push for the two events; *harness* is what the workload costs with nobody to carry it (it is part of ours and of port, not of\n\
+         the floor).",
+        of("Model name"),
+        of("CPU(s)"),
+        of("L1d cache"),
+        of("L2 cache"),
+        of("L3 cache"),
+        said("rustc", &["--version"]),
+        env!("CARGO_PKG_VERSION"),
+        said("date", &["-u", "+%Y-%m-%d"]),
+        std::fs::read_to_string("/proc/loadavg").map_or("?".into(), |load| {
+            load.split(' ').next().unwrap_or("?").to_owned()
+        }),
+    );
+}
+
+fn a(medians: &Medians) {
+    table(
+        "a: steady",
+        "M full machines of 16 procs, 1,000 requests of one proc queued; done of a random grant, then submit.",
+        "M | ours | port | floor | harness | ours/port | ours/floor",
+    );
+    for machines in ["10", "1000", "10000", "100000"] {
+        let id = |who: &str| format!("a/{who}/{machines}");
+        row(&[
+            machines.into(),
+            medians.ns(&id("ours")),
+            medians.ns(&id("port")),
+            medians.ns(&id("floor")),
+            medians.ns(&id("harness")),
+            medians.ratio(&id("ours"), &id("port")),
+            medians.ratio(&id("ours"), &id("floor")),
+        ]);
+    }
+}
+
+fn b(medians: &Medians) {
+    table(
+        "b: flood",
+        "1,000,000 requests of one proc pushed, then drained through 1,000 machines of 16.",
+        "priorities | | ours | port | floor | harness | ours/port | ours/floor",
+    );
+    for priorities in ["1", "1000"] {
+        for way in ["push", "drain"] {
+            let id = |who: &str| format!("b/{who} {way}/{priorities}");
+            row(&[
+                priorities.into(),
+                way.into(),
+                medians.ns(&id("ours")),
+                medians.ns(&id("port")),
+                medians.ns(&id("floor")),
+                medians.ns(&id("harness")),
+                medians.ratio(&id("ours"), &id("port")),
+                medians.ratio(&id("ours"), &id("floor")),
+            ]);
+        }
+    }
+}
+
+/// Requests of b.
+const FLOOD: u64 = 1_000_000;
+
+fn memory() {
+    table(
+        "b: memory",
+        "Bytes allocated for each queued request, all told and without the entry of its id (eight bytes, in a table with a power of \
+         two of them that is at most seven eighths full); and bytes held after the drain beyond what was held before the flood, \
+         for each request there was.\nThe port keeps no ids.",
+        "priorities | | a queued request | without its id | after the drain",
+    );
+    for priorities in [1, 1_000] {
+        let entries = (FLOOD * 8 / 7).next_power_of_two();
+        memory_of::<Ours>("ours", priorities, 8.0 * entries as f64 / FLOOD as f64);
+        memory_of::<Port>("port", priorities, 0.0);
+    }
+}
+
+fn memory_of<C: Carrier>(who: &str, priorities: u64, id: f64) {
+    let mut flood = Flood::<C>::new(1_000);
+    let before = held();
+    flood.push(FLOOD, priorities);
+    let full = held() - before;
+    let each = |bytes: usize| bytes as f64 / FLOOD as f64;
+    flood.drain();
+    // The workload's list of grants goes, the carrier stays.
+    let carrier = flood.into_carrier();
+    let after = held().saturating_sub(before);
+    drop(carrier);
+    row(&[
+        priorities.to_string(),
+        who.into(),
+        format!("{:.1}", each(full)),
+        format!("{:.1}", each(full) - id),
+        format!("{:.2}", each(after)),
+    ]);
+}
+
+fn c(medians: &Medians) {
+    table(
+        "c: blocked",
+        "20,000 machines of 16 with 2 to 8 procs busy; B whole-machine requests that come first and never fit, of one priority (alike) \
+         or each of its own (different); one-proc requests submitted and done.",
+        "B | alike | different | port | alike/B = 0 | different/B = 0 | alike/port",
+    );
+    for blocked in ["0", "10", "100", "1000", "10000"] {
+        let id = |who: &str| format!("c/{who}/{blocked}");
+        row(&[
+            blocked.into(),
+            medians.ns(&id("ours, alike")),
+            medians.ns(&id("ours, all different")),
+            medians.ns(&id("port, alike")),
+            medians.ratio(&id("ours, alike"), "c/ours, alike/0"),
+            medians.ratio(&id("ours, all different"), "c/ours, all different/0"),
+            medians.ratio(&id("ours, alike"), &id("port, alike")),
+        ]);
+    }
+}
+
+fn d(medians: &Medians) {
+    table(
+        "d: trouble",
+        "10,000 machines, a done in twenty unreachable, time moving so that some 500 are on probation.",
+        "ours | port | ours/port",
+    );
+    row(&[
+        medians.ns("d/ours/10000"),
+        medians.ns("d/port/10000"),
+        medians.ratio("d/ours/10000", "d/port/10000"),
+    ]);
+}
+
+fn e(medians: &Medians) {
+    table(
+        "e: lease cycles",
+        "ns for `request().await` and `finish` through the whole driver, with machines free; the time on the clock by the cycles done in it, \
+         whoever did them.\nBeside it the round trip to an actor that only counts, over tokio's `mpsc` and `oneshot`. One client \
+         and its actor share a thread, 16 clients two.",
+        "clients | machines | tokio | async-std | actor | tokio/actor | async-std/tokio | tokio/1 client",
+    );
+    for (clients, machines) in [
+        ("1 client", "10"),
+        ("1 client", "1000"),
+        ("16 clients", "10"),
+    ] {
+        let id = |who: &str| format!("e/{who}, {clients}/{machines}");
+        let actor = format!("e/actor, {clients}");
+        row(&[
+            clients.into(),
+            machines.into(),
+            medians.ns(&id("tokio")),
+            medians.ns(&id("async-std")),
+            medians.ns(&actor),
+            medians.ratio(&id("tokio"), &actor),
+            medians.ratio(&id("async-std"), &id("tokio")),
+            medians.ratio(&id("tokio"), "e/tokio, 1 client/10"),
+        ]);
+    }
+}

@@ -1,0 +1,56 @@
+//! A carrier that decides nothing: requests are granted in the order they came, on machines that are not told apart. What it
+//! costs is what the workload itself does: draw a grant at random, take it out of a list, put another in.
+
+use std::collections::VecDeque;
+
+use remuda::Outcome;
+
+use crate::carrier::{Carrier, Grant};
+
+/// The procs that are free, and who waits.
+#[derive(Clone, Debug)]
+pub struct Nobody {
+    free: u64,
+    queue: VecDeque<(u64, u32)>,
+}
+
+impl Nobody {
+    fn place(&mut self, grants: &mut Vec<Grant>) {
+        while let Some(&(request, procs)) = self.queue.front()
+            && u64::from(procs) <= self.free
+        {
+            self.queue.pop_front();
+            self.free -= u64::from(procs);
+            grants.push(Grant {
+                request,
+                machine: 0,
+                procs,
+            });
+        }
+    }
+}
+
+impl Carrier for Nobody {
+    fn new(machines: u32, procs: u32) -> Nobody {
+        Nobody {
+            free: u64::from(machines) * u64::from(procs),
+            queue: VecDeque::new(),
+        }
+    }
+
+    fn submit(&mut self, request: u64, _: i64, procs: u32, grants: &mut Vec<Grant>) {
+        self.queue.push_back((request, procs));
+        self.place(grants);
+    }
+
+    fn done(&mut self, grant: Grant, _: Outcome, grants: &mut Vec<Grant>) {
+        self.free += u64::from(grant.procs);
+        self.place(grants);
+    }
+
+    fn wait(&mut self, _: u64) {}
+
+    fn on_probation(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Measures all that BENCHMARKS.md tells, and writes it. Takes some ten minutes, on a machine that should do nothing else.
+#
+#   scripts/benchmarks.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR=$target
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+
+cargo bench -p remuda-benches --bench manager --bench lease
+cargo build --release -p remuda-benches -p remuda-cli
+cargo build --release -p remuda-sim --example scale
+{
+    "$target/release/benchmarks" "$target/criterion"
+    printf '\n## Calls and jobs\n\n```text\n'
+    "$target/release/calls"
+    "$target/release/run_cost"
+    printf '```\n\n## Scale\n\n`cargo run --release -p remuda-sim --example scale`: machines of 16 procs, all full, requests of 1,000 priorities.\n\n'
+    "$target/release/examples/scale"
+} | tee "$new"
+cp "$new" BENCHMARKS.md
