@@ -7,6 +7,8 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use remuda_cli::jobs;
 
+use crate::replay::ReplayArgs;
+
 /// Runs shell commands on a cluster of worker processes that manages itself.
 #[derive(Debug, Parser)]
 #[command(name = "remuda", version, arg_required_else_help = true)]
@@ -19,6 +21,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
+    Replay(ReplayArgs),
 }
 
 /// Run the jobs of a file, or of standard input, and print each one's output once.

@@ -1,4 +1,5 @@
-//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it.
+//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `replay` plays a
+//! recorded run again.
 mod args;
 mod joblog;
 mod limits;
@@ -7,6 +8,7 @@ mod output;
 mod plan;
 mod printer;
 mod progress;
+mod replay;
 mod run;
 mod signals;
 mod spool;
@@ -33,6 +35,12 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Worker(args),
         }) => worker(&args),
+        Ok(Cli {
+            command: Command::Replay(args),
+        }) => match replay::replay(&args) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => refuse(&error),
+        },
         Err(Ok(text)) => {
             // A reader that left early has seen enough.
             let _ = std::io::stdout().write_all(text.as_bytes());

@@ -119,6 +119,16 @@ impl<'a> MachineView<'a> {
         running.map(|&slot| requests.get(slot).id)
     }
 
+    /// The same, with the procs of each.
+    pub fn grants(&self) -> impl Iterator<Item = (RequestId, u32)> + use<'a> {
+        let requests = &self.manager.requests;
+        let running = self.record().running.iter();
+        running.map(|&slot| {
+            let request = requests.get(slot);
+            (request.id, request.procs)
+        })
+    }
+
     /// The tasks whose results live on it (S14), in the order of assignment.
     pub fn tasks(&self) -> impl Iterator<Item = TaskId> + use<'a> {
         let held = &self.manager.holdings.tasks;

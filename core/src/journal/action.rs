@@ -17,8 +17,8 @@ pub fn hash(actions: &[Action]) -> u32 {
     hash_with(actions, &mut Vec::new())
 }
 
-/// The same, in a buffer that is reused.
-pub(super) fn hash_with(actions: &[Action], buffer: &mut Vec<u8>) -> u32 {
+/// The same, in a buffer that is reused, so that nothing is allocated.
+pub fn hash_with(actions: &[Action], buffer: &mut Vec<u8>) -> u32 {
     buffer.clear();
     for action in actions {
         put_action(buffer, action);

@@ -61,7 +61,7 @@ mod snapshot;
 mod varint;
 mod writer;
 
-pub use action::hash;
+pub use action::{hash, hash_with};
 pub use error::Error;
 pub use header::{Header, Label};
 pub use index::Index;

@@ -151,3 +151,8 @@ impl fmt::Display for Step {
 pub fn action(action: &Action) -> impl fmt::Display + '_ {
     words::ActionWords(action)
 }
+
+/// An event in a script's words.
+pub fn event(event: &Event) -> impl fmt::Display + '_ {
+    words::EventWords(event)
+}

@@ -1,0 +1,210 @@
+//! `remuda replay`: a run again, event by event, from its journal or from a scenario.
+mod divergence;
+mod input;
+mod lines;
+mod play;
+mod scenario;
+mod select;
+mod span;
+mod tally;
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+
+use divergence::Cause;
+use input::Input;
+use lines::Lines;
+use play::{End, Played, play};
+use select::Selection;
+use tally::Tally;
+
+/// Replay a recorded run event by event, check that it goes the same way, and tell what it comes to.
+///
+/// FILE is a journal that `remuda run --journal FILE` wrote, or a scenario in JSON lines: a header with a
+/// config, then an event a line, by hand or from another system's log:
+///
+///   {"config": {"machine_procs": 4, "max_procs": 16}}
+///   {"time": "0s", "event": {"submit": {"request": 1, "priority": 0, "demand": {"procs": 2}}}}
+///   {"time": "1.5s", "event": {"up": {"machine": 0}}}
+///   {"time": "2s", "event": {"done": {"request": 1, "outcome": "ok"}}}
+///
+/// An event may have "actions", as --json prints them, to be compared. Durations of the config are texts such
+/// as "poll_interval": "10s". The file is read into memory whole.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment, after_long_help = HELP)]
+pub(crate) struct ReplayArgs {
+    /// The journal or scenario; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Print each event with its number, time and actions, a line each, in place of the summary.
+    ///
+    /// Example: remuda replay run.journal --events --from 1m30s
+    #[arg(long)]
+    events: bool,
+
+    /// Print the same as JSON lines, a scenario that can be replayed, with a summary as the last.
+    ///
+    /// Example: remuda replay run.journal --json > run.jsonl
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+const HELP: &str = "\
+Examples:
+  remuda run --journal run.journal jobs.txt
+  remuda replay run.journal
+  remuda replay run.journal --request 7
+
+Everything up to --to is replayed and checked; --from, --request and --machine say what of it is printed.
+
+Exit status:
+  0  every event led to the recorded actions, as far as these are known (a journal that is cut, as that
+     of a killed run may be, is checked to its last whole frame)
+  1  a divergence: the first event that differs, the actions, the state before it, and which of four
+     causes it is: corrupt file, other config, other version of the rules, nondeterminism
+  2  wrong use, or not a file that can be replayed";
+
+/// Replays; gives the exit status.
+///
+/// # Errors
+/// One line: the input cannot be read, or the output not be written.
+pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
+    let input = Input::read(&args.file)?;
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match print(args, &input, &mut out).and_then(|status| out.flush().map(|()| status)) {
+        Ok(status) => Ok(status),
+        // A reader that left early has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
+        Err(error) => Err(format!("standard output: {error}")),
+    }
+}
+
+fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u8> {
+    let begun = Instant::now();
+    if args.json {
+        writeln!(out, "{}", scenario::head_line(&input.head))?;
+    }
+    let played = if args.json || args.events || args.selection.picks() {
+        let mut lines = Lines::new(&mut *out, args.json, args.selection);
+        let played = play(input, &args.selection, &mut lines)?;
+        if args.json {
+            let tally = lines.tally.json();
+            writeln!(lines.out(), "{}", json!({ "summary": tally }))?;
+        }
+        played
+    } else {
+        let mut tally = Tally::default();
+        let played = play(input, &args.selection, &mut tally)?;
+        print_head(input, out)?;
+        write!(out, "{tally}")?;
+        played
+    };
+    let secs = begun.elapsed().as_secs_f64();
+    let status = print_end(args, input, &played, out)?;
+    out.flush()?;
+    let Played { events, equal, .. } = played;
+    let rate = events as f64 / secs.max(1e-9);
+    let name = &input.name;
+    // Nobody may be there to read it.
+    let _ = writeln!(
+        io::stderr(),
+        "remuda: {name}: {events} events replayed, {equal} of them compared and equal; {secs:.3} s, {rate:.0} events/s"
+    );
+    Ok(status)
+}
+
+fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
+    let head = &input.head;
+    write!(out, "run          ")?;
+    match (&head.crate_version, head.rules) {
+        (Some(version), Some(rules)) => write!(out, "by remuda {version}, rules {rules}")?,
+        _ => write!(out, "of unknown origin")?,
+    }
+    let origin = head.origin.map(i128::from);
+    if let Some(Ok(origin)) = origin.map(Timestamp::from_nanosecond) {
+        write!(out, "; time 0s is {origin:.3}")?;
+    }
+    writeln!(out)?;
+    for label in &head.labels {
+        let (name, value) = (label.name.escape_debug(), label.value.escape_debug());
+        writeln!(out, "label        {name}: {value}")?;
+    }
+    let config = &head.config;
+    writeln!(
+        out,
+        "config       machine_procs {}, max_procs {}, probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
+        config.machine_procs,
+        config.max_procs,
+        scenario::exact(config.probation),
+        scenario::exact(config.start_backoff_base),
+        scenario::exact(config.start_backoff_cap),
+        config.silent_polls,
+        scenario::exact(config.poll_interval),
+        scenario::exact(config.summary_interval),
+    )
+}
+
+/// Says how it ended; the exit status.
+fn print_end(
+    args: &ReplayArgs,
+    input: &Input,
+    played: &Played,
+    out: &mut impl Write,
+) -> io::Result<u8> {
+    let (events, name) = (played.events, &input.name);
+    let mut say = |text: String, status: u8| {
+        out.flush()?;
+        let _ = writeln!(io::stderr(), "remuda: {name}: {text}");
+        Ok(status)
+    };
+    match &played.end {
+        End::Whole | End::Selected => Ok(0),
+        End::NoBeginning => say(
+            "it begins in mid-run with a snapshot that this version cannot use: replay it with the version that wrote it"
+                .into(),
+            1,
+        ),
+        End::Unreadable(error) => match Cause::of_error(error, input) {
+            None => say(
+                format!("{error}, as when its writer is killed; it was replayed to event #{events}"),
+                0,
+            ),
+            Some(cause) => say(
+                format!(
+                    "{error}, after event #{events}; cause: {}: {}",
+                    cause.name(),
+                    cause.why()
+                ),
+                1,
+            ),
+        },
+        End::Diverged(divergence) if args.json => {
+            let actions = divergence.actions();
+            let line = json!({ "divergence": {
+                "number": divergence.number,
+                "time": divergence.time.to_string(),
+                "event": divergence.event(),
+                "recorded": actions.and_then(|(recorded, _)| recorded),
+                "replayed": actions.map(|(_, replayed)| replayed),
+                "state": divergence.state,
+                "cause": divergence.cause.name(),
+                "why": divergence.cause.why(),
+            }});
+            writeln!(out, "{line}")?;
+            Ok(1)
+        }
+        End::Diverged(divergence) => {
+            writeln!(out, "{divergence}")?;
+            Ok(1)
+        }
+    }
+}

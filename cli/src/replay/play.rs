@@ -1,0 +1,153 @@
+//! Playing a run again on a manager, each answer compared with the recorded one.
+use std::io;
+
+use remuda::journal::{Error, Frozen, Note, hash_with};
+use remuda::{Action, Manager};
+
+use super::divergence::Divergence;
+use super::input::{Input, Item, Recorded, Step};
+use super::select::Selection;
+
+/// Looks on.
+pub(crate) trait Watch {
+    /// The manager before the first event.
+    fn begin(&mut self, manager: &Manager);
+
+    /// An event, what it caused, and what it left; `selected` if it is in the part that is looked at.
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        actions: &[Action],
+        manager: &Manager,
+        selected: bool,
+    ) -> io::Result<()>;
+
+    /// A remark in the part that is looked at.
+    fn note(&mut self, note: &Note<'_>) -> io::Result<()>;
+}
+
+/// How far it went.
+#[derive(Debug)]
+pub(crate) struct Played {
+    pub(crate) events: u64,
+    /// Events whose actions were known and the same.
+    pub(crate) equal: u64,
+    pub(crate) end: End,
+}
+
+/// Why it went no further.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It is over.
+    Whole,
+    /// The part that is looked at is over.
+    Selected,
+    /// A frame cannot be read.
+    Unreadable(Error),
+    /// It begins in mid-run, with a snapshot that cannot be used.
+    NoBeginning,
+    Diverged(Box<Divergence>),
+}
+
+/// A manager, its last answer, and the buffer of its hash.
+#[derive(Debug)]
+pub(crate) struct Player {
+    pub(crate) manager: Manager,
+    pub(crate) actions: Vec<Action>,
+    buffer: Vec<u8>,
+}
+
+impl Player {
+    /// The manager that the run began with.
+    pub(crate) fn new(input: &Input) -> Option<Player> {
+        let manager = if input.head.fresh {
+            Manager::new(input.head.config).expect("a config that was read was validated")
+        } else {
+            match input.items().next() {
+                Some(Ok(Item::Snapshot(frozen))) => frozen.thaw().ok()?,
+                _ => return None,
+            }
+        };
+        Some(Player {
+            manager,
+            actions: Vec::new(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Plays an event.
+    pub(crate) fn play(&mut self, step: &Step<'_>) {
+        self.actions.clear();
+        self.manager
+            .handle_into(step.event, step.time, &mut self.actions);
+    }
+
+    /// Whether the answer is the recorded one; true where none was.
+    pub(crate) fn agrees(&mut self, step: &Step<'_>) -> bool {
+        match step.recorded {
+            Recorded::Nothing => true,
+            Recorded::Hash(hash) => hash_with(&self.actions, &mut self.buffer) == hash,
+            Recorded::Actions(actions) => self.actions == actions,
+        }
+    }
+
+    fn stands_at(&self, frozen: &Frozen<'_>) -> bool {
+        frozen.is(&self.manager)
+    }
+}
+
+/// Plays the run up to the end of the part that is looked at.
+///
+/// # Errors
+/// `watch` cannot write.
+pub(crate) fn play(
+    input: &Input,
+    selection: &Selection,
+    watch: &mut impl Watch,
+) -> io::Result<Played> {
+    let (mut events, mut equal) = (0, 0);
+    let Some(mut player) = Player::new(input) else {
+        let end = End::NoBeginning;
+        return Ok(Played { events, equal, end });
+    };
+    watch.begin(&player.manager);
+    let end = 'end: {
+        for item in input.items() {
+            match item {
+                Err(error) => break 'end End::Unreadable(error),
+                Ok(Item::Note(note)) => {
+                    let next = events + 1;
+                    let (before, after) = (
+                        selection.is_before(next, note.time),
+                        selection.is_after(next, note.time),
+                    );
+                    if !before && !after {
+                        watch.note(&note)?;
+                    }
+                }
+                Ok(Item::Snapshot(frozen)) => {
+                    if !player.stands_at(&frozen) {
+                        let divergence = Divergence::of_state(input, &player.manager, &frozen);
+                        break 'end End::Diverged(Box::new(divergence));
+                    }
+                }
+                Ok(Item::Step(step)) => {
+                    if selection.is_after(step.number, step.time) {
+                        break 'end End::Selected;
+                    }
+                    player.play(&step);
+                    if !player.agrees(&step) {
+                        let divergence = Divergence::of_actions(input, &step, &player.actions);
+                        break 'end End::Diverged(Box::new(divergence));
+                    }
+                    events = step.number;
+                    equal += u64::from(!matches!(step.recorded, Recorded::Nothing));
+                    let selected = !selection.is_before(step.number, step.time);
+                    watch.step(&step, &player.actions, &player.manager, selected)?;
+                }
+            }
+        }
+        End::Whole
+    };
+    Ok(Played { events, equal, end })
+}
