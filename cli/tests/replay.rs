@@ -162,6 +162,7 @@ fn a_part_of_a_run_is_selected() {
     assert_eq!(numbers(&["--request", "1", "--from", "1s"]), "#2 #4");
     let finished = replay_of(SCENARIO, &["-", "--from", "#4"]);
     finished.prints("events       4: done 2, stopped 1, timer 1; 1 rejected\n");
+    finished.prints(" 25.0 %: 40.000 of 160.000 proc-seconds in service were granted\n");
     let wrong = replay_of(SCENARIO, &["-", "--from", "12"]);
     wrong
         .exits(2)
@@ -311,7 +312,10 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
     };
     let header = r#"{"config": {"machine_procs": 4, "max_procs": 4}}"#;
     for (text, said) in [
-        (String::new(), "standard input: it is neither a journal"),
+        (
+            String::new(),
+            "standard input: it is empty: nothing was recorded",
+        ),
         ("#!/bin/sh\n".into(), "nor a scenario in JSON lines"),
         (
             "{}".into(),

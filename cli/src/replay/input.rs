@@ -99,6 +99,9 @@ impl Input {
     }
 
     fn of(name: String, bytes: Vec<u8>) -> Result<Input, String> {
+        if bytes.is_empty() {
+            return Err("it is empty: nothing was recorded".into());
+        }
         if is_journal(&bytes) {
             return Input::journal(name, bytes);
         }

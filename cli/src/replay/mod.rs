@@ -25,16 +25,16 @@ use tally::Tally;
 
 /// Replay a recorded run event by event, check that it goes the same way, and tell what it comes to.
 ///
-/// FILE is a journal that `remuda run --journal FILE` wrote, or a scenario in JSON lines: a header with a
-/// config, then an event a line, by hand or from another system's log:
+/// FILE is a journal that `remuda run --journal FILE` wrote, or a scenario in JSON lines: a header
+/// with a config, then an event a line, by hand or from another system's log:
 ///
 ///   {"config": {"machine_procs": 4, "max_procs": 16}}
 ///   {"time": "0s", "event": {"submit": {"request": 1, "priority": 0, "demand": {"procs": 2}}}}
 ///   {"time": "1.5s", "event": {"up": {"machine": 0}}}
 ///   {"time": "2s", "event": {"done": {"request": 1, "outcome": "ok"}}}
 ///
-/// An event may have "actions", as --json prints them, to be compared. Durations of the config are texts such
-/// as "poll_interval": "10s". The file is read into memory whole.
+/// An event may have "actions", as --json prints them, to be compared. Durations of the config are
+/// texts such as "poll_interval": "10s". The file is read into memory whole.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct ReplayArgs {
@@ -64,13 +64,13 @@ Examples:
   remuda replay run.journal
   remuda replay run.journal --request 7
 
-Everything up to --to is replayed and checked; --from, --request and --machine say what of it is printed.
+Everything up to --to is replayed and checked; --from, --request and --machine say what is printed.
 
 Exit status:
-  0  every event led to the recorded actions, as far as these are known (a journal that is cut, as that
-     of a killed run may be, is checked to its last whole frame)
-  1  a divergence: the first event that differs, the actions, the state before it, and which of four
-     causes it is: corrupt file, other config, other version of the rules, nondeterminism
+  0  every event led to the recorded actions, as far as these are known (a journal that is cut,
+     as that of a killed run may be, is checked to its last whole frame)
+  1  a divergence: the first event that differs, the actions, the state before it, and which of
+     four causes it is: corrupt file, other config, other version of the rules, nondeterminism
   2  wrong use, or not a file that can be replayed";
 
 /// Replays; gives the exit status.

@@ -74,6 +74,9 @@ impl fmt::Display for Shown {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::scenario::exact;
     use super::*;
 
     #[test]
@@ -99,6 +102,19 @@ mod tests {
             "9999999999999999999999h",
         ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_span_is_read_as_it_was_written(secs in any::<u64>(), nanos in 0u32..1_000_000_000) {
+            let span = Duration::new(secs, nanos);
+            prop_assert_eq!(parse(&exact(span)), Ok(span));
+        }
+
+        #[test]
+        fn no_text_is_too_much(text in "[0-9.hmsun ü-]{0,40}", any in any::<String>()) {
+            let _ = (parse(&text), parse(&any));
         }
     }
 

@@ -161,7 +161,7 @@ impl Watch for Tally {
         manager: &Manager,
         selected: bool,
     ) -> io::Result<()> {
-        if let (Some(last), true) = (self.last, selected) {
+        if let Some(last) = self.last {
             let nanos = u128::from(step.time.0.saturating_sub(last.time.0));
             self.procs.granted += u128::from(last.used) * nanos;
             self.procs.in_service += u128::from(last.have) * nanos;
@@ -181,7 +181,8 @@ impl Watch for Tally {
             let counts = manager.counts();
             (self.requests.queued, self.requests.running) = (counts.queued, counts.running);
         }
-        self.last = Some(Last {
+        // What lies before the first event that is selected is not of the part.
+        self.last = selected.then(|| Last {
             time: manager.now(),
             have: manager.counts().have,
             used: self.used,

@@ -4,15 +4,16 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use futures::task::noop_waker;
 use remuda::journal::{Body, Label, Note, Reader, hash};
-use remuda::{Action, Event, Instant, MachineId, Manager, Outcome};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, Outcome};
 use remuda_driver::{
     Cluster, FileRecorder, Options, RecordOptions, Recorder, Recording, RecordingError, Runtime,
 };
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
 
-use super::support::{config, gone, lease, one_machine, procs, rests};
+use super::support::{config, gone, lease, one_machine, procs, queued, rests};
 
 /// A file in memory, which takes only so much, and nothing while it is held.
 #[derive(Clone, Default)]
@@ -76,7 +77,11 @@ fn recorded<R: Runtime>(
 ) -> (Cluster<R, Scripted>, Recording) {
     let (recorder, recording) = FileRecorder::start(disk.clone(), options).unwrap();
     let (runtime, system) = (runtime.clone(), system.clone());
-    let cluster = Cluster::recorded(runtime, system, config(), Options::default(), recorder);
+    let config = Config {
+        start_backoff_base: Duration::from_millis(10),
+        ..config()
+    };
+    let cluster = Cluster::recorded(runtime, system, config, Options::default(), recorder);
     (cluster.unwrap(), recording)
 }
 
@@ -85,6 +90,13 @@ async fn live<R: Runtime>(runtime: &R, cluster: &Cluster<R, Scripted>, system: &
     let first = lease(runtime, cluster, 2).await;
     let second = lease(runtime, cluster, 1).await;
     second.finish(Outcome::Ok);
+    eventually(runtime, "its poll is answered", || {
+        let machines = cluster.machines();
+        machines
+            .iter()
+            .any(|it| it.id == first.id() && it.figures.memory.is_some())
+    })
+    .await;
     assert!(system.lose(first.id(), "the power is gone"));
     eventually(runtime, "the loss is known", || first.is_lost()).await;
     drop(first);
@@ -118,6 +130,14 @@ fn replayed(bytes: &[u8]) -> (u64, Vec<(String, String)>) {
 async fn f06_a_recorded_cluster_replays_with_every_hash_equal<R: Runtime>(runtime: R) {
     let (system, disk) = (Scripted::default(), Disk::default());
     let (cluster, recording) = recorded(&runtime, &system, &disk, options());
+    system.book().start_error = Some("no licence".into());
+    let waiting = queued(&cluster, procs(1), &noop_waker());
+    eventually(&runtime, "a start fails", || {
+        cluster.last_start_error() == "no licence"
+    })
+    .await;
+    system.book().start_error = None;
+    drop(waiting);
     live(&runtime, &cluster, &system).await;
     let written = recording.finish().unwrap();
     let bytes = disk.bytes();
@@ -128,7 +148,9 @@ async fn f06_a_recorded_cluster_replays_with_every_hash_equal<R: Runtime>(runtim
         let mut notes = notes.iter();
         notes.any(|(at, said)| at == topic && said.contains(text))
     };
-    assert!(noted("name", "m0"), "{notes:?}");
+    assert!(noted("name", "scripted-m"), "{notes:?}");
+    assert!(noted("figures", "mem "), "{notes:?}");
+    assert!(noted("start failed", "no licence"), "{notes:?}");
     assert!(noted("stopped", "the power is gone"), "{notes:?}");
     // Finished is finished.
     assert_eq!((recording.finish(), recording.error()), (Ok(written), None));
