@@ -8,21 +8,18 @@ use core::cmp::Reverse;
 
 use slab::Slab;
 
-use crate::list::{List, NIL, put};
+use crate::fifo::Fifo;
+use crate::list::{NIL, put};
 
 /// What S3 sorts by: lower priority value first, then more procs.
 pub(crate) type ClassKey = (i64, Reverse<u32>);
-
-/// The list of a class's requests.
-#[derive(Debug)]
-pub(crate) struct InClass;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
     pub(crate) priority: i64,
     pub(crate) procs: u32,
     /// Its requests, in order of arrival.
-    pub(crate) requests: List<InClass>,
+    pub(crate) requests: Fifo,
     /// How many requests it has; never zero.
     len: u32,
     /// How many requests its subtree has.
@@ -107,7 +104,7 @@ impl Classes {
         let class = Class {
             priority,
             procs,
-            requests: List::EMPTY,
+            requests: Fifo::EMPTY,
             len: 1,
             total: 1,
             least: procs,
@@ -293,6 +290,22 @@ impl Classes {
 
     fn height(&self, at: u32) -> u8 {
         self.slab.get(at as usize).map_or(0, |class| class.height)
+    }
+
+    /// What the requests of a class ask for, if there is that class.
+    pub(crate) fn procs(&self, class: u32) -> Option<u32> {
+        self.slab.get(class as usize).map(|class| class.procs)
+    }
+
+    /// All classes, in no order that means anything.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Class)> {
+        // There are fewer than 2^32.
+        self.slab.iter().map(|(slot, class)| (slot as u32, class))
+    }
+
+    /// The lists of all classes, in no order that means anything.
+    pub(crate) fn lists_mut(&mut self) -> impl Iterator<Item = &mut Fifo> {
+        self.slab.iter_mut().map(|(_, class)| &mut class.requests)
     }
 
     /// The classes in order.

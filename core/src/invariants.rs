@@ -7,7 +7,8 @@ use core::fmt;
 use crate::classes::{Class, Classes};
 use crate::machines::{Machine, Poll, State};
 use crate::manager::Manager;
-use crate::requests::Place;
+use crate::requests::Requests;
+use crate::table::{Found, Place};
 
 type Invariant = (&'static str, fn(&Manager) -> bool);
 
@@ -118,13 +119,17 @@ impl fmt::Display for Violation {
 
 impl core::error::Error for Violation {}
 
+/// What a request asks for, or zero when that is not known.
+fn procs(m: &Manager, place: Place) -> u32 {
+    match place {
+        Place::Running { procs, .. } => procs,
+        Place::Queued { class, .. } => m.requests.classes.procs(class).unwrap_or(0),
+    }
+}
+
 fn need_is_the_sum(m: &Manager) -> bool {
-    let sum = m
-        .requests
-        .slab
-        .iter()
-        .map(|(_, request)| u64::from(request.procs))
-        .sum();
+    let places = m.requests.places.iter();
+    let sum = places.map(|(_, place)| u64::from(procs(m, place))).sum();
     m.need == sum
 }
 
@@ -143,49 +148,52 @@ fn machines_are_counted(m: &Manager) -> bool {
 }
 
 fn request_ids_match(m: &Manager) -> bool {
-    let known = m.requests.slab.iter().all(|(slot, request)| {
-        m.requests.find(request.id).map(|slot| slot as usize) == Some(slot)
-            && (1..=m.config.machine_procs).contains(&request.procs)
+    let all = &m.requests.places;
+    let known = all.iter().all(|(id, place)| {
+        let found = all.seek(id).ok().map(Found::place);
+        found == Some(place) && (1..=m.config.machine_procs).contains(&procs(m, place))
     });
-    known && m.requests.ids() == m.requests.slab.len()
+    known && all.len() == all.iter().count()
 }
 
 fn queued_are_in_classes(m: &Manager) -> bool {
-    let requests = &m.requests;
-    let in_classes = |class: &Class| {
-        let sound = class.requests.check(&requests.slab) == Some(Classes::len_of(class) as usize);
-        sound
-            && class.requests.iter(&requests.slab).all(|slot| {
-                let request = requests.get(slot);
-                let home = match request.place {
-                    Place::Queued(home) => requests.classes.get(home).requests.head(),
-                    Place::Running(_) => None,
-                };
-                request.procs == class.procs && home == class.requests.head()
-            })
+    let Requests {
+        places,
+        classes,
+        chunks,
+    } = &m.requests;
+    let in_class = |slot: u32, class: &Class| {
+        let mut count = 0;
+        chunks.iter(class.requests).all(|(id, seat)| {
+            count += 1;
+            let found = places.seek(id).ok().map(Found::place);
+            found == Some(Place::Queued { class: slot, seat })
+        }) && count == Classes::len_of(class)
     };
-    requests.classes.iter().all(in_classes)
+    chunks.check(classes.slots().map(|(_, class)| class.requests))
+        && classes.slots().all(|(slot, class)| in_class(slot, class))
 }
 
 fn used_is_the_sum(m: &Manager) -> bool {
     let mut running = 0;
     let sound = m.machines.slab.iter().all(|(slot, machine)| {
         running += machine.running.len();
-        let mut slots = machine.running.clone();
-        slots.sort_unstable();
-        slots.dedup();
-        let distinct = slots.len() == machine.running.len();
-        let here = machine.running.iter();
-        let records = here.map(|&request| m.requests.slab.get(request as usize));
-        let placed = records
-            .clone()
-            .all(|request| request.is_some_and(|r| r.place == Place::Running(slot as u32)));
-        let used: u64 = records.flatten().map(|r| u64::from(r.procs)).sum();
+        let mut ids = machine.running.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let distinct = ids.len() == machine.running.len();
+        let used = machine.running.iter().try_fold(0, |used, &request| {
+            match m.requests.seek(request).ok()?.place() {
+                Place::Running { machine, procs } if machine == slot as u32 => {
+                    Some(used + u64::from(procs))
+                }
+                _ => None,
+            }
+        });
         let idle = !matches!(machine.state, State::Pending { .. }) || machine.running.is_empty();
         distinct
-            && placed
             && idle
-            && used == u64::from(machine.used)
+            && used == Some(u64::from(machine.used))
             && machine.used <= m.config.machine_procs
     });
     sound && running == m.requests.running()
@@ -230,7 +238,7 @@ fn nothing_can_be_placed(m: &Manager) -> bool {
     m.requests
         .queue()
         .zip(free)
-        .all(|((request, _), free)| request.procs > free)
+        .all(|((_, _, procs), free)| procs > free)
 }
 
 fn backoff_is_sound(m: &Manager) -> bool {

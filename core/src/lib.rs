@@ -116,6 +116,7 @@ mod bits;
 mod classes;
 mod config;
 mod event;
+mod fifo;
 mod grow;
 mod hash;
 mod health;

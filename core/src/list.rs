@@ -8,8 +8,8 @@ use slab::Slab;
 /// No slot. Slabs are kept shorter than this.
 pub(crate) const NIL: u32 = u32::MAX;
 
-/// The most records a slab may hold, so that every slot is below [`NIL`].
-pub(crate) const MAX_RECORDS: u32 = u32::MAX;
+/// The most records a slab may hold: every slot is below [`NIL`], and fits with a few bits more into a number.
+pub(crate) const MAX_RECORDS: u32 = 1 << 29;
 
 pub(crate) fn is_full<T>(slab: &Slab<T>) -> bool {
     slab.len() >= MAX_RECORDS as usize
@@ -18,7 +18,7 @@ pub(crate) fn is_full<T>(slab: &Slab<T>) -> bool {
 /// Puts a record into a slab that is not full.
 pub(crate) fn put<T>(slab: &mut Slab<T>, record: T) -> u32 {
     let slot = slab.insert(record);
-    assert!(slot < NIL as usize, "callers check is_full first");
+    assert!(slot < MAX_RECORDS as usize, "callers check is_full first");
     slot as u32
 }
 

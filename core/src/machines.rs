@@ -4,12 +4,13 @@
 use alloc::vec::Vec;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::bits::Bits;
 use crate::hash::SlotMap;
 use crate::heap::Heap;
 use crate::holdings::Holder;
-use crate::id::MachineId;
+use crate::id::{MachineId, RequestId};
 use crate::list::{Linked, Links, List, NIL, put};
 use crate::time::Instant;
 use crate::view::MachineCounts;
@@ -46,19 +47,21 @@ pub(crate) enum Poll {
     Due(Instant),
 }
 
-/// What a grant and its end look at stands first, and fits one line of the cache.
+/// What runs on a machine, in the order of the grants (F4, F11). There are at most as many as procs, so looking through them
+/// is quicker than following links from record to record.
+pub(crate) type Running = SmallVec<[RequestId; 16]>;
+
+/// What a grant and its end look at stands first.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Machine {
     pub(crate) id: MachineId,
     pub(crate) state: State,
-    /// The slots of what runs on it, in the order of the grants (F4, F11). There are at most as many as procs, so looking
-    /// through them is quicker than following links from record to record.
-    pub(crate) running: Vec<u32>,
     /// Procs of the running grants.
     pub(crate) used: u32,
     /// Positions in the heaps; `NIL` where it is in none.
     ready_at: u32,
+    pub(crate) running: Running,
     probation_at: u32,
     poll_at: u32,
     pub(crate) poll: Poll,
@@ -76,7 +79,7 @@ impl Machine {
             poll: Poll::Never,
             silent: 0,
             used: 0,
-            running: Vec::new(),
+            running: Running::new(),
             holds: Holder::EMPTY,
             ready_at: NIL,
             probation_at: NIL,
@@ -216,21 +219,21 @@ impl Machines {
     }
 
     /// A grant begins on a machine.
-    pub(crate) fn occupy(&mut self, slot: u32, request: u32, procs: u32) {
+    pub(crate) fn occupy(&mut self, slot: u32, request: RequestId, procs: u32) {
         self.withdraw(slot);
         self.load(slot, request, procs);
         self.offer(slot);
     }
 
     /// The same for a machine that is not in the order of S4, and stays out of it.
-    pub(crate) fn load(&mut self, slot: u32, request: u32, procs: u32) {
+    pub(crate) fn load(&mut self, slot: u32, request: RequestId, procs: u32) {
         let machine = self.get_mut(slot);
         machine.used += procs;
         machine.running.push(request);
     }
 
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it.
-    pub(crate) fn release(&mut self, slot: u32, request: u32, procs: u32) {
+    pub(crate) fn release(&mut self, slot: u32, request: RequestId, procs: u32) {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
         machine.used -= procs;
@@ -245,8 +248,8 @@ impl Machines {
         in_hand.then(|| self.procs - machine.used)
     }
 
-    /// All grants end on a machine; the slots of what ran there, in the order of the grants.
-    pub(crate) fn clear(&mut self, slot: u32) -> Vec<u32> {
+    /// All grants end on a machine; what ran there, in the order of the grants.
+    pub(crate) fn clear(&mut self, slot: u32) -> Running {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
         machine.used = 0;

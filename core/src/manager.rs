@@ -11,8 +11,8 @@ use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::list::MAX_RECORDS;
 use crate::machines::{Machines, State};
 use crate::reject::Reject;
-use crate::requests::{Place, Requests};
-use crate::table::Found;
+use crate::requests::Requests;
+use crate::table::{Found, Place};
 use crate::time::Instant;
 
 /// A cluster's state, and the decisions about it.
@@ -186,7 +186,7 @@ impl Manager {
 
     fn cancel(&mut self, request: RequestId) -> Result<(), Reject> {
         let found = self.request(request)?;
-        if let Place::Queued(_) = self.requests.get(found.slot).place {
+        if let Place::Queued { .. } = found.place() {
             self.need -= u64::from(self.requests.forget(found));
         }
         Ok(())
@@ -199,11 +199,11 @@ impl Manager {
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
         let found = self.request(request)?;
-        let Place::Running(machine) = self.requests.get(found.slot).place else {
+        let Place::Running { machine, procs } = found.place() else {
             return Err(Reject::RequestNotRunning { request });
         };
-        let procs = self.requests.forget(found);
-        self.machines.release(machine, found.slot, procs);
+        self.requests.forget_running(found);
+        self.machines.release(machine, request, procs);
         self.need -= u64::from(procs);
         self.judge(machine, outcome, actions);
         self.place_on(machine, actions);
@@ -248,10 +248,9 @@ impl Manager {
     pub(crate) fn lose(&mut self, slot: u32, by: Loss, actions: &mut Vec<Action>) {
         let machine = self.machines.get(slot).id;
         actions.push(Action::Notice(Notice::MachineLost { machine, by }));
-        for lost in self.machines.clear(slot) {
-            let lost = self.requests.forget_slot(lost);
-            self.need -= u64::from(lost.procs);
-            let request = lost.id;
+        for request in self.machines.clear(slot) {
+            let found = self.requests.known(request);
+            self.need -= u64::from(self.requests.forget(found));
             actions.push(Action::RequestLost { request, machine });
         }
         let holder = &mut self.machines.get_mut(slot).holds;
@@ -397,10 +396,9 @@ impl Manager {
         if core::mem::replace(&mut self.shutdown, true) {
             return;
         }
-        while let Some(slot) = self.requests.first_queued() {
-            let queued = self.requests.forget_slot(slot);
-            self.need -= u64::from(queued.procs);
-            let request = queued.id;
+        while let Some(request) = self.requests.first_queued() {
+            let found = self.requests.known(request);
+            self.need -= u64::from(self.requests.forget(found));
             actions.push(Action::Cancelled { request });
         }
         for slot in self.machines.slots() {

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::action::Action;
+use crate::id::RequestId;
 use crate::manager::Manager;
-use crate::requests::Request;
 
 impl Manager {
     /// Grants until nothing more can be placed.
@@ -32,15 +32,12 @@ impl Manager {
         self.machines.offer(machine);
     }
 
-    /// Grants the first request of a class; its slot and procs.
-    fn grant(&mut self, class: u32, machine: u32, actions: &mut Vec<Action>) -> (u32, u32) {
-        let slot = self.requests.start_first(class, machine);
-        let Request { id, procs, .. } = *self.requests.get(slot);
-        actions.push(Action::Grant {
-            request: id,
-            machine: self.machines.get(machine).id,
-        });
-        (slot, procs)
+    /// Grants the first request of a class; that, and its procs.
+    fn grant(&mut self, class: u32, slot: u32, actions: &mut Vec<Action>) -> (RequestId, u32) {
+        let (request, procs) = self.requests.start_first(class, slot);
+        let machine = self.machines.get(slot).id;
+        actions.push(Action::Grant { request, machine });
+        (request, procs)
     }
 
     /// The class whose first request is placed next, and the machine it gets.
@@ -54,7 +51,7 @@ impl Manager {
     /// beside a machine with as many free procs or more, and would have been found.
     pub(crate) fn next_placement(&self) -> Option<(u32, u32)> {
         // Most often nobody waits, or no machine is free.
-        if self.requests.queued() == 0 || self.machines.ready() == 0 {
+        if self.machines.ready() == 0 || self.requests.queued() == 0 {
             return None;
         }
         let (mut ahead, mut bound) = (0, self.machines.procs + 1);

@@ -11,7 +11,6 @@ use crate::event::OnceOutcome;
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::invariants::Violation;
 use crate::manager::Manager;
-use crate::requests::Place;
 use crate::state::{OneMachine, Queued, Snapshot};
 use crate::table::Vacant;
 
@@ -117,8 +116,7 @@ impl Manager {
             if procs > self.config.machine_procs - self.machines.get(slot).used {
                 return Err(Unsound::Overloaded(id));
             }
-            let running = Place::Running(slot);
-            let request = self.requests.enter(place, request, procs, running);
+            self.requests.enter(place, request, slot, procs);
             self.machines.occupy(slot, request, procs);
         }
         let holder = &mut self.machines.get_mut(slot).holds;

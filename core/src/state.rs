@@ -70,10 +70,11 @@ impl fmt::Debug for Manager {
 
 impl Manager {
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let queue = self.requests.queue().map(|(request, priority)| Queued {
-            request: request.id,
+        let queue = self.requests.queue();
+        let queue = queue.map(|(request, priority, procs)| Queued {
+            request,
             priority,
-            procs: request.procs,
+            procs,
         });
         let machines = self
             .machines
@@ -93,10 +94,8 @@ impl Manager {
     }
 
     fn freeze(&self, machine: &Machine) -> OneMachine {
-        let running = machine.running.iter().map(|&slot| {
-            let request = self.requests.get(slot);
-            (request.id, request.procs)
-        });
+        let running = machine.running.iter();
+        let running = running.map(|&request| (request, self.requests.running_procs(request)));
         let holdings = &self.holdings;
         let tasks = machine.holds.tasks.iter(&holdings.tasks);
         let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {

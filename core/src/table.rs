@@ -1,5 +1,8 @@
-//! From request ids to slots: a hash table with open addressing, of eight bytes an entry, so that looking for an id touches
-//! one line of it and then the record itself.
+//! From request ids to where the requests are: a hash table with open addressing that holds all that is known of a running
+//! request, so that ending one touches one line of it and the machine.
+//!
+//! Entries stand in the order of the places where they belong, so a search ends, and a hole is closed, at the first that
+//! stands where it belongs (Celis, Larson and Munro: Robin Hood hashing, 1985).
 //!
 //! No decision follows its order, and its hash is fixed (F6).
 
@@ -7,42 +10,114 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::id::RequestId;
-use crate::list::NIL;
 
-/// The fewest entries there is room for.
+/// The fewest entries of a table that is not empty.
 const LEAST: usize = 16;
 
-/// The table. The records know their ids: `is(slot)` says whether the record of a slot has the one that is looked for.
-#[derive(Clone, Debug, Default)]
+/// Where a request is, in eight bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packed {
+    /// A slot, and in the highest bit whether it is a machine's or a class's.
+    slot: u32,
+    with: u32,
+}
+
+/// Where a request is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the queue: in this class, and there in this seat.
+    Queued { class: u32, seat: u32 },
+    /// On this machine, with so many procs.
+    Running { machine: u32, procs: u32 },
+}
+
+const MACHINE: u32 = 1 << 31;
+
+impl Packed {
+    const NOWHERE: Packed = Packed {
+        slot: u32::MAX,
+        with: 0,
+    };
+
+    fn is_nowhere(self) -> bool {
+        self.slot == u32::MAX
+    }
+}
+
+impl From<Place> for Packed {
+    /// Slots are below 2^31 - 1: there are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) of a kind.
+    fn from(place: Place) -> Packed {
+        match place {
+            Place::Queued { class, seat } => Packed {
+                slot: class,
+                with: seat,
+            },
+            Place::Running { machine, procs } => Packed {
+                slot: machine | MACHINE,
+                with: procs,
+            },
+        }
+    }
+}
+
+impl From<Packed> for Place {
+    fn from(Packed { slot, with }: Packed) -> Place {
+        if slot & MACHINE == 0 {
+            Place::Queued {
+                class: slot,
+                seat: with,
+            }
+        } else {
+            Place::Running {
+                machine: slot & !MACHINE,
+                procs: with,
+            }
+        }
+    }
+}
+
+/// Aligned, so that none is in two lines of the cache.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+struct Entry {
+    id: RequestId,
+    place: Packed,
+}
+
+impl Entry {
+    const NONE: Entry = Entry {
+        id: RequestId(0),
+        place: Packed::NOWHERE,
+    };
+}
+
+/// The table.
+#[derive(Clone, Default)]
 pub(crate) struct Table {
-    /// As many as a power of two, or none; of two numbers, the first is the upper half of an id's hash, whose highest bits
-    /// say where an entry belongs, and the second a slot or `NIL`.
-    entries: Vec<(u32, u32)>,
+    /// As many as a power of two, or none.
+    entries: Vec<Entry>,
     len: usize,
-    /// How many bits of a hash are more than its place. (There are fewer than 2^32 records; should the table have more
-    /// places than hashes, the first of these are homes.)
+    /// How many bits of a product are beyond the number of an entry.
     shift: u32,
 }
 
-/// The place of an id.
+/// The place of an id in the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
     at: usize,
-    pub(crate) slot: u32,
+    place: Packed,
 }
 
-/// The place for an id that is not there.
+impl Found {
+    pub(crate) fn place(self) -> Place {
+        self.place.into()
+    }
+}
+
+/// The place for an id that is not in the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Vacant {
     at: usize,
-    hash: u32,
-}
-
-/// 2^64 by the golden ratio: ids that count up, by whatever step, are spread evenly by its multiples.
-fn hash(id: RequestId) -> u32 {
-    let product = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    // Also for ids that differ in their upper bits only.
-    ((product ^ product << 32) >> 32) as u32
 }
 
 impl Table {
@@ -50,35 +125,44 @@ impl Table {
         self.len
     }
 
-    /// Where an id is, or where it would be put.
+    /// Where an id is, or where it would be put, until the next change.
     ///
     /// # Errors
     /// It is not there, but that place is free.
-    pub(crate) fn seek(&self, id: RequestId, is: impl Fn(u32) -> bool) -> Result<Found, Vacant> {
-        let hash = hash(id);
-        let mut at = self.home(hash);
-        // An empty table has no places, of which none is taken.
-        while let Some(&(other, slot)) = self.entries.get(at)
-            && slot != NIL
-        {
-            if other == hash && is(slot) {
-                return Ok(Found { at, slot });
+    pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
+        let mut at = self.home(id);
+        // An empty table has no entries.
+        while let Some(&Entry { id: other, place }) = self.entries.get(at) {
+            if place.is_nowhere() {
+                break;
+            }
+            if other == id {
+                return Ok(Found { at, place });
+            }
+            if self.distance(at, other) < self.distance(at, id) {
+                break;
             }
             at = self.next(at);
         }
-        Err(Vacant { at, hash })
+        Err(Vacant { at })
     }
 
     /// Adds an id at the place that was just found for it.
-    pub(crate) fn insert(&mut self, place: Vacant, slot: u32) {
-        // At most three quarters full, so that a search is short, and ends.
-        if self.len * 4 >= self.entries.len() * 3 {
-            self.resize((self.entries.len() * 2).max(LEAST));
-            self.put(place.hash, slot);
-        } else {
-            self.entries[place.at] = (place.hash, slot);
-        }
+    pub(crate) fn insert(&mut self, vacant: Vacant, id: RequestId, place: Place) {
+        let place = place.into();
         self.len += 1;
+        // At most three quarters full, so that a search is short, and ends.
+        if self.len > self.entries.len() / 4 * 3 {
+            self.resize((self.entries.len() * 2).max(LEAST));
+            self.put(Entry { id, place });
+        } else {
+            self.push_in(vacant.at, Entry { id, place });
+        }
+    }
+
+    /// The request that was just found is elsewhere now.
+    pub(crate) fn set(&mut self, found: Found, place: Place) {
+        self.entry(found.at).place = place.into();
     }
 
     /// Removes the id that was just found.
@@ -86,53 +170,73 @@ impl Table {
         self.len -= 1;
         self.close(found.at);
         // What a flood took is given back.
-        if self.len * 8 < self.entries.len() && self.entries.len() > LEAST {
+        if self.len < self.entries.len() / 8 && self.entries.len() > LEAST {
             self.resize(self.entries.len() / 2);
         }
     }
 
-    /// Empties a place, and moves up what stands behind it and belongs before.
-    fn close(&mut self, mut hole: usize) {
-        let mut at = hole;
-        loop {
-            at = self.next(at);
-            let (hash, slot) = self.entries[at];
-            if slot == NIL {
-                break;
-            }
-            // How far from its home, and from the hole, it is.
-            let mask = self.entries.len() - 1;
-            let from_home = at.wrapping_sub(self.home(hash)) & mask;
-            let from_hole = at.wrapping_sub(hole) & mask;
-            if from_home >= from_hole {
-                self.entries[hole] = (hash, slot);
-                hole = at;
-            }
-        }
-        self.entries[hole].1 = NIL;
+    /// All ids, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Place)> {
+        let there = self
+            .entries
+            .iter()
+            .filter(|entry| !entry.place.is_nowhere());
+        there.map(|entry| (entry.id, entry.place.into()))
     }
 
-    fn put(&mut self, hash: u32, slot: u32) {
-        let mut at = self.home(hash);
-        while self.entries[at].1 != NIL {
+    /// Empties a place, and moves up what stands behind it and belongs before.
+    fn close(&mut self, mut hole: usize) {
+        loop {
+            let at = self.next(hole);
+            let entry = *self.entry(at);
+            if entry.place.is_nowhere() || self.distance(at, entry.id) == 0 {
+                break;
+            }
+            *self.entry(hole) = entry;
+            hole = at;
+        }
+        self.entry(hole).place = Packed::NOWHERE;
+    }
+
+    /// Puts an entry before those that belong behind it, which move on by one.
+    fn push_in(&mut self, mut at: usize, mut entry: Entry) {
+        while !entry.place.is_nowhere() {
+            core::mem::swap(self.entry(at), &mut entry);
             at = self.next(at);
         }
-        self.entries[at] = (hash, slot);
+    }
+
+    fn put(&mut self, entry: Entry) {
+        if let Err(Vacant { at }) = self.seek(entry.id) {
+            self.push_in(at, entry);
+        }
+    }
+
+    /// How far behind the place where an id belongs another is.
+    fn distance(&self, at: usize, id: RequestId) -> usize {
+        at.wrapping_sub(self.home(id)) & (self.entries.len() - 1)
     }
 
     fn resize(&mut self, size: usize) {
-        let old = core::mem::replace(&mut self.entries, vec![(0, NIL); size]);
-        self.shift = 32_u32.saturating_sub(size.trailing_zeros());
-        for (hash, slot) in old {
-            if slot != NIL {
-                self.put(hash, slot);
+        let old = core::mem::replace(&mut self.entries, vec![Entry::NONE; size]);
+        self.shift = 64 - size.trailing_zeros();
+        for entry in old {
+            if !entry.place.is_nowhere() {
+                self.put(entry);
             }
         }
     }
 
-    /// Where an entry belongs: the highest bits of its hash.
-    fn home(&self, hash: u32) -> usize {
-        (hash >> self.shift) as usize
+    fn entry(&mut self, at: usize) -> &mut Entry {
+        &mut self.entries[at]
+    }
+
+    /// Where an id belongs: ids that count up, by whatever step, are spread evenly by the multiples of 2^64 by the golden
+    /// ratio.
+    fn home(&self, id: RequestId) -> usize {
+        let product = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        // An empty table has no shift: there this is any number.
+        (product >> (self.shift & 63)) as usize
     }
 
     fn next(&self, at: usize) -> usize {
@@ -141,78 +245,137 @@ impl Table {
 }
 
 #[cfg(test)]
+impl Table {
+    /// Spoils the table: the id moves to where it cannot be found.
+    pub(crate) fn misplace(&mut self, id: RequestId) {
+        let found = self.seek(id).ok().expect("it is there");
+        let place = found.place;
+        self.close(found.at);
+        let free = |at: &usize| {
+            let last = at.wrapping_sub(1) & (self.entries.len() - 1);
+            let is_free = |at: usize| self.entries[at].place.is_nowhere();
+            is_free(*at) && is_free(last) && self.home(id) != *at
+        };
+        let at = (0..self.entries.len()).find(free);
+        *self.entry(at.expect("there is room")) = Entry { id, place };
+    }
+
+    /// Spoils the table: it has one less than it says.
+    pub(crate) fn miscount(&mut self) {
+        self.len += 1;
+    }
+}
+
+#[cfg(test)]
 mod tests {
-    use super::{LEAST, RequestId, Table};
+    use super::{LEAST, Place, RequestId, Table};
     use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
 
-    /// Inserts, finds and removes at random, among so many ids that `id` makes.
-    fn exercise(ids: u32, id: impl Fn(u32) -> RequestId) {
+    fn place(n: u32) -> Place {
+        match n % 2 {
+            0 => Place::Queued { class: n, seat: !n },
+            _ => Place::Running {
+                machine: n,
+                procs: n / 2,
+            },
+        }
+    }
+
+    fn there(table: &Table, id: RequestId) -> Option<Place> {
+        table.seek(id).ok().map(super::Found::place)
+    }
+
+    /// Inserts, changes and removes at random, among these ids.
+    fn exercise(ids: &[RequestId]) {
         let (mut table, mut known) = (Table::default(), BTreeMap::new());
-        let names: Vec<RequestId> = (0..ids).map(id).collect();
         let mut x = 1u64;
         for step in 0..20_000 {
             x = x
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            let slot = (x >> 33) as u32 % ids;
-            let name = names[slot as usize];
-            let is = |slot: u32| names[slot as usize] == name;
-            let place = table.seek(name, is);
-            let there = place.as_ref().ok().map(|found| found.slot);
-            assert_eq!(there, known.get(&name).copied());
+            let id = ids[(x >> 33) as usize % ids.len()];
+            assert_eq!(there(&table, id), known.get(&id).copied());
             // More come than go, and then the other way round.
-            match place {
+            match table.seek(id) {
                 Ok(found) if x >> 20 & 3 == 0 || step > 10_000 => {
                     table.remove(found);
-                    known.remove(&name);
+                    known.remove(&id);
+                }
+                Ok(found) => {
+                    table.set(found, place(step));
+                    known.insert(id, place(step));
                 }
                 Err(vacant) if step <= 10_000 => {
-                    table.insert(vacant, slot);
-                    known.insert(name, slot);
+                    table.insert(vacant, id, place(step));
+                    known.insert(id, place(step));
                 }
-                _ => {}
+                Err(_) => {}
             }
             assert_eq!(table.len(), known.len());
             assert!(table.entries.len() <= (table.len() * 8 + 8).max(LEAST));
+            assert!(table.len() <= table.entries.len() / 4 * 3);
         }
-        for (slot, &name) in (0..).zip(&names) {
-            let is = |slot: u32| names[slot as usize] == name;
-            let there = table.seek(name, is).ok().map(|found| found.slot);
-            assert_eq!(there, known.get(&name).map(|_| slot));
+        let all: BTreeMap<RequestId, Place> = table.iter().collect();
+        assert_eq!(all, known);
+        for &id in ids {
+            assert_eq!(there(&table, id), known.get(&id).copied());
         }
+    }
+
+    fn ids(count: u64, id: impl Fn(u64) -> u64) -> Vec<RequestId> {
+        (0..count).map(|n| RequestId(id(n))).collect()
     }
 
     #[test]
     fn it_finds_what_a_sorted_map_finds() {
-        exercise(1, |n| RequestId(u64::from(n)));
-        exercise(400, |n| RequestId(u64::from(n)));
-        exercise(4000, |n| RequestId(u64::from(n) << 40));
-        exercise(300, |n| RequestId(u64::MAX - u64::from(n) * 64));
+        exercise(&ids(1, |n| n));
+        exercise(&ids(400, |n| n));
+        exercise(&ids(4000, |n| n << 40));
+        exercise(&ids(300, |n| u64::MAX - n * 64));
     }
 
     #[test]
-    fn it_bears_ids_of_one_hash() {
-        // These agree in all that the hash keeps, whatever that is: found by trying.
-        let alike: Vec<RequestId> = (0..4_000_000)
-            .map(RequestId)
-            .filter(|id| super::hash(*id) >> 15 == 7)
+    fn it_bears_ids_of_one_home() {
+        // In a table of this size and in any smaller one: found by trying.
+        let product = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let alike: Vec<RequestId> = ids(16_000_000, |n| n)
+            .into_iter()
+            .filter(|id| product(id.0) >> 46 == 7)
             .collect();
         assert!(alike.len() > 15);
-        exercise(alike.len() as u32, |n| alike[n as usize]);
+        exercise(&alike);
+    }
+
+    #[test]
+    fn ids_that_count_up_are_near_where_they_belong() {
+        for step in [1, 2, 4, 7, 8, 64, 1000, 1 << 20, 1 << 32] {
+            let mut table = Table::default();
+            for n in 0..100_000 {
+                let vacant = table.seek(RequestId(n * step)).err().expect("it is new");
+                table.insert(vacant, RequestId(n * step), place(1));
+            }
+            let far = (0..100_000).map(|n| {
+                let id = RequestId(n * step);
+                let at = table.seek(id).ok().expect("it is there").at;
+                table.distance(at, id)
+            });
+            let mean = far.sum::<usize>() / 100_000;
+            assert!(mean < 3, "by {step}: {mean}");
+        }
     }
 
     #[test]
     fn what_a_flood_took_is_given_back() {
         let mut table = Table::default();
         for n in 0..10_000 {
-            let place = table.seek(RequestId(n), |slot| u64::from(slot) == n);
-            table.insert(place.err().expect("it is new"), n as u32);
+            let vacant = table.seek(RequestId(n)).err().expect("it is new");
+            table.insert(vacant, RequestId(n), place(3));
         }
         assert!(table.entries.len() >= 10_000);
         for n in 0..10_000 {
-            let place = table.seek(RequestId(n), |slot| u64::from(slot) == n);
-            table.remove(place.ok().expect("it is there"));
+            let found = table.seek(RequestId(n)).ok().expect("it is there");
+            table.remove(found);
         }
         assert_eq!((table.len(), table.entries.len()), (0, LEAST));
         assert!(table.entries.capacity() < 1000);

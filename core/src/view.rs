@@ -114,19 +114,14 @@ impl<'a> MachineView<'a> {
 
     /// What runs on it, in the order of the grants.
     pub fn running(&self) -> impl Iterator<Item = RequestId> + use<'a> {
-        let requests = &self.manager.requests;
-        let running = self.record().running.iter();
-        running.map(|&slot| requests.get(slot).id)
+        self.record().running.iter().copied()
     }
 
     /// The same, with the procs of each.
     pub fn grants(&self) -> impl Iterator<Item = (RequestId, u32)> + use<'a> {
         let requests = &self.manager.requests;
         let running = self.record().running.iter();
-        running.map(|&slot| {
-            let request = requests.get(slot);
-            (request.id, request.procs)
-        })
+        running.map(|&request| (request, requests.running_procs(request)))
     }
 
     /// The tasks whose results live on it (S14), in the order of assignment.
@@ -183,10 +178,10 @@ impl Manager {
     /// ```
     pub fn queue(&self) -> impl Iterator<Item = Waiting> {
         let queue = self.requests.queue();
-        queue.map(|(request, priority)| Waiting {
-            request: request.id,
+        queue.map(|(request, priority, procs)| Waiting {
+            request,
             priority,
-            procs: request.procs,
+            procs,
         })
     }
 

@@ -309,6 +309,27 @@ fn t01_equal_requests_are_served_in_order_of_arrival() {
 }
 
 #[test]
+fn t01_who_stays_when_a_flood_goes_away_keeps_his_place() {
+    let mut world = World::with_machines(1, 1);
+    world.submit(0, 0, 1);
+    for r in 1..=3000 {
+        world.submit(r, (r % 2) as i64, 1);
+    }
+    for r in (1..=3000).filter(|r| r % 100 > 1) {
+        world.cancel(r);
+    }
+    // Of those that stayed one leaves as well, from where it is now.
+    world.cancel(1001);
+    let even = (100..=3000).step_by(100);
+    let odd = (1..3000).step_by(100).filter(|r| *r != 1001);
+    let mut last = 0;
+    for r in even.chain(odd) {
+        assert_eq!(world.done(last, Outcome::Ok), [grant(r, 0)]);
+        last = r;
+    }
+}
+
+#[test]
 fn s04_the_machine_with_most_free_procs_is_taken() {
     let mut world = World::with_machines(4, 3);
     assert_eq!(world.submit(1, 0, 2), [grant(1, 0)]);

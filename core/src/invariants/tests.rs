@@ -97,8 +97,14 @@ fn machine(m: &mut Manager, id: u64) -> &mut Machine {
     m.machines.get_mut(slot)
 }
 
-fn slot(m: &Manager, request: RequestId) -> u32 {
-    m.requests.find(request).unwrap()
+/// Says of a request that it is elsewhere.
+fn misplace(m: &mut Manager, request: RequestId, place: Place) {
+    let found = m.requests.known(request);
+    m.requests.places.set(found, place);
+}
+
+fn place(m: &Manager, request: RequestId) -> Place {
+    m.requests.known(request).place()
 }
 
 #[test]
@@ -122,25 +128,22 @@ fn sums_that_are_wrong_are_noticed() {
 
 #[test]
 fn requests_that_are_not_as_they_are_known_are_noticed() {
-    let renamed = |m: &mut Manager| {
-        let slot = slot(m, RUNNING) as usize;
-        m.requests.slab[slot].id = RequestId(99);
-    };
-    assert_eq!(broken_by(renamed), 3);
     for procs in [0, 5] {
         let resized = |m: &mut Manager| {
-            let slot = slot(m, RUNNING) as usize;
-            m.requests.slab[slot].procs = procs;
+            misplace(m, RUNNING, Place::Running { machine: 0, procs });
             m.need = m.need - 1 + u64::from(procs);
         };
         assert_eq!(broken_by(resized), 3);
     }
-    let id_without_a_request = |m: &mut Manager| {
-        let place = m.requests.seek(RequestId(99)).err().unwrap();
-        let slot = m.requests.enter(place, RequestId(99), 1, Place::Running(0));
-        m.requests.slab.remove(slot as usize);
+    let in_a_class_that_is_not = |m: &mut Manager| {
+        misplace(m, RUNNING, Place::Queued { class: 9, seat: 0 });
+        m.need -= 1;
     };
-    assert_eq!(broken_by(id_without_a_request), 3);
+    assert_eq!(broken_by(in_a_class_that_is_not), 3);
+    // Behind a place that is free it cannot be found.
+    let lost = |m: &mut Manager| m.requests.places.misplace(RUNNING);
+    assert_eq!(broken_by(lost), 3);
+    assert_eq!(broken_by(|m| m.requests.places.miscount()), 3);
 }
 
 #[test]
@@ -151,30 +154,34 @@ fn a_queue_that_is_not_in_order_is_noticed() {
     };
     assert_eq!(broken_by(out_of_order), 4);
     let elsewhere = |m: &mut Manager| {
-        let slot = slot(m, QUEUED) as usize;
-        m.requests.slab[slot].place = Place::Running(0);
+        let running = Place::Running {
+            machine: 0,
+            procs: 4,
+        };
+        misplace(m, QUEUED, running);
     };
     assert_eq!(broken_by(elsewhere), 5);
     let in_another_class = |m: &mut Manager| {
-        let (other, slot) = (slot(m, RequestId(4)), slot(m, QUEUED) as usize);
-        m.requests.slab[slot].place = m.requests.get(other).place;
+        let other = place(m, RequestId(4));
+        misplace(m, RequestId(5), other);
     };
     assert_eq!(broken_by(in_another_class), 5);
-    let resized = |m: &mut Manager| {
-        let slot = slot(m, RequestId(5)) as usize;
-        m.requests.slab[slot].procs = 2;
-        m.need -= 1;
-    };
-    assert_eq!(broken_by(resized), 5);
     let left_out = |m: &mut Manager| {
-        let (home, slot) = match m.requests.get(slot(m, RequestId(5))).place {
-            Place::Queued(home) => (home, slot(m, RequestId(5))),
-            Place::Running(_) => unreachable!("it waits"),
+        let Place::Queued { class, seat } = place(m, RequestId(5)) else {
+            unreachable!("it waits");
         };
-        let class = m.requests.classes.get_mut(home);
-        class.requests.remove(&mut m.requests.slab, slot);
+        let class = m.requests.classes.get_mut(class);
+        m.requests.chunks.leave(&mut class.requests, seat);
     };
     assert_eq!(broken_by(left_out), 5);
+    let unlinked = |m: &mut Manager| {
+        let first = m.requests.classes.first().unwrap();
+        let class = m.requests.classes.get_mut(first);
+        m.requests
+            .chunks
+            .push(&mut class.requests.clone(), RequestId(99));
+    };
+    assert_eq!(broken_by(unlinked), 5);
 }
 
 #[test]
@@ -192,24 +199,39 @@ fn machines_that_run_something_else_are_noticed() {
     };
     assert_eq!(broken_by(on_two), 6);
     let elsewhere = |m: &mut Manager| {
-        let slot = slot(m, RUNNING) as usize;
-        m.requests.slab[slot].place = Place::Running(1);
+        misplace(
+            m,
+            RUNNING,
+            Place::Running {
+                machine: 1,
+                procs: 1,
+            },
+        );
     };
     assert_eq!(broken_by(elsewhere), 6);
     // Its record too says so; but a machine that is not up runs nothing.
     let on_a_pending_one = |m: &mut Manager| {
         let pending = m.machines.find(MachineId(2)).unwrap();
-        let request = slot(m, RUNNING);
-        machine(m, 0).running.retain(|&other| other != request);
+        machine(m, 0).running.retain(|other| *other != RUNNING);
         machine(m, 0).used -= 1;
-        machine(m, 2).running.push(request);
+        machine(m, 2).running.push(RUNNING);
         machine(m, 2).used += 1;
-        m.requests.slab[request as usize].place = Place::Running(pending);
+        let running = Place::Running {
+            machine: pending,
+            procs: 1,
+        };
+        misplace(m, RUNNING, running);
     };
     assert_eq!(broken_by(on_a_pending_one), 6);
     let overloaded = |m: &mut Manager| {
-        let slot = slot(m, RUNNING) as usize;
-        m.requests.slab[slot].procs = 4;
+        misplace(
+            m,
+            RUNNING,
+            Place::Running {
+                machine: 0,
+                procs: 4,
+            },
+        );
         m.need += 3;
         machine(m, 0).used += 3;
     };

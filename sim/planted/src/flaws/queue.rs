@@ -6,11 +6,18 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "T1",
         "last come, first served",
-        &[edit(
-            "requests start_first",
-            "self.classes.get(class).requests.head()",
-            "self.classes.get(class).requests.iter(&self.slab).last()",
-        )],
+        &[
+            edit(
+                "fifo pop",
+                "chunk.ids[chunk.sitting.trailing_zeros() as usize]",
+                "chunk.ids[chunk.sitting.ilog2() as usize]",
+            ),
+            edit(
+                "fifo pop",
+                "chunk.sitting &= chunk.sitting - 1;",
+                "chunk.sitting &= !(1 << chunk.sitting.ilog2());",
+            ),
+        ],
     ),
     Flaw::new(
         "T2",
@@ -144,11 +151,11 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a cancel frees the procs of what runs, and they are given out twice",
         &[edit(
             "manager cancel",
-            "if let Place::Queued(_) = self.requests.get(found.slot).place {
+            "if let Place::Queued { .. } = found.place() {
             self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Running(machine) = self.requests.get(found.slot).place {
-            self.machines.release(machine, found.slot, self.requests.get(found.slot).procs);
+            "if let Place::Running { machine, procs } = found.place() {
+            self.machines.release(machine, request, procs);
             self.machines.offer(machine);
         }
         self.need -= u64::from(self.requests.forget(found));",
@@ -159,10 +166,10 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a cancel does not lower the need",
         &[edit(
             "manager cancel",
-            "if let Place::Queued(_) = self.requests.get(found.slot).place {
+            "if let Place::Queued { .. } = found.place() {
             self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Queued(_) = self.requests.get(found.slot).place {
+            "if let Place::Queued { .. } = found.place() {
             self.requests.forget(found);
         }",
         )],
@@ -192,23 +199,46 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the need is not lowered by a loss",
         &[edit(
             "manager lose",
-            "self.need -= u64::from(lost.procs);",
-            "",
+            "self.need -= u64::from(self.requests.forget(found));",
+            "self.requests.forget(found);",
         )],
     ),
     Flaw::new(
         "F4",
         "the id of a finished request is remembered",
-        &[edit("requests forget", "self.ids.remove(found);", "")],
+        &[edit(
+            "requests forget_running",
+            "self.places.remove(found);",
+            "",
+        )],
     ),
     Flaw::new(
         "F5",
         "the table of ids loses one when another leaves that stood before it",
         &[edit(
             "table close",
-            "from_home >= from_hole",
-            "from_home > from_hole",
+            "self.distance(at, entry.id) == 0",
+            "self.distance(at, entry.id) <= 1",
         )],
+    ),
+    Flaw::new(
+        "F5",
+        "a new id is put before one that has come less far",
+        &[edit(
+            "table seek",
+            "self.distance(at, other) < self.distance(at, id)",
+            "self.distance(at, other) <= self.distance(at, id)",
+        )],
+    ),
+    Flaw::new(
+        "S6",
+        "a cancel takes a neighbour out of the queue",
+        &[edit("fifo leave", "seat % SEATS", "seat % SEATS ^ 1")],
+    ),
+    Flaw::new(
+        "S6",
+        "who is first in the queue is forgotten when a cancel empties a chunk before it",
+        &[edit("fifo unlink", "fifo.head = next", "fifo.head = prev")],
     ),
     Flaw::new(
         "S3",

@@ -1,0 +1,321 @@
+//! First-in, first-out lists of request ids that any of them can leave, in chunks of one line of the cache: some eleven bytes
+//! an id, and never more than a line.
+
+use core::num::NonZeroU8;
+
+use alloc::vec::Vec;
+use slab::Slab;
+
+use crate::id::RequestId;
+use crate::list::{NIL, put};
+
+/// Ids of a chunk.
+const IDS: usize = 6;
+
+/// A seat is a chunk and a number below this.
+const SEATS: u32 = 8;
+
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Chunk {
+    ids: [RequestId; IDS],
+    prev: u32,
+    next: u32,
+    /// How many seats were ever taken.
+    taken: NonZeroU8,
+    /// A bit for each that still is; not zero.
+    sitting: u8,
+}
+
+/// The ends of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fifo {
+    head: u32,
+    tail: u32,
+}
+
+impl Fifo {
+    pub(crate) const EMPTY: Fifo = Fifo {
+        head: NIL,
+        tail: NIL,
+    };
+}
+
+/// The chunks of all lists.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunks {
+    slab: Slab<Chunk>,
+}
+
+impl Chunks {
+    pub(crate) const fn new() -> Chunks {
+        Chunks { slab: Slab::new() }
+    }
+
+    /// Appends an id; its seat, by which it leaves.
+    pub(crate) fn push(&mut self, fifo: &mut Fifo, id: RequestId) -> u32 {
+        if let Some(chunk) = self.slab.get_mut(fifo.tail as usize)
+            && let Some(place) = chunk.ids.get_mut(usize::from(chunk.taken.get()))
+        {
+            *place = id;
+            let seat = chunk.taken.get();
+            chunk.sitting |= 1 << seat;
+            chunk.taken = chunk.taken.saturating_add(1);
+            return fifo.tail * SEATS + u32::from(seat);
+        }
+        let mut ids = [RequestId(0); IDS];
+        ids[0] = id;
+        let chunk = Chunk {
+            ids,
+            prev: fifo.tail,
+            next: NIL,
+            taken: NonZeroU8::MIN,
+            sitting: 1,
+        };
+        let chunk = put(&mut self.slab, chunk);
+        match fifo.tail {
+            NIL => fifo.head = chunk,
+            tail => self.slab[tail as usize].next = chunk,
+        }
+        fifo.tail = chunk;
+        chunk * SEATS
+    }
+
+    /// The first id of a list that is not empty.
+    pub(crate) fn first(&self, fifo: Fifo) -> RequestId {
+        let chunk = &self.slab[fifo.head as usize];
+        chunk.ids[chunk.sitting.trailing_zeros() as usize]
+    }
+
+    /// Takes the first id out of a list that is not empty.
+    pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> RequestId {
+        let chunk = &mut self.slab[fifo.head as usize];
+        let id = chunk.ids[chunk.sitting.trailing_zeros() as usize];
+        // Without its lowest bit.
+        chunk.sitting &= chunk.sitting - 1;
+        if chunk.sitting == 0 {
+            self.unlink(fifo, fifo.head);
+        }
+        id
+    }
+
+    /// Takes the id of a seat out of its list.
+    pub(crate) fn leave(&mut self, fifo: &mut Fifo, seat: u32) {
+        let slot = seat / SEATS;
+        let chunk = &mut self.slab[slot as usize];
+        chunk.sitting &= !(1 << (seat % SEATS));
+        if chunk.sitting == 0 {
+            self.unlink(fifo, slot);
+        }
+    }
+
+    /// Takes an empty chunk out of its list.
+    fn unlink(&mut self, fifo: &mut Fifo, slot: u32) {
+        let Chunk { prev, next, .. } = self.slab.remove(slot as usize);
+        match prev {
+            NIL => fifo.head = next,
+            prev => self.slab[prev as usize].next = next,
+        }
+        match next {
+            NIL => fifo.tail = prev,
+            next => self.slab[next as usize].prev = prev,
+        }
+    }
+
+    /// The ids of a list from first to last, with their seats.
+    pub(crate) fn iter(&self, fifo: Fifo) -> impl Iterator<Item = (RequestId, u32)> + use<'_> {
+        self.chunks(fifo).flat_map(|(slot, _)| self.sitting(slot))
+    }
+
+    fn chunks(&self, fifo: Fifo) -> impl Iterator<Item = (u32, &Chunk)> {
+        let mut next = fifo.head;
+        core::iter::from_fn(move || {
+            let slot = next;
+            let chunk = self.slab.get(slot as usize)?;
+            next = chunk.next;
+            Some((slot, chunk))
+        })
+    }
+
+    /// Whether most of the memory is for chunks that are gone.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.slab.capacity() > 64 && self.slab.len() < self.slab.capacity() / 8
+    }
+
+    /// Gives back what a flood took: moves chunks together, and says of each id that was moved where it sits now. `fifos`
+    /// are the ends of all lists.
+    pub(crate) fn compact<'a>(
+        &mut self,
+        fifos: impl Iterator<Item = &'a mut Fifo>,
+    ) -> Vec<(RequestId, u32)> {
+        let mut moves = Vec::new();
+        self.slab.compact(|_, from, to| {
+            // Slots are below 2^32.
+            moves.push((from as u32, to as u32));
+            true
+        });
+        moves.sort_unstable();
+        let new = |slot: &mut u32| {
+            if let Ok(at) = moves.binary_search_by_key(slot, |&(from, _)| from) {
+                *slot = moves[at].1;
+            }
+        };
+        for (_, chunk) in &mut self.slab {
+            new(&mut chunk.prev);
+            new(&mut chunk.next);
+        }
+        for fifo in fifos {
+            new(&mut fifo.head);
+            new(&mut fifo.tail);
+        }
+        let moved = moves.iter().flat_map(|&(_, slot)| self.sitting(slot));
+        moved.collect()
+    }
+
+    /// The ids of a chunk, with their seats.
+    fn sitting(&self, slot: u32) -> impl Iterator<Item = (RequestId, u32)> + use<> {
+        let Chunk { ids, sitting, .. } = self.slab[slot as usize];
+        let seats = (0..).zip(ids);
+        let taken = seats.filter(move |(seat, _)| sitting >> seat & 1 == 1);
+        taken.map(move |(seat, id)| (id, slot * SEATS + seat))
+    }
+
+    /// Whether these lists are sound, in both directions, and all there is.
+    pub(crate) fn check(&self, fifos: impl Iterator<Item = Fifo>) -> bool {
+        let mut seen = 0;
+        let sound = |fifo: Fifo| {
+            let mut last = NIL;
+            let sound = self.chunks(fifo).all(|(slot, chunk)| {
+                let linked = chunk.prev == last;
+                (seen, last) = (seen + 1, slot);
+                let taken = chunk.taken.get();
+                let within = taken as usize <= IDS && u32::from(chunk.sitting) >> taken == 0;
+                // No chunk has two before it, so this comes to an end.
+                linked && within && chunk.sitting != 0
+            });
+            sound && last == fifo.tail
+        };
+        { fifos }.all(sound) && seen == self.slab.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chunk, Chunks, Fifo, NIL};
+    use crate::id::RequestId;
+    use alloc::collections::VecDeque;
+    use alloc::vec::Vec;
+
+    fn check(chunks: &Chunks, fifos: &[Fifo], models: &[VecDeque<(RequestId, u32)>]) {
+        assert!(chunks.check(fifos.iter().copied()));
+        for (fifo, model) in fifos.iter().zip(models) {
+            assert!(chunks.iter(*fifo).eq(model.iter().copied()));
+            assert_eq!(*fifo == Fifo::EMPTY, model.is_empty());
+        }
+    }
+
+    #[test]
+    fn lists_keep_their_order_whoever_leaves_and_share_what_there_is() {
+        let mut chunks = Chunks::new();
+        let mut fifos = [Fifo::EMPTY; 3];
+        let mut models: [VecDeque<(RequestId, u32)>; 3] = Default::default();
+        let mut x = 1u64;
+        for n in 0..30_000 {
+            x = x
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let which = (x >> 40) as usize % 3;
+            let (fifo, model) = (&mut fifos[which], &mut models[which]);
+            // More come than go, and then the other way round.
+            let comes = match n % 3000 {
+                ..1500 => x >> 20 & 3 != 0,
+                _ => x >> 20 & 3 == 0,
+            };
+            if comes || model.is_empty() {
+                model.push_back((RequestId(n), chunks.push(fifo, RequestId(n))));
+            } else if x >> 22 & 1 == 0 {
+                let first = model.pop_front().map(|(id, _)| id);
+                assert_eq!(Some(chunks.first(*fifo)), first);
+                assert_eq!(Some(chunks.pop(fifo)), first);
+            } else {
+                let (_, seat) = model.remove((x >> 50) as usize % model.len()).unwrap();
+                chunks.leave(fifo, seat);
+            }
+            if chunks.is_sparse() {
+                for (id, seat) in chunks.compact(fifos.iter_mut()) {
+                    let all = models.iter_mut().flatten();
+                    { all }.find(|(other, _)| *other == id).unwrap().1 = seat;
+                }
+                assert!(!chunks.is_sparse());
+            }
+            check(&chunks, &fifos, &models);
+        }
+    }
+
+    #[test]
+    fn what_a_flood_took_is_given_back_also_while_some_stay() {
+        let (mut chunks, mut fifo) = (Chunks::new(), Fifo::EMPTY);
+        let seats: Vec<u32> = (0..60_000)
+            .map(|n| chunks.push(&mut fifo, RequestId(n)))
+            .collect();
+        assert!(chunks.slab.capacity() >= 10_000);
+        for (n, seat) in seats.into_iter().enumerate() {
+            if n % 6000 != 5999 {
+                chunks.leave(&mut fifo, seat);
+            }
+        }
+        assert!(chunks.is_sparse());
+        let moved = chunks.compact(core::iter::once(&mut fifo));
+        assert_eq!(moved.len(), 10);
+        assert!(chunks.check(core::iter::once(fifo)));
+        let stayed: Vec<u64> = chunks.iter(fifo).map(|(id, _)| id.0).collect();
+        assert!(stayed.into_iter().eq((5999..60_000).step_by(6000)));
+        assert!(chunks.slab.capacity() <= 64);
+    }
+
+    #[test]
+    fn a_chunk_is_a_line() {
+        assert_eq!(size_of::<Chunk>(), 64);
+        // As in a slab, whose vacant entries need no more room.
+        #[expect(dead_code, reason = "only its size is asked for")]
+        enum Entry {
+            Vacant(usize),
+            Occupied(Chunk),
+        }
+        assert_eq!(size_of::<Entry>(), 64);
+    }
+
+    /// What the check says of a list of three chunks, spoilt.
+    fn is_sound(spoil: impl FnOnce(&mut Chunks, &mut Fifo)) -> bool {
+        let (mut chunks, mut fifo) = (Chunks::new(), Fifo::EMPTY);
+        for n in 0..15 {
+            chunks.push(&mut fifo, RequestId(n));
+        }
+        spoil(&mut chunks, &mut fifo);
+        chunks.check(core::iter::once(fifo))
+    }
+
+    #[test]
+    fn a_list_that_is_not_sound_is_noticed() {
+        assert!(is_sound(|_, _| ()));
+        assert!(is_sound(|chunks, fifo| _ = chunks.pop(fifo)));
+        assert!(!is_sound(|_, fifo| *fifo = Fifo::EMPTY));
+        assert!(!is_sound(|_, fifo| fifo.tail = 1));
+        assert!(!is_sound(|_, fifo| fifo.head = 1));
+        assert!(!is_sound(|chunks, _| chunks.slab[1].prev = NIL));
+        assert!(!is_sound(|chunks, _| _ = chunks.slab.remove(1)));
+        assert!(!is_sound(|chunks, _| chunks.slab[1].sitting = 0));
+        assert!(!is_sound(|chunks, _| chunks.slab[2].sitting = 0b1111));
+        let overfull = |chunks: &mut Chunks, _: &mut Fifo| {
+            chunks.slab[0].taken = 7.try_into().unwrap();
+        };
+        assert!(!is_sound(overfull));
+        // A ring without end.
+        let ring = |chunks: &mut Chunks, fifo: &mut Fifo| {
+            chunks.slab[2].next = 0;
+            chunks.slab[0].prev = 2;
+            fifo.head = 0;
+        };
+        assert!(!is_sound(ring));
+    }
+}
