@@ -179,8 +179,11 @@ impl Manager {
             actions.push(Action::Cancelled { request });
             return Ok(());
         }
-        self.requests.enqueue(place, request, priority, procs);
         self.need += u64::from(procs);
+        match self.vacancy(procs) {
+            Some(machine) => self.grant_new(place, request, procs, machine, actions),
+            None => self.requests.enqueue(place, request, priority, procs),
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::action::Action;
 use crate::id::RequestId;
 use crate::manager::Manager;
+use crate::table::Vacant;
 
 impl Manager {
     /// Grants until nothing more can be placed.
@@ -13,6 +14,30 @@ impl Manager {
             let (request, procs) = self.grant(class, machine, actions);
             self.machines.occupy(machine, request, procs);
         }
+    }
+
+    /// The machine that a new request gets at once: where nobody waits, that is the first in the order of S4, if it fits.
+    pub(crate) fn vacancy(&self, procs: u32) -> Option<u32> {
+        if self.requests.queued() > 0 {
+            return None;
+        }
+        let (free, _, lowest) = self.machines.ready_below(self.machines.procs + 1)?;
+        (procs <= free).then_some(lowest)
+    }
+
+    /// Grants a new request, in the place that was found for it, which needs no queue.
+    pub(crate) fn grant_new(
+        &mut self,
+        at: Vacant,
+        request: RequestId,
+        procs: u32,
+        slot: u32,
+        actions: &mut Vec<Action>,
+    ) {
+        self.requests.enter(at, request, slot, procs);
+        self.machines.occupy(slot, request, procs);
+        let machine = self.machines.get(slot).id;
+        actions.push(Action::Grant { request, machine });
     }
 
     /// Puts a machine that has just become freer back into the order of S4. Where no other has procs free, as in a cluster

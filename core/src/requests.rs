@@ -53,7 +53,6 @@ impl Requests {
     }
 
     /// Enters a request that runs, in the place that was found for it.
-    #[cfg(feature = "serde")]
     pub(crate) fn enter(&mut self, at: Vacant, id: RequestId, machine: u32, procs: u32) {
         self.places
             .insert(at, id, Place::Running { machine, procs });

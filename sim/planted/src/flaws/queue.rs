@@ -231,6 +231,11 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
+        "S5",
+        "a new request passes those who wait when a machine is free",
+        &[edit("place vacancy", "self.requests.queued() > 0", "false")],
+    ),
+    Flaw::new(
         "S6",
         "a cancel takes a neighbour out of the queue",
         &[edit("fifo leave", "seat % SEATS", "seat % SEATS ^ 1")],
