@@ -98,7 +98,11 @@ impl Input {
         input.map_err(|error| format!("{name}: {error}"))
     }
 
-    fn of(name: String, bytes: Vec<u8>) -> Result<Input, String> {
+    /// What these bytes are.
+    ///
+    /// # Errors
+    /// What is wrong with them, and where.
+    pub(crate) fn of(name: String, bytes: Vec<u8>) -> Result<Input, String> {
         if bytes.is_empty() {
             return Err("it is empty: nothing was recorded".into());
         }

@@ -7,6 +7,7 @@ mod scenario;
 mod select;
 mod span;
 mod tally;
+mod tui;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
@@ -54,6 +55,12 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     json: bool,
 
+    /// Step through it on the screen, forwards and backwards: machines, queue, timeline and log.
+    ///
+    /// The keys stand at the bottom. Example: remuda replay run.journal --tui
+    #[arg(long, conflicts_with_all = ["events", "json", "from", "to", "request", "machine"])]
+    tui: bool,
+
     #[command(flatten)]
     selection: Selection,
 }
@@ -79,6 +86,9 @@ Exit status:
 /// One line: the input cannot be read, or the output not be written.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
     let input = Input::read(&args.file)?;
+    if args.tui {
+        return tui::show(&input);
+    }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     match print(args, &input, &mut out).and_then(|status| out.flush().map(|()| status)) {
         Ok(status) => Ok(status),

@@ -1,0 +1,224 @@
+//! What the screen shows: machines, queue, timeline and log.
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style, Stylize};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph, Sparkline};
+use remuda::{Health, MachineView};
+use remuda_sim::script;
+
+use super::app::App;
+use super::timeline::Mark;
+
+const KEYS: &str = "←/→ step  PgUp/PgDn 100  Home/End  t time  e event  r request, n/N its life  g grant  x loss  p probation (G X P back)  ↑/↓ machines  q quit";
+
+/// Cells of a machine's bar.
+const BAR: usize = 16;
+
+pub(super) fn draw(frame: &mut Frame<'_>, app: &App) {
+    let [head, body, timeline, log, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(6),
+        Constraint::Length(6),
+        Constraint::Length(10),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let [machines, queue] =
+        Layout::horizontal([Constraint::Percentage(62), Constraint::Fill(1)]).areas(body);
+    draw_head(frame, head, app);
+    draw_machines(frame, machines, app);
+    draw_queue(frame, queue, app);
+    draw_timeline(frame, timeline, app);
+    draw_log(frame, log, app);
+    draw_foot(frame, foot, app);
+}
+
+fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let (at, all) = (app.scene.at, app.timeline.len());
+    let place = match at {
+        0 => "before the first event".to_owned(),
+        at => {
+            let (time, _) = app.timeline.step(at - 1);
+            format!("after event #{} at {time}", app.timeline.number(at - 1))
+        }
+    };
+    let line = Line::from(vec![
+        Span::from(format!(" {} ", app.name)).bold().reversed(),
+        Span::from(format!(" {place}  ({at} of {all} events)")),
+    ]);
+    frame.render_widget(line, area);
+}
+
+fn draw_machines(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let manager = &app.scene.manager;
+    let counts = manager.counts().machines;
+    let title = format!(
+        " machines: {} ok, {} on probation, {} pending, {} lost ",
+        counts.ok, counts.probation, counts.pending, counts.lost
+    );
+    let block = Block::bordered().title(title);
+    let height = block.inner(area).height.into();
+    let shown = manager.machines().skip(app.machine).take(height);
+    let lines: Vec<Line<'_>> = shown.map(|machine| machine_line(&machine, app)).collect();
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn machine_line<'a>(machine: &MachineView<'_>, app: &App) -> Line<'a> {
+    let (health, color) = match machine.health() {
+        Health::Pending => ("pending".to_owned(), Color::DarkGray),
+        Health::Ok => ("ok".to_owned(), Color::Green),
+        Health::Probation { until } => (format!("until {until}"), Color::Yellow),
+    };
+    let (used, total) = (machine.used() as usize, machine.total() as usize);
+    let cells = (used * BAR).div_ceil(total.max(1)).min(BAR);
+    let mut spans = vec![
+        Span::from(format!("{:<6}", machine.id().to_string())),
+        Span::from(format!("{health:<14} ")).fg(color),
+        Span::from("█".repeat(cells)).fg(color),
+        Span::from("░".repeat(BAR - cells)).dim(),
+        Span::from(format!(" {used}/{total} ")),
+    ];
+    for request in machine.running() {
+        let style = if app.followed == Some(request) {
+            Modifier::REVERSED
+        } else {
+            Modifier::empty()
+        };
+        spans.push(Span::styled(
+            format!(" {request}"),
+            Style::new().add_modifier(style),
+        ));
+    }
+    Line::from(spans)
+}
+
+fn draw_queue(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let manager = &app.scene.manager;
+    let counts = manager.counts();
+    let title = format!(" queue: {} wait, {} run ", counts.queued, counts.running);
+    let block = Block::bordered().title(title);
+    let height = block.inner(area).height.into();
+    let shown = manager.queue().take(height);
+    let lines: Vec<Line<'_>> = shown
+        .map(|it| {
+            let line = format!(
+                "{:<8} prio {:<6} procs {}",
+                it.request.to_string(),
+                it.priority,
+                it.procs
+            );
+            if app.followed == Some(it.request) {
+                Line::from(line).reversed()
+            } else {
+                Line::from(line)
+            }
+        })
+        .collect();
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+/// The queue's length over the events, what stands out below it, and where we are.
+fn draw_timeline(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let block = Block::bordered().title(" timeline: how many wait; x lost, p probation ");
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let width = usize::from(inner.width);
+    let all = app.timeline.len();
+    if width == 0 || all == 0 || inner.height < 3 {
+        return;
+    }
+    let column = |event: usize| (event * width / all).min(width - 1);
+    let queued = app.timeline.queued();
+    let highest = |column: usize| {
+        let begin = column * all / width;
+        let end = ((column + 1) * all / width).max(begin + 1);
+        queued[begin..end]
+            .iter()
+            .max()
+            .map_or(0, |most| u64::from(*most))
+    };
+    let bars: Vec<u64> = (0..width).map(highest).collect();
+    let mut marks = vec![' '; width];
+    for (event, mark) in app.timeline.marks() {
+        let place = &mut marks[column(*event as usize)];
+        match mark {
+            Mark::Loss => *place = 'x',
+            Mark::Probation if *place == ' ' => *place = 'p',
+            Mark::Probation | Mark::Grant => {}
+        }
+    }
+    let cursor = column(app.scene.at.saturating_sub(1));
+    let [chart, below, here] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(inner);
+    frame.render_widget(Sparkline::default().data(&bars).fg(Color::Cyan), chart);
+    frame.render_widget(
+        Line::from(marks.into_iter().collect::<String>()).fg(Color::Red),
+        below,
+    );
+    frame.render_widget(Line::from(format!("{}▲", " ".repeat(cursor))).bold(), here);
+}
+
+/// The events up to here with their actions, and those that come next.
+fn draw_log(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let block = Block::bordered().title(" log ");
+    let height = usize::from(block.inner(area).height);
+    let timeline = &app.timeline;
+    let line = |event: usize| {
+        let (time, it) = timeline.step(event);
+        format!("#{} {time} {}", timeline.number(event), script::event(&it))
+    };
+    let at = app.scene.at;
+    let coming = (at..timeline.len()).take(height / 3);
+    let mut below: Vec<Line<'_>> = coming
+        .map(|event| Line::from(format!("  {}", line(event))).dim())
+        .collect();
+    let mut above: Vec<Line<'_>> = Vec::new();
+    let room = height - below.len();
+    for (event, actions) in app.scene.recent.iter().rev() {
+        let now = event + 1 == at;
+        for action in actions.iter().rev() {
+            above.push(Line::from(format!("    -> {}", script::action(action))));
+        }
+        let text = format!("{} {}", if now { "▶" } else { " " }, line(*event));
+        above.push(if now {
+            Line::from(text).bold()
+        } else {
+            Line::from(text)
+        });
+        if above.len() >= room {
+            break;
+        }
+    }
+    above.truncate(room);
+    above.reverse();
+    above.append(&mut below);
+    frame.render_widget(Paragraph::new(above).block(block), area);
+}
+
+fn draw_foot(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let line = match &app.prompt {
+        Some((prompt, text)) => Line::from(format!(" {}{text}▏", prompt.text())).bold(),
+        None if !app.message.is_empty() => {
+            Line::from(format!(" {}", app.message)).fg(Color::Yellow)
+        }
+        None => {
+            // As many as there is room for; the last is always there.
+            let room = usize::from(area.width).saturating_sub(" q quit".len() + 1);
+            let mut keys = String::new();
+            for key in KEYS.split("  ").take_while(|key| *key != "q quit") {
+                if keys.chars().count() + key.chars().count() + 2 > room {
+                    break;
+                }
+                keys.push_str(key);
+                keys.push_str("  ");
+            }
+            Line::from(format!(" {keys}q quit")).dim()
+        }
+    };
+    frame.render_widget(line, area);
+}
