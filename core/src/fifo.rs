@@ -274,6 +274,24 @@ mod tests {
     }
 
     #[test]
+    fn a_few_chunks_or_an_eighth_of_many_are_not_sparse() {
+        let (mut chunks, mut fifo) = (Chunks::new(), Fifo::EMPTY);
+        for (capacity, left) in [(64, 1), (128, 16)] {
+            chunks.slab = slab::Slab::with_capacity(capacity);
+            assert_eq!(chunks.slab.capacity(), capacity);
+            fifo = Fifo::EMPTY;
+            for n in 0..left * 6 {
+                chunks.push(&mut fifo, RequestId(n));
+            }
+            assert!(!chunks.is_sparse(), "{left} of {capacity}");
+        }
+        for _ in 0..6 {
+            chunks.pop(&mut fifo);
+        }
+        assert!(chunks.is_sparse());
+    }
+
+    #[test]
     fn a_chunk_is_a_line() {
         assert_eq!(size_of::<Chunk>(), 64);
         // As in a slab, whose vacant entries need no more room.

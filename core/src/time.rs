@@ -83,3 +83,35 @@ impl fmt::Debug for Instant {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Instant;
+    use alloc::string::ToString;
+    use core::time::Duration;
+
+    #[test]
+    fn the_time_between_is_none_backwards() {
+        let (early, late) = (Instant(2_500_000_000), Instant::from_secs(4));
+        assert_eq!(late - early, Duration::from_millis(1500));
+        assert_eq!(early - late, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_is_written_in_seconds_with_the_digits_it_needs() {
+        let texts = [
+            (0, "0s"),
+            (3_000_000_000, "3s"),
+            (4_500_000_000, "4.5s"),
+            (1, "0.000000001s"),
+            (1_050_000_000, "1.05s"),
+            (10_000_000_100, "10.0000001s"),
+            (61_123_456_789, "61.123456789s"),
+            (u64::MAX, "18446744073.709551615s"),
+        ];
+        for (nanos, text) in texts {
+            assert_eq!(Instant(nanos).to_string(), text);
+            assert_eq!(alloc::format!("{:?}", Instant(nanos)), text);
+        }
+    }
+}

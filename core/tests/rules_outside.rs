@@ -200,6 +200,39 @@ fn s22_shutdown_cancels_what_waits_and_stops_what_is_up() {
         "what runs goes on"
     );
     assert!(world.manager.is_shut_down());
+    assert!(!World::new(config).manager.is_shut_down());
+}
+
+#[test]
+fn s20_a_summary_does_not_bring_a_later_poll_forward() {
+    let mut world = World::new(Config {
+        poll_interval: Duration::from_secs(100),
+        ..minutely(1)
+    });
+    world.submit(1, 0, 1);
+    world.up(0);
+    world.polled(0, true);
+    assert_eq!(world.at(60).timer(), [summary(0, 1, 0, 0)]);
+    assert_eq!(world.at(100).timer(), [poll(0)]);
+}
+
+#[test]
+fn what_is_printed_for_debugging_says_what_there_is() {
+    let mut world = World::with_machines(2, 1);
+    world.submit(7, 0, 2);
+    world.submit(8, 3, 1);
+    let manager = format!("{:?}", world.manager);
+    for part in [
+        "Queued { request: r8, priority: 3, procs: 1 }",
+        "running: [(r7, 2)]",
+    ] {
+        assert!(manager.contains(part), "{manager}");
+    }
+    let machine = world.manager.machine(MachineId(0)).unwrap();
+    assert_eq!(
+        format!("{machine:?}"),
+        "MachineView { id: m0, health: Ok, used: 2, total: 2, .. }"
+    );
 }
 
 #[test]

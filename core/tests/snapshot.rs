@@ -228,6 +228,11 @@ fn f05_what_is_read_is_not_believed() {
         refusal(|v| v["growth"]["next_machine"] = next.into()),
         format!("m{next} cannot be the next machine")
     );
+    let mut last = rich();
+    last["growth"]["next_machine"] = (u64::MAX / 2).into();
+    assert!(serde_json::from_value::<Manager>(last).is_ok());
+    let past = refusal(|v| v["growth"]["next_machine"] = (u64::MAX / 2 + 1).into());
+    assert!(past.ends_with("cannot be the next machine"), "{past}");
     let forgotten = refusal(|v| v["growth"]["next_machine"] = 1.into());
     assert_eq!(
         forgotten,
