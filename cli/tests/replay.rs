@@ -369,3 +369,21 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
         .exits(2)
         .says("it ends within its header");
 }
+
+#[test]
+fn s05_a_request_that_waits_is_explained() {
+    let explain = |words: &[&str]| replay_of(SCENARIO, &[&["-", "--explain"], words].concat());
+    explain(&["2", "--at", "3s"])
+        .exits(0)
+        .prints("r2 waits for 4 procs; 0 requests are before it.")
+        .prints("m0 has 2 procs free, and it needs 4.")
+        .prints("Growth: max_procs (4) is reached")
+        .prints("at 2s: r1 is done");
+    explain(&["1", "--at", "#2"])
+        .exits(0)
+        .prints("r1 runs on m0.");
+    explain(&["7"]).exits(0).prints("r7 is not known");
+    explain(&["2", "--at", "4s", "--json"])
+        .exits(0)
+        .prints(r#""probation":{"until":"#);
+}

@@ -15,13 +15,14 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
+use remuda::RequestId;
 use serde_json::json;
 
 use divergence::Cause;
 use input::Input;
 use lines::Lines;
-use play::{End, Played, play};
-use select::Selection;
+use play::{End, Nobody, Played, play};
+use select::{Point, Selection, id};
 use tally::Tally;
 
 /// Replay a recorded run event by event, check that it goes the same way, and tell what it comes to.
@@ -61,6 +62,19 @@ pub(crate) struct ReplayArgs {
     #[arg(long, conflicts_with_all = ["events", "json", "from", "to", "request", "machine"])]
     tui: bool,
 
+    /// Say why this request waits at --at (else at the end): its rank, each machine's reason, and what would place it.
+    ///
+    /// Example: remuda replay run.journal --at 1m30s --explain 7
+    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'r').map(RequestId))]
+    #[arg(conflicts_with_all = ["events", "tui", "from", "to", "request", "machine"])]
+    explain: Option<RequestId>,
+
+    /// The time or event after which --explain looks; what comes later is not replayed.
+    ///
+    /// Examples: --at 90s, --at '#1000'
+    #[arg(long, value_name = "TIME|#EVENT", requires = "explain")]
+    at: Option<Point>,
+
     #[command(flatten)]
     selection: Selection,
 }
@@ -70,6 +84,7 @@ Examples:
   remuda run --journal run.journal jobs.txt
   remuda replay run.journal
   remuda replay run.journal --request 7
+  remuda replay run.journal --at 1m30s --explain 7
 
 Everything up to --to is replayed and checked; --from, --request and --machine say what is printed.
 
@@ -100,6 +115,19 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
 
 fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u8> {
     let begun = Instant::now();
+    if let Some(request) = args.explain {
+        let played = play(input, &Selection::up_to(args.at), &mut Nobody)?;
+        let fits = matches!(played.end, End::Whole | End::Selected | End::Unreadable(_));
+        if let Some(manager) = played.manager.as_ref().filter(|_| fits) {
+            let explanation = manager.explain(request);
+            if args.json {
+                writeln!(out, "{}", json!({ "explanation": explanation }))?;
+            } else {
+                writeln!(out, "{explanation}")?;
+            }
+        }
+        return print_end(args, input, &played, out);
+    }
     if args.json {
         writeln!(out, "{}", scenario::head_line(&input.head))?;
     }

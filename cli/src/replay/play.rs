@@ -26,6 +26,22 @@ pub(crate) trait Watch {
     fn note(&mut self, note: &Note<'_>) -> io::Result<()>;
 }
 
+/// Looks at nothing: what counts is where the manager stands at the end.
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+impl Watch for Nobody {
+    fn begin(&mut self, _: &Manager) {}
+
+    fn step(&mut self, _: &Step<'_>, _: &[Action], _: &Manager, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn note(&mut self, _: &Note<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// How far it went.
 #[derive(Debug)]
 pub(crate) struct Played {
@@ -33,6 +49,8 @@ pub(crate) struct Played {
     /// Events whose actions were known and the same.
     pub(crate) equal: u64,
     pub(crate) end: End,
+    /// The manager as it stood then; none if there is no beginning.
+    pub(crate) manager: Option<Manager>,
 }
 
 /// Why it went no further.
@@ -108,7 +126,12 @@ pub(crate) fn play(
     let (mut events, mut equal) = (0, 0);
     let Some(mut player) = Player::new(input) else {
         let end = End::NoBeginning;
-        return Ok(Played { events, equal, end });
+        return Ok(Played {
+            events,
+            equal,
+            end,
+            manager: None,
+        });
     };
     watch.begin(&player.manager);
     let end = 'end: {
@@ -149,5 +172,10 @@ pub(crate) fn play(
         }
         End::Whole
     };
-    Ok(Played { events, equal, end })
+    Ok(Played {
+        events,
+        equal,
+        end,
+        manager: Some(player.manager),
+    })
 }

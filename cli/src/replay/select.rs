@@ -36,7 +36,7 @@ pub(crate) struct Selection {
 
 /// A place in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Point {
+pub(crate) enum Point {
     Time(Instant),
     Event(u64),
 }
@@ -56,13 +56,21 @@ impl FromStr for Point {
 }
 
 /// `7` or `r7`.
-fn id(text: &str, letter: char) -> Result<u64, String> {
+pub(crate) fn id(text: &str, letter: char) -> Result<u64, String> {
     let number = text.strip_prefix(letter).unwrap_or(text);
     let number = number.parse();
     number.map_err(|_| format!("expected a number such as 7, or {letter}7"))
 }
 
 impl Selection {
+    /// Everything up to a point.
+    pub(crate) fn up_to(to: Option<Point>) -> Selection {
+        Selection {
+            to,
+            ..Selection::default()
+        }
+    }
+
     /// Whether single events are asked for.
     pub(crate) fn picks(&self) -> bool {
         self.request.is_some() || self.machine.is_some()
