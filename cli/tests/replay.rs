@@ -375,7 +375,7 @@ fn s05_a_request_that_waits_is_explained() {
     let explain = |words: &[&str]| replay_of(SCENARIO, &[&["-", "--explain"], words].concat());
     explain(&["2", "--at", "3s"])
         .exits(0)
-        .prints("r2 waits for 4 procs; 0 requests are before it.")
+        .prints("r2 waits for 4 procs; before it: 0 requests.")
         .prints("m0 has 2 procs free, and it needs 4.")
         .prints("Growth: max_procs (4) is reached")
         .prints("at 2s: r1 is done");

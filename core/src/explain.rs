@@ -307,10 +307,9 @@ impl fmt::Display for Wait {
             ahead,
             ..
         } = self;
-        writeln!(
-            f,
-            "{request} waits for {procs} procs; {ahead} requests are before it."
-        )?;
+        let procs = Count(u64::from(*procs), "proc");
+        let ahead = Count(*ahead, "request");
+        writeln!(f, "{request} waits for {procs}; before it: {ahead}.")?;
         for (machine, obstacle) in &self.machines {
             writeln!(f, "{machine} {obstacle}.")?;
         }
@@ -335,16 +334,32 @@ impl fmt::Display for Wait {
     }
 }
 
+/// So many of these.
+struct Count(u64, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count(count, what) = self;
+        let ending = if *count == 1 { "" } else { "s" };
+        write!(f, "{count} {what}{ending}")
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Obstacle::TooFewFree { free, needs } => {
-                write!(f, "has {free} procs free, and it needs {needs}")
+                let free = Count(u64::from(*free), "proc");
+                write!(f, "has {free} free, and it needs {needs}")
             }
-            Obstacle::Reserved { free, machines } => write!(
-                f,
-                "is kept for requests ahead, as are all {machines} machines with {free} procs free"
-            ),
+            Obstacle::Reserved { free, machines } => {
+                let free = Count(u64::from(*free), "proc");
+                let machines = Count(*machines, "machine");
+                write!(
+                    f,
+                    "is kept for requests ahead, as is all there is with {free} free: {machines}"
+                )
+            }
             Obstacle::Probation {
                 until: Instant::MAX,
             } => write!(f, "is on probation without end"),
@@ -368,6 +383,6 @@ impl fmt::Display for GrowthWait {
             (None, Some(until)) => write!(f, "the back-off lasts until {until}")?,
             (None, None) => write!(f, "the machines there are have the procs that are needed")?,
         }
-        write!(f, "; {pending} machines are pending.")
+        write!(f, "; pending: {}.", Count(*pending, "machine"))
     }
 }

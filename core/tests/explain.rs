@@ -23,6 +23,89 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn submit(request: u64, procs: u32) -> Event {
+    Event::Submit {
+        request: RequestId(request),
+        priority: 0,
+        demand: Demand::procs(procs).unwrap(),
+    }
+}
+
+/// Tells a manager of machines of four procs all this, a second apart, and asks why r9 waits.
+fn why(max_procs: u64, events: &[Event]) -> String {
+    let mut manager = Manager::new(Config::new(4, max_procs).unwrap()).unwrap();
+    for (at, &event) in events.iter().enumerate() {
+        manager.handle(event, Instant::from_secs(at as u64));
+    }
+    manager.explain(RequestId(9)).to_string()
+}
+
+#[test]
+fn s05_a_machine_that_is_kept_for_those_ahead_is_named_with_its_like() {
+    let (m0, m1) = (MachineId(0), MachineId(1));
+    let done = Event::Done {
+        request: RequestId(2),
+        outcome: Outcome::Ok,
+    };
+    // Each has two procs free; r5 and r6 ask for three and are before r9, who would fit.
+    let (up, up_too) = (Event::Up { machine: m0 }, Event::Up { machine: m1 });
+    let begin = [
+        submit(1, 2),
+        submit(2, 2),
+        submit(3, 2),
+        submit(4, 2),
+        up,
+        up_too,
+        done,
+    ];
+    let ahead = [submit(5, 3), submit(6, 3), submit(9, 2)];
+    let done = Event::Done {
+        request: RequestId(4),
+        outcome: Outcome::Ok,
+    };
+    let said = why(8, &[&begin[..], &ahead[..], &[done]].concat());
+    assert!(
+        said.starts_with("r9 waits for 2 procs; before it: 2 requests.\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains(
+            "m0 is kept for requests ahead, as is all there is with 2 procs free: 2 machines."
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("Growth: max_procs (8) is reached; pending: 0 machines."),
+        "{said}"
+    );
+}
+
+#[test]
+fn f07_growth_that_waits_for_its_back_off_says_until_when() {
+    let failed = Event::StartFailed {
+        machine: MachineId(0),
+    };
+    let said = why(4, &[submit(9, 1), failed]);
+    // That time also fires what is due on the way (F10), so no timer is needed.
+    let expected = "r9 waits for 1 proc; before it: 0 requests.
+Growth: the back-off lasts until 2s; pending: 0 machines.
+The shortest sequence known to place it:
+  at 2s: m1 comes up";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn who_runs_or_is_not_known_is_said_to() {
+    let up = Event::Up {
+        machine: MachineId(0),
+    };
+    assert_eq!(why(4, &[submit(9, 1), up]), "r9 runs on m0.");
+    assert_eq!(
+        why(4, &[submit(1, 1)]),
+        "r9 is not known: it was never submitted, or is over."
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 

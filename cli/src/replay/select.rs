@@ -124,8 +124,8 @@ impl Selection {
 
 /// Whom an event or an action names.
 #[derive(Clone, Copy, Debug)]
-struct About {
-    request: Option<RequestId>,
+pub(crate) struct About {
+    pub(crate) request: Option<RequestId>,
     /// The first of so many machines.
     first: Option<MachineId>,
     count: u64,
@@ -152,7 +152,7 @@ impl About {
         }
     }
 
-    fn event(event: &Event) -> About {
+    pub(crate) fn event(event: &Event) -> About {
         match *event {
             Event::Submit { request, .. }
             | Event::Cancel { request }
@@ -170,7 +170,7 @@ impl About {
         }
     }
 
-    fn action(action: &Action) -> About {
+    pub(crate) fn action(action: &Action) -> About {
         match *action {
             Action::Grant { request, machine } | Action::RequestLost { request, machine } => {
                 About {

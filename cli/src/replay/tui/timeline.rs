@@ -7,7 +7,7 @@ use remuda::{Action, Event, Instant, Manager, Notice, RequestId};
 
 use crate::replay::input::{Input, Step};
 use crate::replay::play::{End, Watch, play};
-use crate::replay::select::Selection;
+use crate::replay::select::{About, Selection};
 
 /// Events between two managers that are kept, at the least: a few milliseconds of replay.
 const SPACING: usize = 8192;
@@ -72,10 +72,14 @@ impl Watch for Loader {
             return Err(io::Error::other("more than four thousand million events"));
         };
         line.steps.push((step.time, step.event));
-        line.lives
-            .extend(asked(&step.event).map(|request| (request, at)));
+        line.lives.extend(
+            About::event(&step.event)
+                .request
+                .map(|request| (request, at)),
+        );
         for action in actions {
-            line.lives.extend(told(action).map(|request| (request, at)));
+            let about = About::action(action).request;
+            line.lives.extend(about.map(|request| (request, at)));
             line.marks.extend(mark(action).map(|mark| (at, mark)));
         }
         let counts = manager.counts();
@@ -220,24 +224,6 @@ impl Timeline {
         self.lives[begin..end]
             .iter()
             .map(|(_, event)| *event as usize + 1)
-    }
-}
-
-fn asked(event: &Event) -> Option<RequestId> {
-    match *event {
-        Event::Submit { request, .. } | Event::Cancel { request } | Event::Done { request, .. } => {
-            Some(request)
-        }
-        _ => None,
-    }
-}
-
-fn told(action: &Action) -> Option<RequestId> {
-    match *action {
-        Action::Grant { request, .. }
-        | Action::RequestLost { request, .. }
-        | Action::Cancelled { request } => Some(request),
-        _ => None,
     }
 }
 
