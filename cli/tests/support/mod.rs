@@ -181,7 +181,7 @@ pub(crate) fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
 
 /// Whether a process ignores a signal.
 pub(crate) fn ignores(pid: u32, signal: Signal) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = u64::from_str_radix(mask.unwrap().trim(), 16).unwrap();
     mask & (1 << (signal.as_raw() - 1)) != 0
