@@ -17,7 +17,7 @@ pub(crate) struct Input {
 }
 
 /// What stands at its beginning.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Head {
     /// A journal or a scenario.
     pub(crate) is_journal: bool,
@@ -37,6 +37,9 @@ enum Source {
     Journal(Vec<u8>),
     Scenario(Vec<Line>),
 }
+
+/// All of a run in order; an error is the last.
+pub(crate) type Items<'a> = Box<dyn Iterator<Item = Result<Item<'a>, Error>> + 'a>;
 
 /// One after the other.
 #[derive(Debug)]
@@ -127,6 +130,15 @@ impl Input {
         })
     }
 
+    /// A run that was made here.
+    pub(crate) fn made(name: String, head: Head, lines: Vec<Line>) -> Input {
+        Input {
+            name,
+            head,
+            source: Source::Scenario(lines),
+        }
+    }
+
     fn journal(name: String, bytes: Vec<u8>) -> Result<Input, String> {
         let reader = Reader::new(&bytes).map_err(|error| match error {
             Error::Format { .. } => {
@@ -154,7 +166,7 @@ impl Input {
     }
 
     /// All of it in order, up to the first that cannot be read.
-    pub(crate) fn items(&self) -> Box<dyn Iterator<Item = Result<Item<'_>, Error>> + '_> {
+    pub(crate) fn items(&self) -> Items<'_> {
         match &self.source {
             Source::Journal(bytes) => {
                 let reader = Reader::new(bytes).expect("its header was read before");

@@ -1,4 +1,5 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
+mod compare;
 mod divergence;
 mod input;
 mod lines;
@@ -8,6 +9,7 @@ mod select;
 mod span;
 mod tally;
 mod tui;
+mod waits;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
@@ -75,6 +77,22 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "TIME|#EVENT", requires = "explain")]
     at: Option<Point>,
 
+    /// Compare with this run of the same requests, under another config or of another version.
+    ///
+    /// Tells who was placed earlier or later and by how much, and the first decision that differs; with --request of
+    /// that one alone. Example: remuda replay old.jsonl --diff new.jsonl
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["events", "tui", "explain", "from", "to", "machine", "with"])]
+    diff: Option<PathBuf>,
+
+    /// What if the config had been another? Compares the recorded workload under both.
+    ///
+    /// Requests come when they came and are held as long as they were, machines start and are lost as they did. With
+    /// --events, --json, --tui, --explain, or a selection, shows the run as it would have been. Example: remuda
+    /// replay run.journal --with max_procs=64,probation=10s
+    #[arg(long, value_name = "FIELD=VALUE,…")]
+    with: Option<String>,
+
     #[command(flatten)]
     selection: Selection,
 }
@@ -95,17 +113,48 @@ Exit status:
      four causes it is: corrupt file, other config, other version of the rules, nondeterminism
   2  wrong use, or not a file that can be replayed";
 
+impl ReplayArgs {
+    /// Whether a run is to be looked at, rather than summed up.
+    fn looks(&self) -> bool {
+        self.events
+            || self.json
+            || self.tui
+            || self.explain.is_some()
+            || self.selection != Selection::default()
+    }
+}
+
 /// Replays; gives the exit status.
 ///
 /// # Errors
 /// One line: the input cannot be read, or the output not be written.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
-    let input = Input::read(&args.file)?;
+    let mut input = Input::read(&args.file)?;
+    let mut comparison = None;
+    if let Some(changes) = &args.with {
+        let config = scenario::changed(&input.head.config, changes);
+        let config = config.map_err(|error| format!("--with: {error}"))?;
+        if args.looks() {
+            input = compare::made(&input, config, changes)?;
+        } else {
+            comparison = Some(compare::what_if(&input, config, changes)?);
+        }
+    }
+    if let Some(other) = &args.diff {
+        comparison = Some(compare::diff(&input, &Input::read(other)?)?);
+    }
     if args.tui {
         return tui::show(&input);
     }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match print(args, &input, &mut out).and_then(|status| out.flush().map(|()| status)) {
+    let printed = match &comparison {
+        Some(comparison) => {
+            let request = args.selection.request();
+            compare::print(comparison, args.json, request, &mut out).map(|()| 0)
+        }
+        None => print(args, &input, &mut out),
+    };
+    match printed.and_then(|status| out.flush().map(|()| status)) {
         Ok(status) => Ok(status),
         // A reader that left early has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),

@@ -162,21 +162,10 @@ impl OtherLine {
 
 /// The header line of what was read.
 pub(crate) fn head_line(head: &Head) -> String {
-    let config = &head.config;
-    let span = |span: Duration| Some(exact(span));
     let labels = head.labels.iter();
     let line = HeadLine {
-        config: ConfigLine {
-            machine_procs: config.machine_procs,
-            max_procs: config.max_procs,
-            probation: span(config.probation),
-            start_backoff_base: span(config.start_backoff_base),
-            start_backoff_cap: span(config.start_backoff_cap),
-            silent_polls: Some(config.silent_polls),
-            poll_interval: span(config.poll_interval),
-            summary_interval: span(config.summary_interval),
-        },
-        config_hash: Some(config_hash(config)),
+        config: ConfigLine::of(&head.config),
+        config_hash: Some(config_hash(&head.config)),
         crate_version: head.crate_version.clone(),
         rules: Some(head.rules.unwrap_or(RULES)),
         origin: head.origin,
@@ -268,7 +257,54 @@ fn head(line: &str) -> Result<Head, String> {
     })
 }
 
+/// A config with some of its fields changed, as in `max_procs=64,probation=10s`.
+///
+/// # Errors
+/// The first that is wrong, and what there is.
+pub(crate) fn changed(config: &Config, changes: &str) -> Result<Config, String> {
+    let line = serde_json::to_value(ConfigLine::of(config)).expect("all of it is plain data");
+    let serde_json::Value::Object(mut fields) = line else {
+        unreachable!("a struct is an object");
+    };
+    for change in changes.split(',').map(str::trim) {
+        let (name, value) = change
+            .split_once('=')
+            .ok_or_else(|| format!("{change:?} is no change such as max_procs=64"))?;
+        let names = || fields.keys().cloned().collect::<Vec<_>>().join(", ");
+        let field = match fields.get(name.trim()) {
+            None => {
+                let known = names();
+                return Err(format!("a config has no {:?}; it has {known}", name.trim()));
+            }
+            Some(serde_json::Value::Number(_)) => {
+                let number = value.trim().parse::<u64>();
+                let number = number.map_err(|_| format!("{name}: expected a whole number"))?;
+                number.into()
+            }
+            Some(_) => value.trim().into(),
+        };
+        fields.insert(name.trim().to_owned(), field);
+    }
+    let line: ConfigLine =
+        serde_json::from_value(fields.into()).map_err(|error| error.to_string())?;
+    line.config()
+}
+
 impl ConfigLine {
+    fn of(config: &Config) -> ConfigLine {
+        let span = |span: Duration| Some(exact(span));
+        ConfigLine {
+            machine_procs: config.machine_procs,
+            max_procs: config.max_procs,
+            probation: span(config.probation),
+            start_backoff_base: span(config.start_backoff_base),
+            start_backoff_cap: span(config.start_backoff_cap),
+            silent_polls: Some(config.silent_polls),
+            poll_interval: span(config.poll_interval),
+            summary_interval: span(config.summary_interval),
+        }
+    }
+
     fn config(self) -> Result<Config, String> {
         let (procs, max_procs) = (self.machine_procs, self.max_procs);
         // The exact number, which the constructor rounds.

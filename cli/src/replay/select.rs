@@ -7,7 +7,7 @@ use remuda::{Action, Event, Instant, MachineId, Notice, RequestId};
 use super::span;
 
 /// What to look at.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// Begin with this time or event.
     ///
@@ -69,6 +69,11 @@ impl Selection {
             to,
             ..Selection::default()
         }
+    }
+
+    /// The request that is asked for.
+    pub(crate) fn request(&self) -> Option<RequestId> {
+        self.request
     }
 
     /// Whether single events are asked for.

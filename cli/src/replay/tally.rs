@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::input::Step;
 use super::play::Watch;
 use super::span::Shown;
+use super::waits::{Wait, Waits};
 
 /// The names of the events, in the order they are shown.
 const KINDS: [&str; 15] = [
@@ -39,8 +40,7 @@ pub(crate) struct Tally {
     machines: Machines,
     probation: Probation,
     requests: Requests,
-    /// Nanoseconds waited, by priority.
-    waits: BTreeMap<i64, Vec<u64>>,
+    waits: Waits,
     known: HashMap<RequestId, Known>,
     /// Procs of the grants that run.
     used: u64,
@@ -101,16 +101,6 @@ struct Procs {
     in_service: u128,
 }
 
-#[derive(Debug, Serialize)]
-struct Wait {
-    priority: i64,
-    n: u64,
-    mean: u64,
-    p50: u64,
-    p99: u64,
-    max: u64,
-}
-
 fn kind(event: &Event) -> usize {
     match event {
         Event::Submit { .. } => 0,
@@ -167,11 +157,16 @@ impl Watch for Tally {
             self.procs.in_service += u128::from(last.have) * nanos;
         }
         let rejected = actions.iter().any(|it| matches!(it, Action::Reject(_)));
-        if !rejected {
+        // What was due came before the event, and may have granted what is then cancelled.
+        let last = matches!(step.event, Event::Cancel { .. });
+        if !rejected && !last {
             self.take_in(step, manager, selected);
         }
         for action in actions {
             self.answer(action, step, manager, selected);
+        }
+        if !rejected && last {
+            self.take_in(step, manager, selected);
         }
         if selected {
             self.kinds[kind(&step.event)] += 1;
@@ -267,8 +262,8 @@ impl Tally {
         if selected {
             self.requests.granted += 1;
             if let Some(submitted) = known.submitted {
-                let waits = self.waits.entry(known.priority).or_default();
-                waits.push(now.0.saturating_sub(submitted.0));
+                let waited = now.0.saturating_sub(submitted.0);
+                self.waits.add(known.priority, waited);
             }
         }
     }
@@ -279,26 +274,6 @@ impl Tally {
         {
             self.used -= u64::from(known.procs);
         }
-    }
-
-    fn waits(&self) -> Vec<Wait> {
-        let waits = self.waits.iter().map(|(priority, waits)| {
-            let mut waits = waits.clone();
-            waits.sort_unstable();
-            let n = waits.len();
-            // The nearest rank: that many in a hundred waited no longer.
-            let rank = |percent: usize| waits[(n * percent).div_ceil(100).max(1) - 1];
-            let sum: u128 = waits.iter().map(|it| u128::from(*it)).sum();
-            Wait {
-                priority: *priority,
-                n: n as u64,
-                mean: (sum / n as u128) as u64,
-                p50: rank(50),
-                p99: rank(99),
-                max: waits[n - 1],
-            }
-        });
-        waits.collect()
     }
 
     /// All of it as JSON; times in nanoseconds, utilisation in proc-nanoseconds.
@@ -315,7 +290,7 @@ impl Tally {
             "machines": self.machines,
             "probation": self.probation,
             "requests": self.requests,
-            "waits": self.waits(),
+            "waits": self.waits.sums(),
             "procs": {
                 "granted": whole(self.procs.granted),
                 "in_service": whole(self.procs.in_service),
@@ -387,7 +362,7 @@ impl fmt::Display for Tally {
 }
 
 /// With three digits after the point.
-struct Seconds(u128);
+pub(crate) struct Seconds(pub(crate) u128);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -398,7 +373,7 @@ impl fmt::Display for Seconds {
 
 impl Tally {
     fn write_waits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waits = self.waits();
+        let waits = self.waits.sums();
         if waits.is_empty() {
             return writeln!(f, "waits        none");
         }

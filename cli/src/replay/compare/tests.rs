@@ -1,0 +1,92 @@
+//! Workloads of simulated clusters, given to managers of the same config and of others.
+use proptest::prelude::*;
+use remuda::{Config, Event, Instant, Manager};
+use remuda_sim::{Cluster, Plan, Rng};
+
+use super::*;
+use crate::replay::input::{Head, Input};
+use crate::replay::scenario::Line;
+
+fn input(config: Config, log: &[(Instant, Event)]) -> Input {
+    let lines = log
+        .iter()
+        .zip(1..)
+        .map(|(&(time, event), number)| Line::Event {
+            number,
+            line: 0,
+            time,
+            event,
+            actions: None,
+            hash: None,
+        });
+    let head = Head {
+        is_journal: false,
+        config,
+        config_hash: None,
+        fresh: true,
+        crate_version: None,
+        rules: None,
+        origin: None,
+        labels: Vec::new(),
+    };
+    Input::made("a run".into(), head, lines.collect())
+}
+
+fn run_of(plan: Plan, seed: u64, events: usize) -> Input {
+    let config = plan.config;
+    let mut cluster = Cluster::new(plan, seed, Manager::new(config).unwrap());
+    cluster.run(events).unwrap();
+    input(config, cluster.log())
+}
+
+/// Clients that are clients only, in a world where nothing goes wrong but what happens to machines.
+fn plain(machine_procs: u32, machines: u32) -> Plan {
+    let config = Config::new(machine_procs, u64::from(machine_procs * machines)).unwrap();
+    let mut plan = Plan::new(config);
+    plan.traffic.weights = [8, 1, 0, 0, 0, 0];
+    plan
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn under_its_own_config_a_run_goes_as_it_went(seed: u64, procs in 1u32..5, machines in 1u32..6, lost: bool) {
+        let mut plan = plain(procs, machines);
+        if lost {
+            plan.faults.stops = 8;
+            plan.faults.start_fails = 32;
+        }
+        let input = run_of(plan, seed, 400);
+        let comparison = what_if(&input, input.head.config, "nothing").unwrap();
+        let as_was = made(&input, input.head.config, "nothing").unwrap();
+        let recorded = diff(&input, &as_was).unwrap();
+        prop_assert!(comparison.first.is_none(), "{}", Shown(&comparison));
+        prop_assert!(recorded.earlier.is_empty() && recorded.later.is_empty(), "{}", Shown(&recorded));
+        prop_assert!(recorded.only[0].is_empty(), "{}", Shown(&recorded));
+    }
+
+    #[test]
+    fn whatever_went_wrong_every_config_comes_to_an_end(seed: u64, procs in 1u32..9, machines in 1u64..9) {
+        let input = run_of(Plan::draw(&mut Rng::new(seed)), seed, 300);
+        let config = Config::new(procs, u64::from(procs) * machines).unwrap();
+        let Ok(other) = made(&input, config, "another") else {
+            // Its polls are too many: that was said.
+            return Ok(());
+        };
+        let comparison = diff(&input, &other).unwrap();
+        let [_, sums] = &comparison.sums;
+        // Nothing comes up after the end of time.
+        prop_assume!(sums.over < Instant::MAX);
+        // Who could not be placed was refused, or cancelled by its client.
+        prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled, "{}", Shown(&comparison));
+    }
+}
+
+struct Shown<'a>(&'a Comparison);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
