@@ -26,9 +26,9 @@ pub(crate) struct Comparison {
     names: [String; 2],
     sums: [Sums; 2],
     /// Placed at the same time in both.
-    same: u64,
+    same: Vec<Moved>,
     /// Placed in neither.
-    neither: u64,
+    neither: Vec<Moved>,
     earlier: Vec<Moved>,
     later: Vec<Moved>,
     /// Placed in one of them only.
@@ -208,8 +208,8 @@ fn align(
     let mut comparison = Comparison {
         names,
         sums,
-        same: 0,
-        neither: 0,
+        same: Vec::new(),
+        neither: Vec::new(),
         earlier: Vec::new(),
         later: Vec::new(),
         only: [Vec::new(), Vec::new()],
@@ -240,10 +240,10 @@ fn align(
             b: placed(two),
         };
         match (moved.a, moved.b) {
-            (None, None) => comparison.neither += 1,
+            (None, None) => comparison.neither.push(moved),
             (Some(_), None) => comparison.only[0].push(moved),
             (None, Some(_)) => comparison.only[1].push(moved),
-            (Some(a), Some(b)) if a.time == b.time => comparison.same += 1,
+            (Some(a), Some(b)) if a.time == b.time => comparison.same.push(moved),
             (Some(a), Some(b)) if b.time < a.time => comparison.earlier.push(moved),
             (Some(_), Some(_)) => comparison.later.push(moved),
         }

@@ -36,15 +36,15 @@ pub(crate) fn print(
     let Some(request) = request else {
         return write!(out, "{comparison}");
     };
-    let mut moved = comparison.moved().filter(wanted).peekable();
-    if moved.peek().is_none() {
-        return writeln!(
-            out,
-            "{request} is placed at the same time in both, in neither, or known to one of them only"
-        );
-    }
-    for moved in moved {
+    let unmoved = comparison.same.iter().chain(&comparison.neither);
+    let all = comparison.moved().chain(unmoved);
+    let mut known = false;
+    for moved in all.filter(wanted) {
         writeln!(out, "{moved}")?;
+        known = true;
+    }
+    if !known {
+        writeln!(out, "{request} is not in both runs")?;
     }
     Ok(())
 }
@@ -52,14 +52,14 @@ pub(crate) fn print(
 /// What is to be known of a run that was made up of another.
 pub(super) fn remarks(workload: &Workload, recorded: &Comparison) -> Vec<String> {
     let moved = || recorded.earlier.iter().chain(&recorded.later);
-    let placed = recorded.same + moved().count() as u64;
+    let placed = recorded.same.len() + moved().count();
     let off = moved().map(|moved| moved.by().unsigned_abs()).max();
     let off = off.map_or(String::new(), |off| {
         format!(", the others at most {} off", Shown(off))
     });
     let mut remarks = vec![format!(
         "the recorded workload, simulated under both configs; under that of the run, {} of {placed} placements are at the recorded time{off}",
-        recorded.same
+        recorded.same.len()
     )];
     let [missing, more] = &recorded.only;
     if missing.len() + more.len() > 0 {
@@ -99,8 +99,8 @@ impl Comparison {
             "names": self.names,
             "a": a,
             "b": b,
-            "same": self.same,
-            "neither": self.neither,
+            "same": self.same.len(),
+            "neither": self.neither.len(),
             "earlier": part(&self.earlier),
             "later": part(&self.later),
             "only_a": self.only[0].len(),
@@ -190,7 +190,7 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "placed       {} at the same time, {} earlier{}, {} later{}",
-            self.same,
+            self.same.len(),
             self.earlier.len(),
             part(&self.earlier),
             self.later.len(),
@@ -200,7 +200,7 @@ impl fmt::Display for Comparison {
         let counts = [
             (one.len() as u64, "in the first only"),
             (two.len() as u64, "in the second only"),
-            (self.neither, "in neither"),
+            (self.neither.len() as u64, "in neither"),
             (self.alone[0], "that the second does not have"),
             (self.alone[1], "that the first does not have"),
         ];
