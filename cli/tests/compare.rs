@@ -115,8 +115,8 @@ fn who_is_lost_only_now_runs_again() {
         "\
 #3 1s up m0 -> grant r1 m0, grant r2 m0
 #4 2s done r1 ok
-#5 5s stopped m0 -> notice machine-lost m0 stopped, request-lost r2 m0, start m1
-#6 5s submit r3 prio 1 procs 1
+#5 5s stopped m0 -> notice machine-lost m0 stopped, request-lost r2 m0
+#6 5s submit r3 prio 1 procs 1 -> start m1
 #7 6s up m1 -> grant r3 m1
 #8 14s done r3 ok
 ",
