@@ -129,7 +129,7 @@ fn two_configs_are_compared_on_the_same_events() {
     let dir = Dir::new();
     let (a, b) = ("a.jsonl", "b.jsonl");
     let a = dir.write(a, STORY);
-    let b = dir.write(b, &STORY.replace(r#""time": "1s""#, r#""time": "2s""#));
+    let b = dir.write(b, STORY.replace(r#""time": "1s""#, r#""time": "2s""#));
     let report = replay(&[&a, "--diff", &b]);
     prints(
         &report,
@@ -179,7 +179,7 @@ fn two_versions_are_compared_by_what_they_decided() {
         }
         other += &format!("{line}\n");
     }
-    let (a, b) = (dir.write("a.jsonl", &a.out), dir.write("b.jsonl", &other));
+    let (a, b) = (dir.write("a.jsonl", &a.out), dir.write("b.jsonl", other));
     let report = replay(&[&a, "--diff", &b]);
     prints(
         &report,
