@@ -3,7 +3,8 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use remuda::{
-    Action, Config, Demand, Event, Explanation, Instant, MachineId, Manager, Outcome, RequestId,
+    Action, Config, Demand, Event, Explanation, Health, Instant, MachineId, MachineView, Manager,
+    Obstacle, Outcome, RequestId,
 };
 
 fn event() -> impl Strategy<Value = Event> {
@@ -106,6 +107,77 @@ fn who_runs_or_is_not_known_is_said_to() {
     );
 }
 
+fn done(request: u64, outcome: Outcome) -> Event {
+    Event::Done {
+        request: RequestId(request),
+        outcome,
+    }
+}
+
+fn up(machine: u64) -> Event {
+    Event::Up {
+        machine: MachineId(machine),
+    }
+}
+
+/// The claimed way of r9, after events that happen at one time on machines of `procs` procs.
+fn way(procs: u32, machines: u64, events: &[Event]) -> Option<Vec<Event>> {
+    let config = Config::new(procs, u64::from(procs) * machines).unwrap();
+    let mut manager = Manager::new(config).unwrap();
+    for &event in events {
+        manager.handle(event, Instant::ZERO);
+    }
+    let Explanation::Queued(wait) = manager.explain(RequestId(9)) else {
+        panic!("r9 waits");
+    };
+    let way = wait.placed_by?;
+    Some(way.into_iter().map(|(_, event)| event).collect())
+}
+
+#[test]
+fn s05_each_busy_machine_is_thought_of() {
+    // m0 is full of small ones, m1 of one that is large.
+    let mut events: Vec<_> = (1..5).map(|request| submit(request, 1)).collect();
+    events.extend([up(0), submit(5, 4), up(1), submit(9, 4)]);
+    assert_eq!(way(4, 2, &events), Some(vec![done(5, Outcome::Ok)]));
+}
+
+#[test]
+fn s09_many_idle_machines_on_probation_hide_no_busy_one() {
+    let mut events = vec![submit(1, 2), up(0)];
+    // They come up, and each answers badly.
+    for machine in 1..40 {
+        events.extend([submit(100 + machine, 2), up(machine)]);
+    }
+    for machine in 1..40 {
+        events.push(done(100 + machine, Outcome::Unreachable));
+    }
+    events.push(submit(9, 2));
+    // Sooner than that their probation ends.
+    assert_eq!(way(2, 40, &events), Some(vec![done(1, Outcome::Ok)]));
+}
+
+#[test]
+fn s06_a_cancel_of_who_is_ahead_is_thought_of() {
+    let cancel = Event::Cancel {
+        request: RequestId(5),
+    };
+    // r5 wants the whole machine, of which two procs are in use, and keeps the others for itself.
+    let events = [submit(1, 2), up(0), submit(5, 4), submit(9, 1)];
+    assert_eq!(way(4, 1, &events), Some(vec![cancel]));
+}
+
+#[test]
+fn a_way_of_sixty_four_events_is_found_and_no_longer_one() {
+    for (procs, found) in [(64, true), (65, false)] {
+        let small = (0..u64::from(procs)).map(|n| submit(100 + n, 1));
+        let mut events: Vec<_> = small.collect();
+        events.extend([up(0), submit(9, procs)]);
+        let way = way(procs, 1, &events);
+        assert_eq!(way.map(|way| way.len()), found.then_some(64), "{procs}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -121,6 +193,21 @@ proptest! {
             };
             prop_assert_eq!(wait.ahead, rank as u64);
             prop_assert_eq!(wait.machines.len(), manager.machines().count());
+            for &(machine, obstacle) in &wait.machines {
+                let free = |it: MachineView<'_>| (it.health() == Health::Ok).then(|| it.total() - it.used());
+                let here = manager.machine(machine).and_then(free);
+                match obstacle {
+                    Obstacle::TooFewFree { free, needs } => {
+                        prop_assert!(here == Some(free) && free < needs && needs == waiting.procs);
+                    }
+                    Obstacle::Reserved { free: kept, machines } => {
+                        let like = manager.machines().filter(|it| free(*it) == Some(kept));
+                        prop_assert!(here == Some(kept) && kept >= waiting.procs);
+                        prop_assert_eq!(machines, like.count() as u64);
+                    }
+                    _ => prop_assert_eq!(here, None),
+                }
+            }
             // So small a cluster has a way for each.
             let way = wait.placed_by.expect("a way is found");
             let (last, before) = way.split_last().expect("it waits, so something must happen");
