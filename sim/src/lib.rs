@@ -11,6 +11,8 @@
 //!   same actions after every event.
 //! - [`Swarm`] does so for many schedules, each with a plan of its own, and counts what they met ([`Coverage`]). A
 //!   failure is [shrunk](shrink::shrink) to a short [`Script`], printed ready to paste.
+//! - [`Find`] finds a panic, a breach of the rules or a loss in a run of any length, which [`shrink::minimise`] cuts down to the
+//!   few events that show it.
 //! - [`World::walk`] does so for every run of a small world.
 //!
 //! Nothing here reads a clock or draws from anything but its seed: the same seed gives the same run everywhere.
@@ -39,6 +41,7 @@
 mod cluster;
 mod coverage;
 mod driven;
+pub mod find;
 mod ledger;
 pub mod model;
 mod pair;
@@ -54,6 +57,7 @@ pub mod walk;
 pub use cluster::Cluster;
 pub use coverage::Coverage;
 pub use driven::Driven;
+pub use find::Find;
 pub use ledger::{Grant, Ledger};
 pub use model::Model;
 pub use pair::Pair;

@@ -14,8 +14,17 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// What `run` gives, or what it panics with, and where. Other panics are reported as they were before.
-pub(crate) fn no_panic<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+/// A panic.
+#[derive(Clone, Debug)]
+pub(crate) struct Panicked {
+    /// Its words and its place, in a sentence.
+    pub(crate) what: String,
+    /// Its place in the source.
+    pub(crate) place: String,
+}
+
+/// What `run` gives, or its panic. Other panics are reported as they were before.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
@@ -30,10 +39,16 @@ pub(crate) fn no_panic<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, 
     let outer = CAUGHT.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     CAUGHT.set(outer);
-    result.unwrap_or_else(|panic| {
+    result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned()));
         let place = PLACE.take();
-        Err(format!("it panics: {} ({place})", text.unwrap_or_default()))
+        let what = format!("it panics: {} ({place})", text.unwrap_or_default());
+        Panicked { what, place }
     })
+}
+
+/// What `run` gives, or what it panics with, and where.
+pub(crate) fn no_panic<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    caught(run).unwrap_or_else(|panic| Err(panic.what))
 }

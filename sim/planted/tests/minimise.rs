@@ -1,0 +1,132 @@
+//! A run of more than ten thousand events that ends in a planted bug is cut down to the few that show it, by the search
+//! that `remuda minimise` does.
+
+use std::time::Instant;
+
+use remuda::{Config, Manager};
+use remuda_planted::{Planted, flaws};
+use remuda_sim::find::{Find, Found};
+use remuda_sim::shrink::{Run, Verdict, minimise};
+use remuda_sim::{Cluster, Plan, Rng};
+
+/// The seed of a run, the bug that shows late in it, and how many events may be left.
+const CASES: [(u64, &str, usize); 7] = [
+    (
+        9,
+        "a machine that comes up does not end the run of failures",
+        13,
+    ),
+    (
+        9,
+        "at one instant polls are due before the back-off ends",
+        6,
+    ),
+    (
+        15,
+        "who is first in the queue is forgotten when a cancel empties a chunk before it",
+        14,
+    ),
+    (
+        19,
+        "a cancel frees the procs of what runs, and they are given out twice",
+        3,
+    ),
+    (24, "a blocked request blocks all behind it", 8),
+    (34, "the eighth failure in a row is remarked already", 10),
+    (
+        39,
+        "what becomes free at once is given out more than once",
+        5,
+    ),
+];
+
+/// Played in the search for the smallest, all candidates told: a manager and the model do some million a second.
+const MOST_PLAYED: usize = 2_000_000;
+
+/// A cluster under faults, as it goes with a manager that is right.
+fn long_run(seed: u64) -> Run {
+    let mut plan = Plan::draw(&mut Rng::new(!seed));
+    // Or there would be nothing after it.
+    plan.faults.shutdown = 0;
+    let config = plan.config;
+    let manager = Manager::new(config).expect("plans have valid configs");
+    let mut cluster = Cluster::new(plan, seed, manager);
+    cluster.run(20_000).expect("nothing is wrong with it");
+    Run {
+        config,
+        events: cluster.log().to_vec(),
+    }
+}
+
+/// The smallest, how many runs were tried, and how many events they had.
+fn smallest(run: &Run, found: &Found, make: &impl Fn(Config) -> Planted) -> (Run, usize, usize) {
+    let (mut tries, mut played) = (0, 0);
+    let small = minimise(run.clone(), found.events, |run| {
+        tries += 1;
+        match found.again(run, make) {
+            Some(events) => {
+                played += events;
+                Verdict::Fails(events)
+            }
+            None => {
+                played += run.events.len();
+                Verdict::Passes
+            }
+        }
+    });
+    (small, tries, played)
+}
+
+#[test]
+fn ten_thousand_events_are_cut_down_to_less_than_twenty() {
+    for (seed, what, most) in CASES {
+        let flaw = flaws::all().position(|flaw| flaw.what == what).expect(what);
+        let right = |config| Planted::new(config, None);
+        let wrong = |config| Planted::new(config, Some(flaw));
+        let run = long_run(seed);
+        assert_eq!(Find::Violation.first(&run, &right), None, "{what}");
+        let found = Find::Violation.first(&run, &wrong).expect(what);
+        let events = found.events;
+        assert!(events >= 10_000, "{what}: {events} events");
+        let began = Instant::now();
+        let (small, tries, played) = smallest(&run, &found, &wrong);
+        let (left, secs) = (small.events.len(), began.elapsed().as_secs_f64());
+        println!(
+            "{events} -> {left} events, {tries} runs, {played} events played, {secs:.2} s: {what}"
+        );
+        assert!(left <= most && most <= 20, "{what}: {left} events are left");
+        assert!(played <= MOST_PLAYED, "{what}: {played} events");
+        assert_eq!(found.again(&small, &wrong), Some(left), "{what}");
+        assert_eq!(Find::Violation.first(&small, &right), None, "{what}");
+        for gone in 0..left {
+            let mut less = small.clone();
+            less.events.remove(gone);
+            assert_eq!(found.again(&less, &wrong), None, "{what}: event {gone}");
+        }
+    }
+}
+
+#[test]
+fn the_same_run_gives_the_same_smallest_and_a_stop_the_smallest_so_far() {
+    let (seed, what, _) = CASES[0];
+    let flaw = flaws::all().position(|flaw| flaw.what == what).expect(what);
+    let wrong = |config| Planted::new(config, Some(flaw));
+    let run = long_run(seed);
+    let found = Find::Violation.first(&run, &wrong).expect(what);
+    let (small, tries, _) = smallest(&run, &found, &wrong);
+    assert_eq!(smallest(&run, &found, &wrong).0, small);
+    let mut left = tries / 3;
+    let mut shown = 0;
+    let half_way = minimise(run.clone(), found.events, |run| {
+        if left == 0 {
+            return Verdict::Stop;
+        }
+        left -= 1;
+        let again = found.again(run, &wrong);
+        shown = again.unwrap_or(shown);
+        again.map_or(Verdict::Passes, Verdict::Fails)
+    });
+    assert_eq!(half_way.events.len(), shown);
+    assert_eq!(found.again(&half_way, &wrong), Some(shown));
+    assert!(shown < found.events && shown > small.events.len());
+}
