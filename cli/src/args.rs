@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use remuda_cli::jobs;
 
+use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
 /// Runs shell commands on a cluster of worker processes that manages itself.
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
     Replay(ReplayArgs),
+    Minimise(MinimiseArgs),
 }
 
 /// Run the jobs of a file, or of standard input, and print each one's output once.
@@ -286,7 +288,11 @@ fn load(text: &str) -> Result<f64, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Seconds, from a tenth up.
+///
+/// # Errors
+/// What would be right.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse::<f64>()
         .ok()

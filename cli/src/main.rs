@@ -1,9 +1,10 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `replay` plays a
-//! recorded run again.
+//! recorded run again, `minimise` cuts it down to a failure.
 mod args;
 mod joblog;
 mod limits;
 mod log;
+mod minimise;
 mod output;
 mod plan;
 mod printer;
@@ -38,6 +39,12 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Replay(args),
         }) => match replay::replay(&args) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => refuse(&error),
+        },
+        Ok(Cli {
+            command: Command::Minimise(args),
+        }) => match minimise::minimise(&args) {
             Ok(status) => ExitCode::from(status),
             Err(error) => refuse(&error),
         },

@@ -1,5 +1,7 @@
 //! Signals that end a run: the first one in good order, the second at once.
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures::channel::mpsc::UnboundedSender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -24,11 +26,7 @@ pub(crate) enum Control {
 /// # Errors
 /// The operating system refuses a handler.
 pub(crate) fn watch(to: UnboundedSender<Control>) -> io::Result<()> {
-    let mut wanted = vec![SIGINT, SIGTERM];
-    if !is_ignored(SIGHUP) {
-        wanted.push(SIGHUP);
-    }
-    let mut signals = Signals::new(wanted)?;
+    let mut signals = Signals::new(wanted())?;
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
@@ -41,6 +39,27 @@ pub(crate) fn watch(to: UnboundedSender<Control>) -> io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+/// A flag that the first of them sets; the next one ends the process.
+///
+/// # Errors
+/// The operating system refuses a handler.
+pub(crate) fn flag() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in wanted() {
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, flag.clone())?;
+        signal_hook::flag::register(signal, flag.clone())?;
+    }
+    Ok(flag)
+}
+
+fn wanted() -> Vec<i32> {
+    let mut wanted = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    wanted
 }
 
 /// Whether this process ignores a signal; no where the system does not tell.

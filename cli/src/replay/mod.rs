@@ -1,11 +1,11 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
 mod compare;
 mod divergence;
-mod input;
+pub(crate) mod input;
 mod lines;
-mod play;
-mod scenario;
-mod select;
+pub(crate) mod play;
+pub(crate) mod scenario;
+pub(crate) mod select;
 mod span;
 mod tally;
 mod tui;

@@ -146,6 +146,15 @@ impl OtherLine {
         }
     }
 
+    /// An event of whose actions nothing is known.
+    pub(crate) fn unanswered(step: &Step<'_>) -> OtherLine {
+        OtherLine {
+            actions: None,
+            hash: None,
+            ..OtherLine::event(step, &[])
+        }
+    }
+
     /// A remark.
     pub(crate) fn note(note: &Note<'_>) -> OtherLine {
         OtherLine {
