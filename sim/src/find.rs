@@ -64,13 +64,7 @@ impl Find {
     /// The first place where the run shows it, on a subject that `make` makes.
     pub fn first<S: Subject>(&self, run: &Run, make: &impl Fn(Config) -> S) -> Option<Found> {
         match self {
-            Find::Panic => {
-                let mut told = 0;
-                let played = caught(|| {
-                    each(run, make(run.config), &mut told, |_, _, _| None::<()>);
-                });
-                played.err().map(|panic| of_panic(told, panic))
-            }
+            Find::Panic => panics(run, make),
             Find::Violation => violation(run, make),
             Find::Loss { request, machine } => {
                 let wanted = |lost: &Lost| {
@@ -95,57 +89,37 @@ impl Find {
                     what: format!("{} is answered so", script::event(event)),
                     sign,
                 };
-                let events = found.again(run, make)?;
-                Some(Found { events, ..found })
+                found.again(run, make)
             }
         }
     }
 }
 
 impl Found {
-    /// Whether this run shows the same: with how many of its events.
-    pub fn again<S: Subject>(&self, run: &Run, make: &impl Fn(Config) -> S) -> Option<usize> {
+    /// The same in another run, whose ids may be other ones, if that shows it too.
+    pub fn again<S: Subject>(&self, run: &Run, make: &impl Fn(Config) -> S) -> Option<Found> {
         run.config.validate().ok()?;
-        match &self.sign {
+        let (events, what) = match &self.sign {
             Sign::Panic { place } => {
-                let mut told = 0;
-                let played = caught(|| {
-                    each(run, make(run.config), &mut told, |_, _, _| None::<()>);
-                });
-                let panic = played.err()?;
-                (panic.place == *place).then_some(told)
+                let found = panics(run, make)?;
+                let same = matches!(&found.sign, Sign::Panic { place: it } if it == place);
+                return same.then_some(found);
             }
-            Sign::Disagrees => {
-                let mut told = 0;
-                let played = caught(|| {
-                    let pair = Pair::new(run.config, make(run.config));
-                    each(run, pair, &mut told, |pair, _, _| pair.verdict().err())
-                });
-                played.ok()?.map(|_| told)
-            }
-            Sign::Broken => {
-                let mut told = 0;
-                let played = caught(|| {
-                    let pair = Pair::new(run.config, make(run.config));
-                    let last = run.events.len();
-                    let mut number = 0;
-                    each(run, pair, &mut told, |pair, _, _| {
-                        number += 1;
-                        (number == last).then(|| pair.check().err()).flatten()
-                    })
-                });
-                played.ok()?.map(|_| told)
-            }
+            Sign::Disagrees => beside_the_model(run, make, |pair, _| pair.verdict().err())?,
+            Sign::Broken => beside_the_model(run, make, |pair, last| {
+                last.then(|| pair.check().err()).flatten()
+            })?,
             Sign::Loss { of_task, by } => {
                 let same = |lost: &Lost| lost.of_task() == *of_task && lost.by == *by;
-                answers_until(run, make, |_, actions| losses(actions).find(same))
-                    .map(|(events, _)| events)
+                let lost = answers_until(run, make, |_, actions| losses(actions).find(same));
+                lost.map(|(events, lost)| (events, lost.to_string()))?
             }
             Sign::Answer { event, actions } => answers_until(run, make, |now, answer| {
-                (now == *event && answer == actions).then_some(())
-            })
-            .map(|(events, ())| events),
-        }
+                (now == *event && answer == actions).then(|| self.what.clone())
+            })?,
+        };
+        let sign = self.sign.clone();
+        Some(Found { events, what, sign })
     }
 }
 
@@ -194,6 +168,31 @@ fn answers_until<S: Subject, T>(
         })
     });
     seen.ok()?.map(|seen| (told, seen))
+}
+
+/// What `look` sees in a subject and the model side by side; it is told whether this was the last event.
+fn beside_the_model<S: Subject, T>(
+    run: &Run,
+    make: &impl Fn(Config) -> S,
+    mut look: impl FnMut(&Pair<S>, bool) -> Option<T>,
+) -> Option<(usize, T)> {
+    let (mut told, mut left) = (0, run.events.len());
+    let seen = caught(|| {
+        let pair = Pair::new(run.config, make(run.config));
+        each(run, pair, &mut told, |pair, _, _| {
+            left -= 1;
+            look(pair, left == 0)
+        })
+    });
+    seen.ok()?.map(|seen| (told, seen))
+}
+
+fn panics<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Option<Found> {
+    let mut told = 0;
+    let played = caught(|| {
+        each(run, make(run.config), &mut told, |_, _, _| None::<()>);
+    });
+    played.err().map(|panic| of_panic(told, panic))
 }
 
 fn of_panic(events: usize, panic: Panicked) -> Found {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use remuda::journal::{Label, RULES};
 use remuda::{Action, Config};
-use remuda_sim::find::{Find, answers};
+use remuda_sim::find::answers;
 use remuda_sim::shrink::Run;
 use remuda_sim::{Model, Script};
 
@@ -35,21 +35,10 @@ impl Forms {
                 (format!("the check still says so: {command}"), false)
             }
             Failure::Known(known, found) => {
-                let (find, ruled) = match known {
-                    Known::Panic => (Some(Find::Panic), true),
-                    Known::Violation => (Some(Find::Violation), true),
-                    Known::Loss => {
-                        let (request, machine) = (None, None);
-                        (Some(Find::Loss { request, machine }), false)
-                    }
-                    Known::Divergence => (None, false),
-                };
-                let what = match find {
-                    // In the words of the result, whose ids are other ones.
-                    Some(find) => find.first(&run, &manager).map(|it| it.what),
-                    None => Some("the last answer is not the recorded one".to_owned()),
-                };
-                (what.unwrap_or_else(|| found.what.clone()), ruled)
+                // In the words of the result, whose ids are other ones.
+                let again = found.again(&run, &manager);
+                let what = again.map_or_else(|| found.what.clone(), |found| found.what);
+                (what, matches!(known, Known::Panic | Known::Violation))
             }
         };
         let answers = answers(&run, &manager);

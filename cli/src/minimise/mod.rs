@@ -6,6 +6,7 @@ mod whole;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -59,19 +60,19 @@ pub(crate) struct MinimiseArgs {
     /// Take a check that runs longer than this for one that says no.
     ///
     /// It is killed with all its process group. Example: --check-timeout 5
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, requires = "check")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, conflicts_with = "find")]
     check_timeout: Duration,
 
     /// With --find loss: the loss of this request, which may get another number.
     ///
     /// Example: --find loss --request 812
-    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'r').map(RequestId), requires = "find")]
+    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'r').map(RequestId), conflicts_with = "check")]
     request: Option<RequestId>,
 
     /// With --find loss: a loss with this machine, which may get another number.
     ///
     /// Example: --find loss --machine 3
-    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'm').map(MachineId), requires = "find")]
+    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'm').map(MachineId), conflicts_with = "check")]
     machine: Option<MachineId>,
 
     /// Write OUT.jsonl (a scenario), OUT.txt (a golden script) and OUT.rs (a test).
@@ -145,7 +146,13 @@ pub(crate) fn minimise(args: &MinimiseArgs) -> Result<u8, String> {
     let began = Instant::now();
     let mut failure = match failure(args, &input, &run, &stopped) {
         Ok(Some(failure)) => failure,
-        Ok(None) => return Ok(INTERRUPTED),
+        Ok(None) => {
+            say(
+                &input.name,
+                "interrupted before the check of the whole run ended",
+            );
+            return Ok(INTERRUPTED);
+        }
         Err(error) => return Err(format!("{}: {error}", input.name)),
     };
     let mut search = Search::new(run.events.len());
@@ -222,7 +229,7 @@ fn failure(
     args: &MinimiseArgs,
     input: &Input,
     run: &Run,
-    stopped: &std::sync::Arc<AtomicBool>,
+    stopped: &Arc<AtomicBool>,
 ) -> Result<Option<Failure>, String> {
     if let Some(command) = &args.check {
         let mut check = Check::new(command.clone(), args.check_timeout, stopped.clone())?;
@@ -255,10 +262,14 @@ fn failure(
                 _ => "that loss is not in it: see remuda replay FILE --events",
             },
         ),
-        Known::Divergence => (
-            whole::divergence(input)?,
-            "it does not diverge a second time: nondeterminism, which cannot be cut down",
-        ),
+        Known::Divergence => {
+            let (find, recorded) = whole::divergence(input)?;
+            let again =
+                "it does not diverge a second time: nondeterminism, which cannot be cut down";
+            let mut found = find.first(run, &manager).ok_or(again)?;
+            found.what = format!("the last event is answered otherwise than recorded: {recorded}");
+            return Ok(Some(Failure::Known(known, found)));
+        }
     };
     let found = find.first(run, &manager).ok_or(missing)?;
     Ok(Some(Failure::Known(known, found)))
@@ -295,7 +306,7 @@ impl Search {
         let all = run.events.len();
         let verdict = match failure {
             Failure::Known(_, found) => match found.again(run, &manager) {
-                Some(events) => Verdict::Fails(events),
+                Some(found) => Verdict::Fails(found.events),
                 None => Verdict::Passes,
             },
             Failure::Check(check) => match check.of(run) {

@@ -27,6 +27,11 @@ const NAMES: [&str; 17] = [
     "WaiterId",
 ];
 
+/// Fields that come before others.
+const FIRST: [&str; 7] = [
+    "first", "request", "priority", "waiter", "task", "machine", "key",
+];
+
 /// A test that plays the script and expects its actions; with `invariants` it looks at these after every event.
 pub(super) fn test(name: &str, script: &Script, invariants: bool) -> String {
     let mut body = config(&script.config);
@@ -154,9 +159,13 @@ fn variant(kind: &str, value: &Value) -> String {
                 ("Action", "notice", value) => format!("({})", variant("Notice", value)),
                 ("Action", "reject", value) => format!("({})", variant("Reject", value)),
                 (_, _, Value::Object(fields)) => {
-                    let fields = fields.iter().map(|(field, value)| {
-                        format!("{field}: {}", self::field(name, field, value))
-                    });
+                    let mut fields: Vec<_> = fields.iter().collect();
+                    // As they are read: who, then what.
+                    let place = |name: &str| FIRST.iter().position(|it| *it == name);
+                    fields.sort_by_key(|(name, _)| place(name).unwrap_or(FIRST.len()));
+                    let fields = fields
+                        .into_iter()
+                        .map(|(it, value)| format!("{it}: {}", field(name, it, value)));
                     format!(" {{ {} }}", fields.collect::<Vec<_>>().join(", "))
                 }
                 (_, _, other) => format!("({other})"),
@@ -224,4 +233,79 @@ fn number(n: u64) -> String {
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups = groups.map(|group| std::str::from_utf8(group).expect("digits are ASCII"));
     groups.collect::<Vec<_>>().join("_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `tests/minimise.rs` compiles and runs what is written here.
+    #[test]
+    fn every_event_and_action_is_written_as_it_is_in_the_crate() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/minimised");
+        let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
+        let script = Script::parse(&read("words.txt")).unwrap();
+        let text = test("words", &script.played(), true);
+        if std::env::var_os("REMUDA_BLESS").is_some_and(|value| value == "1") {
+            std::fs::write(format!("{folder}/words.txt"), script.played().to_string()).unwrap();
+            std::fs::write(format!("{folder}/words.rs"), &text).unwrap();
+        }
+        assert_eq!(text, read("words.rs"));
+        for word in [
+            "Event::Submit",
+            "Event::Cancel",
+            "Event::Done",
+            "Event::Up",
+            "Event::StartFailed",
+            "Event::Stopped",
+            "Event::Assign",
+            "Event::Discard",
+            "Event::Once ",
+            "Event::OnceDone",
+            "Event::Forget",
+            "Event::Polled",
+            "Event::Timer",
+            "Event::Shutdown",
+            "Action::Grant",
+            "Action::Start",
+            "Action::Stop",
+            "Action::RequestLost",
+            "Action::TaskLost",
+            "Action::DropTask",
+            "Action::RunOnce",
+            "Action::OnceReady",
+            "Action::Poll",
+            "Action::Cancelled",
+            "Action::SetTimer",
+            "Action::ClearTimer",
+            "Notice::Probation",
+            "Notice::Recovered",
+            "Notice::MachineLost",
+            "Notice::StartsFailing",
+            "Notice::Summary",
+            "Reject::TooManyProcs",
+            "Reject::OnceUnknown",
+            "Recovery::Success",
+            "Loss::Stopped",
+            "Demand::Machine",
+            "OnceOutcome::MachineLost",
+            "Outcome::Unreachable",
+            "-3",
+            "10_000",
+            "Instant(",
+        ] {
+            assert!(text.contains(word), "no {word} in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_names_are_written_as_rust_wants_them() {
+        let numbers = [0, 999, 9_999, 10_000, u64::MAX].map(number);
+        assert_eq!(
+            numbers,
+            ["0", "999", "9999", "10_000", "18_446_744_073_709_551_615"]
+        );
+        assert_eq!(identifier("a b-c.2\u{fc}"), "minimised_a_b_c_2_");
+        assert_eq!(pascal("once_machine_lost"), "OnceMachineLost");
+    }
 }

@@ -1,9 +1,10 @@
 //! The whole run that an input holds, and where it diverges.
 use remuda::journal::Error;
 use remuda_sim::Find;
+use remuda_sim::script;
 use remuda_sim::shrink::Run;
 
-use crate::replay::input::{Input, Item};
+use crate::replay::input::{Input, Item, Recorded};
 use crate::replay::play::Player;
 
 /// The events of an input, and a remark if it ends before its end.
@@ -39,11 +40,11 @@ pub(super) fn run(input: &Input) -> Result<(Run, Option<String>), String> {
     Ok((Run { config, events }, cut))
 }
 
-/// The first event whose answer is not the recorded one, with the answer it gets now.
+/// The first event whose answer is not the recorded one, with the answer it gets now; and the recorded one in words.
 ///
 /// # Errors
 /// There is none.
-pub(super) fn divergence(input: &Input) -> Result<Find, String> {
+pub(super) fn divergence(input: &Input) -> Result<(Find, String), String> {
     let mut player = Player::new(input).ok_or("it has no beginning")?;
     for item in input.items() {
         let Ok(Item::Step(step)) = item else {
@@ -51,11 +52,26 @@ pub(super) fn divergence(input: &Input) -> Result<Find, String> {
         };
         player.play(&step);
         if !player.agrees(&step) {
-            return Ok(Find::Answer {
+            let find = Find::Answer {
                 event: step.event,
                 actions: player.actions,
-            });
+            };
+            return Ok((find, words(step.recorded)));
         }
     }
     Err("it does not diverge: every answer that was recorded is the same".into())
+}
+
+fn words(recorded: Recorded<'_>) -> String {
+    match recorded {
+        Recorded::Nothing => String::new(),
+        Recorded::Hash(hash) => format!("actions with hash {hash:08x}"),
+        Recorded::Actions([]) => "nothing".to_owned(),
+        Recorded::Actions(actions) => {
+            let words = actions
+                .iter()
+                .map(|action| script::action(action).to_string());
+            words.collect::<Vec<_>>().join(", ")
+        }
+    }
 }
