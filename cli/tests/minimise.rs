@@ -289,6 +289,25 @@ fn a_signal_gives_the_smallest_so_far_and_leaves_no_check() {
     );
 }
 
+/// Whatever is still to be tried: the search ends, and does not merely say no to all the rest.
+#[test]
+fn a_signal_ends_the_search_in_a_long_run() {
+    let (dir, mark) = (Dir::new(), mark());
+    let timer = "{\"time\": \"1s\", \"event\": \"timer\"}\n";
+    let head = SCENARIO.lines().next().unwrap();
+    let file = dir.write("run.jsonl", format!("{head}\n{}", timer.repeat(100_000)));
+    let count = dir.text("count");
+    let check = format!("echo >> {count}; [ $(wc -l < {count}) -lt 2 ] || sleep {mark}");
+    let run = Run::start(command("minimise", &[&file, "--check", &check]), "");
+    wait_for("the second check", || with_word(&mark).len() == 1);
+    run.signal(Signal::INT);
+    let finished = run.finish();
+    finished
+        .exits(130)
+        .says("100000 events cut down to 100000: ");
+    assert_eq!(finished.out.matches("timer\n").count(), 100_000);
+}
+
 #[test]
 fn a_divergence_is_cut_down_to_what_gives_the_same_answer() {
     let recorded = Run::start(command("replay", &["-", "--json"]), SCENARIO).finish();

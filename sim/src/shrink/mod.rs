@@ -113,16 +113,24 @@ struct Search<F> {
 
 impl<F: FnMut(&Run) -> Verdict> Search<F> {
     fn round(&mut self) {
-        less::drop_chunks(self);
-        plain::smaller_machines(self);
-        less::drop_with_ids(self);
-        less::drop_names(self);
-        less::merge_requests(self);
-        less::drop_pairs(self);
-        plain::plain_config(self);
-        plain::plain_times(self);
-        plain::plain_events(self);
-        ids::new_names(self);
+        let passes: [fn(&mut Self); 10] = [
+            less::drop_chunks,
+            plain::smaller_machines,
+            less::drop_with_ids,
+            less::drop_names,
+            less::merge_requests,
+            less::drop_pairs,
+            plain::plain_config,
+            plain::plain_times,
+            plain::plain_events,
+            ids::new_names,
+        ];
+        for pass in passes {
+            if self.over {
+                return;
+            }
+            pass(self);
+        }
     }
 
     /// Keeps the change if the run still fails.

@@ -70,41 +70,52 @@ pub(super) fn plain_times(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
     for unit in [1_000_000_000, 1_000_000] {
         change(&|_, at| Instant(at.0 / unit * unit));
     }
-    for index in 0..search.best.events.len() {
+    // A run that fails sooner is cut there: its length may change on the way.
+    let mut index = 0;
+    while index < search.best.events.len() && !search.over {
         let here = search.best.events[index].0;
-        let last = index
-            .checked_sub(1)
-            .map_or(Instant::ZERO, |i| search.best.events[i].0);
+        let last = match index.checked_sub(1) {
+            Some(before) => search.best.events[before].0,
+            None => Instant::ZERO,
+        };
         // This event and all later ones come sooner; or this one alone.
         let secs = Instant(last.0 / 1_000_000_000 * 1_000_000_000);
-        for sooner in [
+        let sooner = [
             last,
             secs + Duration::from_secs(1),
             last + (here - last) / 2,
-        ] {
+        ];
+        for sooner in sooner.into_iter().filter(|sooner| *sooner < here) {
             let gain = here - sooner;
             let mut changed = search.best.clone();
             for (at, _) in &mut changed.events[index..] {
                 *at = Instant(at.0.saturating_sub(gain.as_nanos() as u64));
             }
-            if sooner < here && search.try_run(changed) {
+            if search.try_run(changed) {
                 break;
             }
         }
         let mut changed = search.best.clone();
-        changed.events[index].0 = last;
-        search.try_run(changed);
+        if let Some((at, _)) = changed.events.get_mut(index) {
+            *at = last;
+            search.try_run(changed);
+        }
+        index += 1;
     }
 }
 
 /// Smaller numbers in the events.
 pub(super) fn plain_events(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
-    for index in 0..search.best.events.len() {
+    let mut index = 0;
+    while index < search.best.events.len() && !search.over {
         for event in plainer(search.best.events[index].1) {
             let mut changed = search.best.clone();
-            changed.events[index].1 = event;
-            search.try_run(changed);
+            if let Some((_, it)) = changed.events.get_mut(index) {
+                *it = event;
+                search.try_run(changed);
+            }
         }
+        index += 1;
     }
 }
 
