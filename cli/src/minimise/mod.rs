@@ -333,7 +333,6 @@ impl Search {
         self.bar.set_message(format!(
             "{left} of {events} events left, {tried} runs tried"
         ));
-        self.bar.tick();
         verdict
     }
 }
