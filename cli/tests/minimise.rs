@@ -219,6 +219,9 @@ fn a_check_that_does_not_hold_on_the_whole_is_refused_with_its_output() {
     }
     let finished = minimise_of(SCENARIO, &["-", "--check", "false"]);
     finished.exits(2).says("; it printed nothing\n");
+    // Nor is one that holds on nothing.
+    let finished = minimise_of(SCENARIO, &["-", "--check", "true"]);
+    finished.exits(2).says("even a run of no events fails");
     // Of much output the end is shown, without what a terminal would obey.
     let finished = minimise_of(
         SCENARIO,

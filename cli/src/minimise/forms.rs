@@ -31,7 +31,7 @@ impl Forms {
     pub(super) fn new(name: &str, events: usize, failure: &Failure, run: Run) -> Forms {
         let (what, ruled) = match failure {
             Failure::Check(check) => {
-                let command = check.command().escape_debug();
+                let command = one_line(check.command());
                 (format!("the check still says so: {command}"), false)
             }
             Failure::Known(known, found) => {
@@ -54,7 +54,7 @@ impl Forms {
         let file = Path::new(name)
             .file_name()
             .map_or(name.into(), |it| it.to_string_lossy());
-        let file = file.escape_debug();
+        let file = one_line(&file);
         script.heading = vec![
             format!("# Cut down from {events} events of {file}: {what}."),
             String::new(),
@@ -79,6 +79,15 @@ impl Forms {
     pub(super) fn script(&self) -> &Script {
         &self.script
     }
+}
+
+/// Without line breaks and what else a terminal would obey.
+fn one_line(text: &str) -> String {
+    let plain = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(plain).collect()
 }
 
 /// A run in JSON lines.

@@ -104,7 +104,8 @@ that the test fails until the bug is mended.
 Exit status:
   0    it was cut down
   1    the result could not be written, or the check could not be run any more
-  2    wrong use, not a file that can be cut down, or the whole run does not show the failure
+  2    wrong use, not a file that can be cut down, or the whole run does not show the failure,
+       or a run of no events does, by the check
   130  interrupted: the smallest so far was written; a second Ctrl-C ends at once";
 
 /// A failure that is known here.
@@ -174,6 +175,12 @@ pub(crate) fn minimise(args: &MinimiseArgs) -> Result<u8, String> {
         trouble,
         ..
     } = search;
+    if small.events.is_empty() {
+        return Err(format!(
+            "{}: the check says that even a run of no events fails: let it exit with status 0 only where the failure is",
+            input.name
+        ));
+    }
     let forms = Forms::new(&input.name, events, &failure, small);
     let written = match &stem {
         Some(stem) => stem.write(&forms)?,
