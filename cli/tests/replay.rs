@@ -93,6 +93,13 @@ fn f06_a_run_with_workers_killed_on_the_way_replays_with_every_hash_equal() {
     let waits = summary["waits"][0]["n"].as_u64().unwrap();
     assert!(granted >= 2000 && waits == granted, "{summary}");
 
+    // A request that had to wait: four machines had been asked for when it came, and none was up.
+    let why = replay(&[&journal, "--at", "#15", "--explain", "r12"]);
+    why.exits(0)
+        .prints("r12 waits for 1 proc; before it: 12 requests.\n");
+    why.prints("m0 is not up yet.\n");
+    why.prints("Growth: max_procs (4) is reached; pending: 4 machines.\n");
+
     // One lost machine's life: its name, its loss.
     let lost = json
         .out
