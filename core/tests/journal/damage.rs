@@ -59,4 +59,10 @@ fn a_length_that_no_event_has_is_damage_and_no_cut() {
     // A snapshot may have any.
     let most = [0x80, 0xff, 0xff, 0xff, 0x7f];
     assert_eq!(with(&most), Some(Error::Cut { offset }));
+    // A number that does not end is damage, whatever follows.
+    let endless = [
+        1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0,
+    ];
+    assert_eq!(with(&endless), Some(Error::Corrupt { offset }));
+    assert_eq!(with(&[1, 0xff]), Some(Error::Cut { offset }));
 }

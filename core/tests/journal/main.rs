@@ -279,3 +279,125 @@ fn an_event_takes_less_than_forty_bytes_with_all_snapshots() {
     assert_eq!(reader.events(), second.events);
     assert!(replay(second.thaw().unwrap(), reader) == taped.manager);
 }
+
+#[test]
+fn a_note_is_cut_between_two_letters() {
+    let mut taped = Taped::new(Config::new(4, 16).unwrap());
+    // All letters but the first take two bytes, so that the limit falls within one.
+    let long = format!("x{}", "ü".repeat(50_000));
+    let note = Note {
+        time: Instant::ZERO,
+        machine: MachineId(0),
+        topic: "stopped",
+        text: &long,
+    };
+    taped.writer.note(&note, &mut taped.bytes);
+    let frame = Reader::new(&taped.bytes).unwrap().next().unwrap().unwrap();
+    let Body::Note(note) = frame.body else {
+        panic!("it is a note")
+    };
+    assert_eq!(note.text.len(), (64 << 10) - 65);
+    assert!(long.starts_with(note.text));
+}
+
+#[test]
+fn a_reader_says_where_the_next_frame_begins() {
+    let taped = Taped::story();
+    let offsets = offsets(&taped.bytes);
+    let mut reader = Reader::new(&taped.bytes).unwrap();
+    for offset in offsets {
+        assert_eq!(reader.offset(), offset);
+        reader.next();
+    }
+}
+
+#[test]
+fn a_snapshot_is_of_one_manager_and_of_no_other() {
+    let mut taped = Taped::story();
+    taped.writer.snapshot(&taped.manager, &mut taped.bytes);
+    let index = Index::new(&taped.bytes).unwrap();
+    let last = index.snapshots().last().unwrap();
+    assert!(last.is(&taped.manager));
+    let mut other = taped.manager.clone();
+    other.handle(Event::Timer, Instant::from_secs(100_000));
+    assert!(!last.is(&other));
+}
+
+/// Snapshots that take long are far apart: the events between two take four times the first's bytes, and 64 KiB at least.
+#[test]
+fn snapshots_of_a_large_manager_are_farther_apart() {
+    let mut taped = Taped::new(Config::new(1, 1).unwrap());
+    for request in 0..60_000 {
+        let demand = Demand::procs(1).unwrap();
+        let request = RequestId(request);
+        let priority = 0;
+        let event = Event::Submit {
+            request,
+            priority,
+            demand,
+        };
+        taped.tell(event, Instant::from_secs(1));
+    }
+    let mut sizes = Vec::new();
+    let (mut between, mut begin) = (0, 0);
+    for frame in Reader::new(&taped.bytes).unwrap() {
+        let frame = frame.unwrap();
+        match frame.body {
+            Body::Snapshot(_) => {
+                sizes.push((between, 0));
+                (between, begin) = (0, frame.offset);
+            }
+            _ => {
+                if between == 0
+                    && let Some(last) = sizes.last_mut()
+                {
+                    last.1 = frame.offset - begin;
+                }
+                between += 1;
+            }
+        }
+    }
+    // An event takes ten to twenty bytes here.
+    assert!(sizes.len() > 2, "{sizes:?}");
+    assert!(sizes[0].0 * 20 >= 64 << 10, "{sizes:?}");
+    for pair in sizes.windows(2) {
+        let (size, events) = (pair[0].1, pair[1].0);
+        let least = (4 * size).max(64 << 10);
+        assert!((least / 20..least / 5).contains(&events), "{sizes:?}");
+    }
+}
+
+#[test]
+fn an_index_says_what_ends_it() {
+    let mut taped = Taped::story();
+    let begin = taped.bytes.len();
+    taped.writer.snapshot(&taped.manager, &mut taped.bytes);
+    assert_eq!(Index::new(&taped.bytes).unwrap().error(), None);
+    // Of a snapshot alone an index looks at the checksum.
+    let mut spoilt = taped.bytes.clone();
+    *spoilt.last_mut().unwrap() ^= 1;
+    let index = Index::new(&spoilt).unwrap();
+    assert_eq!(index.error(), Some(Error::Corrupt { offset: begin }));
+    let mut spoilt = taped.bytes.clone();
+    spoilt[begin - 1] ^= 1;
+    assert_eq!(Index::new(&spoilt).unwrap().error(), None);
+    let cut = Index::new(&taped.bytes[..taped.bytes.len() - 1]).unwrap();
+    assert_eq!(cut.error(), Some(Error::Cut { offset: begin }));
+}
+
+#[test]
+fn an_error_says_what_is_wrong_and_where() {
+    for (error, text) in [
+        (Error::NotAJournal, "it does not begin as a journal does"),
+        (
+            Error::Cut { offset: 7 },
+            "it is cut: the frame at byte 7 is not whole",
+        ),
+        (
+            Error::Corrupt { offset: 7 },
+            "it is corrupt: the checksum of the frame at byte 7 does not hold",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
