@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Changes the core, and the worker's codec, in about nine hundred small ways, and counts how many of them the tests notice.
-# Takes an hour or two.
+# Changes the core, and the worker's codec, in about fifteen hundred small ways, and counts how many of them the tests notice.
+# Takes an hour or two on a machine that does nothing else.
 #
 #   bash scripts/mutants.sh              all of it, into target/mutants
 #   bash scripts/mutants.sh core         or: worker
