@@ -278,21 +278,19 @@ pub(crate) fn changed(config: &Config, changes: &str) -> Result<Config, String> 
     for change in changes.split(',').map(str::trim) {
         let (name, value) = change
             .split_once('=')
+            .map(|(name, value)| (name.trim(), value.trim()))
             .ok_or_else(|| format!("{change:?} is no change such as max_procs=64"))?;
-        let names = || fields.keys().cloned().collect::<Vec<_>>().join(", ");
-        let field = match fields.get(name.trim()) {
-            None => {
-                let known = names();
-                return Err(format!("a config has no {:?}; it has {known}", name.trim()));
-            }
-            Some(serde_json::Value::Number(_)) => {
-                let number = value.trim().parse::<u64>();
-                let number = number.map_err(|_| format!("{name}: expected a whole number"))?;
-                number.into()
-            }
-            Some(_) => value.trim().into(),
+        let Some(field) = fields.get_mut(name) else {
+            let known = fields.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(format!("a config has no {name:?}; it has {known}"));
         };
-        fields.insert(name.trim().to_owned(), field);
+        *field = if field.is_number() {
+            let number = value.parse::<u64>();
+            let number = number.map_err(|_| format!("{name}: expected a whole number"))?;
+            number.into()
+        } else {
+            value.into()
+        };
     }
     let line: ConfigLine =
         serde_json::from_value(fields.into()).map_err(|error| error.to_string())?;

@@ -57,7 +57,7 @@ fn drop_named(search: &mut Search<impl FnMut(&Run) -> Verdict>, kind: Kind) {
 }
 
 /// Leaves out half of the events, a quarter, …, one. Where the machines are then other ones, those that are left close up.
-fn drop_rows(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
+pub(super) fn drop_rows(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
     let mut size = search.best.events.len().div_ceil(2);
     while size > 0 {
         let mut end = search.best.events.len();
@@ -89,22 +89,6 @@ pub(super) fn drop_singles(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
         if search.over || search.best.events.len() == before {
             return;
         }
-    }
-}
-
-/// Leaves out halves, quarters, …, single events.
-pub(super) fn drop_chunks(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
-    let mut size = search.best.events.len().div_ceil(2);
-    while size > 0 {
-        let mut end = search.best.events.len();
-        while end > 0 && !search.over {
-            let from = end.saturating_sub(size);
-            let mut less = search.best.clone();
-            less.events.drain(from..end);
-            search.try_run(less);
-            end = from.min(search.best.events.len());
-        }
-        size /= 2;
     }
 }
 

@@ -114,7 +114,7 @@ struct Search<F> {
 impl<F: FnMut(&Run) -> Verdict> Search<F> {
     fn round(&mut self) {
         let passes: [fn(&mut Self); 10] = [
-            less::drop_chunks,
+            less::drop_rows,
             plain::smaller_machines,
             less::drop_with_ids,
             less::drop_names,

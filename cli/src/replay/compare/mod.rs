@@ -37,7 +37,7 @@ pub(crate) struct Comparison {
     alone: [u64; 2],
     first: Option<First>,
     /// What to know about the second run, if it was made up of the first.
-    pub(crate) remarks: Vec<String>,
+    remarks: Vec<String>,
 }
 
 /// A request, and where and when it was placed in each run.

@@ -61,9 +61,9 @@ proptest! {
         let comparison = what_if(&input, input.head.config, "nothing").unwrap();
         let as_was = made(&input, input.head.config, "nothing").unwrap();
         let recorded = diff(&input, &as_was).unwrap();
-        prop_assert!(comparison.first.is_none(), "{}", Shown(&comparison));
-        prop_assert!(recorded.earlier.is_empty() && recorded.later.is_empty(), "{}", Shown(&recorded));
-        prop_assert!(recorded.only[0].is_empty(), "{}", Shown(&recorded));
+        prop_assert!(comparison.first.is_none(), "{}", comparison);
+        prop_assert!(recorded.earlier.is_empty() && recorded.later.is_empty(), "{}", recorded);
+        prop_assert!(recorded.only[0].is_empty(), "{}", recorded);
     }
 
     #[test]
@@ -83,14 +83,6 @@ proptest! {
         });
         prop_assume!(last.max() < Some(Instant(u64::MAX / 2)) && sums.over < Instant::MAX);
         // Who could not be placed was refused, or cancelled by its client.
-        prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled, "{}", Shown(&comparison));
-    }
-}
-
-struct Shown<'a>(&'a Comparison);
-
-impl std::fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)
+        prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled, "{}", comparison);
     }
 }
