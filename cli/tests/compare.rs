@@ -3,6 +3,8 @@ mod support;
 
 use std::process::Command;
 
+use remuda::journal::Writer;
+use remuda::{Config, Event, Instant, Manager};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -279,8 +281,146 @@ fn a_cancel_that_comes_with_the_grant_comes_too_late() {
     );
     prints(&summary, "utilisation  23.0 %: 9.000 of 39.000 ");
     let report = replay(&[&file, "--with", "probation=10s"]);
+    // When to look again is not a decision.
+    prints(&report, "differs      first in its events, at #5 at 13s\n");
     prints(
         &report,
         "earlier      r2 prio 0 procs 1: 20.000 s earlier, m0 at 33s -> m0 at 13s\n",
     );
+}
+
+/// A scenario of one machine of one proc at a time, or of so many.
+fn scenario(max_procs: u32, more: &str, events: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "{{\"config\": {{\"machine_procs\": 1, \"max_procs\": {max_procs}, \"summary_interval\": \"0s\"{more}}}}}\n"
+    );
+    for (time, event) in events {
+        text += &format!("{{\"time\": \"{time}\", \"event\": {event}}}\n");
+    }
+    text
+}
+
+fn submit(request: u64) -> String {
+    format!(r#"{{"submit": {{"request": {request}, "priority": 0, "demand": {{"procs": 1}}}}}}"#)
+}
+
+fn done(request: u64, outcome: &str) -> String {
+    format!(r#"{{"done": {{"request": {request}, "outcome": "{outcome}"}}}}"#)
+}
+
+const UP: &str = r#"{"up": {"machine": 0}}"#;
+const UP_TOO: &str = r#"{"up": {"machine": 1}}"#;
+
+#[test]
+fn who_was_never_granted_is_held_as_long_as_others_and_not_after_its_cancel() {
+    let dir = Dir::new();
+    let [r1, r2, r3] = [1, 2, 3].map(submit);
+    let cancel = r#"{"cancel": {"request": 2}}"#;
+    let over = done(1, "ok");
+    // r1 is held for 6 s; r2 is cancelled, and r3 waits, until the end.
+    let events = [
+        ("0s", r1.as_str()),
+        ("0s", &r2),
+        ("0s", &r3),
+        ("1s", UP),
+        ("4s", cancel),
+        ("7s", &over),
+    ];
+    let file = dir.write("run.jsonl", scenario(1, "", &events));
+    let made = replay(&[&file, "--with", "max_procs=3", "--events", "--from", "2s"]);
+    for said in ["4s done r2 ok", "7s done r1 ok", "7s done r3 ok"] {
+        prints(&made, said);
+    }
+    prints(
+        &replay(&[&file, "--with", "max_procs=3"]),
+        "held as long as others like them: 2\n",
+    );
+}
+
+#[test]
+fn an_id_that_is_in_use_waits_until_it_is_free() {
+    let dir = Dir::new();
+    let (r1, r5, over, other) = (submit(1), submit(5), done(1, "ok"), done(5, "ok"));
+    let events = [
+        ("0s", r5.as_str()),
+        ("0s", &r1),
+        ("1s", UP),
+        ("1s", UP_TOO),
+        ("3s", &other),
+        ("3s", &over),
+        ("4s", &r1),
+        ("6s", &over),
+    ];
+    let file = dir.write("run.jsonl", scenario(2, "", &events));
+    let made = replay(&[&file, "--with", "max_procs=1", "--request", "1"]);
+    prints(&made, "5s done r1 ok");
+    prints(&made, "5s submit r1 prio 0 procs 1 -> grant r1 m0");
+    prints(&made, "7s done r1 ok");
+}
+
+#[test]
+fn a_machine_that_was_silent_is_silent_again_while_that_loses_it() {
+    let dir = Dir::new();
+    let (r1, unanswered) = (
+        submit(1),
+        r#"{"polled": {"machine": 0, "answered": false}}"#,
+    );
+    let over = done(1, "ok");
+    let events = [
+        ("0s", r1.as_str()),
+        ("1s", UP),
+        ("2s", unanswered),
+        ("12s", unanswered),
+        ("30s", &over),
+    ];
+    let file = dir.write("run.jsonl", scenario(1, ", \"silent_polls\": 2", &events));
+    let report = replay(&[&file, "--with", "silent_polls=2"]);
+    prints(
+        &report,
+        "machines lost                                   1                        1\n",
+    );
+    let report = replay(&[&file, "--with", "silent_polls=0"]);
+    prints(
+        &report,
+        "machines lost                                   1                        0\n",
+    );
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let dir = Dir::new();
+    let (r1, over) = (submit(1), done(1, "ok"));
+    let assign = r#"{"assign": {"machine": 0, "task": 4}}"#;
+    let events = [
+        ("0s", r1.as_str()),
+        ("1s", UP),
+        ("2s", assign),
+        ("3s", &over),
+    ];
+    let file = dir.write("run.jsonl", scenario(1, "", &events));
+    let report = replay(&[&file, "--with", "max_procs=2"]);
+    prints(&report, "are left out: 1\n");
+
+    // A journal that begins in mid-run has no workload from its start on.
+    let mut manager = Manager::new(Config::new(1, 1).unwrap()).unwrap();
+    manager.handle(Event::Timer, Instant::from_secs(1));
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&manager, None, &[], &mut bytes);
+    let actions = manager.handle(Event::Timer, Instant::from_secs(2));
+    writer.record(
+        Instant::from_secs(2),
+        &Event::Timer,
+        &actions,
+        &manager,
+        &mut bytes,
+    );
+    let file = dir.write("mid.journal", bytes);
+    let refused = replay(&[&file, "--with", "max_procs=2"]);
+    assert_eq!(refused.status, Some(2));
+    assert!(
+        refused.err.contains("it begins in mid-run, "),
+        "{}",
+        refused.err
+    );
+    prints(&replay(&[&file, "--diff", &file]), "differs      nowhere\n");
 }

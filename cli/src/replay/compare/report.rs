@@ -64,20 +64,20 @@ pub(super) fn remarks(workload: &Workload, recorded: &Comparison) -> Vec<String>
     let [missing, more] = &recorded.only;
     if missing.len() + more.len() > 0 {
         remarks.push(format!(
-            "simulated as it was, {} requests are not placed that were, and {} are that were not",
+            "requests that the simulation does not place as the run did: {} missing, {} more",
             missing.len(),
             more.len()
         ));
     }
     if workload.guessed > 0 {
         remarks.push(format!(
-            "{} requests were never granted, so they are held as long as others like them were",
+            "requests that did not end in the record, and are held as long as others like them: {}",
             workload.guessed
         ));
     }
     if workload.left_out > 0 {
         remarks.push(format!(
-            "{} events on tasks and once-per-machine work are left out: they decide nothing about placement",
+            "events on tasks and once-per-machine work, which decide nothing about placement and are left out: {}",
             workload.left_out
         ));
     }

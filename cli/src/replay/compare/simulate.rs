@@ -2,11 +2,14 @@
 //!
 //! Clients and machines do what they did: a request is submitted when it was, and its grant held as long as it was; the
 //! first machine that is asked for starts, and is lost, as the first one did, and so on. What was not seen is made up:
-//! machines beyond those recorded start as these did, one after the other, and neither fail nor are lost; a request that
-//! was never granted is held as long as others of its priority and size were, and none after it was cancelled; one that
-//! was lost in the run, and now is not, ends when it was lost; one that is lost only now is submitted again at once, under
-//! a new id. An id that is still in use is submitted when it is free again. Polls are answered at once, timers fire when
-//! they are due, and a shutdown is left out.
+//! - machines beyond those recorded start as these did, one after the other, and neither fail nor are lost;
+//! - a request that did not end is held as long as others of its priority and size were, and no longer than until its
+//!   cancel if it was cancelled in the queue;
+//! - one that was lost in the run, and now is not, ends when it was lost; one that is lost only now is submitted again at
+//!   once, under a new id;
+//! - an id that is still in use is submitted when it is free again;
+//! - a machine that was lost in silence answers its polls as it did, all others at once;
+//! - timers fire when they are due, and a shutdown is left out.
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
@@ -53,6 +56,8 @@ struct Simulation<'a> {
     open: HashMap<RequestId, usize>,
     /// Those whose id is in use, first come first served.
     blocked: HashMap<RequestId, VecDeque<usize>>,
+    /// How often each was polled.
+    polls: HashMap<MachineId, usize>,
     heap: BinaryHeap<Next>,
     pushed: u64,
     /// Of `heap`, those that are no answers to polls.
@@ -79,6 +84,7 @@ pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Res
             .collect(),
         open: HashMap::new(),
         blocked: HashMap::new(),
+        polls: HashMap::new(),
         heap: BinaryHeap::new(),
         pushed: 0,
         living: 0,
@@ -118,14 +124,11 @@ impl Simulation<'_> {
             }
         }
         while self.left > 0 {
-            let next = self
-                .heap
-                .peek()
-                .map(|Reverse((time, order, ..))| (*time, *order));
+            let next = self.heap.peek().map(|Reverse((time, ..))| *time);
             let due = self.manager.next_timeout();
-            let turn = due.map(|due| (due, self.workload.timer(due).map_or(0, after)));
             match (next, due) {
-                (Some(next), _) if turn.is_none_or(|turn| next <= turn) => {
+                // What is due at the instant of an event fires before it in any case (F10).
+                (Some(next), due) if due.is_none_or(|due| next < due) => {
                     let Some(Reverse((time, _, _, what))) = self.heap.pop() else {
                         return Ok(());
                     };
@@ -280,11 +283,7 @@ impl Simulation<'_> {
                     self.start(MachineId(machine), now);
                 }
             }
-            Action::Poll { machine } => {
-                let fate = self.fate(machine);
-                let silent = fate.is_some_and(|it| it.silent && now > it.answered);
-                self.push(now, u128::MAX, What::Polled(machine, !silent));
-            }
+            Action::Poll { machine } => self.poll(machine, now),
             _ => {}
         }
     }
@@ -323,6 +322,20 @@ impl Simulation<'_> {
             self.left += 1;
             self.push(now, u128::MAX, What::Submit(self.jobs.len() - 1));
         }
+    }
+
+    /// A machine that was lost in silence answers as it did, poll by poll, and after the last none; all others do at once.
+    fn poll(&mut self, machine: MachineId, now: Instant) {
+        let nth = self.polls.entry(machine).or_insert(0);
+        let polls = self.workload.fates.get(machine.0 as usize);
+        let polls = polls.filter(|fate| fate.silent).map(|fate| &fate.polls);
+        let (took, order, answered) = match polls.and_then(|polls| polls.get(*nth).or(polls.last()))
+        {
+            Some(poll) => (poll.took, after(poll.number), poll.answered),
+            None => (Duration::ZERO, u128::MAX, true),
+        };
+        *nth += 1;
+        self.push(now + took, order, What::Polled(machine, answered));
     }
 
     fn fate(&self, machine: MachineId) -> Option<&Fate> {

@@ -56,6 +56,7 @@ proptest! {
         if lost {
             plan.faults.stops = 8;
             plan.faults.start_fails = 32;
+            plan.faults.poll_unanswered = 128;
         }
         let input = run_of(plan, seed, 400);
         let comparison = what_if(&input, input.head.config, "nothing").unwrap();

@@ -20,11 +20,9 @@ pub(super) struct Workload {
     pub(super) fates: Vec<Fate>,
     /// How long those took that came up.
     pub(super) starts: Vec<Duration>,
-    /// When timers fired, and the events they were.
-    timers: Vec<(Instant, u64)>,
     /// The greatest id of a request.
     pub(super) ids_to: u64,
-    /// Jobs of which it is not known how long they would have been held: they are held as long as others like them.
+    /// Jobs that did not end in the record: they are held as long as others like them.
     pub(super) guessed: usize,
     /// Events on tasks and once-per-machine work, which decide nothing about placement.
     pub(super) left_out: usize,
@@ -49,14 +47,23 @@ pub(super) struct Job {
 }
 
 /// What became of a machine that was asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fate {
     asked: Instant,
     pub(super) start: Option<Start>,
     pub(super) lost: Option<Point>,
-    /// Nothing was answered after this.
-    pub(super) answered: Instant,
+    /// It was lost because it answered no polls.
     pub(super) silent: bool,
+    polled: Instant,
+    pub(super) polls: Vec<Poll>,
+}
+
+/// How a poll was answered, if it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Poll {
+    pub(super) took: Duration,
+    pub(super) answered: bool,
+    pub(super) number: u64,
 }
 
 /// How a start was answered.
@@ -82,14 +89,11 @@ impl Workload {
         let mut decisions = Decisions::new(input)?;
         let mut lives = Lives::new(decisions.manager());
         let (mut fates, mut left_out) = (Fates::default(), 0);
-        let (mut events, mut timers) = (0, Vec::new());
+        let mut events = 0;
         while let Some(decision) = decisions.next()? {
             events += 1;
             lives.take_in(&decision);
             fates.take_in(&decision, lives.now);
-            if decision.event == Event::Timer {
-                timers.push((lives.now, decision.number));
-            }
             left_out += usize::from(matches!(
                 decision.event,
                 Event::Assign { .. }
@@ -116,20 +120,10 @@ impl Workload {
             jobs,
             starts: fates.end(lives.now),
             fates: fates.all,
-            timers,
             ids_to,
             guessed,
             left_out,
         })
-    }
-}
-
-impl Workload {
-    /// The event of the timer that fired at this time.
-    pub(super) fn timer(&self, due: Instant) -> Option<u64> {
-        let at = self.timers.partition_point(|(time, _)| *time < due);
-        let (time, number) = self.timers.get(at)?;
-        (*time == due).then_some(*number)
     }
 }
 
@@ -140,8 +134,11 @@ fn job(life: &Life, over: Instant, guess: impl FnOnce() -> Duration) -> Option<J
             (at.time - granted.time, outcome, at.number)
         }
         (Some((granted, _)), Some((at, _))) => (at.time - granted.time, Outcome::Ok, at.number),
-        // It runs when the record ends.
-        (Some((granted, _)), None) => (over - granted.time, Outcome::Ok, u64::MAX),
+        // It runs when the record ends, so it is held longer than that.
+        (Some((granted, _)), None) => {
+            let held = guess().max(over - granted.time);
+            (held, Outcome::Ok, u64::MAX)
+        }
         (None, _) => (guess(), Outcome::Ok, u64::MAX),
     };
     // What the shutdown cancelled, its client did not.
@@ -214,6 +211,11 @@ impl Fates {
                     let count = usize::try_from(count).expect("at most ten");
                     self.all.resize(self.all.len() + count, fate);
                 }
+                Action::Poll { machine } => {
+                    if let Some(fate) = self.fate(machine) {
+                        fate.polled = now;
+                    }
+                }
                 Action::Notice(Notice::MachineLost { machine, by }) if !self.shut_down => {
                     let Some(fate) = self.fate(machine) else {
                         continue;
@@ -234,12 +236,13 @@ impl Fates {
                 Event::StartFailed { machine } | Event::Stopped { machine } if !self.shut_down => {
                     self.start(machine, at, false);
                 }
-                Event::Polled {
-                    machine,
-                    answered: true,
-                } => {
+                Event::Polled { machine, answered } => {
                     if let Some(fate) = self.fate(machine) {
-                        fate.answered = now;
+                        fate.polls.push(Poll {
+                            took: at.time - fate.polled,
+                            answered,
+                            number: at.number,
+                        });
                     }
                 }
                 Event::Shutdown => self.shut_down = true,
@@ -275,7 +278,6 @@ impl Fates {
             return;
         };
         if fate.start.is_none() {
-            fate.answered = at.time;
             fate.start = Some(Start {
                 took: at.time - fate.asked,
                 came_up,
