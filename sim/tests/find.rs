@@ -1,8 +1,10 @@
 //! What is found in a run is known again in others, and not taken for something else.
 
-use remuda::{Action, Config, Counts, Demand, Event, Instant, MachineId, Manager, RequestId};
+use remuda::{
+    Action, Config, Counts, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId,
+};
 use remuda_sim::find::{Find, answers};
-use remuda_sim::shrink::{Run, Verdict, minimise};
+use remuda_sim::shrink::{Run, Verdict, minimise, shrink};
 use remuda_sim::{Model, Subject};
 
 /// A manager that goes wrong when so many machines stopped.
@@ -150,5 +152,104 @@ fn a_judge_that_stops_is_not_asked_again() {
             }
         });
         assert!(small.events.len() > 300);
+    }
+}
+
+/// A loss in silence is not taken for one of a machine that stopped, which would take fewer events.
+#[test]
+fn f08_a_loss_keeps_its_cause() {
+    let config = Config {
+        silent_polls: 2,
+        ..Config::new(1, 1).unwrap()
+    };
+    let submit = |n| Event::Submit {
+        request: RequestId(n),
+        priority: 0,
+        demand: Demand::Machine,
+    };
+    let (first, second) = (MachineId(0), MachineId(1));
+    let unanswered = Event::Polled {
+        machine: second,
+        answered: false,
+    };
+    let events = [
+        (0, submit(1)),
+        (1, Event::Up { machine: first }),
+        (
+            2,
+            Event::Done {
+                request: RequestId(1),
+                outcome: Outcome::Ok,
+            },
+        ),
+        (3, Event::Stopped { machine: first }),
+        (4, submit(2)),
+        (5, Event::Up { machine: second }),
+        (6, unanswered),
+        (20, unanswered),
+    ];
+    let events = events.map(|(at, event)| (Instant::from_secs(at), event));
+    let run = Run {
+        config,
+        events: events.to_vec(),
+    };
+    let make = |config| Manager::new(config).unwrap();
+    let find = Find::Loss {
+        request: None,
+        machine: None,
+    };
+    let found = find.first(&run, &make).unwrap();
+    assert_eq!(
+        (found.events, found.what.as_str()),
+        (8, "r2 is lost with m1, which answered no polls")
+    );
+    // Were r1 not done, it would be lost sooner.
+    let mut stopped = run.clone();
+    stopped.events.remove(2);
+    stopped.events.truncate(3);
+    assert_eq!(find.first(&stopped, &make).map(|it| it.events), Some(3));
+    assert_eq!(found.again(&stopped, &make), None);
+    let small = minimise(run, found.events, |run| {
+        let again = found.again(run, &make);
+        again.map_or(Verdict::Passes, |it| Verdict::Fails(it.events))
+    });
+    let stops = |event: &Event| matches!(event, Event::Stopped { .. });
+    assert!(
+        !small.events.iter().any(|(_, event)| stops(event)),
+        "{small:?}"
+    );
+    assert_eq!(small.events.len(), 4, "{small:?}");
+}
+
+/// Here each round finds but a few, and the rounds have an end: what is left then goes one by one.
+#[test]
+fn no_single_event_can_be_left_out_in_the_end() {
+    let config = Config::new(1, 1).unwrap();
+    let events: Vec<_> = (0..300)
+        .map(|n| (Instant(n * n + 1), Event::Timer))
+        .collect();
+    // Every third may go, if all before it that may have gone.
+    let fails = |run: &Run| {
+        let mut left = run.events.iter().peekable();
+        let mut kept = None;
+        let all = events.iter().enumerate().all(|(n, event)| {
+            if left.next_if_eq(&event).is_some() {
+                kept = kept.or((n % 3 == 1 && n < 200).then_some(n));
+                return true;
+            }
+            n % 3 == 1 && n < 200 && kept.is_none()
+        });
+        all && left.next().is_none()
+    };
+    let run = Run {
+        config,
+        events: events.clone(),
+    };
+    let small = shrink(run, fails);
+    assert_eq!(small.events.len(), 300 - 67);
+    for gone in 0..small.events.len() {
+        let mut less = small.clone();
+        less.events.remove(gone);
+        assert!(!fails(&less), "event {gone}");
     }
 }
