@@ -1,7 +1,5 @@
 //! What the stories share: the real binary, its input and output, its processes, and generous deadlines.
 #![allow(dead_code)] // Each test file uses its own part.
-pub(crate) mod browser;
-pub(crate) mod fleet;
 
 use std::fmt::Write as _;
 use std::fs;
