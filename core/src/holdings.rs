@@ -82,7 +82,7 @@ linked!(Waiter, SameKey, same_key);
 #[derive(Clone, Debug)]
 pub(crate) struct Holdings {
     pub(crate) tasks: Slab<Held>,
-    task_slots: SlotMap<(u32, TaskId)>,
+    pub(crate) task_slots: SlotMap<(u32, TaskId)>,
     pub(crate) onces: Slab<Once>,
     once_slots: SlotMap<(u32, OnceKey)>,
     pub(crate) waiters: Slab<Waiter>,

@@ -334,6 +334,11 @@ fn holdings_that_are_not_as_they_are_known_are_noticed() {
         m.holdings.waiters[slot].key = OnceKey { kind: 9, key: 9 };
     };
     assert_eq!(broken_by(waits_for_something_else), 11);
+    let known_and_not_there = |m: &mut Manager| {
+        let (slot, _) = m.holdings.tasks.iter().next().unwrap();
+        m.holdings.task_slots.insert((9, TaskId(98)), slot as u32);
+    };
+    assert_eq!(broken_by(known_and_not_there), 11);
     // On no machine that is there, and on one that is not up.
     let nowhere = |m: &mut Manager| machine(m, 0).holds = crate::holdings::Holder::EMPTY;
     assert_eq!(broken_by(nowhere), 11);

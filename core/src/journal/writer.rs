@@ -111,3 +111,36 @@ impl Writer {
         self.events
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_BETWEEN, Writer};
+    use crate::config::Config;
+    use crate::event::{Demand, Event};
+    use crate::id::RequestId;
+    use crate::manager::Manager;
+    use crate::time::Instant;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn what_a_large_snapshot_took_is_given_back_and_a_small_one_keeps_its_room() {
+        let mut manager = Manager::new(Config::new(1, 1).unwrap()).unwrap();
+        let mut out = Vec::new();
+        let mut writer = Writer::new(&manager, None, &[], &mut out);
+        writer.snapshot(&manager, &mut out);
+        assert!(writer.body.capacity() > 0);
+        for n in 0..100_000 {
+            let (request, demand) = (RequestId(n), Demand::procs(1).unwrap());
+            let submit = Event::Submit {
+                request,
+                priority: 0,
+                demand,
+            };
+            manager.handle(submit, Instant::ZERO);
+        }
+        out.clear();
+        writer.snapshot(&manager, &mut out);
+        assert!(out.len() > LEAST_BETWEEN);
+        assert_eq!(writer.body.capacity(), 0);
+    }
+}
