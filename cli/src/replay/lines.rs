@@ -73,8 +73,8 @@ impl<W: Write> Watch for Lines<W> {
         writeln!(self.out)
     }
 
-    fn note(&mut self, note: &Note<'_>) -> io::Result<()> {
-        if !self.selection.wants_note(note.machine) {
+    fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()> {
+        if !selected || !self.selection.wants_note(note.machine) {
             return Ok(());
         }
         if self.json {

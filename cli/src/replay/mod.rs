@@ -3,6 +3,8 @@ mod compare;
 mod divergence;
 pub(crate) mod input;
 mod lines;
+mod lives;
+mod picture;
 pub(crate) mod play;
 pub(crate) mod scenario;
 pub(crate) mod select;
@@ -23,6 +25,7 @@ use serde_json::json;
 use divergence::Cause;
 use input::Input;
 use lines::Lines;
+use picture::Pictures;
 use play::{End, Nobody, Played, play};
 use select::{Point, Selection, id};
 use tally::Tally;
@@ -94,6 +97,9 @@ pub(crate) struct ReplayArgs {
     with: Option<String>,
 
     #[command(flatten)]
+    pictures: Pictures,
+
+    #[command(flatten)]
     selection: Selection,
 }
 
@@ -102,6 +108,7 @@ Examples:
   remuda run --journal run.journal jobs.txt
   remuda replay run.journal
   remuda replay run.journal --request 7
+  remuda replay run.journal --html run.html
   remuda replay run.journal --at 1m30s --explain 7
 
 Everything up to --to is replayed and checked; --from, --request and --machine say what is printed.
@@ -120,6 +127,7 @@ impl ReplayArgs {
             || self.json
             || self.tui
             || self.explain.is_some()
+            || self.pictures.wanted()
             || self.selection != Selection::default()
     }
 }
@@ -129,6 +137,7 @@ impl ReplayArgs {
 /// # Errors
 /// One line: the input cannot be read, or the output not be written.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
+    args.pictures.check(&args.file)?;
     let mut input = Input::read(&args.file)?;
     let mut comparison = None;
     if let Some(changes) = &args.with {
@@ -146,6 +155,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
     if args.tui {
         return tui::show(&input);
     }
+    args.pictures.draw(&input, &args.selection)?;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let printed = match &comparison {
         Some(comparison) => {

@@ -22,8 +22,32 @@ pub(crate) trait Watch {
         selected: bool,
     ) -> io::Result<()>;
 
-    /// A remark in the part that is looked at.
-    fn note(&mut self, note: &Note<'_>) -> io::Result<()>;
+    /// A remark; `selected` as of a step.
+    fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()>;
+}
+
+/// Both look on.
+impl<A: Watch, B: Watch> Watch for (A, B) {
+    fn begin(&mut self, manager: &Manager) {
+        self.0.begin(manager);
+        self.1.begin(manager);
+    }
+
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        actions: &[Action],
+        manager: &Manager,
+        selected: bool,
+    ) -> io::Result<()> {
+        self.0.step(step, actions, manager, selected)?;
+        self.1.step(step, actions, manager, selected)
+    }
+
+    fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()> {
+        self.0.note(note, selected)?;
+        self.1.note(note, selected)
+    }
 }
 
 /// Looks at nothing: what counts is where the manager stands at the end.
@@ -37,7 +61,7 @@ impl Watch for Nobody {
         Ok(())
     }
 
-    fn note(&mut self, _: &Note<'_>) -> io::Result<()> {
+    fn note(&mut self, _: &Note<'_>, _: bool) -> io::Result<()> {
         Ok(())
     }
 }
@@ -65,6 +89,24 @@ pub(crate) enum End {
     /// It begins in mid-run, with a snapshot that cannot be used.
     NoBeginning,
     Diverged(Box<Divergence>),
+}
+
+impl End {
+    /// Why not all of the run was played, after so many events.
+    pub(crate) fn trouble(&self, events: u64) -> Option<String> {
+        match self {
+            End::Whole | End::Selected => None,
+            End::Unreadable(error) => Some(format!("{error}, after event #{events}")),
+            End::NoBeginning => {
+                Some("it begins in mid-run with a snapshot that this version cannot use".to_owned())
+            }
+            End::Diverged(it) => Some(format!(
+                "event #{} goes another way than it was recorded: {}",
+                it.number,
+                it.cause.name()
+            )),
+        }
+    }
 }
 
 /// A manager, its last answer, and the buffer of its hash.
@@ -144,8 +186,8 @@ pub(crate) fn play(
                         selection.is_before(next, note.time),
                         selection.is_after(next, note.time),
                     );
-                    if !before && !after {
-                        watch.note(&note)?;
+                    if !after {
+                        watch.note(&note, !before)?;
                     }
                 }
                 Ok(Item::Snapshot(frozen)) => {

@@ -185,7 +185,7 @@ impl Watch for Tally {
         Ok(())
     }
 
-    fn note(&mut self, _: &Note<'_>) -> io::Result<()> {
+    fn note(&mut self, _: &Note<'_>, _: bool) -> io::Result<()> {
         Ok(())
     }
 }

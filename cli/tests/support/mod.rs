@@ -1,6 +1,5 @@
 //! What the stories share: the real binary, its input and output, its processes, and generous deadlines.
 #![allow(dead_code)] // Each test file uses its own part.
-
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};

@@ -1,6 +1,5 @@
 //! Two runs side by side, request by request: who was placed earlier or later, and the first decision that differs.
 mod decisions;
-mod lives;
 mod report;
 mod simulate;
 #[cfg(test)]
@@ -13,9 +12,9 @@ use remuda::{Action, Config, Event, Instant, MachineId, Notice, RequestId};
 use serde::Serialize;
 
 use super::input::Input;
+use super::lives::{self, End, Key, Life, Lives};
 use super::waits::{Wait, Waits};
 use decisions::{Decision, Decisions};
-use lives::{End, Key, Life, Lives};
 use workload::Workload;
 
 pub(crate) use report::print;
@@ -125,7 +124,13 @@ pub(crate) fn diff(a: &Input, b: &Input) -> Result<Comparison, String> {
         first = first.or_else(|| differs(one.as_ref(), two.as_ref()));
         for (lives, decision) in lives.iter_mut().zip([one, two]) {
             if let Some(decision) = decision {
-                lives.take_in(&decision);
+                let Decision {
+                    number,
+                    time,
+                    event,
+                    actions,
+                } = &decision;
+                lives.take_in(*number, *time, *event, actions);
             }
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use remuda::{Action, Demand, Event, Instant, Loss, MachineId, Notice, Outcome, RequestId};
 
 use super::super::input::{Head, Input};
+use super::super::lives::{End, Life, Lives, Point};
 use super::decisions::{Decision, Decisions};
-use super::lives::{End, Life, Lives, Point};
 
 /// A workload, to be given to another manager.
 #[derive(Debug)]
@@ -92,7 +92,13 @@ impl Workload {
         let mut events = 0;
         while let Some(decision) = decisions.next()? {
             events += 1;
-            lives.take_in(&decision);
+            let Decision {
+                number,
+                time,
+                event,
+                actions,
+            } = &decision;
+            lives.take_in(*number, *time, *event, actions);
             fates.take_in(&decision, lives.now);
             left_out += usize::from(matches!(
                 decision.event,

@@ -94,7 +94,7 @@ impl Watch for Loader {
         Ok(())
     }
 
-    fn note(&mut self, _note: &Note<'_>) -> io::Result<()> {
+    fn note(&mut self, _: &Note<'_>, _: bool) -> io::Result<()> {
         Ok(())
     }
 }

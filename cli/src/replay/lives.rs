@@ -5,34 +5,32 @@ use remuda::{
     Action, Demand, Event, Instant, Loss, MachineId, Manager, Notice, Outcome, Reject, RequestId,
 };
 
-use super::decisions::Decision;
-
 /// Which request: its id, and how many had gone by it before.
-pub(super) type Key = (RequestId, u32);
+pub(crate) type Key = (RequestId, u32);
 
 /// One request, from its submit to its end.
 #[derive(Clone, Debug)]
-pub(super) struct Life {
-    pub(super) key: Key,
-    pub(super) priority: i64,
-    pub(super) demand: Demand,
+pub(crate) struct Life {
+    pub(crate) key: Key,
+    pub(crate) priority: i64,
+    pub(crate) demand: Demand,
     /// None: before the record begins.
-    pub(super) submitted: Option<Point>,
-    pub(super) granted: Option<(Point, MachineId)>,
-    pub(super) cancelled: Option<Point>,
-    pub(super) end: Option<(Point, End)>,
+    pub(crate) submitted: Option<Point>,
+    pub(crate) granted: Option<(Point, MachineId)>,
+    pub(crate) cancelled: Option<Point>,
+    pub(crate) end: Option<(Point, End)>,
 }
 
 /// A time, and the number of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Point {
-    pub(super) time: Instant,
-    pub(super) number: u64,
+pub(crate) struct Point {
+    pub(crate) time: Instant,
+    pub(crate) number: u64,
 }
 
 /// How a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     Done(Outcome),
     Cancelled,
     /// With its machine.
@@ -43,14 +41,14 @@ pub(super) enum End {
 
 /// The requests of a run, in the order of their submits, and its machines.
 #[derive(Debug, Default)]
-pub(super) struct Lives {
-    pub(super) all: Vec<Life>,
+pub(crate) struct Lives {
+    pub(crate) all: Vec<Life>,
     /// Those that have not ended.
     open: HashMap<RequestId, usize>,
     used: HashMap<RequestId, u32>,
-    machine_procs: u32,
-    pub(super) now: Instant,
-    pub(super) machines: Machines,
+    pub(crate) machine_procs: u32,
+    pub(crate) now: Instant,
+    pub(crate) machines: Machines,
     shut_down: bool,
     /// Asked for and not answered.
     pending: HashSet<MachineId>,
@@ -58,28 +56,28 @@ pub(super) struct Lives {
     service: u64,
     /// Procs of the grants that run.
     running: u64,
-    pub(super) procs: Procs,
+    pub(crate) procs: Procs,
 }
 
 /// How many.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Machines {
-    pub(super) up: u64,
-    pub(super) failed: u64,
+pub(crate) struct Machines {
+    pub(crate) up: u64,
+    pub(crate) failed: u64,
     /// Stopped or silent, but not ended by the shutdown.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
 }
 
 /// In proc-nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Procs {
-    pub(super) granted: u128,
-    pub(super) service: u128,
+pub(crate) struct Procs {
+    pub(crate) granted: u128,
+    pub(crate) service: u128,
 }
 
 impl Life {
     /// Procs it takes of a machine of so many.
-    pub(super) fn procs(&self, machine_procs: u32) -> u32 {
+    pub(crate) fn procs(&self, machine_procs: u32) -> u32 {
         match self.demand {
             Demand::Procs(procs) => procs.get(),
             Demand::Machine => machine_procs,
@@ -89,7 +87,7 @@ impl Life {
 
 impl Lives {
     /// Those that are there when the record begins.
-    pub(super) fn new(manager: &Manager) -> Lives {
+    pub(crate) fn new(manager: &Manager) -> Lives {
         let mut lives = Lives {
             machine_procs: manager.config().machine_procs,
             now: manager.now(),
@@ -132,22 +130,19 @@ impl Lives {
     }
 
     /// The next event of the run.
-    pub(super) fn take_in(&mut self, decision: &Decision) {
+    pub(crate) fn take_in(&mut self, number: u64, time: Instant, event: Event, actions: &[Action]) {
         // A clock that steps back waits for nobody (F5).
-        let now = self.now.max(decision.time);
+        let now = self.now.max(time);
         let passed = u128::from(now.0 - self.now.0);
         self.procs.granted += u128::from(self.running) * passed;
         self.procs.service += u128::from(self.service * u64::from(self.machine_procs)) * passed;
         self.now = now;
-        let at = Point {
-            time: now,
-            number: decision.number,
-        };
-        let rejected = decision.actions.iter().find_map(|action| match action {
+        let at = Point { time: now, number };
+        let rejected = actions.iter().find_map(|action| match action {
             Action::Reject(reject) => Some(reject),
             _ => None,
         });
-        match (decision.event, rejected) {
+        match (event, rejected) {
             (
                 Event::Submit {
                     request,
@@ -168,11 +163,11 @@ impl Lives {
             }
             _ => {}
         }
-        for action in &decision.actions {
+        for action in actions {
             self.answer(action, at);
         }
         // What was due came first: it may have granted what is cancelled, or asked for the machine.
-        match (decision.event, rejected) {
+        match (event, rejected) {
             (_, Some(_)) => {}
             (Event::Cancel { request }, None) => self.cancel(request, at),
             (Event::Up { machine }, None) => {

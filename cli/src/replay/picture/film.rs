@@ -1,0 +1,256 @@
+//! What there is to draw of a run, or a part of it: machines, grants, and who waited in vain.
+use std::collections::HashMap;
+use std::io;
+
+use remuda::journal::Note;
+use remuda::{Action, Event, Health, Instant, Loss, MachineId, Manager, Notice};
+
+use super::slots::{Run, Seats};
+use crate::replay::input::Step;
+use crate::replay::lives::{End as LifeEnd, Life, Lives, Point};
+use crate::replay::play::Watch;
+
+/// Looks on, and keeps what is to be drawn.
+#[derive(Debug, Default)]
+pub(super) struct Film {
+    lives: Lives,
+    /// By id.
+    machines: Vec<Machine>,
+    /// The number of the first event of the part, and its time and the last one's.
+    part: Option<(u64, Instant, Instant)>,
+}
+
+/// A machine, from when it was asked for to its end.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) id: MachineId,
+    pub(super) asked: Instant,
+    pub(super) up: Option<Instant>,
+    pub(super) end: Option<(Point, Ending)>,
+    /// From when to when it was on probation.
+    pub(super) probations: Vec<(Instant, Option<Instant>)>,
+    pub(super) name: String,
+    /// What its adapter said of its end, or of why it did not start.
+    pub(super) remark: String,
+}
+
+/// How a machine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It stopped by itself.
+    Stopped,
+    /// It answered no polls.
+    Silent,
+    /// After the shutdown.
+    Shutdown,
+    StartFailed,
+}
+
+/// What a picture shows.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) begin: Instant,
+    pub(super) end: Instant,
+    pub(super) lanes: Vec<Lane<'a>>,
+    /// Those that got no machine, by when they were submitted.
+    pub(super) waiters: Vec<&'a Life>,
+}
+
+/// A machine and its grants, by when they began.
+#[derive(Debug)]
+pub(super) struct Lane<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) grants: Vec<Grant<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Grant<'a> {
+    pub(super) life: &'a Life,
+    pub(super) from: Point,
+    /// The procs of its machine that it is drawn on: it is the same for the same run, and no two overlap.
+    pub(super) seats: Vec<Run>,
+}
+
+impl Watch for Film {
+    fn begin(&mut self, manager: &Manager) {
+        self.lives = Lives::new(manager);
+        let now = manager.now();
+        for machine in manager.machines() {
+            self.machines.push(Machine {
+                up: (machine.health() != Health::Pending).then_some(now),
+                probations: match machine.health() {
+                    Health::Probation { .. } => vec![(now, None)],
+                    _ => Vec::new(),
+                },
+                ..Machine::new(machine.id(), now)
+            });
+        }
+    }
+
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        actions: &[Action],
+        manager: &Manager,
+        selected: bool,
+    ) -> io::Result<()> {
+        self.lives
+            .take_in(step.number, step.time, step.event, actions);
+        let at = Point {
+            time: self.lives.now,
+            number: step.number,
+        };
+        for action in actions {
+            self.answer(action, step, at, manager);
+        }
+        if !actions.iter().any(|it| matches!(it, Action::Reject(_))) {
+            match step.event {
+                Event::Up { machine } => {
+                    if let Some(machine) = self.machine(machine) {
+                        machine.up.get_or_insert(at.time);
+                    }
+                }
+                Event::StartFailed { machine } | Event::Stopped { machine } => {
+                    if let Some(machine) = self.machine(machine)
+                        && machine.up.is_none()
+                    {
+                        machine.end.get_or_insert((at, Ending::StartFailed));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if selected {
+            let (first, begin, _) = self.part.unwrap_or((step.number, at.time, at.time));
+            self.part = Some((first, begin, at.time));
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, note: &Note<'_>, _: bool) -> io::Result<()> {
+        if let Some(machine) = self.machine(note.machine) {
+            match note.topic {
+                "name" => note.text.clone_into(&mut machine.name),
+                "start failed" | "stopped" => note.text.clone_into(&mut machine.remark),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Machine {
+    fn new(id: MachineId, asked: Instant) -> Machine {
+        Machine {
+            id,
+            asked,
+            up: None,
+            end: None,
+            probations: Vec::new(),
+            name: String::new(),
+            remark: String::new(),
+        }
+    }
+}
+
+impl Film {
+    fn machine(&mut self, id: MachineId) -> Option<&mut Machine> {
+        let at = self.machines.binary_search_by_key(&id, |it| it.id).ok()?;
+        Some(&mut self.machines[at])
+    }
+
+    fn answer(&mut self, action: &Action, step: &Step<'_>, at: Point, manager: &Manager) {
+        match *action {
+            // Their ids ascend (S7).
+            Action::Start { first, count } => {
+                let ids = first.0..first.0.saturating_add(count.into());
+                let machines = ids.map(|id| Machine::new(MachineId(id), at.time));
+                self.machines.extend(machines);
+            }
+            Action::Notice(Notice::Probation { machine }) => {
+                if let Some(machine) = self.machine(machine) {
+                    machine.probations.push((at.time, None));
+                }
+            }
+            Action::Notice(Notice::Recovered { machine, .. }) => {
+                if let Some(machine) = self.machine(machine) {
+                    machine.recover(at.time);
+                }
+            }
+            Action::Notice(Notice::MachineLost { machine, by }) => {
+                let ending = match by {
+                    _ if manager.is_shut_down() && step.event != Event::Shutdown => {
+                        Ending::Shutdown
+                    }
+                    Loss::Stopped => Ending::Stopped,
+                    Loss::Silence => Ending::Silent,
+                };
+                if let Some(machine) = self.machine(machine) {
+                    machine.recover(at.time);
+                    machine.end = Some((at, ending));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What there is to draw.
+    pub(super) fn scene(&self) -> Scene<'_> {
+        let now = self.lives.now;
+        let (first, begin, end) = self.part.unwrap_or((u64::MAX, now, now));
+        let reaches = |end: Option<u64>| end.is_none_or(|number| number >= first);
+        let machines = self.machines.iter();
+        let mut lanes: Vec<_> = machines
+            .filter(|it| reaches(it.end.map(|(at, _)| at.number)))
+            .map(|machine| Lane {
+                machine,
+                grants: Vec::new(),
+            })
+            .collect();
+        let places = lanes.iter().enumerate();
+        let places: HashMap<_, _> = places.map(|(at, lane)| (lane.machine.id, at)).collect();
+        let mut waiters = Vec::new();
+        for life in &self.lives.all {
+            if !reaches(life.end.map(|(at, _)| at.number)) {
+                continue;
+            }
+            match life.granted {
+                Some((from, machine)) => {
+                    if let Some(lane) = places.get(&machine) {
+                        lanes[*lane].grants.push(Grant {
+                            life,
+                            from,
+                            seats: Vec::new(),
+                        });
+                    }
+                }
+                None if life.end.is_some_and(|(_, end)| end == LifeEnd::Refused) => {}
+                None => waiters.push(life),
+            }
+        }
+        for lane in &mut lanes {
+            let mut seats = Seats::new(self.lives.machine_procs);
+            lane.grants.sort_by_key(|it| it.from.number);
+            for grant in &mut lane.grants {
+                seats.leave(grant.from.number);
+                let procs = grant.life.procs(self.lives.machine_procs);
+                let until = grant.life.end.map_or(u64::MAX, |(at, _)| at.number);
+                grant.seats = seats.take(procs, until);
+            }
+        }
+        Scene {
+            begin,
+            end,
+            lanes,
+            waiters,
+        }
+    }
+}
+
+impl Machine {
+    fn recover(&mut self, now: Instant) {
+        if let Some((_, to @ None)) = self.probations.last_mut() {
+            *to = Some(now);
+        }
+    }
+}

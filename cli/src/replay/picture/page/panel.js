@@ -1,0 +1,225 @@
+// What stands beside the picture, as elements of the page. Everything a user wrote goes in as text, never as markup.
+
+/** An element with a class and children, texts or elements. */
+function element(name, className = "", ...children) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}
+
+const byId = (id) => document.getElementById(id);
+
+function fillPanel(run, picture) {
+  const { words } = run;
+  const name = words.file.split("/").pop();
+  document.title = `${name} – remuda`;
+  byId("name").textContent = name;
+  byId("name").title = words.file;
+  if (words.trouble) {
+    byId("trouble").textContent = `Not the whole run: ${words.trouble}. What came before is drawn.`;
+    byId("trouble").hidden = false;
+  }
+  fillTiles(run);
+  fillWaits(run, picture);
+  fillLegend(run, picture);
+  fillAbout(words);
+}
+
+function fillTiles(run) {
+  const { summary } = run.words;
+  const events = Object.values(summary.events).reduce((sum, it) => sum + it, 0);
+  const { granted, in_service: inService } = summary.procs;
+  const lost = summary.machines.lost_stopped + summary.machines.lost_silent;
+  const tiles = [
+    [inService ? `${(Math.floor((granted / inService) * 1000) / 10).toFixed(1)} %` : "–", "of procs used"],
+    [span(summary.to - summary.from), "long"],
+    [count(summary.requests.granted), "grants"],
+    [count(run.queue.peak), "longest queue"],
+    [count(summary.machines.up), "machines came up"],
+    [count(events), "events"],
+    [count(lost), "machines lost", lost ? "bad" : ""],
+    [count(summary.requests.lost), "grants lost", summary.requests.lost ? "bad" : ""],
+    [count(summary.probation.begun), "probations", summary.probation.begun ? "warn" : ""],
+    [count(summary.machines.start_failed), "failed starts", summary.machines.start_failed ? "warn" : ""],
+  ];
+  byId("tiles").replaceChildren(...tiles.map(([figure, what, kind]) => element("div", `tile ${kind || ""}`, element("b", "", figure), element("span", "", what))));
+}
+
+const SHOWN = 200; // rows
+
+function fillWaits(run, picture) {
+  const { waits } = run.words.summary;
+  const head = element("tr", "", ...["priority", "n", "mean", "p50", "p99", "max"].map((it) => element("th", "", it)));
+  const rows = waits.slice(0, SHOWN).map((it) => {
+    const chip = element("i", "chip");
+    chip.style.background = picture.colourOf(run.words.priorities.indexOf(String(it.priority)));
+    const cells = [it.mean, it.p50, it.p99, it.max].map((nanos) => element("td", "", span(nanos, 3)));
+    return element("tr", "", element("td", "", chip, String(it.priority)), element("td", "", count(it.n)), ...cells);
+  });
+  if (waits.length > SHOWN) rows.push(element("tr", "", element("td", "", `and ${count(waits.length - SHOWN)} more`)));
+  if (!waits.length) rows.push(element("tr", "", element("td", "", "nobody was served")));
+  byId("waits").replaceChildren(head, ...rows);
+  drawHistogram(run, picture);
+}
+
+/** How many requests waited how long: from a tenth of a millisecond on, three columns a power of ten. */
+function drawHistogram(run, picture) {
+  const canvas = byId("histogram");
+  const { width, height } = canvas.getBoundingClientRect();
+  const ratio = window.devicePixelRatio || 1;
+  [canvas.width, canvas.height] = [width * ratio, height * ratio];
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  const { colours } = picture;
+  const ranks = Math.min(6, Math.max(1, run.words.priorities.length));
+  const columns = new Map();
+  for (let at = 0; at < run.count; at++) {
+    // Whom the summary counts: those that were granted in the part, and of whom it is known when they came.
+    if (Number.isNaN(run.wait[at]) || run.from[at] < run.begin) continue;
+    const column = Math.max(0, Math.floor(Math.log10(Math.max(1, run.wait[at])) * 3) - 11);
+    if (!columns.has(column)) columns.set(column, new Uint32Array(6));
+    columns.get(column)[Math.min(run.rank[at], 5)]++;
+  }
+  if (!columns.size) return;
+  const first = Math.min(...columns.keys()), last = Math.max(...columns.keys(), first + 5);
+  const most = Math.max(...[...columns.values()].map((it) => it.reduce((sum, n) => sum + n, 0)));
+  const wide = width / (last - first + 1);
+  const room = height - 20;
+  for (const [column, counts] of columns) {
+    let y = room;
+    for (let rank = 0; rank < ranks; rank++) {
+      const high = (counts[rank] / most) * (room - 2);
+      if (!high) continue;
+      pen.fillStyle = picture.colourOf(rank);
+      pen.fillRect((column - first) * wide + 1, y - Math.max(1, high), Math.max(1, wide - 2), Math.max(1, high));
+      y -= high;
+    }
+  }
+  pen.fillStyle = colours.line;
+  pen.fillRect(0, room, width, 1);
+  pen.fillStyle = colours.soft;
+  pen.font = "10.5px system-ui, sans-serif";
+  pen.textBaseline = "bottom";
+  const every = Math.max(1, Math.ceil(48 / (wide * 3)));
+  for (let column = first; column <= last + 1; column++) {
+    const nanos = column === 0 ? 0 : Math.pow(10, (column + 11) / 3);
+    const power = Math.round((column + 11) / 3);
+    if (column !== 0 && ((column + 11) % 3 || power % every)) continue;
+    const x = (column - first) * wide;
+    if (column !== 0 && x < 24 && first === 0) continue;
+    pen.textAlign = x < 20 ? "left" : x > width - 20 ? "right" : "center";
+    pen.fillText(column === 0 ? "0" : span(nanos), x, height);
+  }
+}
+
+function fillLegend(run, picture) {
+  const { colours } = picture;
+  const stripes = (colour, back) => `repeating-linear-gradient(135deg, ${colour} 0 1.5px, ${back} 1.5px 5px)`;
+  const ranks = run.words.priorities.slice(0, 6);
+  const rows = ranks.map((name, rank) => [picture.colourOf(rank), `priority ${name}${rank === 5 && run.words.priorities.length > 6 ? " and above" : ""}`]);
+  const edge = (colour) => `linear-gradient(90deg, ${colours.priorities[0]} 70%, ${colour} 70%)`;
+  rows.push(
+    [colours.idle, "idle"],
+    [stripes(colours.starting, "transparent"), "starting"],
+    [stripes(colours.amber, `color-mix(in srgb, ${colours.amber} 30%, transparent)`), "probation"],
+    [`linear-gradient(90deg, transparent 42%, ${colours.red} 42% 58%, transparent 58%)`, "machine lost"],
+    [edge(colours.red), "grant lost"],
+    [edge(colours.amber), "unreachable"],
+    [edge(colours.rose), "remote error"],
+    [`linear-gradient(90deg, transparent 42%, ${colours.rose} 42% 58%, transparent 58%)`, "start failed"],
+  );
+  const item = ([fill, text]) => {
+    const swatch = element("i");
+    swatch.style.background = fill;
+    return element("li", "", swatch, text);
+  };
+  const notes = ["Where grants are too narrow, how much of a lane is coloured is how much of it was used; where lanes are too low, the darker the more."];
+  byId("legend").replaceChildren(...rows.map(item), ...notes.map((text) => element("li", "wide", text)));
+}
+
+function fillAbout(words) {
+  const { head } = words;
+  const rows = [];
+  rows.push(["by", words.known ? `remuda ${head.crate_version}, rules ${head.rules}` : "of unknown origin"]);
+  if (head.origin) rows.push(["time 0 s is", new Date(head.origin / 1e6).toISOString()]);
+  for (const [name, value] of Object.entries(head.labels || {})) rows.push([name, value]);
+  for (const [name, value] of Object.entries(head.config)) rows.push([name.replaceAll("_", " "), String(value)]);
+  byId("about").replaceChildren(...rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
+}
+
+/** A list of what there is to say; `[name, value, kind]` each. */
+function facts(title, rows) {
+  const list = rows.flatMap(([name, value, kind]) => [element("dt", "", name), element("dd", kind || "", value)]);
+  return [element("h3", "", title), element("dl", "", ...list)];
+}
+
+function timeOf(run, nanos) {
+  return clock(run.words.base + nanos, Math.max(1, (run.end - run.begin) / 1e5));
+}
+
+/** The name of a machine, without its id in front. */
+function nameBeside(run, lane) {
+  const [name, id] = [run.name[lane], `m${run.id[lane]}`];
+  return name.startsWith(`${id} `) ? name.slice(id.length + 1) : name === id ? "" : name;
+}
+
+function machineName(run, lane) {
+  return `m${run.id[lane]} ${nameBeside(run, lane)}`.trim();
+}
+
+/** All about a grant. */
+function aboutGrant(run, at) {
+  const seats = run.seats.get(at) || [[run.seat[at], run.size[at]]];
+  const fate = run.fate[at];
+  const isOver = fate > 0;
+  const rows = [
+    ["priority", run.words.priorities[run.rank[at]]],
+    ["procs", String(seats.reduce((sum, [, size]) => sum + size, 0))],
+    ["machine", machineName(run, run.lane[at])],
+    ["waited", Number.isNaN(run.wait[at]) ? "came before the record" : span(run.wait[at])],
+    ["ran", `${span(run.to[at] - run.from[at])}${isOver ? "" : " so far"}`],
+    ["from – to", `${timeOf(run, run.from[at])} – ${isOver ? timeOf(run, run.to[at]) : "…"}`],
+    ["ended", FATES[fate], fate === LOST ? "bad" : fate === UNREACHABLE || fate === REMOTE ? "warn" : ""],
+  ];
+  return facts(`Request r${run.request[at]}`, rows);
+}
+
+/** All about a machine. */
+function aboutMachine(run, lane, nearby) {
+  const [up, gone, ending] = [run.up[lane], run.gone[lane], run.ending[lane]];
+  const never = Number.isNaN(up);
+  const rows = [["asked for", timeOf(run, run.asked[lane])]];
+  if (!never) rows.push(["started in", span(up - run.asked[lane])]);
+  else rows.push(["starting", `${span(gone - run.asked[lane])}${ending ? "" : " so far"}`]);
+  rows.push(["ended", ending ? `${ENDINGS[ending]}, ${timeOf(run, gone)}` : never ? "not up yet" : ENDINGS[0], ending === STOPPED || ending === SILENT || ending === START_FAILED ? "bad" : ""]);
+  if (run.remark[lane]) rows.push(["because", run.remark[lane]]);
+  rows.push(["grants", count(run.first[lane + 1] - run.first[lane])]);
+  if (run.probations[lane].length) rows.push(["probations", count(run.probations[lane].length), "warn"]);
+  return facts(`Machine ${machineName(run, lane)}`, rows.concat(nearby || []));
+}
+
+function aboutWaiter(run, at) {
+  const { from, to, over, rank, request } = run.waiters;
+  const rows = [
+    ["priority", run.words.priorities[rank[at]]],
+    ["waited", span((over[at] ? to[at] : run.end) - from[at])],
+    ["from", timeOf(run, from[at])],
+    ["ended", over[at] ? `cancelled, ${timeOf(run, to[at])}` : "still waits", "warn"],
+  ];
+  return facts(`Request r${request[at]}, never placed`, rows);
+}
+
+/** How things stood at a time. */
+function aboutTime(run, time) {
+  const { service, pending, probation } = run.machines;
+  const rows = [
+    ["queue", count(valueAt(run.queue, time))],
+    ["in service", count(valueAt(service, time))],
+    ["on probation", count(valueAt(probation, time))],
+    ["starting", count(valueAt(pending, time))],
+  ];
+  const { origin } = run.words.head;
+  if (origin) rows.push(["at", new Date((origin + run.words.base + time) / 1e6).toISOString()]);
+  return facts(timeOf(run, time), rows);
+}
