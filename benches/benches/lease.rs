@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use remuda_async_std::AsyncStd;
-use remuda_benches::lease::{Actor, cluster, cycles, shared_out};
+use remuda_benches::lease::{Actor, cluster, cycles, recorded, shared_out};
 use remuda_tokio::Tokio;
 
 fn main() {
@@ -36,6 +36,18 @@ fn main() {
             });
         });
     }
+    let tokio = Tokio::new(single.handle().clone());
+    let (made, recording) = single.block_on(recorded(tokio, 10));
+    group.bench_function(BenchmarkId::new("recorded, 1 client", 10), |bencher| {
+        bencher.iter_custom(|times| {
+            single.block_on(async {
+                let begun = Instant::now();
+                cycles(black_box(made.clone()), times).await;
+                begun.elapsed()
+            })
+        });
+    });
+    assert_eq!(recording.error(), None, "all of it was recorded");
     let actor = single.block_on(async { Actor::start() });
     group.bench_function("actor, 1 client", |bencher| {
         bencher.iter_custom(|times| {

@@ -2,11 +2,12 @@
 //! a manager behind a channel costs before it has decided anything.
 
 use std::future::Future;
+use std::io::sink;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use remuda::{Config, Demand, Outcome};
-use remuda_driver::{Cluster, Options, Runtime};
+use remuda_driver::{Cluster, FileRecorder, Options, RecordOptions, Recording, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::idle::Idle;
@@ -16,15 +17,33 @@ const PROCS: u32 = 16;
 
 /// A cluster of so many machines, all up and idle.
 pub async fn cluster<R: Runtime>(runtime: R, machines: u32) -> Cluster<R, Idle> {
-    let procs = u64::from(machines) * u64::from(PROCS);
-    let config = Config::new(PROCS, procs).expect("a good config");
+    let config = config(machines);
     let cluster = Cluster::new(runtime, Idle, config, Options::default()).expect("a good config");
+    all_up(&cluster, machines).await;
+    cluster
+}
+
+/// The same, recorded by the thread that writes a journal, which here goes nowhere.
+pub async fn recorded<R: Runtime>(runtime: R, machines: u32) -> (Cluster<R, Idle>, Recording) {
+    let recorder = FileRecorder::start(sink(), RecordOptions::default());
+    let (recorder, recording) = recorder.expect("a thread");
+    let config = config(machines);
+    let cluster = Cluster::recorded(runtime, Idle, config, Options::default(), recorder);
+    let cluster = cluster.expect("a good config");
+    all_up(&cluster, machines).await;
+    (cluster, recording)
+}
+
+fn config(machines: u32) -> Config {
+    Config::new(PROCS, u64::from(machines) * u64::from(PROCS)).expect("a good config")
+}
+
+async fn all_up<R: Runtime>(cluster: &Cluster<R, Idle>, machines: u32) {
     // Machines are started because somebody needs them.
     let all = (0..machines).map(|_| cluster.request(Demand::Machine));
     for lease in join_all(all).await {
         lease.expect("a lease").finish(Outcome::Ok);
     }
-    cluster
 }
 
 /// So many times: a request for one proc, its lease, done.

@@ -1,14 +1,17 @@
 //! The screen is drawn into memory, and its keys pressed.
+use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use remuda::Manager;
+use remuda::journal::Writer;
+use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
 
 use super::app::App;
 use super::screen;
-use super::timeline::Timeline;
+use super::timeline::{RECENT, Timeline};
 use crate::replay::input::Input;
 
 fn app(scenario: &str) -> App {
@@ -189,4 +192,62 @@ fn any_event_is_reached_as_by_going_there_step_by_step() {
             assert_eq!(scene.recent.back(), Some(&(event, actions)));
         }
     }
+}
+
+/// A million events, of which the first half only fills the queue, as a journal.
+fn flood() -> Vec<u8> {
+    let mut manager = Manager::new(Config::new(4, 8000).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&manager, None, &[], &mut bytes);
+    let mut handle = |event, now| {
+        let actions = manager.handle(event, now);
+        writer.record(now, &event, &actions, &manager, &mut bytes);
+        actions
+    };
+    let (mut running, mut now) = (VecDeque::new(), Instant::ZERO);
+    let hear = |actions: Vec<Action>, running: &mut VecDeque<RequestId>| {
+        running.extend(actions.into_iter().filter_map(|action| match action {
+            Action::Grant { request, .. } => Some(request),
+            _ => None,
+        }));
+    };
+    for n in 0..500_000 {
+        now = now + Duration::from_micros(10);
+        let submit = Event::Submit {
+            request: RequestId(n),
+            priority: (n % 7) as i64,
+            demand: Demand::procs(n as u32 % 4 + 1).unwrap(),
+        };
+        hear(handle(submit, now), &mut running);
+    }
+    for n in 0..2000 {
+        let machine = MachineId(n);
+        hear(handle(Event::Up { machine }, now), &mut running);
+    }
+    while let Some(request) = running.pop_front() {
+        now = now + Duration::from_micros(10);
+        let outcome = Outcome::Ok;
+        hear(handle(Event::Done { request, outcome }, now), &mut running);
+    }
+    bytes
+}
+
+/// What is replayed is counted. How long it takes is printed and not judged: at most 50 ms is the goal, in a release build.
+#[test]
+fn anywhere_in_a_million_events_is_near() {
+    let input = Input::of("a flood".into(), flood()).unwrap();
+    let timeline = Timeline::load(&input).unwrap();
+    assert!(timeline.len() > 1_000_000 && timeline.trouble.is_none());
+    let (mut farthest, mut longest) = (0, Duration::ZERO);
+    for n in 0..400 {
+        let at = n * (timeline.len() / 400) + n * 7919 % 2000;
+        let began = std::time::Instant::now();
+        let scene = timeline.go(at);
+        longest = longest.max(began.elapsed());
+        assert_eq!(scene.at, at);
+        farthest = farthest.max(at - timeline.kept_before(at).0);
+    }
+    let most = 502_000 / 8 + RECENT;
+    assert!(farthest <= most, "{farthest} events are replayed");
+    println!("at most {farthest} events replayed, {longest:.1?}");
 }

@@ -12,6 +12,10 @@ use crate::replay::select::{About, Selection};
 /// Events between two managers that are kept, at the least: a few milliseconds of replay.
 const SPACING: usize = 8192;
 
+/// Requests and machines of a manager for which an event more is between it and the next: a big one takes longer to copy,
+/// and much memory.
+const PER_EVENT: usize = 8;
+
 /// Answers that are kept of the events before the one that is looked at.
 pub(super) const RECENT: usize = 64;
 
@@ -85,10 +89,9 @@ impl Watch for Loader {
         let counts = manager.counts();
         line.queued
             .push(counts.queued.try_into().unwrap_or(u32::MAX));
-        // The bigger a manager, the fewer are kept.
         let size = (counts.queued + counts.running + counts.machines.ok) as usize;
         let last = line.kept.last().map_or(0, |(at, _)| *at);
-        if line.steps.len() - last >= SPACING.max(size) {
+        if line.steps.len() - last >= SPACING.max(size / PER_EVENT) {
             line.kept.push((line.steps.len(), manager.clone()));
         }
         Ok(())
@@ -161,9 +164,7 @@ impl Timeline {
     /// The scene after so many events.
     pub(super) fn go(&self, at: usize) -> Scene {
         let at = at.min(self.len());
-        let from = at.saturating_sub(RECENT);
-        let kept = self.kept.partition_point(|(kept, _)| *kept <= from);
-        let (begin, manager) = &self.kept[kept - 1];
+        let (begin, manager) = self.kept_before(at);
         let mut scene = Scene {
             at: *begin,
             manager: manager.clone(),
@@ -173,6 +174,13 @@ impl Timeline {
             self.advance(&mut scene);
         }
         scene
+    }
+
+    /// The manager from which to go there, and how many events are before it.
+    pub(super) fn kept_before(&self, at: usize) -> &(usize, Manager) {
+        let from = at.saturating_sub(RECENT);
+        let kept = self.kept.partition_point(|(kept, _)| *kept <= from);
+        &self.kept[kept - 1]
     }
 
     /// One event further.
