@@ -43,18 +43,18 @@ built=$dir/$(rustc -vV | sed -n 's/^host: //p')/release
 
 # What cargo-fuzz runs its targets with too.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_odr_violation=0} RUST_BACKTRACE=0
-failed=0
-for target in "${targets[@]}"; do
-    learnt=$dir/corpus/$target artifacts=$dir/artifacts/$target log=$dir/$target.log
+
+fuzz() { # TARGET: what it prints is all of it
+    local target=$1 input
+    local learnt=$dir/corpus/$target artifacts=$dir/artifacts/$target log=$dir/$target.log
     mkdir -p "$learnt" "$artifacts"
     # A single allocation of more than 64 MB fails: nothing that comes in is near as large.
     if "$built/$target" "$learnt" "fuzz/corpus/$target" -max_total_time="$seconds" -max_len=2048 -len_control=10 -timeout=20 \
         -malloc_limit_mb=64 -rss_limit_mb=1024 -artifact_prefix="$artifacts/" >"$log" 2>&1; then
         printf 'fuzz: %-7s seed %s, %s\n' "$target" "$(sed -n 's/^INFO: Seed: //p' "$log")" \
             "$(sed -n 's/^#\([0-9]*\)\tDONE *\(cov: [0-9]*\).*\(exec\/s: [0-9]*\).*/\1 runs, \2, \3/p' "$log")"
-        continue
+        return
     fi
-    failed=1
     input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
     # What was wrong, without the ways there.
     grep -aE -A 4 'panicked at|ERROR: ' "$log" | grep -avE '^ +(at|#[0-9]+) |^(note|stack backtrace):|^--$' || tail -n 30 "$log"
@@ -65,5 +65,22 @@ fuzz: $target failed on ${input:-an input of its corpus}; all it said is in $log
   replay:     $built/$target ${input:-fuzz/corpus/$target/*}
   on stable:  cp ${input:-INPUT} fuzz/corpus/$target/once-NAME && cargo test -p remuda-tests --test fuzz $target
 TEXT
+    return 1
+}
+
+# As many at a time as there are cores, each with its processes in a group of its own, so that all can be ended.
+failed=0 at_once=$(nproc) running=()
+set -m
+trap 'for job in "${running[@]}"; do kill -- "-$job" 2>/dev/null || true; done; exit 130' INT TERM
+for ((first = 0; first < ${#targets[@]}; first += at_once)); do
+    running=()
+    for target in "${targets[@]:first:at_once}"; do
+        fuzz "$target" >"$dir/$target.said" &
+        running+=($!)
+    done
+    for at in "${!running[@]}"; do
+        wait "${running[at]}" || failed=1
+        cat "$dir/${targets[first + at]}.said"
+    done
 done
 exit $failed
