@@ -30,7 +30,7 @@ block() { # MARK [N]
 # Without what differs from run to run, times, shares, rates and how long a search was, and how columns stand for it.
 alike() {
     sed -E 's/[0-9-]+T[0-9:.]+Z/N/g; s/[0-9]+ runs tried, [0-9]+ events played/N/; s/[0-9]+ events\/s/N/
-        s/[0-9]+\.[0-9]+ ?(s|ms|µs|ns|%)?/N/g; s/ +/ /g; s/ +$//'
+        s/[0-9]+(\.[0-9]+)? ?(s|ms|us|ns|%)\>/N/g; s/[0-9]+\.[0-9]+/N/g; s/ +/ /g; s/ +$//'
 }
 
 # Whether all lines of the first are in the second, one after the other; with no line between that does not stand for a `…`.

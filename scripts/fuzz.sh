@@ -71,7 +71,8 @@ TEXT
 # As many at a time as there are cores, each with its processes in a group of its own, so that all can be ended.
 failed=0 at_once=$(nproc) running=()
 set -m
-trap 'for job in "${running[@]}"; do kill -- "-$job" 2>/dev/null || true; done; exit 130' INT TERM
+trap 'for job in "${running[@]}"; do kill -- "-$job" 2>/dev/null || true; done' EXIT
+trap 'exit 130' INT TERM
 for ((first = 0; first < ${#targets[@]}; first += at_once)); do
     running=()
     for target in "${targets[@]:first:at_once}"; do

@@ -1,11 +1,13 @@
 //! Signals that end a run: the first one in good order, the second at once.
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::channel::mpsc::UnboundedSender;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// Exit status of a run that a signal ended.
 const INTERRUPTED: i32 = 130;
@@ -46,12 +48,53 @@ pub(crate) fn watch(to: UnboundedSender<Control>) -> io::Result<()> {
 /// # Errors
 /// The operating system refuses a handler.
 pub(crate) fn flag() -> io::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
+    let first = Arc::new(AtomicBool::new(false));
     for signal in wanted() {
-        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, flag.clone())?;
-        signal_hook::flag::register(signal, flag.clone())?;
+        flag::register_conditional_shutdown(signal, INTERRUPTED, first.clone())?;
+        flag::register(signal, first.clone())?;
     }
-    Ok(flag)
+    Ok(first)
+}
+
+/// While there is one, these signals end nothing: they can be asked for, and the first ends the process when it is dropped. A
+/// file that grows beyond its limit is an error of its write.
+#[derive(Debug)]
+pub(crate) struct Delay {
+    came: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+}
+
+impl Delay {
+    /// # Errors
+    /// The operating system refuses a handler.
+    pub(crate) fn new() -> io::Result<Delay> {
+        let delay = Delay {
+            came: Arc::default(),
+            over: Arc::default(),
+        };
+        for signal in wanted() {
+            flag::register_conditional_default(signal, delay.over.clone())?;
+            flag::register_usize(signal, delay.came.clone(), signal as usize)?;
+        }
+        flag::register(SIGXFSZ, Arc::default())?;
+        Ok(delay)
+    }
+
+    /// Whether one has come.
+    pub(crate) fn has_come(&self) -> bool {
+        self.came.load(Ordering::Relaxed) != 0
+    }
+}
+
+impl Drop for Delay {
+    fn drop(&mut self) {
+        // What comes from now on ends the process at once.
+        self.over.store(true, Ordering::SeqCst);
+        let came = self.came.load(Ordering::SeqCst);
+        if came != 0 {
+            let _ = emulate_default_handler(came as i32);
+        }
+    }
 }
 
 fn wanted() -> Vec<i32> {

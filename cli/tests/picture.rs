@@ -9,10 +9,13 @@ mod page;
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use remuda::journal::Writer;
+use remuda::{Config, Demand, Event, MachineId, Manager, Outcome, RequestId};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -464,7 +467,18 @@ fn what_cannot_be_written_is_said_and_leaves_what_was_there() {
     assert_eq!(fs::read_to_string(&file).unwrap(), SCENARIO);
     assert!(!dir.at("both").exists());
 
-    // A file that is too large for its folder: what was there stays, and nothing else is left.
+    let from_stdin = format!("exec \"$0\" replay - --html '{file}' < '{file}'");
+    let mut command = Command::new("sh");
+    command.args(["-c", &from_stdin, REMUDA]);
+    let finished = Run::start(command, "").finish();
+    assert_eq!(finished.status, Some(2), "{}", finished.err);
+    let spelled = format!("{}/./both", dir.path().display());
+    refused(
+        &["--html", &both, "--perfetto", &spelled],
+        "--html and --perfetto are both ",
+    );
+
+    // A file that is larger than it may be: what was there stays, and nothing else is left.
     let old = dir.write("old.html", "before");
     let mut command = Command::new("sh");
     command.args([
@@ -477,8 +491,21 @@ fn what_cannot_be_written_is_said_and_leaves_what_was_there() {
         &old,
     ]);
     let finished = Run::start(command, "").finish();
-    assert_ne!(finished.status, Some(0), "{}", finished.err);
+    assert_eq!(finished.status, Some(2), "{}", finished.err);
+    finished.says("old.html: File too large");
     assert_eq!(fs::read_to_string(&old).unwrap(), "before");
+    let left = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|it| it.unwrap().file_name());
+    let left = left.collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(left, ["old.html", "run.jsonl"].map(Into::into).into());
+
+    // It keeps its mode.
+    let secret = dir.write("secret.html", "");
+    fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+    replay(&[&file, "--html", &secret]).ends(0, "remuda: ");
+    let mode = fs::metadata(&secret).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 
     // A link stays a link, a pipe gets the page.
     std::os::unix::fs::symlink(&old, dir.at("link")).unwrap();
@@ -489,6 +516,10 @@ fn what_cannot_be_written_is_said_and_leaves_what_was_there() {
             .starts_with("<!doctype html>")
     );
     assert!(dir.at("link").is_symlink());
+    // Also one to what is not there yet.
+    std::os::unix::fs::symlink("new.html", dir.at("dangling")).unwrap();
+    replay(&[&file, "--html", &dir.text("dangling")]).ends(0, "remuda: ");
+    assert!(dir.at("dangling").is_symlink() && dir.at("new.html").is_file());
     let mut command = Command::new("sh");
     let piped = r#""$0" replay "$1" --html /dev/fd/3 3>&1 >/dev/null 2>&1 | grep -c "<canvas""#;
     command.args(["-c", piped, REMUDA, &file]);
@@ -552,6 +583,151 @@ fn times_and_ids_at_the_end_of_all_numbers_are_drawn() {
     for _ in 0..200 {
         browser.key("+");
     }
+    let near = browser.drawn();
+    assert!(figure(&near, "to") - figure(&near, "from") < 1e9, "{near}");
     browser.open(late.as_ref(), "");
     assert_eq!(Expected::on(&browser.drawn()).bars, 2);
+}
+
+/// What is printed after it goes into a pipe that nobody reads.
+#[test]
+fn an_interrupt_after_the_picture_ends_it_as_ever() {
+    let dir = Dir::new();
+    let file = dir.write("fleet.journal", fleet::journal(100, 10_000));
+    let mut command = Command::new(REMUDA);
+    command.args(["replay", &file, "--events", "--html", &dir.text("run.html")]);
+    let mut run = Run::spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+    wait_for("the picture", || dir.at("run.html").exists());
+    assert!(!run.is_over(), "more is printed than a pipe holds");
+    run.signal(Signal::INT);
+    assert_eq!(run.finish().status, None);
+}
+
+/// Clocks of the wall, timers that come late, and a grant that is placed and ended by one event.
+#[test]
+fn what_late_timers_bring_about_is_drawn_when_it_happened() {
+    let dir = Dir::new();
+    // Seconds since 1970.
+    let at = |secs: u64| format!("{}s", 1_790_000_000 + secs);
+    let text = [
+        r#"{"config": {"machine_procs": 1, "max_procs": 1, "poll_interval": "0s", "summary_interval": "0s"}}"#.to_owned(),
+        format!(r#"{{"time": "{}", "event": {{"submit": {{"request": 1, "priority": 0, "demand": "machine"}}}}}}"#, at(0)),
+        format!(r#"{{"time": "{}", "event": {{"up": {{"machine": 0}}}}}}"#, at(1)),
+        format!(r#"{{"time": "{}", "event": {{"done": {{"request": 1, "outcome": "unreachable"}}}}}}"#, at(2)),
+        format!(r#"{{"time": "{}", "event": {{"submit": {{"request": 2, "priority": 0, "demand": "machine"}}}}}}"#, at(3)),
+        format!(r#"{{"time": "{}", "event": {{"done": {{"request": 2, "outcome": "ok"}}}}}}"#, at(40)),
+    ];
+    let file = dir.write("late.jsonl", text.join("\n"));
+    let (page, expected) = drawn(&dir, &file, &[]);
+    assert_eq!((expected.bars, expected.probations), (2, 1));
+    let summary = replay(&[&file]).out;
+    assert!(
+        summary.contains("2 granted, 0 lost, 0 cancelled; at the end 0 queued, 0 running"),
+        "{summary}"
+    );
+    let trace = dir.text("trace.json");
+    replay(&[&file, "--perfetto", &trace]).ends(0, "remuda: ");
+    let trace: Value = serde_json::from_slice(&fs::read(&trace).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let probation = events.iter().find(|it| it["name"] == "probation").unwrap();
+    assert_eq!(
+        probation["dur"], 30e6,
+        "thirty seconds, not until the event"
+    );
+    let Some(mut browser) = browser("what late timers bring about is drawn") else {
+        return;
+    };
+    // It ended as it began: as near as can be, and the axis is drawn all the same.
+    browser.open(&page, "#find=r2");
+    let near = browser.drawn();
+    assert!(figure(&near, "to") - figure(&near, "from") < 1e6, "{near}");
+    assert!(
+        browser.text("#picked").contains("waited\n37 s"),
+        "{}",
+        browser.text("#picked")
+    );
+    browser.key("0");
+    assert_eq!(Expected::on(&browser.drawn()), expected);
+}
+
+/// What waited and ran when the record begins: who waits is in the queue until it is placed.
+#[test]
+fn a_journal_that_begins_in_mid_run_is_drawn() {
+    let dir = Dir::new();
+    let config = Config {
+        poll_interval: Duration::ZERO,
+        ..Config::new(1, 2).unwrap()
+    };
+    let mut manager = Manager::new(config).unwrap();
+    let secs = remuda::Instant::from_secs;
+    let (request, machine) = (RequestId, MachineId);
+    for n in 0..4 {
+        let demand = Demand::procs(1).unwrap();
+        manager.handle(
+            Event::Submit {
+                request: request(n),
+                priority: 7,
+                demand,
+            },
+            secs(0),
+        );
+    }
+    // One runs, three wait; the other machine is still asked for.
+    manager.handle(
+        Event::Up {
+            machine: machine(0),
+        },
+        secs(1),
+    );
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&manager, None, &[], &mut bytes);
+    let done = |n| Event::Done {
+        request: request(n),
+        outcome: Outcome::Ok,
+    };
+    for (event, at) in [
+        (done(0), 10),
+        (
+            Event::StartFailed {
+                machine: machine(1),
+            },
+            15,
+        ),
+        (done(1), 20),
+        (done(2), 30),
+        (done(3), 40),
+    ] {
+        let actions = manager.handle(event, secs(at));
+        writer.record(secs(at), &event, &actions, &manager, &mut bytes);
+    }
+    let file = dir.write("middle.journal", bytes);
+    let (page, trace) = (dir.text("page.html"), dir.text("trace.json"));
+    replay(&[&file, "--html", &page, "--perfetto", &trace]).ends(0, "remuda: ");
+    let trace: Value = serde_json::from_slice(&fs::read(&trace).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let queue = events.iter().filter(|it| it["name"] == "queue length");
+    let queue: Vec<_> = queue
+        .map(|it| it["args"]["requests"].as_u64().unwrap())
+        .collect();
+    // From the first event on.
+    assert_eq!(queue, [2, 1, 0]);
+    let compared = replay(&[&file, "--diff", &file]).out;
+    let utilisation = "100.0 % of 39.000 s";
+    for said in ["starts failed ", utilisation] {
+        assert!(compared.contains(said), "no {said:?} in {compared}");
+    }
+    let Some(mut browser) = browser("a journal that begins in mid-run is drawn") else {
+        return;
+    };
+    browser.open(page.as_ref(), "#find=r0");
+    let said = browser.drawn();
+    assert_eq!(figure(&said, "peak"), 2.0);
+    let picked = browser.text("#picked");
+    assert!(
+        picked.contains("not known") && picked.contains("came before the record"),
+        "{picked}"
+    );
+    browser.open(page.as_ref(), "#find=r2");
+    let picked = browser.text("#picked");
+    assert!(picked.contains("priority\n7"), "{picked}");
 }

@@ -2,7 +2,8 @@
 use std::collections::{HashMap, HashSet};
 
 use remuda::{
-    Action, Demand, Event, Instant, Loss, MachineId, Manager, Notice, Outcome, Reject, RequestId,
+    Action, Demand, Event, Health, Instant, Loss, MachineId, Manager, Notice, Outcome, Reject,
+    RequestId,
 };
 
 /// Which request: its id, and how many had gone by it before.
@@ -98,7 +99,10 @@ impl Lives {
             lives.open(waiting.request, waiting.priority, whole(waiting.procs));
         }
         for machine in manager.machines() {
-            lives.service += 1;
+            match machine.health() {
+                Health::Pending => drop(lives.pending.insert(machine.id())),
+                _ => lives.service += 1,
+            }
             for (request, procs) in machine.grants() {
                 lives.open(request, 0, whole(procs));
                 lives.running += u64::from(procs);
@@ -111,6 +115,12 @@ impl Lives {
             }
         }
         lives
+    }
+
+    /// The machine that a request runs on.
+    pub(crate) fn runs_on(&self, request: RequestId) -> Option<MachineId> {
+        let life = &self.all[*self.open.get(&request)?];
+        life.granted.map(|(_, machine)| machine)
     }
 
     fn open(&mut self, request: RequestId, priority: i64, demand: Demand) {
@@ -158,17 +168,17 @@ impl Lives {
                 }
             }
             (_, Some(_)) => {}
-            (Event::Done { request, outcome }, None) => {
-                self.end(request, at, End::Done(outcome));
-            }
             _ => {}
         }
         for action in actions {
             self.answer(action, at);
         }
-        // What was due came first: it may have granted what is cancelled, or asked for the machine.
+        // What was due came first (F10): it may have granted what is cancelled or done, or asked for the machine.
         match (event, rejected) {
             (_, Some(_)) => {}
+            (Event::Done { request, outcome }, None) => {
+                self.end(request, at, End::Done(outcome));
+            }
             (Event::Cancel { request }, None) => self.cancel(request, at),
             (Event::Up { machine }, None) => {
                 self.pending.remove(&machine);

@@ -157,8 +157,8 @@ impl Watch for Tally {
             self.procs.in_service += u128::from(last.have) * nanos;
         }
         let rejected = actions.iter().any(|it| matches!(it, Action::Reject(_)));
-        // What was due came before the event, and may have granted what is then cancelled.
-        let last = matches!(step.event, Event::Cancel { .. });
+        // What was due came before the event (F10), and may have granted what is then cancelled or done.
+        let last = matches!(step.event, Event::Cancel { .. } | Event::Done { .. });
         if !rejected && !last {
             self.take_in(step, manager, selected);
         }
@@ -349,7 +349,7 @@ impl fmt::Display for Tally {
             granted,
             in_service,
         } = self.procs;
-        let permille = (granted * 1000).checked_div(in_service).unwrap_or(0);
+        let permille = self.permille().unwrap_or(0);
         writeln!(
             f,
             "utilisation  {}.{} %: {} of {} proc-seconds in service were granted",
@@ -372,6 +372,16 @@ impl fmt::Display for Seconds {
 }
 
 impl Tally {
+    /// Of a thousand proc-seconds in service so many were granted; none if there were none.
+    pub(crate) fn permille(&self) -> Option<u64> {
+        let Procs {
+            granted,
+            in_service,
+        } = self.procs;
+        let permille = (granted * 1000).checked_div(in_service)?;
+        u64::try_from(permille).ok()
+    }
+
     fn write_waits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waits = self.waits.sums();
         if waits.is_empty() {

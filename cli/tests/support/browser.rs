@@ -123,6 +123,9 @@ impl Browser {
         loop {
             let heard = self.from.recv_timeout(DEADLINE);
             let mut heard = heard.unwrap_or_else(|_| panic!("no answer to {method}"));
+            if heard["method"] == "Runtime.exceptionThrown" {
+                panic!("the page fails: {}", heard["params"]["exceptionDetails"]);
+            }
             if heard["method"] == "Network.requestWillBeSent" {
                 let url = heard["params"]["request"]["url"].as_str();
                 self.requests.extend(url.map(str::to_owned));
@@ -158,7 +161,7 @@ impl Browser {
         result["result"]["value"].take()
     }
 
-    /// What the page says on its body of what is drawn, after what was last done has had its effect.
+    /// What the page says on its body of what is drawn, after what was last done has had its effect; it must not fail.
     #[track_caller]
     pub(crate) fn drawn(&mut self) -> Value {
         self.eval(

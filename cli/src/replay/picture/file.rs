@@ -2,68 +2,79 @@
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::{emulate_default_handler, unregister};
 use tempfile::NamedTempFile;
+
+use crate::signals::Delay;
 
 /// Whether two paths are one file, there or not yet.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     let id = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
-    one == other || id(one).is_some_and(|one| id(other) == Some(one))
+    match (id(one), id(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => end_of_links(one) == end_of_links(other),
+        _ => false,
+    }
 }
 
-/// Writes a file beside `path`, and puts it there when it is done. Into what is no plain file, a pipe say, it is written
-/// straight. A signal that ends this process leaves nothing half done.
+/// The path of a file, there or not yet, without links.
+fn end_of_links(path: &Path) -> PathBuf {
+    if let Ok(found) = fs::canonicalize(path) {
+        return found;
+    }
+    // A link may stand for what is not there yet.
+    let next = fs::read_link(path).map(|to| folder(path).join(to));
+    let path = next.as_deref().unwrap_or(path);
+    match (fs::canonicalize(folder(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_path_buf(),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Writes a file beside `path`, and puts it there when it is done, unless a signal has come. Into what is no plain file, a
+/// pipe say, it is written straight.
 ///
 /// # Errors
 /// The file system's, or those of `fill`; what `path` held before is then still there.
 pub(super) fn write(
     path: &Path,
+    delay: &Delay,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+    let found = fs::metadata(path).ok();
+    if found.as_ref().is_some_and(|found| !found.is_file()) {
+        let file = File::options().write(true).open(path)?;
+        let mut out = BufWriter::new(Unless { delay, file });
         fill(&mut out)?;
         return out.flush();
     }
     // What a link stands for is replaced, not the link.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let signal = Arc::new(AtomicUsize::new(0));
-    let mut handlers = Vec::new();
-    for number in [SIGINT, SIGTERM] {
-        let signal = Arc::clone(&signal);
-        handlers.push(signal_hook::flag::register_usize(
-            number,
-            signal,
-            number as usize,
-        )?);
+    let path = end_of_links(path);
+    let beside = filled(folder(&path), delay, fill)?;
+    if let Some(found) = found {
+        let mode = found.permissions().mode();
+        beside
+            .as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
     }
-    let beside = filled(folder, &signal, fill);
-    let written = match signal.load(Ordering::Relaxed) {
-        0 => beside.and_then(|beside| Ok(beside.persist(&path).map(drop)?)),
-        number => {
-            drop(beside);
-            emulate_default_handler(number as i32)
-        }
-    };
-    for handler in handlers {
-        unregister(handler);
+    if delay.has_come() {
+        return Err(interrupted());
     }
-    written
+    Ok(beside.persist(&path).map(drop)?)
 }
 
 /// A file in this folder that is gone when it is dropped.
 fn filled(
     folder: &Path,
-    signal: &AtomicUsize,
+    delay: &Delay,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
@@ -75,27 +86,28 @@ fn filled(
         Some(number) => io::Error::from_raw_os_error(number),
         None => error,
     })?;
-    let to = Unless {
-        signal,
-        file: beside.as_file_mut(),
-    };
-    let mut out = BufWriter::with_capacity(1 << 16, to);
+    let file = beside.as_file_mut();
+    let mut out = BufWriter::with_capacity(1 << 16, Unless { delay, file });
     fill(&mut out)?;
     out.flush()?;
     drop(out);
     Ok(beside)
 }
 
-/// Writes to a file unless a signal has come.
-struct Unless<'a> {
-    signal: &'a AtomicUsize,
-    file: &'a mut File,
+fn interrupted() -> io::Error {
+    io::Error::other("interrupted")
 }
 
-impl Write for Unless<'_> {
+/// Writes to a file unless a signal has come.
+struct Unless<'a, F> {
+    delay: &'a Delay,
+    file: F,
+}
+
+impl<F: Write> Write for Unless<'_, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.signal.load(Ordering::Relaxed) != 0 {
-            return Err(io::Error::other("interrupted"));
+        if self.delay.has_come() {
+            return Err(interrupted());
         }
         self.file.write(bytes)
     }

@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use std::io;
 
 use remuda::journal::Note;
-use remuda::{Action, Event, Health, Instant, Loss, MachineId, Manager, Notice};
+use remuda::{
+    Action, Event, Health, Instant, Loss, MachineId, MachineView, Manager, Notice, Recovery,
+};
 
 use super::slots::{Run, Seats};
 use crate::replay::input::Step;
@@ -29,6 +31,8 @@ pub(super) struct Machine {
     pub(super) end: Option<(Point, Ending)>,
     /// From when to when it was on probation.
     pub(super) probations: Vec<(Instant, Option<Instant>)>,
+    /// When the last of them ends by itself (S10).
+    until: Option<Instant>,
     pub(super) name: String,
     /// What its adapter said of its end, or of why it did not start.
     pub(super) remark: String,
@@ -82,6 +86,7 @@ impl Watch for Film {
                     Health::Probation { .. } => vec![(now, None)],
                     _ => Vec::new(),
                 },
+                until: until(&machine),
                 ..Machine::new(machine.id(), now)
             });
         }
@@ -94,6 +99,10 @@ impl Watch for Film {
         manager: &Manager,
         selected: bool,
     ) -> io::Result<()> {
+        let failed = match step.event {
+            Event::Done { request, .. } => self.lives.runs_on(request),
+            _ => None,
+        };
         self.lives
             .take_in(step.number, step.time, step.event, actions);
         let at = Point {
@@ -103,6 +112,7 @@ impl Watch for Film {
         for action in actions {
             self.answer(action, step, at, manager);
         }
+        self.watch_probation(failed, actions, manager);
         if !actions.iter().any(|it| matches!(it, Action::Reject(_))) {
             match step.event {
                 Event::Up { machine } => {
@@ -147,6 +157,7 @@ impl Machine {
             up: None,
             end: None,
             probations: Vec::new(),
+            until: None,
             name: String::new(),
             remark: String::new(),
         }
@@ -172,9 +183,11 @@ impl Film {
                     machine.probations.push((at.time, None));
                 }
             }
-            Action::Notice(Notice::Recovered { machine, .. }) => {
+            Action::Notice(Notice::Recovered { machine, by }) => {
                 if let Some(machine) = self.machine(machine) {
-                    machine.recover(at.time);
+                    // A timer that fires late changes nothing (F10).
+                    let punctual = machine.until.filter(|_| by == Recovery::Timeout);
+                    machine.recover(punctual.map_or(at.time, |until| until.min(at.time)));
                 }
             }
             Action::Notice(Notice::MachineLost { machine, by }) => {
@@ -191,6 +204,25 @@ impl Film {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Keeps until when machines are on probation, which each failure of a call makes longer (S10).
+    fn watch_probation(
+        &mut self,
+        failed: Option<MachineId>,
+        actions: &[Action],
+        manager: &Manager,
+    ) {
+        let begun = actions.iter().filter_map(|action| match action {
+            Action::Notice(Notice::Probation { machine }) => Some(*machine),
+            _ => None,
+        });
+        for id in begun.chain(failed).collect::<Vec<_>>() {
+            let ends = manager.machine(id).and_then(|machine| until(&machine));
+            if let (Some(ends), Some(machine)) = (ends, self.machine(id)) {
+                machine.until = Some(ends);
+            }
         }
     }
 
@@ -244,6 +276,13 @@ impl Film {
             lanes,
             waiters,
         }
+    }
+}
+
+fn until(machine: &MachineView<'_>) -> Option<Instant> {
+    match machine.health() {
+        Health::Probation { until } => Some(until),
+        _ => None,
     }
 }
 

@@ -14,6 +14,7 @@ use super::input::Input;
 use super::play::play;
 use super::select::Selection;
 use super::tally::Tally;
+use crate::signals::Delay;
 use film::Film;
 
 /// The pictures that are asked for.
@@ -57,6 +58,10 @@ impl Pictures {
             if out.is_dir() {
                 return failed("it is a directory: name a file in it");
             }
+            let input = match input == Path::new("-") {
+                true => Path::new("/dev/stdin"),
+                false => input,
+            };
             if file::is_same(out, input) {
                 return failed("it is the run itself, which would be gone");
             }
@@ -86,13 +91,15 @@ impl Pictures {
         let failed = |option: &str, out: &Path, error: io::Error| {
             format!("{option} {}: {error}", out.display())
         };
+        let delay = Delay::new().map_err(|error| format!("cannot draw: {error}"))?;
         if let Some(out) = &self.html {
             let trouble = played.end.trouble(played.events);
             let page = page::Page::new(&scene, &tally, input, trouble.as_deref());
-            file::write(out, |to| page.write(to)).map_err(|error| failed("--html", out, error))?;
+            file::write(out, &delay, |to| page.write(to))
+                .map_err(|error| failed("--html", out, error))?;
         }
         if let Some(out) = &self.perfetto {
-            file::write(out, |to| trace::write(&scene, input, to))
+            file::write(out, &delay, |to| trace::write(&scene, input, to))
                 .map_err(|error| failed("--perfetto", out, error))?;
         }
         Ok(())

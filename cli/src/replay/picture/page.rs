@@ -58,6 +58,11 @@ impl Page {
             .filter(|(_, it)| !it.name.is_empty() || !it.remark.is_empty())
             .map(|(at, it)| json!([at, it.name, it.remark]))
             .collect();
+        let mut summary = tally.json();
+        // As texts: they may be larger than JavaScript's whole numbers.
+        for waits in summary["waits"].as_array_mut().into_iter().flatten() {
+            waits["priority"] = waits["priority"].to_string().into();
+        }
         let head: Value =
             serde_json::from_str(&scenario::head_line(&input.head)).unwrap_or_default();
         let words = json!({
@@ -65,14 +70,14 @@ impl Page {
             "head": head,
             "known": input.head.crate_version.is_some(),
             "trouble": trouble,
-            "summary": tally.json(),
+            "summary": summary,
+            "permille": tally.permille(),
             "base": base.0,
             "begin": scene.begin.0 - base.0,
             "end": scene.end.0 - base.0,
             "procs": input.head.config.machine_procs,
-            // As texts: they may be larger than JavaScript's whole numbers.
             "priorities": priorities.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "wide": lives.iter().any(|it| it.key.0.0 >> 53 != 0),
+            "wide": lives.iter().any(|it| it.key.0.0 >> 52 != 0),
             "said": said,
         });
         let ranks = (0..).zip(priorities).map(|(at, it)| (it, at)).collect();
@@ -165,7 +170,9 @@ impl Numbers {
             let from = submitted(life).unwrap_or(self.base);
             let end = life.end.map(|(at, _)| at.time);
             self.put_from(&mut request, life.key.0.0);
-            self.put_from(&mut last, from.0);
+            // They come in the order of their submits.
+            self.put(from.0 - last);
+            last = from.0;
             self.put(end.map_or(0, |end| one_more(end.0 - from.0)));
             self.put(self.ranks[&life.priority]);
         }

@@ -176,9 +176,16 @@ fn write_lane(
             "\"request\":{},\"priority\":{},\"procs\":{procs},\"outcome\":\"{fate}\"",
             request.0, life.priority
         );
-        if let Some(submitted) = life.submitted.map(|at| at.time) {
-            changes.extend([(submitted, QUEUED, 1), (from, QUEUED, -1)]);
-            args += &format!(",\"waited_us\":{}", span(submitted, from));
+        match life.submitted.map(|at| at.time) {
+            Some(submitted) => {
+                changes.extend([(submitted, QUEUED, 1), (from, QUEUED, -1)]);
+                args += &format!(",\"waited_us\":{}", span(submitted, from));
+            }
+            // It waited when the record began.
+            None if grant.from.number > 0 => {
+                changes.extend([(Instant::ZERO, QUEUED, 1), (from, QUEUED, -1)]);
+            }
+            None => {}
         }
         let seat = grant
             .seats
@@ -201,15 +208,18 @@ fn write_counters(scene: &Scene<'_>, mut changes: Changes, out: &mut dyn Write) 
     changes.sort_unstable_by_key(|(at, ..)| *at);
     let mut figures = [0_i64; 5];
     let mut shown = [[-1_i64; 3]; 3];
-    for same in changes.chunk_by(|a, b| a.0 == b.0) {
+    let mut groups = changes.chunk_by(|a, b| a.0 == b.0).peekable();
+    while let Some(same) = groups.next() {
         for (_, which, by) in same {
             figures[*which] += by;
         }
-        let at = same[0].0;
-        if at > scene.end {
+        // What was before the part comes to one figure, at its beginning.
+        let at = same[0].0.max(scene.begin);
+        let next = groups.peek().map(|next| next[0].0);
+        if at > scene.end || next.is_some_and(|next| next <= scene.begin) {
             continue;
         }
-        let ts = Micros(at.max(scene.begin));
+        let ts = Micros(at);
         let machines = [figures[PENDING], figures[SERVICE], figures[PROBATION]];
         let rows = [[figures[QUEUED], 0, 0], [figures[USED], 0, 0], machines];
         for (nth, row) in rows.into_iter().enumerate() {

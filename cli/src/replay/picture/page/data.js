@@ -179,7 +179,7 @@ function readWaiters(run, numbers, ids, request) {
   let from = 0;
   for (let at = 0; at < count; at++) {
     waiters.request[at] = request.next();
-    from += numbers.signed();
+    from += numbers.next();
     waiters.from[at] = from;
     const length = numbers.next();
     waiters.over[at] = length ? 1 : 0;
@@ -195,7 +195,7 @@ function curve(rises, falls) {
   falls.sort();
   const time = new Float64Array(rises.length + falls.length);
   const value = new Int32Array(time.length);
-  let rise = 0, fall = 0, now = 0, count = 0, peak = 0;
+  let rise = 0, fall = 0, now = 0, count = 0;
   while (rise < rises.length || fall < falls.length) {
     const at = Math.min(rise < rises.length ? rises[rise] : Infinity, fall < falls.length ? falls[fall] : Infinity);
     if (at === Infinity) break;
@@ -203,9 +203,8 @@ function curve(rises, falls) {
     for (; fall < falls.length && falls[fall] === at; fall++) now--;
     time[count] = at;
     value[count++] = now;
-    peak = Math.max(peak, now);
   }
-  return { time: time.subarray(0, count), value: value.subarray(0, count), peak };
+  return { time: time.subarray(0, count), value: value.subarray(0, count) };
 }
 
 function queueCurve(run) {
@@ -214,14 +213,19 @@ function queueCurve(run) {
   const falls = new Float64Array(count + waiters.count);
   let queued = 0;
   for (let at = 0; at < count; at++) {
-    if (Number.isNaN(wait[at])) continue;
-    rises[queued] = from[at] - wait[at];
+    // Who waited when the record begins, and who ran then already.
+    if (Number.isNaN(wait[at]) && from[at] === 0) continue;
+    rises[queued] = Number.isNaN(wait[at]) ? 0 : from[at] - wait[at];
     falls[queued++] = from[at];
   }
   rises.set(waiters.from, queued);
   falls.set(waiters.to, queued);
   queued += waiters.count;
-  return curve(rises.slice(0, queued), falls.slice(0, queued));
+  const found = curve(rises.slice(0, queued), falls.slice(0, queued));
+  // The longest in the part that is drawn.
+  const first = firstAfter(found.time, run.begin);
+  found.peak = found.value.slice(first, firstAfter(found.time, run.end)).reduce((most, it) => Math.max(most, it), first ? found.value[first - 1] : 0);
+  return found;
 }
 
 function machineCurves(run) {

@@ -32,13 +32,14 @@ class Picture extends Lanes {
     const { pen, colours, run } = this;
     const step = tickStep(((view.to - view.from) / (view.right - view.left)) * 96);
     const base = run.words.base;
-    const first = Math.ceil((base + view.from) / step - 1e-9);
-    for (let nth = first; nth * step <= base + view.to; nth++) {
-      const x = view.x(nth * step - base);
+    // Counted from the last tick before the run: the clock's own ticks may be more than whole numbers can be.
+    const before = base % step;
+    for (let nth = Math.ceil((view.from + before) / step - 1e-9); nth * step - before <= view.to; nth++) {
+      const x = view.x(nth * step - before);
       if (x > view.right + 0.5) break;
       pen.fillStyle = colours.line;
       pen.fillRect(Math.round(x), AXIS - 6, 1, view.lanesBottom - AXIS + 6);
-      const label = clock(nth * step, step);
+      const label = clock(base - before + nth * step, step);
       if (x + 4 + pen.measureText(label).width < view.right) this.text(label, x + 4, AXIS / 2, colours.soft);
     }
     pen.fillStyle = colours.line;

@@ -87,6 +87,12 @@ class Lanes {
     return [firstAfter(run.reach, view.from, begin, end, true), firstAfter(run.from, view.to, begin, end)];
   }
 
+  /** The procs of a grant. */
+  procsOf(at) {
+    const seats = this.run.seats.get(at);
+    return seats ? seats.reduce((sum, [, size]) => sum + size, 0) : this.run.size[at];
+  }
+
   drawLanes(view, drawn) {
     const { run, pen, colours } = this;
     const [first, last] = this.visible(view);
@@ -144,7 +150,7 @@ class Lanes {
         continue;
       }
       // At least a shadow of it: so much of a column, or of two.
-      const share = run.size[at] / run.procs;
+      const share = this.procsOf(at) / run.procs;
       const column = Math.max(0, Math.floor(left));
       const inside = Math.max(0.02, Math.min(wide, column + 1 - left));
       busy.share[column] += share * inside;
@@ -289,9 +295,7 @@ class Lanes {
       for (let at = first; at < last; at++) {
         if (run.to[at] < view.from) continue;
         drawn.bars++;
-        const seats = run.seats.get(at);
-        const procs = seats ? seats.reduce((sum, [, size]) => sum + size, 0) : run.size[at];
-        add(used, row, run.from[at], run.to[at], procs);
+        add(used, row, run.from[at], run.to[at], this.procsOf(at));
         if (run.fate[at] === LOST) drawn.lostRequests++;
       }
       if (run.ending[lane] && gone >= view.from && gone <= view.to) {

@@ -349,10 +349,16 @@ function start() {
   draw();
 }
 
+function broken(message) {
+  document.body.dataset.state = "broken";
+  byId("trouble").textContent = `This page cannot be drawn: ${message}. A browser of the last years is needed, and the file must be whole.`;
+  byId("trouble").hidden = false;
+}
+
+// What is drawn later may fail too.
+addEventListener("error", (event) => broken(event.message));
 try {
   start();
 } catch (error) {
-  document.body.dataset.state = "broken";
-  byId("trouble").textContent = `This page cannot be drawn: ${error.message}. A browser of the last years is needed, and the file must be whole.`;
-  byId("trouble").hidden = false;
+  broken(error.message);
 }

@@ -29,11 +29,10 @@ function fillPanel(run, picture) {
 function fillTiles(run) {
   const { summary } = run.words;
   const events = Object.values(summary.events).reduce((sum, it) => sum + it, 0);
-  const { granted, in_service: inService } = summary.procs;
   const lost = summary.machines.lost_stopped + summary.machines.lost_silent;
   const tiles = [
-    [inService ? `${(Math.floor((granted / inService) * 1000) / 10).toFixed(1)} %` : "–", "of procs used"],
-    [span(summary.to - summary.from), "long"],
+    [run.words.permille === null ? "–" : `${(run.words.permille / 10).toFixed(1)} %`, "of procs used"],
+    [span(run.words.end - run.words.begin), "long"],
     [count(summary.requests.granted), "grants"],
     [count(run.queue.peak), "longest queue"],
     [count(summary.machines.up), "machines came up"],
@@ -174,7 +173,7 @@ function aboutGrant(run, at) {
   const fate = run.fate[at];
   const isOver = fate > 0;
   const rows = [
-    ["priority", run.words.priorities[run.rank[at]]],
+    ["priority", Number.isNaN(run.wait[at]) && run.from[at] === 0 ? "not known" : run.words.priorities[run.rank[at]]],
     ["procs", String(seats.reduce((sum, [, size]) => sum + size, 0))],
     ["machine", machineName(run, run.lane[at])],
     ["waited", Number.isNaN(run.wait[at]) ? "came before the record" : span(run.wait[at])],
