@@ -16,7 +16,7 @@ const LEAST: usize = 16;
 
 /// Ids that differ in their lowest bits only, in so many, belong side by side: who counts its requests up finds those of one
 /// time in one line of the cache, and in one page.
-const NEAR: u32 = 3;
+const NEAR: u32 = 2;
 
 /// Where a request is, in eight bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -347,7 +347,7 @@ mod tests {
         let product = |n: u64| (n >> NEAR).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let alike: Vec<RequestId> = ids(16_000_000, |n| n)
             .into_iter()
-            .filter(|id| product(id.0) >> 49 == 7 && id.0.trailing_zeros() >= NEAR)
+            .filter(|id| product(id.0) >> 48 == 7 && id.0.trailing_zeros() >= NEAR)
             .collect();
         assert!(alike.len() > 15);
         exercise(&alike);
