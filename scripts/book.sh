@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Follows docs/one-bug.md: puts its change into a copy of this checkout, builds that, runs each command of the chapter there,
-# and compares what it prints with what the chapter says, but for times and process ids. Then takes the change out again: the
+# and compares what it prints with what the chapter says, but for times and rates. Then takes the change out again: the
 # test that failed must pass.
 #
 #   scripts/book.sh            exit status 1: the chapter is not true, and where is said

@@ -12,16 +12,7 @@ cd "$(dirname "$0")/.."
 kept=benches/instructions.txt
 tolerance=3
 
-skip() { echo "skipped: instructions: $*"; exit 77; }
-
-if ! command -v valgrind >/dev/null; then
-    command -v apt-get >/dev/null || skip "no valgrind, and no apt-get to install it with"
-    ((EUID == 0)) || skip "no valgrind, and only root can run: apt-get install valgrind"
-    echo "instructions: installing valgrind"
-    export DEBIAN_FRONTEND=noninteractive
-    install() { timeout 300 apt-get install -qq -y --no-remove --no-install-recommends valgrind >/dev/null 2>&1 </dev/null; }
-    install || { timeout 120 apt-get update -qq >/dev/null 2>&1 && install; } || skip "apt-get cannot install valgrind"
-fi
+command -v valgrind >/dev/null || bash scripts/apt-install.sh instructions valgrind || exit
 
 cargo build --release --quiet -p remuda-benches --bin count
 count=${CARGO_TARGET_DIR:-target}/release/count

@@ -43,14 +43,9 @@ fi
 
 installed() { dpkg -s "${debian[@]}" >/dev/null 2>&1; }
 if ! installed; then
-    command -v apt-get >/dev/null || skip "no rust-src, and no apt-get to install ${debian[*]} with"
-    ((EUID == 0)) || skip "no rust-src, and only root can run: apt-get install ${debian[*]}"
     # They would replace a compiler of Debian's that is there already.
     [[ ! -e /usr/bin/rustc && ! -e /usr/bin/cargo ]] || skip "no rust-src, and ${debian[*]} would replace /usr/bin/rustc"
-    echo "no_std: installing ${debian[*]}"
-    install() { timeout 300 apt-get install -qq -y --no-remove --no-install-recommends "${debian[@]}" >/dev/null 2>&1 </dev/null; }
-    export DEBIAN_FRONTEND=noninteractive
-    install || { timeout 120 apt-get update -qq >/dev/null 2>&1 && install; } || skip "apt-get cannot install ${debian[*]}"
+    bash scripts/apt-install.sh no_std "${debian[@]}" || exit
 fi
 has_source /usr/bin/rustc || skip "${debian[*]} are installed without the source of Rust"
 # By their full names: another Rust comes first in PATH.

@@ -369,3 +369,48 @@ impl Machines {
         held && self.slab.iter().all(|(_, m)| due(m) == (m.poll_at != NIL))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MachineId, Machines, NIL, RequestId, State};
+
+    /// Two machines with as many free procs, one with fewer, one that is full, one that is asked for; spoilt, the order of S4
+    /// must be noticed to be.
+    fn is_sound(spoil: impl FnOnce(&mut Machines)) -> bool {
+        let mut machines = Machines::new(4);
+        let slots = [0, 1, 2, 3].map(|id| machines.add(MachineId(id), State::Ok));
+        machines.occupy(slots[2], RequestId(1), 1);
+        machines.occupy(slots[3], RequestId(2), 4);
+        machines.add(MachineId(4), State::Pending { steps: 0 });
+        assert_eq!(slots, [0, 1, 2, 3], "they are told apart below");
+        spoil(&mut machines);
+        machines.check_ready()
+    }
+
+    #[test]
+    fn an_order_that_is_not_as_the_machines_say_is_noticed() {
+        assert!(is_sound(|_| ()));
+        // What the heaps hold.
+        assert!(!is_sound(|m| m.ready.values.remove(4)));
+        assert!(!is_sound(|m| m.ready.values.insert(2)));
+        assert!(!is_sound(|m| m.get_mut(0).used = 1));
+        assert!(!is_sound(|m| {
+            m.get_mut(0).ready_at = 1;
+            m.get_mut(1).ready_at = 0;
+        }));
+        assert!(!is_sound(|m| m.get_mut(1).id = MachineId(9)));
+        assert!(!is_sound(|m| {
+            m.slab.remove(2);
+        }));
+        // Who is in them: a full one, one that is asked for, and not one with procs free.
+        assert!(!is_sound(|m| m.get_mut(3).ready_at = 0));
+        assert!(!is_sound(|m| m.get_mut(4).ready_at = 0));
+        assert!(!is_sound(|m| m.get_mut(3).used = 3));
+        assert!(!is_sound(|m| {
+            m.get_mut(4).state = State::Ok;
+            assert_eq!(m.get(4).ready_at, NIL);
+        }));
+        // How many.
+        assert!(!is_sound(|m| m.ready.len += 1));
+    }
+}

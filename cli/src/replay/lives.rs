@@ -99,9 +99,10 @@ impl Lives {
             lives.open(waiting.request, waiting.priority, whole(waiting.procs));
         }
         for machine in manager.machines() {
-            match machine.health() {
-                Health::Pending => drop(lives.pending.insert(machine.id())),
-                _ => lives.service += 1,
+            if machine.health() == Health::Pending {
+                lives.pending.insert(machine.id());
+            } else {
+                lives.service += 1;
             }
             for (request, procs) in machine.grants() {
                 lives.open(request, 0, whole(procs));
@@ -152,43 +153,38 @@ impl Lives {
             Action::Reject(reject) => Some(reject),
             _ => None,
         });
-        match (event, rejected) {
-            (
-                Event::Submit {
-                    request,
-                    priority,
-                    demand,
-                },
-                None | Some(Reject::TooManyProcs { .. }),
-            ) => {
-                self.open(request, priority, demand);
-                self.all.last_mut().expect("just opened").submitted = Some(at);
-                if rejected.is_some() {
-                    self.end(request, at, End::Refused);
-                }
+        if let Event::Submit {
+            request,
+            priority,
+            demand,
+        } = event
+            && matches!(rejected, None | Some(Reject::TooManyProcs { .. }))
+        {
+            self.open(request, priority, demand);
+            self.all.last_mut().expect("just opened").submitted = Some(at);
+            if rejected.is_some() {
+                self.end(request, at, End::Refused);
             }
-            (_, Some(_)) => {}
-            _ => {}
         }
         for action in actions {
             self.answer(action, at);
         }
         // What was due came first (F10): it may have granted what is cancelled or done, or asked for the machine.
-        match (event, rejected) {
-            (_, Some(_)) => {}
-            (Event::Done { request, outcome }, None) => {
-                self.end(request, at, End::Done(outcome));
-            }
-            (Event::Cancel { request }, None) => self.cancel(request, at),
-            (Event::Up { machine }, None) => {
+        if rejected.is_some() {
+            return;
+        }
+        match event {
+            Event::Done { request, outcome } => self.end(request, at, End::Done(outcome)),
+            Event::Cancel { request } => self.cancel(request, at),
+            Event::Up { machine } => {
                 self.pending.remove(&machine);
                 self.machines.up += 1;
                 self.service += 1;
             }
-            (Event::StartFailed { machine } | Event::Stopped { machine }, None) => {
+            Event::StartFailed { machine } | Event::Stopped { machine } => {
                 self.machines.failed += u64::from(self.pending.remove(&machine));
             }
-            (Event::Shutdown, None) => self.shut_down = true,
+            Event::Shutdown => self.shut_down = true,
             _ => {}
         }
     }

@@ -197,3 +197,20 @@ fn span(bytes: &mut Bytes<'_>) -> Option<Duration> {
     let nanos = bytes.number().filter(|nanos| *nanos < 1_000_000_000)?;
     Some(Duration::new(secs, nanos))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, Duration, Vec, put, span};
+
+    #[test]
+    fn a_span_has_one_form() {
+        let read = |nanos: u64| {
+            let mut bytes = Vec::new();
+            put(&mut bytes, 7);
+            put(&mut bytes, nanos);
+            span(&mut Bytes(&bytes))
+        };
+        assert_eq!(read(999_999_999), Some(Duration::new(7, 999_999_999)));
+        assert_eq!(read(1_000_000_000), None);
+    }
+}
