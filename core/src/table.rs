@@ -374,6 +374,19 @@ mod tests {
     }
 
     #[test]
+    fn ids_that_follow_each_other_belong_side_by_side() {
+        let mut table = Table::default();
+        for n in 0..1000 {
+            let vacant = table.seek(RequestId(n)).err().expect("it is new");
+            table.insert(vacant, RequestId(n), place(1));
+        }
+        for n in (0..1000).filter(|n| (n + 1) % (1 << NEAR) != 0) {
+            let [home, next] = [n, n + 1].map(|n| table.home(RequestId(n)));
+            assert_eq!(home + 1, next, "{n}");
+        }
+    }
+
+    #[test]
     fn what_a_flood_took_is_given_back() {
         let mut table = Table::default();
         for n in 0..10_000 {
