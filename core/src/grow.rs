@@ -104,24 +104,27 @@ impl Manager {
         self.machines.counts.pending * u64::from(self.config.machine_procs)
     }
 
-    /// How many machines S7 wants next; zero when it wants none.
-    pub(crate) fn wanted(&self) -> u32 {
+    /// Procs that S7 wants beyond those of the machines there are; zero while the back-off holds (F7).
+    pub(crate) fn lacking(&self) -> u64 {
         // After a shutdown (S22) only what runs is needed, and that is on machines there are.
+        let target = self.need.min(self.config.max_procs);
+        let there = self.machines.slab.len() as u64 * u64::from(self.config.machine_procs);
         if self.growth.held {
             return 0;
         }
-        let target = self.need.min(self.config.max_procs);
-        let there = self.have() + self.pending_procs();
-        if there >= target {
-            return 0;
-        }
-        let lacking = target - there;
-        let machines = lacking.div_ceil(u64::from(self.config.machine_procs));
+        target.saturating_sub(there)
+    }
+
+    /// How many machines S7 wants next; zero when it wants none.
+    pub(crate) fn wanted(&self) -> u32 {
+        let procs = u64::from(self.config.machine_procs);
+        let machines = self.lacking().div_ceil(procs);
         // At most 10.
         machines.min(u64::from(Config::MAX_START_BATCH)) as u32
     }
 
     /// S7: asks for machines.
+    #[cold]
     pub(crate) fn grow(&mut self, actions: &mut Vec<Action>) {
         loop {
             let count = self.wanted();

@@ -118,6 +118,9 @@ pub(crate) struct Machines {
     ready: Ready,
     probation: Heap<(Instant, MachineId)>,
     polls: Heap<(Instant, MachineId)>,
+    /// Whether a machine came, went, changed its state or its next poll since this was last set to false: else no deadline
+    /// of theirs, and none of their starts, is another.
+    pub(crate) deadlines_moved: bool,
 }
 
 impl Machines {
@@ -136,6 +139,7 @@ impl Machines {
             },
             probation: Heap::new(),
             polls: Heap::new(),
+            deadlines_moved: false,
         }
     }
 
@@ -177,6 +181,7 @@ impl Machines {
 
     /// Moves a machine to another state, and in and out of the orders that go with it.
     pub(crate) fn set_state(&mut self, slot: u32, state: State) {
+        self.deadlines_moved = true;
         self.withdraw(slot);
         let Machine { id, state: old, .. } = *self.get(slot);
         *self.count(old) -= 1;
@@ -204,6 +209,7 @@ impl Machines {
     }
 
     pub(crate) fn set_poll(&mut self, slot: u32, poll: Poll) {
+        self.deadlines_moved = true;
         let slab = &mut self.slab;
         let at = core::mem::replace(&mut slab[slot as usize].poll_at, NIL);
         if at != NIL {
@@ -259,12 +265,16 @@ impl Machines {
     }
 
     /// Takes a machine out of the order of S4 if it is in it.
+    #[inline]
     fn withdraw(&mut self, slot: u32) {
+        if self.get(slot).ready_at != NIL {
+            self.unlist(slot);
+        }
+    }
+
+    fn unlist(&mut self, slot: u32) {
         let machine = &mut self.slab[slot as usize];
         let at = core::mem::replace(&mut machine.ready_at, NIL);
-        if at == NIL {
-            return;
-        }
         let free = self.procs - machine.used;
         self.ready.len -= 1;
         let heap = &mut self.ready.by_free[free as usize];
@@ -275,12 +285,16 @@ impl Machines {
     }
 
     /// Puts a machine into the order of S4 if it belongs there and is not there.
+    #[inline]
     pub(crate) fn offer(&mut self, slot: u32) {
+        match self.free_in_hand(slot) {
+            None | Some(0) => {}
+            Some(free) => self.list(slot, free),
+        }
+    }
+
+    fn list(&mut self, slot: u32, free: u32) {
         let id = self.get(slot).id;
-        let free = match self.free_in_hand(slot) {
-            None | Some(0) => return,
-            Some(free) => free,
-        };
         self.ready.len += 1;
         let heap = &mut self.ready.by_free[free as usize];
         heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);

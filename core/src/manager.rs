@@ -107,7 +107,7 @@ impl Manager {
             actions.push(Action::Reject(reject));
         }
         self.settle(actions);
-        self.rearm(event == Event::Timer, actions);
+        self.rearm(matches!(event, Event::Timer), actions);
     }
 
     fn apply(&mut self, event: Event, actions: &mut Vec<Action>) -> Result<(), Reject> {
@@ -145,9 +145,14 @@ impl Manager {
     }
 
     /// What follows every change: placement (S5), then growth (S7).
+    #[inline]
     pub(crate) fn settle(&mut self, actions: &mut Vec<Action>) {
-        self.place(actions);
-        self.grow(actions);
+        if self.machines.ready() > 0 && self.requests.queued() > 0 {
+            self.place(actions);
+        }
+        if self.lacking() > 0 {
+            self.grow(actions);
+        }
     }
 
     fn submit(
@@ -399,6 +404,7 @@ impl Manager {
         if core::mem::replace(&mut self.shutdown, true) {
             return;
         }
+        self.machines.deadlines_moved = true;
         while let Some(request) = self.requests.first_queued() {
             let found = self.requests.known(request);
             self.need -= u64::from(self.requests.forget(found));

@@ -9,6 +9,7 @@ use crate::table::Vacant;
 
 impl Manager {
     /// Grants until nothing more can be placed.
+    #[inline(never)]
     pub(crate) fn place(&mut self, actions: &mut Vec<Action>) {
         while let Some((class, machine)) = self.next_placement() {
             let (request, procs) = self.grant(class, machine, actions);

@@ -93,11 +93,17 @@ impl Requests {
     fn leave(&mut self, class: u32) {
         self.classes.leave(class);
         if self.chunks.is_sparse() {
-            for (id, seat) in self.chunks.compact(self.classes.lists_mut()) {
-                let found = self.known(id);
-                if let Place::Queued { class, .. } = found.place() {
-                    self.places.set(found, Place::Queued { class, seat });
-                }
+            self.compact();
+        }
+    }
+
+    /// Gives back what a flood took.
+    #[cold]
+    fn compact(&mut self) {
+        for (id, seat) in self.chunks.compact(self.classes.lists_mut()) {
+            let found = self.known(id);
+            if let Place::Queued { class, .. } = found.place() {
+                self.places.set(found, Place::Queued { class, seat });
             }
         }
     }

@@ -63,6 +63,7 @@ impl Manager {
             self.now = now;
             return;
         }
+        self.machines.deadlines_moved = true;
         while let Some(at) = self.next_timeout()
             && at <= now
         {
@@ -100,6 +101,10 @@ impl Manager {
 
     /// S21: says so when the deadline has changed, and always to a timer.
     pub(crate) fn rearm(&mut self, always: bool, actions: &mut Vec<Action>) {
+        let moved = core::mem::take(&mut self.machines.deadlines_moved);
+        if !moved && !always {
+            return;
+        }
         let next = self.next_timeout();
         if next != self.armed || always {
             actions.push(next.map_or(Action::ClearTimer, |at| Action::SetTimer { at }));
