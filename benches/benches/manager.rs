@@ -13,6 +13,7 @@ use remuda_benches::nobody::Nobody;
 use remuda_benches::ours::Ours;
 use remuda_benches::port::Port;
 use remuda_benches::workloads::{Blocked, Flood, Steady};
+use remuda_sim::Rng;
 
 /// Requests of one proc that wait in a and d.
 const QUEUED: u64 = 1000;
@@ -68,9 +69,9 @@ fn b(criterion: &mut Criterion) {
         flood::<Port>(&mut group, "port", priorities);
         flood::<Nobody>(&mut group, "harness", priorities);
         let pushed = || {
-            let mut floor = Floor::default();
-            for n in 0..FLOOD {
-                floor.push(n.wrapping_mul(0x9e37_79b9) % priorities);
+            let (mut floor, mut rng) = (Floor::default(), Rng::new(3));
+            for _ in 0..FLOOD {
+                floor.push(rng.below(priorities));
             }
             floor
         };

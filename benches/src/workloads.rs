@@ -10,12 +10,21 @@ use crate::carrier::{Carrier, Grant};
 /// Procs of a machine.
 const PROCS: u32 = 16;
 
+/// How many of those who end next are drawn at once.
+const DRAWN: usize = 32;
+
 /// Machines that are full, and requests of one proc that wait. A step ends a random grant, which lets the first of the
 /// queue in, and submits another: two events.
+///
+/// Who ends is drawn for [`DRAWN`] steps at once: a real client knows what it has just finished, while a list of all that run
+/// is as large as the manager, and to wait for each line of it would be counted as the manager's time. Drawn together, the
+/// processor waits for them together.
 #[derive(Clone, Debug)]
 pub struct Steady<C> {
     carrier: C,
     running: Vec<Grant>,
+    /// They run, and end next.
+    drawn: Vec<Grant>,
     next: u64,
     rng: Rng,
 }
@@ -33,6 +42,7 @@ impl<C: Carrier> Steady<C> {
         Steady {
             carrier,
             running,
+            drawn: Vec::with_capacity(DRAWN),
             next: full + queued,
             rng: Rng::new(1),
         }
@@ -56,9 +66,17 @@ impl<C: Carrier> Steady<C> {
     }
 
     fn end_one(&mut self, outcome: Outcome) {
-        let at = self.rng.below(self.running.len() as u64) as usize;
-        let grant = self.running.swap_remove(at);
+        let grant = self.drawn.pop().unwrap_or_else(|| self.draw());
         self.carrier.done(grant, outcome, &mut self.running);
+    }
+
+    /// Draws those who end next; the first of them.
+    fn draw(&mut self) -> Grant {
+        for _ in 0..DRAWN {
+            let at = self.rng.below(self.running.len() as u64) as usize;
+            self.drawn.push(self.running.swap_remove(at));
+        }
+        self.drawn.pop().expect("some were drawn")
     }
 
     fn submit_one(&mut self) {
@@ -92,9 +110,9 @@ impl<C: Carrier> Flood<C> {
 
     /// One event a request.
     pub fn push(&mut self, requests: u64, priorities: u64) {
+        let mut rng = Rng::new(3);
         for request in 0..requests {
-            // Scrambled, but each as often as the others.
-            let priority = request.wrapping_mul(0x9e37_79b9) % priorities;
+            let priority = rng.below(priorities);
             self.carrier
                 .submit(request, priority as i64, 1, &mut self.running);
         }

@@ -1,11 +1,24 @@
-//! A 4-ary min-heap of slots whose records hold their own positions, so that any entry can leave
-//! in O(log n) without search. Keys are distinct (they end in an id), so the order is total.
+//! A 4-ary min-heap of slots that knows where each slot is, so that any entry can leave in O(log n) without search. Keys are
+//! distinct (they end in an id), so the order is total.
 
 use alloc::vec::Vec;
 
 const ARITY: usize = 4;
 
-/// The heap; whoever owns the records is told of every move by `moved(slot, position)`.
+/// For each slot its position in the heap that it is in: beside each other and not in the records, as a move up or down a
+/// heap writes those of many. Several heaps can share them, if no slot is in two.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Positions(Vec<u32>);
+
+impl Positions {
+    /// Makes room for a slot that may enter a heap.
+    pub(crate) fn admit(&mut self, slot: u32) {
+        let slots = self.0.len().max(slot as usize + 1);
+        self.0.resize(slots, u32::MAX);
+    }
+}
+
+/// The heap.
 #[derive(Clone, Debug)]
 pub(crate) struct Heap<K> {
     entries: Vec<(K, u32)>,
@@ -27,84 +40,102 @@ impl<K: Copy + Ord> Heap<K> {
         self.entries.first().copied()
     }
 
-    pub(crate) fn push(&mut self, key: K, slot: u32, moved: impl FnMut(u32, u32)) {
+    pub(crate) fn push(&mut self, key: K, slot: u32, positions: &mut Positions) {
         self.entries.push((key, slot));
-        self.sift_up(self.entries.len() - 1, moved);
+        self.sift_up(self.entries.len() - 1, (key, slot), positions);
     }
 
-    /// Removes the entry at a position. Its record is not told.
-    pub(crate) fn remove(&mut self, position: u32, moved: impl FnMut(u32, u32)) {
-        let position = position as usize;
-        self.entries.swap_remove(position);
-        if position == self.entries.len() {
+    /// Removes a slot that is in the heap.
+    pub(crate) fn remove(&mut self, slot: u32, positions: &mut Positions) {
+        let hole = positions.0[slot as usize] as usize;
+        let Some(last) = self.entries.pop() else {
+            unreachable!("the slot is in the heap");
+        };
+        if hole == self.entries.len() {
             return;
         }
         // What came from the end belongs to another branch, so it may have to go either way.
-        if position > 0 && self.entries[position] < self.entries[(position - 1) / ARITY] {
-            self.sift_up(position, moved);
+        if hole > 0 && last.0 < self.entries[(hole - 1) / ARITY].0 {
+            self.sift_up(hole, last, positions);
         } else {
-            self.sift_down(position, moved);
+            self.sift_down(hole, last, positions);
         }
     }
 
-    fn sift_up(&mut self, mut position: usize, mut moved: impl FnMut(u32, u32)) {
-        let entry = self.entries[position];
-        while position > 0 {
-            let parent = (position - 1) / ARITY;
-            if self.entries[parent].0 <= entry.0 {
+    /// Puts an entry at a position or where it belongs above.
+    fn sift_up(&mut self, mut hole: usize, entry: (K, u32), positions: &mut Positions) {
+        while hole > 0 {
+            let parent = (hole - 1) / ARITY;
+            let above = self.entries[parent];
+            if above.0 <= entry.0 {
                 break;
             }
-            self.set(position, self.entries[parent], &mut moved);
-            position = parent;
+            self.set(hole, above, positions);
+            hole = parent;
         }
-        self.set(position, entry, &mut moved);
+        self.set(hole, entry, positions);
     }
 
-    fn sift_down(&mut self, mut position: usize, mut moved: impl FnMut(u32, u32)) {
-        let entry = self.entries[position];
+    /// Puts an entry at a position or where it belongs below.
+    fn sift_down(&mut self, mut hole: usize, entry: (K, u32), positions: &mut Positions) {
         loop {
-            let first = position * ARITY + 1;
-            let last = (first + ARITY).min(self.entries.len());
-            let Some(child) = (first..last).min_by_key(|&child| self.entries[child].0) else {
+            let first = hole * ARITY + 1;
+            let Some((child, least)) = self.least_child(first) else {
                 break;
             };
-            if entry.0 <= self.entries[child].0 {
+            if entry.0 <= least.0 {
                 break;
             }
-            self.set(position, self.entries[child], &mut moved);
-            position = child;
+            self.set(hole, least, positions);
+            hole = child;
         }
-        self.set(position, entry, &mut moved);
+        self.set(hole, entry, positions);
     }
 
-    fn set(&mut self, position: usize, entry: (K, u32), moved: &mut impl FnMut(u32, u32)) {
+    /// The least of the up to four entries from a position on, with its position.
+    fn least_child(&self, first: usize) -> Option<(usize, (K, u32))> {
+        let least = match self.entries.get(first..first + ARITY) {
+            // Most often there are four; these comparisons need no jumps.
+            Some([a, b, c, d]) => {
+                let (left, right) = (usize::from(b.0 < a.0), usize::from(d.0 < c.0));
+                let (one, other) = (first + left, first + 2 + right);
+                let lesser = self.entries[other].0 < self.entries[one].0;
+                if lesser { other } else { one }
+            }
+            _ => (first..self.entries.len()).min_by_key(|&child| self.entries[child].0)?,
+        };
+        Some((least, self.entries[least]))
+    }
+
+    fn set(&mut self, position: usize, entry: (K, u32), positions: &mut Positions) {
         self.entries[position] = entry;
         // Slots are below 2^32, and no slot is in a heap twice.
-        moved(entry.1, position as u32);
+        positions.0[entry.1 as usize] = position as u32;
     }
 
-    /// Whether the order holds and every entry is what its record says (`holds(slot, position, key)`).
-    pub(crate) fn check(&self, holds: impl Fn(u32, u32, K) -> bool) -> bool {
+    /// Whether the order holds, every slot is where it is said to be, and every entry is what its record says
+    /// (`holds(slot, key)`).
+    pub(crate) fn check(&self, positions: &Positions, holds: impl Fn(u32, K) -> bool) -> bool {
         self.entries
             .iter()
             .enumerate()
             .all(|(position, &(key, slot))| {
                 let ordered = position == 0 || self.entries[(position - 1) / ARITY].0 < key;
-                ordered && holds(slot, position as u32, key)
+                let known = positions.0.get(slot as usize) == Some(&(position as u32));
+                ordered && known && holds(slot, key)
             })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Heap;
+    use super::{Heap, Positions};
     use alloc::collections::BTreeSet;
-    use alloc::vec;
 
     #[test]
     fn any_entry_can_leave_and_the_least_is_always_first() {
-        let mut heap = Heap::new();
-        let mut positions = vec![u32::MAX; 64];
+        let (mut heap, mut positions) = (Heap::new(), Positions::default());
+        positions.admit(63);
         let mut model = BTreeSet::new();
         let mut x = 1u64;
         for _ in 0..20_000 {
@@ -113,35 +144,43 @@ mod tests {
                 .wrapping_add(1442695040888963407);
             let slot = (x >> 40) as u32 % 64;
             let key = (x >> 20) as u32 % 100;
-            if positions[slot as usize] == u32::MAX {
-                heap.push((key, slot), slot, |s, p| positions[s as usize] = p);
-                model.insert((key, slot));
-            } else {
-                heap.remove(positions[slot as usize], |s, p| positions[s as usize] = p);
-                positions[slot as usize] = u32::MAX;
+            if model.iter().any(|&(_, s)| s == slot) {
+                heap.remove(slot, &mut positions);
                 model.retain(|&(_, s)| s != slot);
+            } else {
+                heap.push((key, slot), slot, &mut positions);
+                model.insert((key, slot));
             }
             assert_eq!(heap.peek().map(|(k, _)| k), model.first().copied());
             assert_eq!(heap.len(), model.len());
-            assert!(heap.check(|s, p, k| positions[s as usize] == p && model.contains(&k)));
+            assert!(heap.check(&positions, |s, k| k.1 == s && model.contains(&k)));
         }
     }
 
     #[test]
     fn a_heap_that_is_not_in_order_or_not_as_the_records_say_is_noticed() {
         let heap = || {
-            let mut heap = Heap::new();
-            (0..6).for_each(|key| heap.push(key, key, |_, _| ()));
-            heap
+            let (mut heap, mut positions) = (Heap::new(), Positions::default());
+            positions.admit(5);
+            positions.admit(3);
+            (0..6).for_each(|key| heap.push(key, key, &mut positions));
+            (heap, positions)
         };
-        let right = |slot, at, key| slot == at && at == key;
-        assert!(heap().check(right));
-        let mut swapped = heap();
-        swapped.entries.swap(1, 5);
-        assert!(!swapped.check(|_, _, _| true));
-        let mut alike = heap();
+        let right = |slot, key| slot == key;
+        let (mut heap_, mut positions) = heap();
+        assert!(heap_.check(&positions, right));
+        assert!(!heap_.check(&positions, |slot, key| slot != 4 && right(slot, key)));
+        positions.0.swap(3, 4);
+        assert!(!heap_.check(&positions, right));
+        positions.0.pop();
+        assert!(!heap_.check(&positions, right));
+        // Neither of these is where it should be, though that is known.
+        let (_, mut positions) = heap();
+        heap_.entries.swap(1, 5);
+        positions.0.swap(1, 5);
+        assert!(!heap_.check(&positions, |_, _| true));
+        let (mut alike, positions) = heap();
         alike.entries[1].0 = 0;
-        assert!(!alike.check(|_, _, _| true));
-        assert!(!heap().check(|slot, at, key| slot != 4 && right(slot, at, key)));
+        assert!(!alike.check(&positions, |_, _| true));
     }
 }

@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 
 use crate::bits::Bits;
 use crate::hash::SlotMap;
-use crate::heap::Heap;
+use crate::heap::{Heap, Positions};
 use crate::holdings::Holder;
 use crate::id::{MachineId, RequestId};
-use crate::list::{Linked, Links, List, NIL, put};
+use crate::list::{Linked, Links, List, put};
 use crate::time::Instant;
 use crate::view::MachineCounts;
 
@@ -59,11 +59,9 @@ pub(crate) struct Machine {
     pub(crate) state: State,
     /// Procs of the running grants.
     pub(crate) used: u32,
-    /// Positions in the heaps; `NIL` where it is in none.
-    ready_at: u32,
+    /// Whether it is in the order of S4.
+    listed: bool,
     pub(crate) running: Running,
-    probation_at: u32,
-    poll_at: u32,
     pub(crate) poll: Poll,
     /// How many polls in a row came back unanswered (F8).
     pub(crate) silent: u32,
@@ -81,9 +79,7 @@ impl Machine {
             used: 0,
             running: Running::new(),
             holds: Holder::EMPTY,
-            ready_at: NIL,
-            probation_at: NIL,
-            poll_at: NIL,
+            listed: false,
             links: Links::NONE,
         }
     }
@@ -103,8 +99,70 @@ impl Linked<ById> for Machine {
 #[derive(Clone, Debug)]
 struct Ready {
     by_free: Vec<Heap<MachineId>>,
+    positions: Positions,
     values: Bits,
     len: u32,
+}
+
+/// Machines by a time, and then id.
+#[derive(Clone, Debug)]
+struct ByTime {
+    heap: Heap<(Instant, MachineId)>,
+    positions: Positions,
+}
+
+impl ByTime {
+    fn new() -> ByTime {
+        ByTime {
+            heap: Heap::new(),
+            positions: Positions::default(),
+        }
+    }
+
+    /// A machine that had one time, or none, has another, or none.
+    fn change(&mut self, slot: u32, id: MachineId, old: Option<Instant>, new: Option<Instant>) {
+        if old.is_some() {
+            self.heap.remove(slot, &mut self.positions);
+        }
+        if let Some(time) = new {
+            self.heap.push((time, id), slot, &mut self.positions);
+        }
+    }
+
+    fn first(&self) -> Option<(Instant, u32)> {
+        self.heap.peek().map(|((time, _), slot)| (time, slot))
+    }
+
+    /// Whether these are exactly the machines that have a time, in order.
+    fn check(&self, slab: &Slab<Machine>, time_of: impl Fn(&Machine) -> Option<Instant>) -> bool {
+        let held = self.heap.check(&self.positions, |slot, (time, id)| {
+            let machine = slab.get(slot as usize);
+            machine.is_some_and(|machine| machine.id == id && time_of(machine) == Some(time))
+        });
+        let have = slab
+            .iter()
+            .filter(|(_, machine)| time_of(machine).is_some());
+        held && have.count() == self.heap.len()
+    }
+}
+
+impl State {
+    /// When its probation is over.
+    fn until(self) -> Option<Instant> {
+        match self {
+            State::Probation { until } => until,
+            State::Pending { .. } | State::Ok => None,
+        }
+    }
+}
+
+impl Poll {
+    fn due(self) -> Option<Instant> {
+        match self {
+            Poll::Due(due) => Some(due),
+            Poll::Never | Poll::Out => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -116,8 +174,8 @@ pub(crate) struct Machines {
     pub(crate) by_id: List<ById>,
     pub(crate) counts: MachineCounts,
     ready: Ready,
-    probation: Heap<(Instant, MachineId)>,
-    polls: Heap<(Instant, MachineId)>,
+    probation: ByTime,
+    polls: ByTime,
     /// Whether a machine came, went, changed its state or its next poll since this was last set to false: else no deadline
     /// of theirs, and none of their starts, is another.
     pub(crate) deadlines_moved: bool,
@@ -134,11 +192,12 @@ impl Machines {
             counts: MachineCounts::default(),
             ready: Ready {
                 by_free,
+                positions: Positions::default(),
                 values: Bits::up_to(procs),
                 len: 0,
             },
-            probation: Heap::new(),
-            polls: Heap::new(),
+            probation: ByTime::new(),
+            polls: ByTime::new(),
             deadlines_moved: false,
         }
     }
@@ -161,6 +220,9 @@ impl Machines {
     /// (S7), so there never are more machines than there were requests at once.
     pub(crate) fn add(&mut self, id: MachineId, state: State) -> u32 {
         let slot = put(&mut self.slab, Machine::new(id, State::Ok));
+        self.ready.positions.admit(slot);
+        self.probation.positions.admit(slot);
+        self.polls.positions.admit(slot);
         self.ids.insert(id, slot);
         self.by_id.push_back(&mut self.slab, slot);
         self.counts.ok += 1;
@@ -186,16 +248,7 @@ impl Machines {
         let Machine { id, state: old, .. } = *self.get(slot);
         *self.count(old) -= 1;
         *self.count(state) += 1;
-        let slab = &mut self.slab;
-        let at = core::mem::replace(&mut slab[slot as usize].probation_at, NIL);
-        if at != NIL {
-            self.probation
-                .remove(at, |slot, at| slab[slot as usize].probation_at = at);
-        }
-        if let State::Probation { until: Some(until) } = state {
-            let moved = |slot, at| slab[slot as usize].probation_at = at;
-            self.probation.push((until, id), slot, moved);
-        }
+        self.probation.change(slot, id, old.until(), state.until());
         self.get_mut(slot).state = state;
         self.offer(slot);
     }
@@ -210,17 +263,8 @@ impl Machines {
 
     pub(crate) fn set_poll(&mut self, slot: u32, poll: Poll) {
         self.deadlines_moved = true;
-        let slab = &mut self.slab;
-        let at = core::mem::replace(&mut slab[slot as usize].poll_at, NIL);
-        if at != NIL {
-            self.polls
-                .remove(at, |slot, at| slab[slot as usize].poll_at = at);
-        }
-        if let Poll::Due(due) = poll {
-            let id = slab[slot as usize].id;
-            self.polls
-                .push((due, id), slot, |slot, at| slab[slot as usize].poll_at = at);
-        }
+        let Machine { id, poll: old, .. } = *self.get(slot);
+        self.polls.change(slot, id, old.due(), poll.due());
         self.get_mut(slot).poll = poll;
     }
 
@@ -250,7 +294,7 @@ impl Machines {
     /// The free procs of a machine that is ok and not in the order of S4.
     pub(crate) fn free_in_hand(&self, slot: u32) -> Option<u32> {
         let machine = self.get(slot);
-        let in_hand = machine.state == State::Ok && machine.ready_at == NIL;
+        let in_hand = machine.state == State::Ok && !machine.listed;
         in_hand.then(|| self.procs - machine.used)
     }
 
@@ -267,18 +311,18 @@ impl Machines {
     /// Takes a machine out of the order of S4 if it is in it.
     #[inline]
     fn withdraw(&mut self, slot: u32) {
-        if self.get(slot).ready_at != NIL {
+        if self.get(slot).listed {
             self.unlist(slot);
         }
     }
 
     fn unlist(&mut self, slot: u32) {
         let machine = &mut self.slab[slot as usize];
-        let at = core::mem::replace(&mut machine.ready_at, NIL);
+        machine.listed = false;
         let free = self.procs - machine.used;
         self.ready.len -= 1;
         let heap = &mut self.ready.by_free[free as usize];
-        heap.remove(at, |slot, at| self.slab[slot as usize].ready_at = at);
+        heap.remove(slot, &mut self.ready.positions);
         if heap.len() == 0 {
             self.ready.values.remove(free);
         }
@@ -294,10 +338,11 @@ impl Machines {
     }
 
     fn list(&mut self, slot: u32, free: u32) {
-        let id = self.get(slot).id;
+        let machine = &mut self.slab[slot as usize];
+        machine.listed = true;
         self.ready.len += 1;
         let heap = &mut self.ready.by_free[free as usize];
-        heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);
+        heap.push(machine.id, slot, &mut self.ready.positions);
         if heap.len() == 1 {
             self.ready.values.insert(free);
         }
@@ -320,14 +365,12 @@ impl Machines {
 
     /// The machine whose probation ends first, by time and then id (T3).
     pub(crate) fn next_probation(&self) -> Option<(Instant, u32)> {
-        self.probation
-            .peek()
-            .map(|((until, _), slot)| (until, slot))
+        self.probation.first()
     }
 
     /// The machine that is to be polled first, by time and then id.
     pub(crate) fn next_poll(&self) -> Option<(Instant, u32)> {
-        self.polls.peek().map(|((due, _), slot)| (due, slot))
+        self.polls.first()
     }
 
     /// All slots, by id.
@@ -337,56 +380,47 @@ impl Machines {
 
     /// Whether the machines with free procs are exactly those in the ready heaps, in order.
     pub(crate) fn check_ready(&self) -> bool {
-        let held = self.ready.by_free.iter().enumerate().all(|(free, heap)| {
-            self.ready.values.contains(free as u32) == (heap.len() > 0)
-                && heap.check(|slot, at, id| {
+        let Ready {
+            by_free,
+            positions,
+            values,
+            len,
+        } = &self.ready;
+        let held = by_free.iter().enumerate().all(|(free, heap)| {
+            values.contains(free as u32) == (heap.len() > 0)
+                && heap.check(positions, |slot, id| {
                     self.slab.get(slot as usize).is_some_and(|machine| {
                         let fits = machine.used as usize + free == self.procs as usize;
-                        fits && machine.ready_at == at && machine.id == id
+                        fits && machine.listed && machine.id == id
                     })
                 })
         });
-        let listed = |machine: &Machine| {
+        let right = |machine: &Machine| {
             let ready = machine.state == State::Ok && machine.used < self.procs;
-            ready == (machine.ready_at != NIL)
+            ready == machine.listed
         };
-        let len: usize = self.ready.by_free.iter().map(Heap::len).sum();
-        let all = self.slab.iter().all(|(_, machine)| listed(machine));
-        held && all && len == self.ready.len as usize
+        let listed = self.slab.iter().filter(|(_, machine)| machine.listed);
+        let sum: usize = by_free.iter().map(Heap::len).sum();
+        held && self.slab.iter().all(|(_, machine)| right(machine))
+            && sum == *len as usize
+            && listed.count() == sum
     }
 
     /// Whether the machines whose probation ends are exactly those in its heap, in order.
     pub(crate) fn check_probation(&self) -> bool {
-        let until = |machine: &Machine| match machine.state {
-            State::Probation { until } => until,
-            _ => None,
-        };
-        let held = self.probation.check(|slot, at, (time, id)| {
-            self.slab.get(slot as usize).is_some_and(|machine| {
-                machine.probation_at == at && machine.id == id && until(machine) == Some(time)
-            })
-        });
-        held && self
-            .slab
-            .iter()
-            .all(|(_, m)| until(m).is_some() == (m.probation_at != NIL))
+        self.probation
+            .check(&self.slab, |machine| machine.state.until())
     }
 
     /// Whether the machines whose next poll has a time are exactly those in its heap, in order.
     pub(crate) fn check_polls(&self) -> bool {
-        let held = self.polls.check(|slot, at, (time, id)| {
-            self.slab.get(slot as usize).is_some_and(|machine| {
-                machine.poll_at == at && machine.id == id && machine.poll == Poll::Due(time)
-            })
-        });
-        let due = |machine: &Machine| matches!(machine.poll, Poll::Due(_));
-        held && self.slab.iter().all(|(_, m)| due(m) == (m.poll_at != NIL))
+        self.polls.check(&self.slab, |machine| machine.poll.due())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MachineId, Machines, NIL, RequestId, State};
+    use super::{MachineId, Machines, Positions, RequestId, State};
 
     /// Two machines with as many free procs, one with fewer, one that is full, one that is asked for; spoilt, the order of S4
     /// must be noticed to be.
@@ -408,21 +442,19 @@ mod tests {
         assert!(!is_sound(|m| m.ready.values.remove(4)));
         assert!(!is_sound(|m| m.ready.values.insert(2)));
         assert!(!is_sound(|m| m.get_mut(0).used = 1));
-        assert!(!is_sound(|m| {
-            m.get_mut(0).ready_at = 1;
-            m.get_mut(1).ready_at = 0;
-        }));
+        assert!(!is_sound(|m| m.ready.positions = Positions::default()));
+        assert!(!is_sound(|m| m.get_mut(1).listed = false));
         assert!(!is_sound(|m| m.get_mut(1).id = MachineId(9)));
         assert!(!is_sound(|m| {
             m.slab.remove(2);
         }));
         // Who is in them: a full one, one that is asked for, and not one with procs free.
-        assert!(!is_sound(|m| m.get_mut(3).ready_at = 0));
-        assert!(!is_sound(|m| m.get_mut(4).ready_at = 0));
+        assert!(!is_sound(|m| m.get_mut(3).listed = true));
+        assert!(!is_sound(|m| m.get_mut(4).listed = true));
         assert!(!is_sound(|m| m.get_mut(3).used = 3));
         assert!(!is_sound(|m| {
             m.get_mut(4).state = State::Ok;
-            assert_eq!(m.get(4).ready_at, NIL);
+            assert!(!m.get(4).listed);
         }));
         // How many.
         assert!(!is_sound(|m| m.ready.len += 1));
