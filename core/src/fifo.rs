@@ -45,14 +45,20 @@ impl Fifo {
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks {
     slab: Slab<Chunk>,
+    /// Whether most of the memory is for chunks that are gone.
+    sparse: bool,
 }
 
 impl Chunks {
     pub(crate) const fn new() -> Chunks {
-        Chunks { slab: Slab::new() }
+        Chunks {
+            slab: Slab::new(),
+            sparse: false,
+        }
     }
 
     /// Appends an id; its seat, by which it leaves.
+    #[inline]
     pub(crate) fn push(&mut self, fifo: &mut Fifo, id: RequestId) -> u32 {
         if let Some(chunk) = self.slab.get_mut(fifo.tail as usize)
             && let Some(place) = chunk.ids.get_mut(usize::from(chunk.taken.get()))
@@ -63,6 +69,12 @@ impl Chunks {
             chunk.taken = chunk.taken.saturating_add(1);
             return fifo.tail * SEATS + u32::from(seat);
         }
+        self.link(fifo, id)
+    }
+
+    /// Appends a chunk with one id; its seat.
+    #[inline(never)]
+    fn link(&mut self, fifo: &mut Fifo, id: RequestId) -> u32 {
         let mut ids = [RequestId(0); IDS];
         ids[0] = id;
         let chunk = Chunk {
@@ -88,6 +100,7 @@ impl Chunks {
     }
 
     /// Takes the first id out of a list that is not empty.
+    #[inline]
     pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> RequestId {
         let chunk = &mut self.slab[fifo.head as usize];
         let id = chunk.ids[chunk.sitting.trailing_zeros() as usize];
@@ -110,6 +123,7 @@ impl Chunks {
     }
 
     /// Takes an empty chunk out of its list.
+    #[inline(never)]
     fn unlink(&mut self, fifo: &mut Fifo, slot: u32) {
         let Chunk { prev, next, .. } = self.slab.remove(slot as usize);
         match prev {
@@ -120,6 +134,8 @@ impl Chunks {
             NIL => fifo.tail = prev,
             next => self.slab[next as usize].prev = prev,
         }
+        let capacity = self.slab.capacity();
+        self.sparse = capacity > 64 && self.slab.len() < capacity / 8;
     }
 
     /// The ids of a list from first to last, with their seats.
@@ -137,9 +153,9 @@ impl Chunks {
         })
     }
 
-    /// Whether most of the memory is for chunks that are gone.
+    /// Whether most of the memory is for chunks that are gone: then the caller compacts them.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.slab.capacity() > 64 && self.slab.len() < self.slab.capacity() / 8
+        self.sparse
     }
 
     /// Gives back what a flood took: moves chunks together, and says of each id that was moved where it sits now. `fifos`
@@ -148,6 +164,7 @@ impl Chunks {
         &mut self,
         fifos: impl Iterator<Item = &'a mut Fifo>,
     ) -> Vec<(RequestId, u32)> {
+        self.sparse = false;
         let mut moves = Vec::new();
         self.slab.compact(|_, from, to| {
             // Slots are below 2^32.

@@ -59,6 +59,7 @@ impl Manager {
     }
 
     /// Grants the first request of a class; that, and its procs.
+    #[inline]
     fn grant(&mut self, class: u32, slot: u32, actions: &mut Vec<Action>) -> (RequestId, u32) {
         let (request, procs) = self.requests.start_first(class, slot);
         let machine = self.machines.get(slot).id;

@@ -44,6 +44,7 @@ impl Requests {
     }
 
     /// Queues a request, last of its class (T1), and enters it in the place that was found for it.
+    #[inline]
     pub(crate) fn enqueue(&mut self, at: Vacant, id: RequestId, priority: i64, procs: u32) {
         let class = self.classes.join(priority, procs);
         let seat = self
@@ -59,6 +60,7 @@ impl Requests {
     }
 
     /// Takes the first request of a class out of the queue and says that it runs on a machine. The request and its procs.
+    #[inline]
     pub(crate) fn start_first(&mut self, class: u32, machine: u32) -> (RequestId, u32) {
         let record = self.classes.get_mut(class);
         let procs = record.procs;
@@ -90,6 +92,7 @@ impl Requests {
     }
 
     /// One request of a class waits no more, and has left its list.
+    #[inline]
     fn leave(&mut self, class: u32) {
         self.classes.leave(class);
         if self.chunks.is_sparse() {

@@ -101,6 +101,9 @@ pub(crate) struct Table {
     /// As many as a power of two, or none.
     entries: Vec<Entry>,
     len: usize,
+    /// How many there may be, or are at least, in a table of this size.
+    most: usize,
+    fewest: usize,
     /// How many bits of a product are beyond the number of an entry.
     shift: u32,
 }
@@ -133,6 +136,7 @@ impl Table {
     ///
     /// # Errors
     /// It is not there, but that place is free.
+    #[inline]
     pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
         let mut at = self.home(id);
         // An empty table has no entries.
@@ -152,16 +156,16 @@ impl Table {
     }
 
     /// Adds an id at the place that was just found for it.
+    #[inline]
     pub(crate) fn insert(&mut self, vacant: Vacant, id: RequestId, place: Place) {
         let place = place.into();
-        self.len += 1;
-        // At most three quarters full, so that a search is short, and ends.
-        if self.len > self.entries.len() / 4 * 3 {
+        if self.len < self.most {
+            self.push_in(vacant.at, Entry { id, place });
+        } else {
             self.resize((self.entries.len() * 2).max(LEAST));
             self.put(Entry { id, place });
-        } else {
-            self.push_in(vacant.at, Entry { id, place });
         }
+        self.len += 1;
     }
 
     /// The request that was just found is elsewhere now.
@@ -170,11 +174,11 @@ impl Table {
     }
 
     /// Removes the id that was just found.
+    #[inline]
     pub(crate) fn remove(&mut self, found: Found) {
-        self.len -= 1;
         self.close(found.at);
-        // What a flood took is given back.
-        if self.len < self.entries.len() / 8 && self.entries.len() > LEAST {
+        self.len -= 1;
+        if self.len < self.fewest {
             self.resize(self.entries.len() / 2);
         }
     }
@@ -189,6 +193,7 @@ impl Table {
     }
 
     /// Empties a place, and moves up what stands behind it and belongs before.
+    #[inline]
     fn close(&mut self, mut hole: usize) {
         loop {
             let at = self.next(hole);
@@ -221,7 +226,12 @@ impl Table {
         at.wrapping_sub(self.home(id)) & (self.entries.len() - 1)
     }
 
+    #[cold]
     fn resize(&mut self, size: usize) {
+        // At most three quarters full, so that a search is short, and ends.
+        self.most = size / 4 * 3;
+        // What a flood took is given back.
+        self.fewest = if size > LEAST { size / 8 } else { 0 };
         let old = core::mem::replace(&mut self.entries, vec![Entry::NONE; size]);
         self.shift = 64 + NEAR - size.trailing_zeros();
         for entry in old {
