@@ -93,14 +93,38 @@ impl Classes {
         None
     }
 
+    /// How many requests are before a new one.
+    pub(crate) fn rank(&self, priority: i64, procs: u32) -> u32 {
+        let key = (priority, Reverse(procs));
+        let (mut at, mut rank) = (self.root, 0);
+        while let Some(class) = self.slab.get(at as usize) {
+            if key < class.key() {
+                at = class.left;
+            } else {
+                rank += self.total(class.left) + class.len;
+                at = class.right;
+            }
+        }
+        rank
+    }
+
     /// The class with this key, with room for one more request, which the caller appends.
+    #[inline]
     pub(crate) fn join(&mut self, priority: i64, procs: u32) -> u32 {
         let key = (priority, Reverse(procs));
-        if let Some(class) = self.find(key) {
-            self.recent = class;
-            self.adjust(class, |count| *count += 1);
-            return class;
+        match self.find(key) {
+            Some(class) => {
+                self.recent = class;
+                self.adjust(class, |count| *count += 1);
+                class
+            }
+            None => self.add(priority, procs),
         }
+    }
+
+    /// Adds a class with room for one request.
+    #[inline(never)]
+    fn add(&mut self, priority: i64, procs: u32) -> u32 {
         let class = Class {
             priority,
             procs,
@@ -120,14 +144,21 @@ impl Classes {
     }
 
     /// One request of the class, which the caller has taken out of it, waits no more.
+    #[inline]
     pub(crate) fn leave(&mut self, class: u32) {
         if self.get(class).len > 1 {
             self.adjust(class, |count| *count -= 1);
         } else {
-            self.root = self.remove(self.root, class);
-            self.slab.remove(class as usize);
-            self.first = self.leftmost(self.root);
+            self.drop(class);
         }
+    }
+
+    /// Drops a class that has nobody left.
+    #[inline(never)]
+    fn drop(&mut self, class: u32) {
+        self.root = self.remove(self.root, class);
+        self.slab.remove(class as usize);
+        self.first = self.leftmost(self.root);
     }
 
     fn find(&self, key: ClassKey) -> Option<u32> {
@@ -149,6 +180,7 @@ impl Classes {
     }
 
     /// Changes the count of a class and of every subtree it is in.
+    #[inline]
     fn adjust(&mut self, class: u32, change: impl Fn(&mut u32)) {
         let key = self.get(class).key();
         let mut at = self.root;

@@ -363,6 +363,20 @@ impl Machines {
             .map(|(_, lowest)| (free, heap.len() as u32, lowest))
     }
 
+    /// The free procs of the ready machines of a rank in the order of S4, and which of those with as many has the lowest
+    /// id (T2).
+    pub(crate) fn ready_at(&self, rank: u32) -> Option<(u32, u32)> {
+        let (mut ahead, mut bound) = (0, self.procs + 1);
+        loop {
+            let (free, count, lowest) = self.ready_below(bound)?;
+            ahead += count;
+            if rank < ahead {
+                return Some((free, lowest));
+            }
+            bound = free;
+        }
+    }
+
     /// The machine whose probation ends first, by time and then id (T3).
     pub(crate) fn next_probation(&self) -> Option<(Instant, u32)> {
         self.probation.first()

@@ -185,7 +185,7 @@ impl Manager {
             return Ok(());
         }
         self.need += u64::from(procs);
-        match self.vacancy(procs) {
+        match self.vacancy(priority, procs) {
             Some(machine) => self.grant_new(place, request, procs, machine, actions),
             None => self.requests.enqueue(place, request, priority, procs),
         }

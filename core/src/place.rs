@@ -17,12 +17,18 @@ impl Manager {
         }
     }
 
-    /// The machine that a new request gets at once: where nobody waits, that is the first in the order of S4, if it fits.
-    pub(crate) fn vacancy(&self, procs: u32) -> Option<u32> {
-        if self.requests.queued() > 0 {
+    /// The machine that a new request gets at once, if it gets one.
+    ///
+    /// As nothing that waits can be placed, nothing but the new request can be: it moves those behind it on to machines with
+    /// as many free procs or fewer, and those before it stay where they are. So S5 asks whether it fits on the machine that
+    /// has its rank.
+    #[inline]
+    pub(crate) fn vacancy(&self, priority: i64, procs: u32) -> Option<u32> {
+        if self.machines.ready() == 0 {
             return None;
         }
-        let (free, _, lowest) = self.machines.ready_below(self.machines.procs + 1)?;
+        let rank = self.requests.classes.rank(priority, procs);
+        let (free, lowest) = self.machines.ready_at(rank)?;
         (procs <= free).then_some(lowest)
     }
 
@@ -59,7 +65,7 @@ impl Manager {
     }
 
     /// Grants the first request of a class; that, and its procs.
-    #[inline]
+    #[inline(always)]
     fn grant(&mut self, class: u32, slot: u32, actions: &mut Vec<Action>) -> (RequestId, u32) {
         let (request, procs) = self.requests.start_first(class, slot);
         let machine = self.machines.get(slot).id;

@@ -44,7 +44,7 @@ impl Requests {
     }
 
     /// Queues a request, last of its class (T1), and enters it in the place that was found for it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enqueue(&mut self, at: Vacant, id: RequestId, priority: i64, procs: u32) {
         let class = self.classes.join(priority, procs);
         let seat = self
