@@ -3,16 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use remuda::{Demand, Event, MachineId, Outcome, Reject, RequestId};
 
 use crate::cluster::Cluster;
 use crate::lease::Lease;
-use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Entry, Leased, RequestEnd, State};
+use crate::state::{Entry, Granted, Leased, State};
 use crate::system::System;
 
 /// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
@@ -91,8 +89,7 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
             Stage::New => {
                 let request = RequestId(state.mint());
                 this.stage = Stage::Made(request);
-                make(state, request, this.priority, this.demand)?;
-                look(state, request, &mut None)
+                state.make(request, this.priority, this.demand)
             }
         });
         let mut waker = None;
@@ -110,30 +107,6 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
         answer
     }
 }
-
-/// Makes a request.
-fn make<S: System>(
-    state: &mut State<S>,
-    request: RequestId,
-    priority: i64,
-    demand: Demand,
-) -> Result<(), RequestError> {
-    state.requests.insert(request, Entry::Queued(None));
-    let submit = Event::Submit {
-        request,
-        priority,
-        demand,
-    };
-    match state.feed(submit) {
-        None => Ok(()),
-        Some(reject) => {
-            state.requests.remove(&request);
-            Err(RequestError::Rejected(reject))
-        }
-    }
-}
-
-type Granted<S> = (RequestId, Arc<Machine<S>>);
 
 /// Looks what became of a request. While it waits, `waker`, if there is one, changes places with the one it had.
 fn look<S: System>(
@@ -158,11 +131,10 @@ fn look<S: System>(
                 _ => unreachable!("a lease has no request any more"),
             }
         }
-        Entry::Ended(_) => Poll::Ready(Err(match state.requests.remove(&request) {
-            Some(Entry::Ended(RequestEnd::Lost(machine))) => RequestError::Lost(machine),
-            Some(Entry::Ended(RequestEnd::NoMachines(error))) => RequestError::NoMachines(error),
-            _ => RequestError::Shutdown,
-        })),
+        Entry::Ended(_) => match state.requests.remove(&request) {
+            Some(Entry::Ended(end)) => Poll::Ready(Err(end.into())),
+            _ => unreachable!("it was there"),
+        },
     }
 }
 

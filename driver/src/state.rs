@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Shared as SharedFuture};
 use remuda::journal::Note;
 use remuda::{
-    Action, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Outcome, Reject,
-    RequestId, TaskId, WaiterId,
+    Action, Demand, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Outcome,
+    Reject, RequestId, TaskId, WaiterId,
 };
 use remuda_worker::wire::Figures;
 use smallvec::SmallVec;
@@ -26,6 +26,7 @@ use crate::ids::IdMap;
 use crate::machine::Machine;
 use crate::once::OnceError;
 use crate::record::Recorder;
+use crate::request::RequestError;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
@@ -50,6 +51,8 @@ pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
     recorder: Option<Box<dyn Recorder>>,
     pub(crate) requests: IdMap<RequestId, Entry<S>>,
+    /// The request that is just being made, which is not among the others yet: most are granted at once.
+    making: Option<(RequestId, Entry<S>)>,
     pub(crate) machines: IdMap<MachineId, Slot<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
     pub(crate) waiters: IdMap<WaiterId, OnceWaiter>,
@@ -89,11 +92,24 @@ pub(crate) struct Leased {
     pub(crate) given_up: Option<Outcome>,
 }
 
+/// A request that was granted, and where.
+pub(crate) type Granted<S> = (RequestId, Arc<Machine<S>>);
+
 /// How a request ended without a lease.
 pub(crate) enum RequestEnd {
     Lost(MachineId),
     NoMachines(String),
     Shutdown,
+}
+
+impl From<RequestEnd> for RequestError {
+    fn from(end: RequestEnd) -> RequestError {
+        match end {
+            RequestEnd::Lost(machine) => RequestError::Lost(machine),
+            RequestEnd::NoMachines(error) => RequestError::NoMachines(error),
+            RequestEnd::Shutdown => RequestError::Shutdown,
+        }
+    }
 }
 
 /// A machine in service.
@@ -171,6 +187,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
             manager,
             recorder,
             requests: IdMap::default(),
+            making: None,
             machines: IdMap::default(),
             lost: VecDeque::new(),
             waiters: IdMap::default(),
@@ -264,11 +281,51 @@ impl<S: System> State<S> {
             self.tell_recorder(|recorder, manager| recorder.record(now, &event, &actions, manager));
         }
         let mut reject = None;
-        for action in actions.drain(..) {
+        for &action in &actions {
             self.take_in(action, &event, &mut reject);
         }
+        actions.clear();
         self.actions = actions;
         reject
+    }
+
+    /// Makes a request, and says what became of it at once.
+    pub(crate) fn make(
+        &mut self,
+        request: RequestId,
+        priority: i64,
+        demand: Demand,
+    ) -> Poll<Result<Granted<S>, RequestError>> {
+        self.making = Some((request, Entry::Queued(None)));
+        let rejected = self.feed(Event::Submit {
+            request,
+            priority,
+            demand,
+        });
+        let made = self.making.take();
+        if let Some(reject) = rejected {
+            return Poll::Ready(Err(RequestError::Rejected(reject)));
+        }
+        match made {
+            Some((_, Entry::Granted(machine))) => {
+                self.requests
+                    .insert(request, Entry::Leased(Leased::default()));
+                Poll::Ready(Ok((request, machine)))
+            }
+            Some((_, Entry::Ended(end))) => Poll::Ready(Err(end.into())),
+            Some((_, entry)) => {
+                self.requests.insert(request, entry);
+                Poll::Pending
+            }
+            None => unreachable!("nobody else takes it"),
+        }
+    }
+
+    fn entry(&mut self, request: RequestId) -> Option<&mut Entry<S>> {
+        match &mut self.making {
+            Some((made, entry)) if *made == request => Some(entry),
+            _ => self.requests.get_mut(&request),
+        }
     }
 
     /// Records a remark on a machine.
@@ -364,8 +421,7 @@ impl<S: System> State<S> {
             .machine
             .clone();
         let entry = self
-            .requests
-            .get_mut(&request)
+            .entry(request)
             .expect("a request is cancelled when its entry goes");
         if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Granted(machine)) {
             self.push(Effect::Wake(waker));
@@ -387,7 +443,7 @@ impl<S: System> State<S> {
 
     /// Ends a request that waits, for its client to see.
     pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestEnd) {
-        let Some(entry) = self.requests.get_mut(&request) else {
+        let Some(entry) = self.entry(request) else {
             return;
         };
         if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Ended(end)) {
