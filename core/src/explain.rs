@@ -8,7 +8,7 @@ use crate::event::{Event, Outcome};
 use crate::id::{MachineId, RequestId};
 use crate::machines::State;
 use crate::manager::Manager;
-use crate::table::Place;
+use crate::places::Place;
 use crate::time::Instant;
 
 /// Events that a sequence has at most.

@@ -7,8 +7,8 @@ use core::fmt;
 use crate::classes::{Class, Classes};
 use crate::machines::{Machine, Poll, State};
 use crate::manager::Manager;
+use crate::places::{Found, Place};
 use crate::requests::Requests;
-use crate::table::{Found, Place};
 
 type Invariant = (&'static str, fn(&Manager) -> bool);
 

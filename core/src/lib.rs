@@ -131,6 +131,7 @@ mod list;
 mod machines;
 mod manager;
 mod place;
+mod places;
 mod poll;
 mod reject;
 mod requests;
@@ -141,6 +142,7 @@ mod table;
 mod time;
 mod timers;
 mod view;
+mod window;
 
 pub use action::{Action, Loss, Notice, Recovery};
 pub use config::{Config, ConfigError};

@@ -10,9 +10,9 @@ use crate::holdings::{Asked, Holdings};
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::list::MAX_RECORDS;
 use crate::machines::{Machines, State};
+use crate::places::{Found, Place};
 use crate::reject::Reject;
 use crate::requests::Requests;
-use crate::table::{Found, Place};
 use crate::time::Instant;
 
 /// A cluster's state, and the decisions about it.
@@ -420,6 +420,7 @@ impl Manager {
         }
     }
 
+    #[inline]
     fn request(&self, request: RequestId) -> Result<Found, Reject> {
         let found = self.requests.seek(request);
         found.map_err(|_| Reject::UnknownRequest { request })

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::action::Action;
 use crate::id::RequestId;
 use crate::manager::Manager;
-use crate::table::Vacant;
+use crate::places::Vacant;
 
 impl Manager {
     /// Grants until nothing more can be placed.

@@ -4,12 +4,12 @@ use crate::classes::Classes;
 use crate::fifo::Chunks;
 use crate::id::RequestId;
 use crate::list::MAX_RECORDS;
-use crate::table::{Found, Place, Table, Vacant};
+use crate::places::{Found, Place, Places, Vacant};
 
 /// All requests there are; nothing is remembered of others (F4).
 #[derive(Clone)]
 pub(crate) struct Requests {
-    pub(crate) places: Table,
+    pub(crate) places: Places,
     pub(crate) classes: Classes,
     pub(crate) chunks: Chunks,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Requests {
 impl Requests {
     pub(crate) fn new() -> Requests {
         Requests {
-            places: Table::default(),
+            places: Places::default(),
             classes: Classes::new(),
             chunks: Chunks::new(),
         }
@@ -27,6 +27,7 @@ impl Requests {
     ///
     /// # Errors
     /// It is not known.
+    #[inline]
     pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
         self.places.seek(id)
     }
@@ -54,6 +55,7 @@ impl Requests {
     }
 
     /// Enters a request that runs, in the place that was found for it.
+    #[inline]
     pub(crate) fn enter(&mut self, at: Vacant, id: RequestId, machine: u32, procs: u32) {
         self.places
             .insert(at, id, Place::Running { machine, procs });
@@ -72,6 +74,7 @@ impl Requests {
     }
 
     /// Forgets a request that was just found and runs, which the caller takes off its machine.
+    #[inline]
     pub(crate) fn forget_running(&mut self, found: Found) {
         self.places.remove(found);
     }
@@ -112,6 +115,7 @@ impl Requests {
     }
 
     /// Where a request is that is there.
+    #[inline]
     pub(crate) fn known(&self, id: RequestId) -> Found {
         let Ok(found) = self.seek(id) else {
             unreachable!("the place of every request is known");

@@ -11,8 +11,8 @@ use crate::event::OnceOutcome;
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::invariants::Violation;
 use crate::manager::Manager;
+use crate::places::Vacant;
 use crate::state::{OneMachine, Queued, Snapshot};
-use crate::table::Vacant;
 
 /// Ids above this are refused, so that none that is minted later overflows.
 const LAST_MACHINE: MachineId = MachineId(u64::MAX / 2);

@@ -10,75 +10,17 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::id::RequestId;
+use crate::places::Packed;
 
 /// The fewest entries of a table that is not empty.
 const LEAST: usize = 16;
 
+/// So many entries are kept however few are needed: small numbers vary much, and memory that comes and goes is dear.
+const KEPT: usize = 256;
+
 /// Ids that differ in their lowest bits only, in so many, belong side by side: who counts its requests up finds those of one
 /// time in one line of the cache, and in one page.
 const NEAR: u32 = 2;
-
-/// Where a request is, in eight bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Packed {
-    /// A slot, and in the highest bit whether it is a machine's or a class's.
-    slot: u32,
-    with: u32,
-}
-
-/// Where a request is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
-    /// In the queue: in this class, and there in this seat.
-    Queued { class: u32, seat: u32 },
-    /// On this machine, with so many procs.
-    Running { machine: u32, procs: u32 },
-}
-
-const MACHINE: u32 = 1 << 31;
-
-impl Packed {
-    const NOWHERE: Packed = Packed {
-        slot: u32::MAX,
-        with: 0,
-    };
-
-    fn is_nowhere(self) -> bool {
-        self.slot == u32::MAX
-    }
-}
-
-impl From<Place> for Packed {
-    /// Slots are below 2^31 - 1: there are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) of a kind.
-    fn from(place: Place) -> Packed {
-        match place {
-            Place::Queued { class, seat } => Packed {
-                slot: class,
-                with: seat,
-            },
-            Place::Running { machine, procs } => Packed {
-                slot: machine | MACHINE,
-                with: procs,
-            },
-        }
-    }
-}
-
-impl From<Packed> for Place {
-    fn from(Packed { slot, with }: Packed) -> Place {
-        if slot & MACHINE == 0 {
-            Place::Queued {
-                class: slot,
-                seat: with,
-            }
-        } else {
-            Place::Running {
-                machine: slot & !MACHINE,
-                procs: with,
-            }
-        }
-    }
-}
 
 /// Aligned, so that none is in two lines of the cache.
 #[derive(Clone, Copy)]
@@ -108,19 +50,6 @@ pub(crate) struct Table {
     shift: u32,
 }
 
-/// The place of an id in the table.
-#[derive(Clone, Copy)]
-pub(crate) struct Found {
-    at: usize,
-    place: Packed,
-}
-
-impl Found {
-    pub(crate) fn place(self) -> Place {
-        self.place.into()
-    }
-}
-
 /// The place for an id that is not in the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Vacant {
@@ -132,12 +61,12 @@ impl Table {
         self.len
     }
 
-    /// Where an id is, or where it would be put, until the next change.
+    /// The entry of an id and what is in it, or where it would be put, until the next change.
     ///
     /// # Errors
     /// It is not there, but that place is free.
     #[inline]
-    pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
+    pub(crate) fn seek(&self, id: RequestId) -> Result<(usize, Packed), Vacant> {
         let mut at = self.home(id);
         // An empty table has no entries.
         while let Some(&Entry { id: other, place }) = self.entries.get(at) {
@@ -145,7 +74,7 @@ impl Table {
                 break;
             }
             if other == id {
-                return Ok(Found { at, place });
+                return Ok((at, place));
             }
             if self.distance(at, other) < self.distance(at, id) {
                 break;
@@ -157,8 +86,7 @@ impl Table {
 
     /// Adds an id at the place that was just found for it.
     #[inline]
-    pub(crate) fn insert(&mut self, vacant: Vacant, id: RequestId, place: Place) {
-        let place = place.into();
+    pub(crate) fn insert(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
         if self.len < self.most {
             self.push_in(vacant.at, Entry { id, place });
         } else {
@@ -169,14 +97,14 @@ impl Table {
     }
 
     /// The request that was just found is elsewhere now.
-    pub(crate) fn set(&mut self, found: Found, place: Place) {
-        self.entry(found.at).place = place.into();
+    pub(crate) fn set(&mut self, at: usize, place: Packed) {
+        self.entry(at).place = place;
     }
 
     /// Removes the id that was just found.
     #[inline]
-    pub(crate) fn remove(&mut self, found: Found) {
-        self.close(found.at);
+    pub(crate) fn remove(&mut self, at: usize) {
+        self.close(at);
         self.len -= 1;
         if self.len < self.fewest {
             self.resize(self.entries.len() / 2);
@@ -184,12 +112,12 @@ impl Table {
     }
 
     /// All ids, in no order that means anything.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Place)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Packed)> {
         let there = self
             .entries
             .iter()
             .filter(|entry| !entry.place.is_nowhere());
-        there.map(|entry| (entry.id, entry.place.into()))
+        there.map(|entry| (entry.id, entry.place))
     }
 
     /// Empties a place, and moves up what stands behind it and belongs before.
@@ -231,7 +159,7 @@ impl Table {
         // At most three quarters full, so that a search is short, and ends.
         self.most = size / 4 * 3;
         // What a flood took is given back.
-        self.fewest = if size > LEAST { size / 8 } else { 0 };
+        self.fewest = if size > KEPT { size / 8 } else { 0 };
         let old = core::mem::replace(&mut self.entries, vec![Entry::NONE; size]);
         self.shift = 64 + NEAR - size.trailing_zeros();
         for entry in old {
@@ -264,9 +192,8 @@ impl Table {
 impl Table {
     /// Spoils the table: the id moves to where it cannot be found.
     pub(crate) fn misplace(&mut self, id: RequestId) {
-        let found = self.seek(id).ok().expect("it is there");
-        let place = found.place;
-        self.close(found.at);
+        let (at, place) = self.seek(id).ok().expect("it is there");
+        self.close(at);
         let free = |at: &usize| {
             let last = at.wrapping_sub(1) & (self.entries.len() - 1);
             let is_free = |at: usize| self.entries[at].place.is_nowhere();
@@ -275,31 +202,22 @@ impl Table {
         let at = (0..self.entries.len()).find(free);
         *self.entry(at.expect("there is room")) = Entry { id, place };
     }
-
-    /// Spoils the table: it has one less than it says.
-    pub(crate) fn miscount(&mut self) {
-        self.len += 1;
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST, NEAR, Place, RequestId, Table};
+    use super::{KEPT, NEAR, RequestId, Table};
+    use crate::places::{Packed, Place};
     use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
 
-    fn place(n: u32) -> Place {
-        match n % 2 {
-            0 => Place::Queued { class: n, seat: !n },
-            _ => Place::Running {
-                machine: n,
-                procs: n / 2,
-            },
-        }
+    fn place(n: u32) -> Packed {
+        let place = Place::Queued { class: n, seat: !n };
+        place.into()
     }
 
-    fn there(table: &Table, id: RequestId) -> Option<Place> {
-        table.seek(id).ok().map(super::Found::place)
+    fn there(table: &Table, id: RequestId) -> Option<Packed> {
+        table.seek(id).ok().map(|(_, place)| place)
     }
 
     /// Inserts, changes and removes at random, among these ids.
@@ -314,12 +232,12 @@ mod tests {
             assert_eq!(there(&table, id), known.get(&id).copied());
             // More come than go, and then the other way round.
             match table.seek(id) {
-                Ok(found) if x >> 20 & 3 == 0 || step > 10_000 => {
-                    table.remove(found);
+                Ok((at, _)) if x >> 20 & 3 == 0 || step > 10_000 => {
+                    table.remove(at);
                     known.remove(&id);
                 }
-                Ok(found) => {
-                    table.set(found, place(step));
+                Ok((at, _)) => {
+                    table.set(at, place(step));
                     known.insert(id, place(step));
                 }
                 Err(vacant) if step <= 10_000 => {
@@ -329,10 +247,10 @@ mod tests {
                 Err(_) => {}
             }
             assert_eq!(table.len(), known.len());
-            assert!(table.entries.len() <= (table.len() * 8 + 8).max(LEAST));
+            assert!(table.entries.len() <= (table.len() * 8 + 8).max(KEPT));
             assert!(table.len() <= table.entries.len() / 4 * 3);
         }
-        let all: BTreeMap<RequestId, Place> = table.iter().collect();
+        let all: BTreeMap<RequestId, Packed> = table.iter().collect();
         assert_eq!(all, known);
         for &id in ids {
             assert_eq!(there(&table, id), known.get(&id).copied());
@@ -373,7 +291,7 @@ mod tests {
             }
             let far = (0..100_000).map(|n| {
                 let id = RequestId(n * step);
-                let at = table.seek(id).ok().expect("it is there").at;
+                let (at, _) = table.seek(id).ok().expect("it is there");
                 table.distance(at, id)
             });
             let mean = far.sum::<usize>() / 100_000;
@@ -405,10 +323,10 @@ mod tests {
         }
         assert!(table.entries.len() >= 10_000);
         for n in 0..10_000 {
-            let found = table.seek(RequestId(n)).ok().expect("it is there");
-            table.remove(found);
+            let (at, _) = table.seek(RequestId(n)).ok().expect("it is there");
+            table.remove(at);
         }
-        assert_eq!((table.len(), table.entries.len()), (0, LEAST));
+        assert_eq!((table.len(), table.entries.len()), (0, KEPT));
         assert!(table.entries.capacity() < 1000);
     }
 }

@@ -143,6 +143,7 @@ fn requests_that_are_not_as_they_are_known_are_noticed() {
     // Behind a place that is free it cannot be found.
     let lost = |m: &mut Manager| m.requests.places.misplace(RUNNING);
     assert_eq!(broken_by(lost), 3);
+    assert_eq!(broken_by(|m| m.requests.places.hide(RUNNING)), 3);
     assert_eq!(broken_by(|m| m.requests.places.miscount()), 3);
 }
 

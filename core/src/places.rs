@@ -1,0 +1,432 @@
+//! From request ids to where the requests are. Those near the latest are in a ring without search, all others in a hash
+//! table; no decision follows which (F6).
+
+use crate::id::RequestId;
+use crate::table::{self, Table};
+use crate::window::Window;
+
+/// An id that is ahead of the latest by no more than this moves the window on: clients may leave some out.
+const STEP: u64 = 16;
+
+/// Where a request is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the queue: in this class, and there in this seat.
+    Queued { class: u32, seat: u32 },
+    /// On this machine, with so many procs.
+    Running { machine: u32, procs: u32 },
+}
+
+/// Where a request is, in eight bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Packed {
+    /// A slot, and in the highest bit whether it is a machine's or a class's.
+    slot: u32,
+    with: u32,
+}
+
+const MACHINE: u32 = 1 << 31;
+
+impl Packed {
+    pub(crate) const NOWHERE: Packed = Packed {
+        slot: u32::MAX,
+        with: 0,
+    };
+
+    pub(crate) fn is_nowhere(self) -> bool {
+        self.slot == u32::MAX
+    }
+}
+
+impl From<Place> for Packed {
+    /// Slots are below 2^31 - 1: there are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) of a kind.
+    fn from(place: Place) -> Packed {
+        match place {
+            Place::Queued { class, seat } => Packed {
+                slot: class,
+                with: seat,
+            },
+            Place::Running { machine, procs } => Packed {
+                slot: machine | MACHINE,
+                with: procs,
+            },
+        }
+    }
+}
+
+impl From<Packed> for Place {
+    fn from(Packed { slot, with }: Packed) -> Place {
+        if slot & MACHINE == 0 {
+            Place::Queued {
+                class: slot,
+                seat: with,
+            }
+        } else {
+            Place::Running {
+                machine: slot & !MACHINE,
+                procs: with,
+            }
+        }
+    }
+}
+
+/// All places.
+#[derive(Clone, Default)]
+pub(crate) struct Places {
+    near: Window,
+    far: Far,
+}
+
+/// The ids that are not in the window.
+#[derive(Clone, Default)]
+struct Far {
+    table: Table,
+    /// All are from the first of these to the last.
+    span: (u64, u64),
+    /// The one that came last, but for those that fell off the window.
+    stray: u64,
+}
+
+/// A request that was just found.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    place: Packed,
+    /// A cell of the window, or an entry of the table.
+    at: usize,
+    near: bool,
+}
+
+impl Found {
+    pub(crate) fn place(self) -> Place {
+        self.place.into()
+    }
+}
+
+/// The place for an id that is not there.
+#[derive(Clone, Copy)]
+pub(crate) struct Vacant {
+    /// In the table, if that had to be searched.
+    far: Option<table::Vacant>,
+}
+
+impl Places {
+    pub(crate) fn len(&self) -> usize {
+        self.near.len() + self.far.table.len()
+    }
+
+    /// Where an id is, or where it would be put, until the next change.
+    ///
+    /// # Errors
+    /// It is not there, but that place is free.
+    #[inline]
+    pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
+        if let Some(cell) = self.near.cell(id) {
+            let place = self.near.get(cell);
+            if !place.is_nowhere() {
+                return Ok(Found {
+                    place,
+                    at: cell,
+                    near: true,
+                });
+            }
+        }
+        // An id that is near now may have been put into the table when it was not.
+        if self.far.may_have(id) {
+            return self.far.seek(id);
+        }
+        Err(Vacant { far: None })
+    }
+
+    /// Adds an id at the place that was just found for it.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, vacant: Vacant, id: RequestId, place: Place) {
+        let place = place.into();
+        if !self.near.put_next(id, place) {
+            self.insert_other(vacant, id, place);
+        }
+    }
+
+    /// The same for an id that is not the next in a window with room for it.
+    #[inline(never)]
+    fn insert_other(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
+        if self.near.follows(id, STEP) {
+            self.near.advance(id, |id, place| self.far.put(id, place));
+        } else if self.near.cell(id).is_none() {
+            let next = self.far.stray.wrapping_add(1);
+            if self.near.len() > 0 && id.0 != next {
+                self.far.insert(vacant, id, place);
+                self.far.stray = id.0;
+                return;
+            }
+            // Nothing is near, or it is the second of two in a row, and more may follow.
+            self.near.begin(id, |id, place| self.far.put(id, place));
+        }
+        if let Some(cell) = self.near.cell(id) {
+            self.near.put(cell, place);
+        }
+    }
+
+    /// The request that was just found is elsewhere now.
+    #[inline]
+    pub(crate) fn set(&mut self, found: Found, place: Place) {
+        if found.near {
+            self.near.set(found.at, place.into());
+        } else {
+            self.far.table.set(found.at, place.into());
+        }
+    }
+
+    /// Removes the id that was just found.
+    #[inline]
+    pub(crate) fn remove(&mut self, found: Found) {
+        if found.near {
+            self.near.remove(found.at);
+            if self.near.is_sparse() {
+                self.near.shrink(|id, place| self.far.put(id, place));
+            }
+        } else {
+            self.far.table.remove(found.at);
+        }
+    }
+
+    /// All ids, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Place)> {
+        let all = self.near.iter().chain(self.far.table.iter());
+        all.map(|(id, place)| (id, place.into()))
+    }
+}
+
+impl Far {
+    #[inline]
+    fn may_have(&self, id: RequestId) -> bool {
+        let (first, last) = self.span;
+        self.table.len() > 0 && (first..=last).contains(&id.0)
+    }
+
+    #[inline(never)]
+    fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
+        match self.table.seek(id) {
+            Ok((at, place)) => Ok(Found {
+                place,
+                at,
+                near: false,
+            }),
+            Err(vacant) => Err(Vacant { far: Some(vacant) }),
+        }
+    }
+
+    fn insert(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
+        let vacant = vacant.far.or_else(|| self.table.seek(id).err());
+        if let Some(vacant) = vacant {
+            self.span = match self.span {
+                _ if self.table.len() == 0 => (id.0, id.0),
+                (first, last) => (first.min(id.0), last.max(id.0)),
+            };
+            self.table.insert(vacant, id, place);
+        }
+    }
+
+    /// Adds an id that fell off the window.
+    #[inline(never)]
+    fn put(&mut self, id: RequestId, place: Packed) {
+        self.insert(Vacant { far: None }, id, place);
+    }
+}
+
+#[cfg(test)]
+impl Places {
+    /// Spoils it: an id moves into the table, to where it cannot be found.
+    pub(crate) fn misplace(&mut self, id: RequestId) {
+        self.to_table(id);
+        self.far.table.misplace(id);
+    }
+
+    /// Spoils it: an id moves into the table, which is said to have none like it.
+    pub(crate) fn hide(&mut self, id: RequestId) {
+        self.to_table(id);
+        self.far.span = (id.0 + 1, u64::MAX);
+    }
+
+    /// Spoils it: there is one less than it says.
+    pub(crate) fn miscount(&mut self) {
+        self.near.miscount();
+    }
+
+    fn to_table(&mut self, id: RequestId) {
+        let found = self.seek(id).ok().expect("it is there");
+        self.remove(found);
+        self.far.put(id, found.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, Place, Places, STEP};
+    use crate::id::RequestId;
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+
+    fn place(n: u32) -> Place {
+        match n % 2 {
+            0 => Place::Queued { class: n, seat: !n },
+            _ => Place::Running {
+                machine: n,
+                procs: n / 2,
+            },
+        }
+    }
+
+    fn there(places: &Places, id: u64) -> Option<Place> {
+        places.seek(RequestId(id)).ok().map(Found::place)
+    }
+
+    fn enter(places: &mut Places, id: u64) {
+        let vacant = places.seek(RequestId(id)).err().expect("it is new");
+        places.insert(vacant, RequestId(id), place(id as u32 & 0xffff));
+    }
+
+    fn leave(places: &mut Places, id: u64) {
+        let found = places.seek(RequestId(id)).ok().expect("it is there");
+        places.remove(found);
+    }
+
+    fn ids(places: &Places) -> Vec<u64> {
+        let mut ids: Vec<u64> = places.iter().map(|(id, _)| id.0).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Enters the ids that `next` says, changes and removes some at random, keeps some sixteenth of them long.
+    fn exercise(mut next: impl FnMut(u64) -> u64) {
+        let (mut places, mut known) = (Places::default(), BTreeMap::new());
+        let mut x = 1u64;
+        for step in 0..30_000u64 {
+            x = x
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let some = known.keys().nth((x >> 40) as usize % (known.len() + 1));
+            let (some, place) = (some.copied(), place(step as u32));
+            // More come than go, and then the other way round.
+            let comes = match step % 3000 {
+                ..1000 => x >> 20 & 7 != 0,
+                _ => x >> 20 & 7 < 3,
+            };
+            match some {
+                Some(id) if !comes && (id % 16 != 0 || step % 10 == 0) => {
+                    leave(&mut places, id);
+                    known.remove(&id);
+                    assert_eq!(there(&places, id), None);
+                }
+                Some(id) if x >> 30 & 3 == 0 => {
+                    let found = places.seek(RequestId(id)).ok().expect("it is there");
+                    places.set(found, place);
+                    known.insert(id, place);
+                }
+                _ => {
+                    let id = next(x);
+                    assert_eq!(there(&places, id), known.get(&id).copied());
+                    if let Err(vacant) = places.seek(RequestId(id)) {
+                        places.insert(vacant, RequestId(id), place);
+                        known.insert(id, place);
+                    }
+                }
+            }
+            assert_eq!(places.len(), known.len());
+            if step % 64 == 0 {
+                for (&id, &place) in &known {
+                    assert_eq!(there(&places, id), Some(place));
+                }
+                assert_eq!(ids(&places), known.keys().copied().collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn it_finds_what_a_sorted_map_finds() {
+        fn count(from: u64, by: u64) -> impl FnMut(u64) -> u64 {
+            let mut id = from.wrapping_sub(by);
+            move |_| {
+                id = id.wrapping_add(by);
+                id
+            }
+        }
+        exercise(count(0, 1));
+        exercise(count(u64::MAX - 500, 1));
+        exercise(count(u64::MAX, u64::MAX));
+        exercise(count(1 << 60, 3));
+        exercise(count(0, STEP));
+        exercise(count(0, STEP + 1));
+        // Anything, and the same ids again and again.
+        exercise(|x| x);
+        exercise(|x| (x >> 33) % 500);
+        // Some are left out, of different lengths.
+        let mut id = 0;
+        exercise(move |x| {
+            id += 1 + (x >> 60) * (x >> 50 & 3);
+            id
+        });
+        // Several clients count, each in a range of its own, some of which come near to others.
+        let mut counters = [0, 900, 1 << 20, (1 << 20) + 40, u64::MAX - 100];
+        exercise(move |x| {
+            let counter = &mut counters[(x >> 35) as usize % 5];
+            *counter = counter.wrapping_add(1);
+            *counter
+        });
+    }
+
+    #[test]
+    fn ids_that_count_up_need_no_table() {
+        let mut places = Places::default();
+        for id in 0..1000 {
+            enter(&mut places, id);
+        }
+        for id in 1000..20_000 {
+            enter(&mut places, id);
+            leave(&mut places, id - 1000);
+            assert_eq!((places.near.len(), places.far.table.len()), (1000, 0));
+            assert!(places.near.cells() <= 2048);
+        }
+    }
+
+    #[test]
+    fn who_stays_behind_goes_to_the_table() {
+        let mut places = Places::default();
+        for id in 0..20_000 {
+            enter(&mut places, id);
+            if id % 100 != 7 {
+                leave(&mut places, id);
+            }
+        }
+        assert_eq!(places.len(), 200);
+        assert!(places.near.cells() <= 256, "{}", places.near.cells());
+        assert!(places.far.table.len() > 180);
+        assert!((0..200).all(|n| there(&places, n * 100 + 7).is_some()));
+    }
+
+    #[test]
+    fn a_count_that_goes_on_elsewhere_is_followed() {
+        let mut places = Places::default();
+        (0..100).for_each(|id| enter(&mut places, id));
+        let elsewhere = 1 << 40;
+        (0..50).for_each(|n| enter(&mut places, elsewhere + n));
+        // The first of them might have been alone.
+        assert_eq!((places.near.len(), places.far.table.len()), (49, 101));
+        assert_eq!(places.len(), 150);
+    }
+
+    #[test]
+    fn what_a_flood_took_is_given_back() {
+        let mut places = Places::default();
+        (0..100_000).for_each(|id| enter(&mut places, id));
+        assert!(places.near.cells() >= 100_000);
+        (0..99_990).for_each(|id| leave(&mut places, id));
+        assert!(places.near.cells() <= 256);
+        (99_990..100_000).for_each(|id| leave(&mut places, id));
+        assert_eq!((places.len(), places.near.cells()), (0, 256));
+    }
+
+    #[test]
+    fn a_cell_is_eight_bytes() {
+        assert_eq!(size_of::<super::Packed>(), 8);
+    }
+}

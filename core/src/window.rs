@@ -1,0 +1,175 @@
+//! Where the requests are whose ids are near the latest: a ring with a cell for each id up to that one. Clients most often
+//! count their requests up, so nothing is hashed or searched, what follows each other stands side by side, and a cell need
+//! not say whose it is.
+//!
+//! It holds so many of the latest ids; who falls off its end while others come is handed out, unless most of the cells are
+//! taken: then it grows.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::id::RequestId;
+use crate::places::Packed;
+
+/// The fewest cells of a ring that has any.
+const LEAST: usize = 16;
+
+/// So many cells are kept however few are needed: small numbers vary much, and memory that comes and goes is dear.
+const KEPT: usize = 256;
+
+/// The ring.
+#[derive(Clone, Default)]
+pub(crate) struct Window {
+    /// As many as a power of two, or none: that of an id has its lowest bits for its number.
+    cells: Vec<Packed>,
+    /// The latest id: the ring is about this and those before it, in a circle of all 2^64.
+    last: u64,
+    /// How many cells are taken.
+    len: usize,
+    /// How many are at least, in a ring of this size.
+    fewest: usize,
+}
+
+impl Window {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are cells, and an id is ahead of the latest by no more than so many.
+    #[inline]
+    pub(crate) fn follows(&self, id: RequestId, steps: u64) -> bool {
+        id.0.wrapping_sub(self.last) <= steps && !self.cells.is_empty()
+    }
+
+    /// The cell of an id, if it has one.
+    #[inline]
+    pub(crate) fn cell(&self, id: RequestId) -> Option<usize> {
+        let behind = self.last.wrapping_sub(id.0);
+        (behind < self.cells.len() as u64).then(|| self.at(id.0))
+    }
+
+    /// What is in a cell.
+    #[inline]
+    pub(crate) fn get(&self, cell: usize) -> Packed {
+        self.cells[cell]
+    }
+
+    /// Puts something into a cell that is not empty.
+    #[inline]
+    pub(crate) fn set(&mut self, cell: usize, place: Packed) {
+        self.cells[cell] = place;
+    }
+
+    /// Puts something into an empty cell.
+    pub(crate) fn put(&mut self, cell: usize, place: Packed) {
+        self.cells[cell] = place;
+        self.len += 1;
+    }
+
+    /// Moves on by one and puts something there; not, if this id is not the next, or somebody falls off.
+    #[inline]
+    pub(crate) fn put_next(&mut self, id: RequestId, place: Packed) -> bool {
+        let cell = self.at(id.0);
+        match self.cells.get_mut(cell) {
+            Some(cell) if cell.is_nowhere() && self.last.wrapping_add(1) == id.0 => *cell = place,
+            _ => return false,
+        }
+        self.last = id.0;
+        self.len += 1;
+        true
+    }
+
+    /// Empties a cell that is not.
+    #[inline]
+    pub(crate) fn remove(&mut self, cell: usize) {
+        self.cells[cell] = Packed::NOWHERE;
+        self.len -= 1;
+    }
+
+    /// Whether few of the cells are taken.
+    #[inline]
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.len < self.fewest
+    }
+
+    /// Gives back what a flood took. `out` is given who has no cell any more.
+    #[inline(never)]
+    pub(crate) fn shrink(&mut self, out: impl FnMut(RequestId, Packed)) {
+        self.resize(self.cells.len() / 2, out);
+    }
+
+    /// Moves on until an id is the latest. `out` is given who falls off.
+    pub(crate) fn advance(&mut self, id: RequestId, mut out: impl FnMut(RequestId, Packed)) {
+        while self.last != id.0 {
+            let next = self.last.wrapping_add(1);
+            let cell = self.at(next);
+            if !self.cells[cell].is_nowhere() {
+                if self.len > self.cells.len() / 2 {
+                    self.resize(self.cells.len() * 2, &mut out);
+                    continue;
+                }
+                let first = RequestId(next.wrapping_sub(self.cells.len() as u64));
+                out(
+                    first,
+                    core::mem::replace(&mut self.cells[cell], Packed::NOWHERE),
+                );
+                self.len -= 1;
+            }
+            self.last = next;
+        }
+    }
+
+    /// Begins anew with another latest id. `out` is given who was there.
+    pub(crate) fn begin(&mut self, id: RequestId, out: impl FnMut(RequestId, Packed)) {
+        if self.len > 0 {
+            let size = self.cells.len().min(KEPT);
+            self.resize(0, out);
+            self.cells.resize(size, Packed::NOWHERE);
+        } else if self.cells.is_empty() {
+            self.cells.resize(LEAST, Packed::NOWHERE);
+        }
+        self.last = id.0;
+    }
+
+    /// All ids, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Packed)> {
+        let all = (0..self.cells.len() as u64).map(|behind| self.last.wrapping_sub(behind));
+        let all = all.map(|id| (RequestId(id), self.cells[self.at(id)]));
+        all.filter(|(_, place)| !place.is_nowhere())
+    }
+
+    /// The latest ids keep their places in a ring of another size.
+    #[inline(never)]
+    fn resize(&mut self, size: usize, mut out: impl FnMut(RequestId, Packed)) {
+        let new = Window {
+            cells: vec![Packed::NOWHERE; size],
+            last: self.last,
+            len: 0,
+            fewest: if size > KEPT { size / 8 } else { 0 },
+        };
+        let old = core::mem::replace(self, new);
+        for (id, place) in old.iter() {
+            match self.cell(id) {
+                Some(cell) => self.put(cell, place),
+                None => out(id, place),
+            }
+        }
+    }
+
+    fn at(&self, id: u64) -> usize {
+        // What is cut off are high bits. Without cells it is any number.
+        id as usize & self.cells.len().wrapping_sub(1)
+    }
+}
+
+#[cfg(test)]
+impl Window {
+    pub(crate) fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Spoils it: it has one less than it says.
+    pub(crate) fn miscount(&mut self) {
+        self.len += 1;
+    }
+}
