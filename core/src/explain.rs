@@ -258,7 +258,7 @@ impl Manager {
     /// The end of the largest grant on a machine.
     fn done_on(&self, machine: MachineId) -> Option<(Instant, Event)> {
         let machine = self.machines.get(self.machines.find(machine)?);
-        let running = machine.running.iter().copied();
+        let running = machine.running.iter();
         let request = running.max_by_key(|&request| self.requests.running_procs(request))?;
         let outcome = Outcome::Ok;
         Some((self.now, Event::Done { request, outcome }))

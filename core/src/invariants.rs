@@ -5,6 +5,7 @@ use core::cmp::Reverse;
 use core::fmt;
 
 use crate::classes::{Class, Classes};
+use crate::id::RequestId;
 use crate::machines::{Machine, Poll, State};
 use crate::manager::Manager;
 use crate::places::{Found, Place};
@@ -178,11 +179,11 @@ fn used_is_the_sum(m: &Manager) -> bool {
     let mut running = 0;
     let sound = m.machines.slab.iter().all(|(slot, machine)| {
         running += machine.running.len();
-        let mut ids = machine.running.clone();
+        let mut ids: Vec<RequestId> = machine.running.iter().collect();
         ids.sort_unstable();
         ids.dedup();
         let distinct = ids.len() == machine.running.len();
-        let used = machine.running.iter().try_fold(0, |used, &request| {
+        let used = machine.running.iter().try_fold(0, |used, request| {
             match m.requests.seek(request).ok()?.place() {
                 Place::Running { machine, procs } if machine == slot as u32 => {
                     Some(used + u64::from(procs))
@@ -190,7 +191,7 @@ fn used_is_the_sum(m: &Manager) -> bool {
                 _ => None,
             }
         });
-        let idle = !matches!(machine.state, State::Pending { .. }) || machine.running.is_empty();
+        let idle = !matches!(machine.state, State::Pending { .. }) || machine.running.len() == 0;
         distinct
             && idle
             && used == Some(u64::from(machine.used))

@@ -135,6 +135,7 @@ mod places;
 mod poll;
 mod reject;
 mod requests;
+mod running;
 #[cfg(feature = "serde")]
 mod snapshot;
 mod state;

@@ -4,7 +4,6 @@
 use alloc::vec::Vec;
 
 use slab::Slab;
-use smallvec::SmallVec;
 
 use crate::bits::Bits;
 use crate::hash::SlotMap;
@@ -12,6 +11,7 @@ use crate::heap::{Heap, Positions};
 use crate::holdings::Holder;
 use crate::id::{MachineId, RequestId};
 use crate::list::{Linked, Links, List, put};
+use crate::running::Running;
 use crate::time::Instant;
 use crate::view::MachineCounts;
 
@@ -46,10 +46,6 @@ pub(crate) enum Poll {
     /// The next one is due then.
     Due(Instant),
 }
-
-/// What runs on a machine, in the order of the grants (F4, F11). There are at most as many as procs, so looking through them
-/// is quicker than following links from record to record.
-pub(crate) type Running = SmallVec<[RequestId; 16]>;
 
 /// What a grant and its end look at stands first.
 #[derive(Clone, Debug)]
@@ -287,8 +283,7 @@ impl Machines {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
         machine.used -= procs;
-        let at = machine.running.iter().position(|&other| other == request);
-        machine.running.remove(at.expect("it runs here"));
+        machine.running.remove(request);
     }
 
     /// The free procs of a machine that is ok and not in the order of S4.
@@ -303,7 +298,7 @@ impl Machines {
         self.withdraw(slot);
         let machine = self.get_mut(slot);
         machine.used = 0;
-        let running = core::mem::take(&mut machine.running);
+        let running = core::mem::replace(&mut machine.running, Running::new());
         self.offer(slot);
         running
     }

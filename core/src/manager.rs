@@ -256,7 +256,7 @@ impl Manager {
     pub(crate) fn lose(&mut self, slot: u32, by: Loss, actions: &mut Vec<Action>) {
         let machine = self.machines.get(slot).id;
         actions.push(Action::Notice(Notice::MachineLost { machine, by }));
-        for request in self.machines.clear(slot) {
+        for request in self.machines.clear(slot).iter() {
             let found = self.requests.known(request);
             self.need -= u64::from(self.requests.forget(found));
             actions.push(Action::RequestLost { request, machine });

@@ -17,53 +17,45 @@ pub(crate) enum Place {
     Running { machine: u32, procs: u32 },
 }
 
-/// Where a request is, in eight bytes.
+/// Where a request is, in eight bytes that are read and written at once: a slot, and in the highest bit whether it is a
+/// machine's or a class's, before a seat or procs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Packed {
-    /// A slot, and in the highest bit whether it is a machine's or a class's.
-    slot: u32,
-    with: u32,
-}
+pub(crate) struct Packed(u64);
 
-const MACHINE: u32 = 1 << 31;
+const MACHINE: u64 = 1 << 63;
 
 impl Packed {
-    pub(crate) const NOWHERE: Packed = Packed {
-        slot: u32::MAX,
-        with: 0,
-    };
+    pub(crate) const NOWHERE: Packed = Packed(u64::MAX);
 
     pub(crate) fn is_nowhere(self) -> bool {
-        self.slot == u32::MAX
+        self == Packed::NOWHERE
     }
 }
 
 impl From<Place> for Packed {
     /// Slots are below 2^31 - 1: there are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) of a kind.
     fn from(place: Place) -> Packed {
+        let pack = |slot, with| u64::from(slot) << 32 | u64::from(with);
         match place {
-            Place::Queued { class, seat } => Packed {
-                slot: class,
-                with: seat,
-            },
-            Place::Running { machine, procs } => Packed {
-                slot: machine | MACHINE,
-                with: procs,
-            },
+            Place::Queued { class, seat } => Packed(pack(class, seat)),
+            Place::Running { machine, procs } => Packed(MACHINE | pack(machine, procs)),
         }
     }
 }
 
 impl From<Packed> for Place {
-    fn from(Packed { slot, with }: Packed) -> Place {
-        if slot & MACHINE == 0 {
+    fn from(Packed(bits): Packed) -> Place {
+        let (slot, with) = ((bits & !MACHINE) >> 32, bits as u32);
+        // Below 2^31.
+        let slot = slot as u32;
+        if bits & MACHINE == 0 {
             Place::Queued {
                 class: slot,
                 seat: with,
             }
         } else {
             Place::Running {
-                machine: slot & !MACHINE,
+                machine: slot,
                 procs: with,
             }
         }

@@ -95,7 +95,7 @@ impl Manager {
 
     fn freeze(&self, machine: &Machine) -> OneMachine {
         let running = machine.running.iter();
-        let running = running.map(|&request| (request, self.requests.running_procs(request)));
+        let running = running.map(|request| (request, self.requests.running_procs(request)));
         let holdings = &self.holdings;
         let tasks = machine.holds.tasks.iter(&holdings.tasks);
         let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {

@@ -114,14 +114,14 @@ impl<'a> MachineView<'a> {
 
     /// What runs on it, in the order of the grants.
     pub fn running(&self) -> impl Iterator<Item = RequestId> + use<'a> {
-        self.record().running.iter().copied()
+        self.record().running.iter()
     }
 
     /// The same, with the procs of each.
     pub fn grants(&self) -> impl Iterator<Item = (RequestId, u32)> + use<'a> {
         let requests = &self.manager.requests;
         let running = self.record().running.iter();
-        running.map(|&request| (request, requests.running_procs(request)))
+        running.map(|request| (request, requests.running_procs(request)))
     }
 
     /// The tasks whose results live on it (S14), in the order of assignment.

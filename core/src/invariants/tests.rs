@@ -1,6 +1,7 @@
 //! Each invariant is broken by hand, and the check must notice which.
 
 use super::*;
+use crate::running::Running;
 use crate::{
     Config, Demand, Event, Instant, MachineId, OnceKey, OnceOutcome, Outcome, RequestId, TaskId,
     WaiterId,
@@ -188,14 +189,17 @@ fn a_queue_that_is_not_in_order_is_noticed() {
 #[test]
 fn machines_that_run_something_else_are_noticed() {
     assert_eq!(broken_by(|m| machine(m, 0).used += 1), 6);
-    assert_eq!(broken_by(|m| machine(m, 0).running.clear()), 6);
+    assert_eq!(broken_by(|m| machine(m, 0).running = Running::new()), 6);
     let twice = |m: &mut Manager| {
-        let first = machine(m, 0).running[0];
-        machine(m, 0).running[1] = first;
+        let running = &mut machine(m, 0).running;
+        let last = running.iter().last().unwrap();
+        let first = running.iter().next().unwrap();
+        running.remove(last);
+        running.push(first);
     };
     assert_eq!(broken_by(twice), 6);
     let on_two = |m: &mut Manager| {
-        let first = machine(m, 0).running[0];
+        let first = machine(m, 0).running.iter().next().unwrap();
         machine(m, 1).running.push(first);
     };
     assert_eq!(broken_by(on_two), 6);
@@ -213,7 +217,7 @@ fn machines_that_run_something_else_are_noticed() {
     // Its record too says so; but a machine that is not up runs nothing.
     let on_a_pending_one = |m: &mut Manager| {
         let pending = m.machines.find(MachineId(2)).unwrap();
-        machine(m, 0).running.retain(|other| *other != RUNNING);
+        machine(m, 0).running.remove(RUNNING);
         machine(m, 0).used -= 1;
         machine(m, 2).running.push(RUNNING);
         machine(m, 2).used += 1;
