@@ -78,11 +78,14 @@ impl Running {
         // What stands behind the last is of no account.
         let at = alike.trailing_zeros();
         assert!(at < self.len, "it runs here");
+        self.len -= 1;
+        if self.len == 0 {
+            return;
+        }
         let old = self.lows;
         for n in 0..SHORT - 1 {
             self.lows[n] = if (n as u32) < at { old[n] } else { old[n + 1] };
         }
-        self.len -= 1;
     }
 
     #[inline(never)]
