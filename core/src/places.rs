@@ -146,7 +146,7 @@ impl Places {
         } else if self.near.cell(id).is_none() {
             let next = self.far.stray.wrapping_add(1);
             if self.near.len() > 0 && id.0 != next {
-                self.far.insert(vacant, id, place);
+                self.far.add(vacant, id, place);
                 self.far.stray = id.0;
                 return;
             }
@@ -207,7 +207,7 @@ impl Far {
         }
     }
 
-    fn insert(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
+    fn add(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
         let vacant = vacant.far.or_else(|| self.table.seek(id).err());
         if let Some(vacant) = vacant {
             self.span = match self.span {
@@ -221,7 +221,7 @@ impl Far {
     /// Adds an id that fell off the window.
     #[inline(never)]
     fn put(&mut self, id: RequestId, place: Packed) {
-        self.insert(Vacant { far: None }, id, place);
+        self.add(Vacant { far: None }, id, place);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use remuda::{Config, Instant};
+use remuda::{Config, Instant, RequestId};
 
 use crate::rng::Rng;
 
@@ -55,6 +55,53 @@ pub struct Traffic {
     pub outcomes: [u8; 4],
     /// How many tasks, once-keys and waiters there are.
     pub names: u64,
+    /// How requests are numbered.
+    pub ids: Ids,
+}
+
+/// How requests are numbered: the ids of the first, the second, and so on, no two the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ids {
+    /// From this on, in such steps; zero follows the greatest.
+    Count {
+        /// The first.
+        from: u64,
+        /// From one to the next.
+        by: u64,
+    },
+    /// By so many clients in turns, each of which counts in a range of its own.
+    Ranges(u64),
+    /// Anywhere.
+    Scattered,
+}
+
+impl Ids {
+    /// The id of the nth request, from 0 up.
+    pub fn of(self, n: u64) -> RequestId {
+        RequestId(match self {
+            Ids::Count { from, by } => from.wrapping_add(n.wrapping_mul(by)),
+            Ids::Ranges(clients) => (n % clients) << 40 | n / clients,
+            // The second half of splitmix64, which no two numbers come out of alike.
+            Ids::Scattered => {
+                let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                n ^ (n >> 31)
+            }
+        })
+    }
+
+    fn draw(rng: &mut Rng) -> Ids {
+        match rng.below(8) {
+            0 => Ids::Count { from: 0, by: 2 },
+            1 => Ids::Count {
+                from: (1 << 32) - rng.below(60),
+                by: rng.pick(&[1, 17, u64::MAX]),
+            },
+            2 => Ids::Ranges(rng.range(2, 5)),
+            3 => Ids::Scattered,
+            _ => Ids::Count { from: 0, by: 1 },
+        }
+    }
 }
 
 /// What goes wrong, each by its chance; [`Faults::none`] is a perfect world.
@@ -204,6 +251,7 @@ impl Plan {
                 stop: 3,
                 outcomes: [13, 1, 1, 1],
                 names: 6,
+                ids: Ids::Count { from: 0, by: 1 },
             },
             faults: Faults::none(),
         }
@@ -298,6 +346,7 @@ impl Traffic {
             stop: rng.pick(&[0, 3, 40, 300]),
             outcomes,
             names: rng.pick(&[1, 2, 4, 8]),
+            ids: Ids::draw(rng),
         }
     }
 }

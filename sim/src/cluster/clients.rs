@@ -27,8 +27,14 @@ impl<S: Subject> Cluster<S> {
             .collect();
         match self.rng.pick_of(&known) {
             Some(request) if !self.rng.chance(24) => request,
-            _ => RequestId(self.rng.range(0, self.next_request)),
+            _ => self.any_request(),
         }
+    }
+
+    /// A request that there was, or the next.
+    fn any_request(&mut self) -> RequestId {
+        let n = self.rng.range(0, self.next_request);
+        self.plan.traffic.ids.of(n)
     }
 
     /// What a client does, or what happens instead.
@@ -83,9 +89,9 @@ impl<S: Subject> Cluster<S> {
 
     fn submit(&mut self) -> Event {
         let machine_procs = self.plan.config.machine_procs;
-        let mut request = RequestId(self.next_request);
+        let mut request = self.plan.traffic.ids.of(self.next_request);
         if self.rng.chance(self.plan.faults.id_reused) {
-            request = RequestId(self.rng.range(0, self.next_request));
+            request = self.any_request();
         } else {
             self.next_request += 1;
         }
@@ -121,7 +127,10 @@ impl<S: Subject> Cluster<S> {
                 self.rng.range(0, most)
             }
         };
-        let mut request = RequestId(any(self.next_request));
+        let mut request = match any(self.next_request) {
+            u64::MAX => RequestId(u64::MAX),
+            n => self.plan.traffic.ids.of(n),
+        };
         let mut machine = MachineId(any(self.driven.ledger().minted));
         let task = TaskId(any(self.plan.traffic.names));
         let waiter = WaiterId(any(self.plan.traffic.names));

@@ -7,7 +7,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S7",
         "growth knows no maximum",
         &[edit(
-            "grow wanted",
+            "grow lacking",
             "self.need.min(self.config.max_procs)",
             "self.need",
         )],
@@ -37,18 +37,21 @@ pub(super) const FLAWS: &[Flaw] = &[
         "what does not fill a machine is not asked for",
         &[edit(
             "grow wanted",
-            "lacking.div_ceil(u64::from(self.config.machine_procs))",
-            "(lacking / u64::from(self.config.machine_procs))",
+            "self.lacking().div_ceil(procs)",
+            "(self.lacking() / procs)",
         )],
     ),
     Flaw::new(
         "S2",
         "machines on probation are not counted, and are replaced",
-        &[edit(
-            "grow have",
-            "(counts.ok + counts.probation)",
-            "counts.ok",
-        )],
+        &[
+            edit("grow have", "(counts.ok + counts.probation)", "counts.ok"),
+            edit(
+                "grow lacking",
+                "self.machines.slab.len() as u64",
+                "(self.machines.counts.ok + self.machines.counts.pending)",
+            ),
+        ],
     ),
     Flaw::new(
         "S8",

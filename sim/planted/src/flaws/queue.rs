@@ -23,9 +23,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "T2",
         "equally free machines are told apart by slot, not by id",
         &[edit(
-            "machines offer",
-            "heap.push(id, slot, |slot, at| self.slab[slot as usize].ready_at = at);",
-            "heap.push(MachineId(u64::from(slot)), slot, |slot, at| self.slab[slot as usize].ready_at = at);",
+            "machines list",
+            "heap.push(machine.id, slot, &mut self.ready.positions);",
+            "heap.push(MachineId(u64::from(slot)), slot, &mut self.ready.positions);",
         )],
     ),
     Flaw::new(
@@ -42,6 +42,11 @@ pub(super) const FLAWS: &[Flaw] = &[
                 "(priority, Reverse(procs))",
                 "(!priority, Reverse(procs))",
             ),
+            edit(
+                "classes rank",
+                "(priority, Reverse(procs))",
+                "(!priority, Reverse(procs))",
+            ),
         ],
     ),
     Flaw::new(
@@ -55,6 +60,11 @@ pub(super) const FLAWS: &[Flaw] = &[
             ),
             edit(
                 "classes join",
+                "(priority, Reverse(procs))",
+                "(priority, Reverse(!procs))",
+            ),
+            edit(
+                "classes rank",
                 "(priority, Reverse(procs))",
                 "(priority, Reverse(!procs))",
             ),
@@ -80,7 +90,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "what comes from a heap's end into another branch only goes down",
         &[edit(
             "heap remove",
-            "position > 0 && self.entries[position] < self.entries[(position - 1) / ARITY]",
+            "hole > 0 && last.0 < self.entries[(hole - 1) / ARITY].0",
             "false",
         )],
     )
@@ -88,11 +98,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S4",
         "a heap looks at three of its four branches",
-        &[edit(
-            "heap sift_down",
-            "(first + ARITY)",
-            "(first + ARITY - 1)",
-        )],
+        &[edit("heap least_child", "usize::from(d.0 < c.0)", "0")],
     )
     .shown_in(30),
     Flaw::new(
@@ -233,7 +239,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S5",
         "a new request passes those who wait when a machine is free",
-        &[edit("place vacancy", "self.requests.queued() > 0", "false")],
+        &[edit(
+            "place vacancy",
+            "self.requests.classes.rank(priority, procs)",
+            "0",
+        )],
     ),
     Flaw::new(
         "S6",
@@ -249,7 +259,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S3",
         "who is first in the queue is not looked up when the first class leaves",
         &[edit(
-            "classes leave",
+            "classes drop",
             "self.first = self.leftmost(self.root);",
             "",
         )],
@@ -260,7 +270,72 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             "manager lose",
             "self.machines.clear(slot)",
-            "{ let mut all = self.machines.clear(slot); all.reverse(); all }",
+            "{
+            let all: Vec<_> = self.machines.clear(slot).iter().collect();
+            let mut back = crate::running::Running::new();
+            all.into_iter().rev().for_each(|request| back.push(request));
+            back
+        }",
+        )],
+    ),
+    Flaw::new(
+        "S5",
+        "a new request takes the machine of the one before it",
+        &[edit("machines ready_at", "rank < ahead", "rank <= ahead")],
+    ),
+    Flaw::new(
+        "S5",
+        "a new request that has a machine's rank is not asked whether it fits",
+        &[edit("place vacancy", "(procs <= free)", "true")],
+    ),
+    Flaw::new(
+        "F5",
+        "who falls off the window of ids is forgotten",
+        &[edit(
+            "places insert_other",
+            "self.near.advance(id, |id, place| self.far.put(id, place));",
+            "self.near.advance(id, |_, _| ());",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "who is near when the window of ids begins anew is forgotten",
+        &[edit(
+            "places insert_other",
+            "self.near.begin(id, |id, place| self.far.put(id, place));",
+            "self.near.begin(id, |_, _| ());",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "an id in the table is not found any more when the window comes to it",
+        &[edit(
+            "places seek",
+            "self.far.may_have(id)",
+            "self.near.cell(id).is_none() && self.far.may_have(id)",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "the table's ids are said to end before the last of them",
+        &[edit("places add", "last.max(id.0)", "last")],
+    ),
+    Flaw::new(
+        "F4",
+        "one too many moves up when what ran before it ends",
+        &[edit(
+            "running remove",
+            "(n as u32) < at",
+            "(n as u32) + 1 < at",
+        )],
+    ),
+    Flaw::new(
+        "F4",
+        "the higher halves of ids on one machine are taken for the same",
+        &[edit(
+            "running push",
+            "self.high == high && self.all.is_empty()",
+            "self.all.is_empty()",
         )],
     ),
 ];

@@ -8,8 +8,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "probations that end together end by slot, not by id",
         &[edit(
             "machines set_state",
-            "self.probation.push((until, id), slot, moved);",
-            "self.probation.push((until, MachineId(u64::from(slot))), slot, moved);",
+            "self.probation.change(slot, id, old.until(), state.until());",
+            "self.probation.change(slot, MachineId(u64::from(slot)), old.until(), state.until());",
         )],
     ),
     Flaw::new(
@@ -93,6 +93,33 @@ pub(super) const FLAWS: &[Flaw] = &[
             "if self.shutdown {
             return None;
         }",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S21",
+        "the deadline is not asked for when a machine changes its state",
+        &[edit(
+            "machines set_state",
+            "self.deadlines_moved = true;",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S21",
+        "the deadline is not asked for when a machine's next poll is set",
+        &[edit(
+            "machines set_poll",
+            "self.deadlines_moved = true;",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S21",
+        "the deadline is not asked for when something fired",
+        &[edit(
+            "timers advance",
+            "self.machines.deadlines_moved = true;",
             "",
         )],
     ),
