@@ -46,6 +46,8 @@ fn drain(priorities: u64) -> u64 {
 
 fn blocked(blocked: u64, alike: bool) -> u64 {
     let mut world = Blocked::<Ours>::new(2_000, blocked, alike);
+    // Until those who have run since the beginning are old.
+    (0..70_000).for_each(|_| world.step());
     steps(5_000, || world.step())
 }
 
