@@ -112,14 +112,36 @@ impl Classes {
     #[inline]
     pub(crate) fn join(&mut self, priority: i64, procs: u32) -> u32 {
         let key = (priority, Reverse(procs));
-        match self.find(key) {
-            Some(class) => {
-                self.recent = class;
-                self.adjust(class, |count| *count += 1);
-                class
-            }
-            None => self.add(priority, procs),
+        if let Some(recent) = self.slab.get(self.recent as usize)
+            && recent.key() == key
+        {
+            self.adjust(self.recent, |count| *count += 1);
+            return self.recent;
         }
+        self.recent = match self.join_other(key) {
+            Some(class) => class,
+            None => self.add(priority, procs),
+        };
+        self.recent
+    }
+
+    /// The same for a class that is not the recent one, if it is there. If not, the sums above where it would be are one too
+    /// many, until it is added, which takes them anew.
+    #[inline(never)]
+    fn join_other(&mut self, key: ClassKey) -> Option<u32> {
+        let mut at = self.root;
+        while let Some(class) = self.slab.get_mut(at as usize) {
+            class.total += 1;
+            at = match key.cmp(&class.key()) {
+                core::cmp::Ordering::Less => class.left,
+                core::cmp::Ordering::Equal => {
+                    class.len += 1;
+                    return Some(at);
+                }
+                core::cmp::Ordering::Greater => class.right,
+            };
+        }
+        None
     }
 
     /// Adds a class with room for one request.
@@ -139,7 +161,6 @@ impl Classes {
         let class = put(&mut self.slab, class);
         self.root = self.insert(self.root, class);
         self.first = self.leftmost(self.root);
-        self.recent = class;
         class
     }
 
@@ -159,24 +180,6 @@ impl Classes {
         self.root = self.remove(self.root, class);
         self.slab.remove(class as usize);
         self.first = self.leftmost(self.root);
-    }
-
-    fn find(&self, key: ClassKey) -> Option<u32> {
-        if let Some(recent) = self.slab.get(self.recent as usize)
-            && recent.key() == key
-        {
-            return Some(self.recent);
-        }
-        let mut at = self.root;
-        while at != NIL {
-            let class = self.get(at);
-            at = match key.cmp(&class.key()) {
-                core::cmp::Ordering::Less => class.left,
-                core::cmp::Ordering::Equal => return Some(at),
-                core::cmp::Ordering::Greater => class.right,
-            };
-        }
-        None
     }
 
     /// Changes the count of a class and of every subtree it is in.
