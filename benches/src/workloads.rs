@@ -39,6 +39,7 @@ impl<C: Carrier> Steady<C> {
             carrier.submit(request, 0, 1, &mut running);
         }
         assert_eq!(running.len() as u64, full);
+        assert!(full > 2 * DRAWN as u64, "some are drawn, others run");
         Steady {
             carrier,
             running,

@@ -3,6 +3,7 @@
 use futures::executor::block_on;
 use remuda::{Config, Demand, Outcome};
 use remuda_benches::allocator::{self, Counting};
+use remuda_benches::carrier::Carrier as _;
 use remuda_benches::idle::Idle;
 use remuda_benches::ours::Ours;
 use remuda_benches::workloads::{Blocked, Steady};
@@ -48,6 +49,22 @@ fn machines_that_come_and_go_on_probation_allocate_nothing() {
         allocations(100_000, || steady.step_in_trouble(200_000_000)),
         0
     );
+}
+
+/// In turns, one of them not near the latest ids.
+#[test]
+fn two_clients_who_count_each_for_itself_allocate_nothing() {
+    let mut ours = Ours::new(100, 16);
+    let (mut grants, mut n) = (Vec::with_capacity(2000), 0u64);
+    let cycles = allocations(40_000, || {
+        ours.submit((n % 2) << 40 | (n / 2), 0, 1, &mut grants);
+        n += 1;
+        if n >= 1600 {
+            let oldest = grants.remove(0);
+            ours.done(oldest, Outcome::Ok, &mut grants);
+        }
+    });
+    assert_eq!(cycles, 0);
 }
 
 fn lease_cycle<R: Runtime>(runtime: R) -> u64 {

@@ -123,9 +123,17 @@ impl Manager {
         machines.min(u64::from(Config::MAX_START_BATCH)) as u32
     }
 
+    /// S7: asks for machines if there are too few.
+    #[inline]
+    pub(crate) fn grow_if_short(&mut self, actions: &mut Vec<Action>) {
+        if self.lacking() > 0 {
+            self.grow(actions);
+        }
+    }
+
     /// S7: asks for machines.
     #[cold]
-    pub(crate) fn grow(&mut self, actions: &mut Vec<Action>) {
+    fn grow(&mut self, actions: &mut Vec<Action>) {
         loop {
             let count = self.wanted();
             if count == 0 {

@@ -172,8 +172,8 @@ pub(crate) struct Machines {
     ready: Ready,
     probation: ByTime,
     polls: ByTime,
-    /// Whether a machine came, went, changed its state or its next poll since this was last set to false: else no deadline
-    /// of theirs, and none of their starts, is another.
+    /// Whether a machine came, went, changed its state or its next poll since this was last set to false, or something fired:
+    /// else no deadline is another, also none of the back-off, which follows starts that succeed or fail.
     pub(crate) deadlines_moved: bool,
 }
 
@@ -358,15 +358,21 @@ impl Machines {
             .map(|(_, lowest)| (free, heap.len() as u32, lowest))
     }
 
-    /// The free procs of the ready machines of a rank in the order of S4, and which of those with as many has the lowest
+    /// The machine of a rank in the order of S4 if it has so many procs free: of those with as many the one with the lowest
     /// id (T2).
-    pub(crate) fn ready_at(&self, rank: u32) -> Option<(u32, u32)> {
+    pub(crate) fn ready_at(&self, rank: u32, procs: u32) -> Option<u32> {
+        if rank >= self.ready.len {
+            return None;
+        }
         let (mut ahead, mut bound) = (0, self.procs + 1);
         loop {
             let (free, count, lowest) = self.ready_below(bound)?;
+            if free < procs {
+                return None;
+            }
             ahead += count;
             if rank < ahead {
-                return Some((free, lowest));
+                return Some(lowest);
             }
             bound = free;
         }
@@ -429,7 +435,8 @@ impl Machines {
 
 #[cfg(test)]
 mod tests {
-    use super::{MachineId, Machines, Positions, RequestId, State};
+    use super::{Machine, MachineId, Machines, Positions, RequestId, Running, State};
+    use core::mem::offset_of;
 
     /// Two machines with as many free procs, one with fewer, one that is full, one that is asked for; spoilt, the order of S4
     /// must be noticed to be.
@@ -442,6 +449,14 @@ mod tests {
         assert_eq!(slots, [0, 1, 2, 3], "they are told apart below");
         spoil(&mut machines);
         machines.check_ready()
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_runs_on_a_machine_is_one_line_of_the_cache() {
+        let lows = offset_of!(Machine, running) + offset_of!(Running, lows);
+        let size = size_of_val(&Running::new().lows);
+        assert_eq!((lows, size, align_of::<Machine>()), (64, 64, 64));
     }
 
     #[test]

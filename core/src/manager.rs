@@ -106,7 +106,11 @@ impl Manager {
         if let Err(reject) = self.apply(event, actions) {
             actions.push(Action::Reject(reject));
         }
-        self.settle(actions);
+        match event {
+            // It has a machine already, if it can have one; nothing else can be placed.
+            Event::Submit { .. } => self.grow_if_short(actions),
+            _ => self.settle(actions),
+        }
         self.rearm(matches!(event, Event::Timer), actions);
     }
 
@@ -147,12 +151,11 @@ impl Manager {
     /// What follows every change: placement (S5), then growth (S7).
     #[inline]
     pub(crate) fn settle(&mut self, actions: &mut Vec<Action>) {
+        // Most often nobody waits, or no machine is free.
         if self.machines.ready() > 0 && self.requests.queued() > 0 {
             self.place(actions);
         }
-        if self.lacking() > 0 {
-            self.grow(actions);
-        }
+        self.grow_if_short(actions);
     }
 
     fn submit(

@@ -28,8 +28,7 @@ impl Manager {
             return None;
         }
         let rank = self.requests.classes.rank(priority, procs);
-        let (free, lowest) = self.machines.ready_at(rank)?;
-        (procs <= free).then_some(lowest)
+        self.machines.ready_at(rank, procs)
     }
 
     /// Grants a new request, in the place that was found for it, which needs no queue.
@@ -83,10 +82,6 @@ impl Manager {
     /// Only the first request of a class can be it: were it a later one, the first would stand
     /// beside a machine with as many free procs or more, and would have been found.
     pub(crate) fn next_placement(&self) -> Option<(u32, u32)> {
-        // Most often nobody waits, or no machine is free.
-        if self.machines.ready() == 0 || self.requests.queued() == 0 {
-            return None;
-        }
         let (mut ahead, mut bound) = (0, self.machines.procs + 1);
         loop {
             let (free, count, lowest) = self.machines.ready_below(bound)?;

@@ -8,6 +8,19 @@ use crate::window::Window;
 /// An id that is ahead of the latest by no more than this moves the window on: clients may leave some out.
 const STEP: u64 = 16;
 
+/// So many ids in a row that are not near move the window to them, if they are not too many who would have to leave it: else
+/// two who count in turns would move it to and fro.
+const RUN: u32 = 8;
+
+/// No more leave the window at once.
+const MOST_MOVED: usize = 4096;
+
+/// The fewest places of a window, or of a table, that has any.
+pub(crate) const LEAST: usize = 16;
+
+/// So many places are kept however few are needed: small numbers vary much, and memory that comes and goes is dear.
+pub(crate) const KEPT: usize = 256;
+
 /// Where a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
@@ -75,8 +88,30 @@ struct Far {
     table: Table,
     /// All are from the first of these to the last.
     span: (u64, u64),
-    /// The one that came last, but for those that fell off the window.
-    stray: u64,
+    strays: Strays,
+}
+
+/// The ids that came last, one after the other, and were not near.
+#[derive(Clone, Default)]
+struct Strays {
+    last: u64,
+    count: u32,
+    /// The latest of the window meanwhile.
+    near: u64,
+}
+
+impl Strays {
+    /// Another one; how many they are.
+    fn follow(&mut self, id: u64, near: u64) -> u32 {
+        let follows = id == self.last.wrapping_add(1) && near == self.near;
+        let count = if follows {
+            self.count.saturating_add(1)
+        } else {
+            1
+        };
+        (self.last, self.count, self.near) = (id, count, near);
+        count
+    }
 }
 
 /// A request that was just found.
@@ -144,13 +179,12 @@ impl Places {
         if self.near.follows(id, STEP) {
             self.near.advance(id, |id, place| self.far.put(id, place));
         } else if self.near.cell(id).is_none() {
-            let next = self.far.stray.wrapping_add(1);
-            if self.near.len() > 0 && id.0 != next {
+            let strays = self.far.strays.follow(id.0, self.near.last());
+            let moves = strays >= RUN && self.near.len() <= MOST_MOVED;
+            if self.near.len() > 0 && !moves {
                 self.far.add(vacant, id, place);
-                self.far.stray = id.0;
                 return;
             }
-            // Nothing is near, or it is the second of two in a row, and more may follow.
             self.near.begin(id, |id, place| self.far.put(id, place));
         }
         if let Some(cell) = self.near.cell(id) {
@@ -402,8 +436,39 @@ mod tests {
         let elsewhere = 1 << 40;
         (0..50).for_each(|n| enter(&mut places, elsewhere + n));
         // The first of them might have been alone.
-        assert_eq!((places.near.len(), places.far.table.len()), (49, 101));
+        assert_eq!((places.near.len(), places.far.table.len()), (43, 107));
         assert_eq!(places.len(), 150);
+    }
+
+    #[test]
+    fn of_two_that_count_in_turns_one_is_near() {
+        for burst in [1, 2, 7] {
+            let mut places = Places::default();
+            let count = |client: u64| (0..burst).map(move |n| (client, n));
+            for step in 0..2000 {
+                for (client, n) in count(0).chain(count(1)) {
+                    enter(&mut places, client << 40 | (step * burst + n));
+                    if step >= 100 {
+                        leave(&mut places, client << 40 | ((step - 100) * burst + n));
+                    }
+                }
+                let sizes = [places.near.len(), places.far.table.len()];
+                assert!(
+                    step < 200 || sizes == [100 * burst as usize; 2],
+                    "{sizes:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_full_does_not_move() {
+        for (near, moves) in [(4096, true), (4097, false)] {
+            let mut places = Places::default();
+            (0..near).for_each(|id| enter(&mut places, id));
+            (0..20).for_each(|n| enter(&mut places, 1 << 40 | n));
+            assert_eq!(places.near.len(), if moves { 13 } else { near as usize });
+        }
     }
 
     #[test]
@@ -415,6 +480,12 @@ mod tests {
         assert!(places.near.cells() <= 256);
         (99_990..100_000).for_each(|id| leave(&mut places, id));
         assert_eq!((places.len(), places.near.cells()), (0, 256));
+        // Also when the oldest stay longest, and fall off.
+        (0..100_000).for_each(|id| enter(&mut places, 1 << 40 | id));
+        (1..100_000)
+            .rev()
+            .for_each(|id| leave(&mut places, 1 << 40 | id));
+        assert_eq!((places.len(), places.near.cells()), (1, 256));
     }
 
     #[test]

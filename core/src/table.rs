@@ -1,5 +1,4 @@
-//! From request ids to where the requests are: a hash table with open addressing that holds all that is known of a running
-//! request, so that ending one touches one line of it and the machine.
+//! Where the requests are whose ids are not near the latest: a hash table with open addressing.
 //!
 //! Entries stand in the order of the places where they belong, so a search ends, and a hole is closed, at the first that
 //! stands where it belongs (Celis, Larson and Munro: Robin Hood hashing, 1985).
@@ -10,17 +9,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::id::RequestId;
-use crate::places::Packed;
+use crate::places::{KEPT, LEAST, Packed};
 
-/// The fewest entries of a table that is not empty.
-const LEAST: usize = 16;
-
-/// So many entries are kept however few are needed: small numbers vary much, and memory that comes and goes is dear.
-const KEPT: usize = 256;
-
-/// Ids that differ in their lowest bits only, in so many, belong side by side: who counts its requests up finds those of one
-/// time in one line of the cache, and in one page.
-const NEAR: u32 = 2;
+/// Ids that differ in their lowest bits only, in so many, belong side by side: of several clients who count in ranges of their
+/// own only one is near, and those of another are found in one line of the cache.
+const TOGETHER: u32 = 2;
 
 /// Aligned, so that none is in two lines of the cache.
 #[derive(Clone, Copy)]
@@ -96,12 +89,12 @@ impl Table {
         self.len += 1;
     }
 
-    /// The request that was just found is elsewhere now.
+    /// The id of an entry that was just found is elsewhere now.
     pub(crate) fn set(&mut self, at: usize, place: Packed) {
         self.entry(at).place = place;
     }
 
-    /// Removes the id that was just found.
+    /// Removes the id of an entry that was just found.
     #[inline]
     pub(crate) fn remove(&mut self, at: usize) {
         self.close(at);
@@ -161,7 +154,7 @@ impl Table {
         // What a flood took is given back.
         self.fewest = if size > KEPT { size / 8 } else { 0 };
         let old = core::mem::replace(&mut self.entries, vec![Entry::NONE; size]);
-        self.shift = 64 + NEAR - size.trailing_zeros();
+        self.shift = 64 + TOGETHER - size.trailing_zeros();
         for entry in old {
             if !entry.place.is_nowhere() {
                 self.put(entry);
@@ -176,11 +169,11 @@ impl Table {
     /// Where an id belongs: ids that count up, by whatever step, are spread evenly by the multiples of 2^64 by the golden
     /// ratio, a few that follow each other side by side.
     fn home(&self, id: RequestId) -> usize {
-        let group = id.0 >> NEAR;
+        let group = id.0 >> TOGETHER;
         let product = group.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         // An empty table has no shift: there this is any number.
-        let first = (product >> (self.shift & 63)) << NEAR;
-        (first | id.0 & ((1 << NEAR) - 1)) as usize
+        let first = (product >> (self.shift & 63)) << TOGETHER;
+        (first | id.0 & ((1 << TOGETHER) - 1)) as usize
     }
 
     fn next(&self, at: usize) -> usize {
@@ -206,7 +199,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, NEAR, RequestId, Table};
+    use super::{KEPT, RequestId, TOGETHER, Table};
     use crate::places::{Packed, Place};
     use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
@@ -272,10 +265,10 @@ mod tests {
     #[test]
     fn it_bears_ids_of_one_home() {
         // In a table of this size and in any smaller one: found by trying.
-        let product = |n: u64| (n >> NEAR).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let product = |n: u64| (n >> TOGETHER).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let alike: Vec<RequestId> = ids(16_000_000, |n| n)
             .into_iter()
-            .filter(|id| product(id.0) >> 48 == 7 && id.0.trailing_zeros() >= NEAR)
+            .filter(|id| product(id.0) >> 48 == 7 && id.0.trailing_zeros() >= TOGETHER)
             .collect();
         assert!(alike.len() > 15);
         exercise(&alike);
@@ -308,7 +301,7 @@ mod tests {
             let vacant = table.seek(RequestId(n)).err().expect("it is new");
             table.insert(vacant, RequestId(n), place(1));
         }
-        for n in (0..1000).filter(|n| (n + 1) % (1 << NEAR) != 0) {
+        for n in (0..1000).filter(|n| (n + 1) % (1 << TOGETHER) != 0) {
             let [home, next] = [n, n + 1].map(|n| table.home(RequestId(n)));
             assert_eq!(home + 1, next, "{n}");
         }

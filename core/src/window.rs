@@ -9,13 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::id::RequestId;
-use crate::places::Packed;
-
-/// The fewest cells of a ring that has any.
-const LEAST: usize = 16;
-
-/// So many cells are kept however few are needed: small numbers vary much, and memory that comes and goes is dear.
-const KEPT: usize = 256;
+use crate::places::{KEPT, LEAST, Packed};
 
 /// The ring.
 #[derive(Clone, Default)]
@@ -33,6 +27,11 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The latest id.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
     }
 
     /// Whether there are cells, and an id is ahead of the latest by no more than so many.
@@ -94,8 +93,11 @@ impl Window {
 
     /// Gives back what a flood took. `out` is given who has no cell any more.
     #[inline(never)]
-    pub(crate) fn shrink(&mut self, out: impl FnMut(RequestId, Packed)) {
-        self.resize(self.cells.len() / 2, out);
+    pub(crate) fn shrink(&mut self, mut out: impl FnMut(RequestId, Packed)) {
+        // Those that are left may all be old, and fall off: then nobody would be left to shrink it further.
+        while self.is_sparse() {
+            self.resize(self.cells.len() / 2, &mut out);
+        }
     }
 
     /// Moves on until an id is the latest. `out` is given who falls off.
@@ -120,12 +122,13 @@ impl Window {
     }
 
     /// Begins anew with another latest id. `out` is given who was there.
-    pub(crate) fn begin(&mut self, id: RequestId, out: impl FnMut(RequestId, Packed)) {
+    pub(crate) fn begin(&mut self, id: RequestId, mut out: impl FnMut(RequestId, Packed)) {
         if self.len > 0 {
-            let size = self.cells.len().min(KEPT);
-            self.resize(0, out);
-            self.cells.resize(size, Packed::NOWHERE);
-        } else if self.cells.is_empty() {
+            self.iter().for_each(|(id, place)| out(id, place));
+            self.cells.fill(Packed::NOWHERE);
+            self.len = 0;
+        }
+        if self.cells.is_empty() {
             self.cells.resize(LEAST, Packed::NOWHERE);
         }
         self.last = id.0;

@@ -34,7 +34,7 @@ const CASES: [(u64, &str, usize); 8] = [
     (
         29,
         "a new request takes the machine of the one before it",
-        4,
+        8,
     ),
     (34, "the eighth failure in a row is remarked already", 10),
     (

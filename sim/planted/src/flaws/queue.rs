@@ -286,7 +286,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S5",
         "a new request that has a machine's rank is not asked whether it fits",
-        &[edit("place vacancy", "(procs <= free)", "true")],
+        &[edit("machines ready_at", "free < procs", "false")],
     ),
     Flaw::new(
         "F5",
