@@ -279,7 +279,7 @@ mod tests {
         for step in [1, 2, 4, 7, 8, 64, 1000, 1 << 20, 1 << 32] {
             let mut table = Table::default();
             for n in 0..100_000 {
-                let vacant = table.seek(RequestId(n * step)).err().expect("it is new");
+                let vacant = table.seek(RequestId(n * step)).expect_err("it is new");
                 table.insert(vacant, RequestId(n * step), place(1));
             }
             let far = (0..100_000).map(|n| {
@@ -298,7 +298,7 @@ mod tests {
     fn ids_that_follow_each_other_belong_side_by_side() {
         let mut table = Table::default();
         for n in 0..1000 {
-            let vacant = table.seek(RequestId(n)).err().expect("it is new");
+            let vacant = table.seek(RequestId(n)).expect_err("it is new");
             table.insert(vacant, RequestId(n), place(1));
         }
         for n in (0..1000).filter(|n| (n + 1) % (1 << TOGETHER) != 0) {
@@ -311,7 +311,7 @@ mod tests {
     fn what_a_flood_took_is_given_back() {
         let mut table = Table::default();
         for n in 0..10_000 {
-            let vacant = table.seek(RequestId(n)).err().expect("it is new");
+            let vacant = table.seek(RequestId(n)).expect_err("it is new");
             table.insert(vacant, RequestId(n), place(3));
         }
         assert!(table.entries.len() >= 10_000);

@@ -80,7 +80,7 @@ impl Ids {
     pub fn of(self, n: u64) -> RequestId {
         RequestId(match self {
             Ids::Count { from, by } => from.wrapping_add(n.wrapping_mul(by)),
-            Ids::Ranges(clients) => (n % clients) << 40 | n / clients,
+            Ids::Ranges(clients) => ((n % clients) << 40) + n / clients,
             // The second half of splitmix64, which no two numbers come out of alike.
             Ids::Scattered => {
                 let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
