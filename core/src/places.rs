@@ -263,13 +263,13 @@ impl Far {
 impl Places {
     /// Spoils it: an id moves into the table, to where it cannot be found.
     pub(crate) fn misplace(&mut self, id: RequestId) {
-        self.to_table(id);
+        self.push_out(id);
         self.far.table.misplace(id);
     }
 
     /// Spoils it: an id moves into the table, which is said to have none like it.
     pub(crate) fn hide(&mut self, id: RequestId) {
-        self.to_table(id);
+        self.push_out(id);
         self.far.span = (id.0 + 1, u64::MAX);
     }
 
@@ -278,7 +278,7 @@ impl Places {
         self.near.miscount();
     }
 
-    fn to_table(&mut self, id: RequestId) {
+    fn push_out(&mut self, id: RequestId) {
         let found = self.seek(id).ok().expect("it is there");
         self.remove(found);
         self.far.put(id, found.place);
