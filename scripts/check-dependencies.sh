@@ -24,9 +24,9 @@ lacks() { # PACKAGE CRATE...: none of the crates is anywhere below it
     done
 }
 
-expect remuda --no-default-features "indexmap slab smallvec"
-expect remuda "--features serde" "indexmap serde slab smallvec"
-expect remuda --all-features "crc32fast indexmap postcard serde slab smallvec"
+expect remuda --no-default-features "indexmap slab"
+expect remuda "--features serde" "indexmap serde slab"
+expect remuda --all-features "crc32fast indexmap postcard serde slab"
 above_core="remuda-worker remuda-driver remuda-tokio remuda-async-std remuda-cli"
 lacks remuda $above_core tokio async-std futures
 lacks remuda-worker remuda remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std futures

@@ -16,7 +16,7 @@ const DRAWN: usize = 32;
 /// Machines that are full, and requests of one proc that wait. A step ends a random grant, which lets the first of the
 /// queue in, and submits another: two events.
 ///
-/// Who ends is drawn for [`DRAWN`] steps at once: a real client knows what it has just finished, while a list of all that run
+/// Who ends is drawn for 32 steps at once: a real client knows what it has just finished, while a list of all that run
 /// is as large as the manager, and to wait for each line of it would be counted as the manager's time. Drawn together, the
 /// processor waits for them together.
 #[derive(Clone, Debug)]
