@@ -127,6 +127,7 @@ impl Window {
             self.iter().for_each(|(id, place)| out(id, place));
             self.cells.fill(Packed::NOWHERE);
             self.len = 0;
+            self.shrink(|_, _| ());
         }
         if self.cells.is_empty() {
             self.cells.resize(LEAST, Packed::NOWHERE);
