@@ -4,11 +4,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::action::Action;
+use crate::cell::Place;
 use crate::event::{Event, Outcome};
 use crate::id::{MachineId, RequestId};
 use crate::machines::State;
 use crate::manager::Manager;
-use crate::places::Place;
 use crate::time::Instant;
 
 /// Events that a sequence has at most.
@@ -122,10 +122,10 @@ impl Manager {
         };
         let class = match found.place() {
             Place::Running { machine, .. } => {
-                let machine = self.machines.get(machine).id;
+                let machine = self.machines.id(machine);
                 return Explanation::Running { request, machine };
             }
-            Place::Queued { class, .. } => class,
+            Place::Queued { seat } => self.requests.class(seat),
         };
         let procs = self.requests.classes.get(class).procs;
         let ahead = self.requests.queue().take_while(|one| one.0 != request);
@@ -140,18 +140,15 @@ impl Manager {
     }
 
     fn obstacles(&self, needs: u32) -> Vec<(MachineId, Obstacle)> {
-        let total = self.config.machine_procs;
         let mut alike = alloc::collections::BTreeMap::<u32, u64>::new();
         for slot in self.machines.slots() {
-            let machine = self.machines.get(slot);
-            if machine.state == State::Ok {
-                *alike.entry(total - machine.used).or_default() += 1;
+            if self.machines.get(slot).state == State::Ok {
+                *alike.entry(self.machines.free(slot)).or_default() += 1;
             }
         }
         let obstacle = |slot| {
-            let machine = self.machines.get(slot);
-            let free = total - machine.used;
-            let obstacle = match machine.state {
+            let free = self.machines.free(slot);
+            let obstacle = match self.machines.get(slot).state {
                 State::Pending { .. } => Obstacle::Pending,
                 State::Probation { until } => Obstacle::Probation {
                     until: until.unwrap_or(Instant::MAX),
@@ -163,7 +160,7 @@ impl Manager {
                     machines: alike[&free],
                 },
             };
-            (machine.id, obstacle)
+            (self.machines.id(slot), obstacle)
         };
         self.machines.slots().map(obstacle).collect()
     }
@@ -181,10 +178,10 @@ impl Manager {
     fn way_to(&self, request: RequestId) -> Option<Vec<(Instant, Event)>> {
         let mut ways = Vec::new();
         let mut machines: Vec<u32> = self.machines.slots().collect();
-        machines.retain(|&slot| self.machines.get(slot).used > 0);
-        machines.sort_by_key(|&slot| self.machines.get(slot).used);
+        machines.retain(|&slot| self.machines.load(slot).used > 0);
+        machines.sort_by_key(|&slot| self.machines.load(slot).used);
         for &slot in machines.iter().take(TRIED) {
-            let id = self.machines.get(slot).id;
+            let id = self.machines.id(slot);
             ways.extend(self.walk(request, |at| at.done_on(id)));
         }
         ways.extend(self.walk(request, Manager::up_next));
@@ -195,7 +192,7 @@ impl Manager {
             first.map(|request| (at.now, Event::Cancel { request }))
         }));
         ways.extend(self.walk(request, |at| {
-            let busy = at.machines.slots().map(|slot| at.machines.get(slot).id);
+            let busy = at.machines.slots().map(|slot| at.machines.id(slot));
             let done = busy.filter_map(|id| at.done_on(id)).next();
             at.up_next().or(done).or_else(|| at.timer_next())
         }));
@@ -257,17 +254,15 @@ impl Manager {
 
     /// The end of the largest grant on a machine.
     fn done_on(&self, machine: MachineId) -> Option<(Instant, Event)> {
-        let machine = self.machines.get(self.machines.find(machine)?);
-        let running = machine.running.iter();
+        let running = self.machines.running(self.machines.find(machine)?);
         let request = running.max_by_key(|&request| self.requests.running_procs(request))?;
         let outcome = Outcome::Ok;
         Some((self.now, Event::Done { request, outcome }))
     }
 
     fn up_next(&self) -> Option<(Instant, Event)> {
-        let mut machines = self.machines.slots().map(|slot| self.machines.get(slot));
-        let pending = machines.find(|one| matches!(one.state, State::Pending { .. }))?;
-        let machine = pending.id;
+        let pending = |slot: &u32| matches!(self.machines.get(*slot).state, State::Pending { .. });
+        let machine = self.machines.id(self.machines.slots().find(pending)?);
         Some((self.now, Event::Up { machine }))
     }
 

@@ -21,6 +21,8 @@ struct Chunk {
     ids: [RequestId; IDS],
     prev: u32,
     next: u32,
+    /// Whose list it is part of.
+    owner: u32,
     /// How many seats were ever taken.
     taken: NonZeroU8,
     /// A bit for each that still is; not zero.
@@ -57,9 +59,9 @@ impl Chunks {
         }
     }
 
-    /// Appends an id; its seat, by which it leaves.
+    /// Appends an id to the list of an owner; its seat, by which it leaves.
     #[inline]
-    pub(crate) fn push(&mut self, fifo: &mut Fifo, id: RequestId) -> u32 {
+    pub(crate) fn push(&mut self, owner: u32, fifo: &mut Fifo, id: RequestId) -> u32 {
         if let Some(chunk) = self.slab.get_mut(fifo.tail as usize)
             && let Some(place) = chunk.ids.get_mut(usize::from(chunk.taken.get()))
         {
@@ -69,18 +71,19 @@ impl Chunks {
             chunk.taken = chunk.taken.saturating_add(1);
             return fifo.tail * SEATS + u32::from(seat);
         }
-        self.link(fifo, id)
+        self.link(owner, fifo, id)
     }
 
     /// Appends a chunk with one id; its seat.
     #[inline(never)]
-    fn link(&mut self, fifo: &mut Fifo, id: RequestId) -> u32 {
+    fn link(&mut self, owner: u32, fifo: &mut Fifo, id: RequestId) -> u32 {
         let mut ids = [RequestId(0); IDS];
         ids[0] = id;
         let chunk = Chunk {
             ids,
             prev: fifo.tail,
             next: NIL,
+            owner,
             taken: NonZeroU8::MIN,
             sitting: 1,
         };
@@ -91,6 +94,12 @@ impl Chunks {
         }
         fifo.tail = chunk;
         chunk * SEATS
+    }
+
+    /// Whose list a seat is part of, if there is that seat.
+    pub(crate) fn owner(&self, seat: u32) -> Option<u32> {
+        let chunk = self.slab.get((seat / SEATS) as usize);
+        chunk.map(|chunk| chunk.owner)
     }
 
     /// The first id of a list that is not empty.
@@ -197,13 +206,13 @@ impl Chunks {
         taken.map(move |(seat, id)| (id, slot * SEATS + seat))
     }
 
-    /// Whether these lists are sound, in both directions, and all there is.
-    pub(crate) fn check(&self, fifos: impl Iterator<Item = Fifo>) -> bool {
+    /// Whether these lists of owners are sound, in both directions, and all there is.
+    pub(crate) fn check(&self, fifos: impl Iterator<Item = (u32, Fifo)>) -> bool {
         let mut seen = 0;
-        let sound = |fifo: Fifo| {
+        let sound = |(owner, fifo): (u32, Fifo)| {
             let mut last = NIL;
             let sound = self.chunks(fifo).all(|(slot, chunk)| {
-                let linked = chunk.prev == last;
+                let linked = chunk.prev == last && chunk.owner == owner;
                 (seen, last) = (seen + 1, slot);
                 let taken = chunk.taken.get();
                 let within = taken as usize <= IDS && u32::from(chunk.sitting) >> taken == 0;
@@ -224,7 +233,7 @@ mod tests {
     use alloc::vec::Vec;
 
     fn check(chunks: &Chunks, fifos: &[Fifo], models: &[VecDeque<(RequestId, u32)>]) {
-        assert!(chunks.check(fifos.iter().copied()));
+        assert!(chunks.check((0..).zip(fifos.iter().copied())));
         for (fifo, model) in fifos.iter().zip(models) {
             assert!(chunks.iter(*fifo).eq(model.iter().copied()));
             assert_eq!(*fifo == Fifo::EMPTY, model.is_empty());
@@ -249,7 +258,7 @@ mod tests {
                 _ => x >> 20 & 3 == 0,
             };
             if comes || model.is_empty() {
-                model.push_back((RequestId(n), chunks.push(fifo, RequestId(n))));
+                model.push_back((RequestId(n), chunks.push(which as u32, fifo, RequestId(n))));
             } else if x >> 22 & 1 == 0 {
                 let first = model.pop_front().map(|(id, _)| id);
                 assert_eq!(Some(chunks.first(*fifo)), first);
@@ -273,7 +282,7 @@ mod tests {
     fn what_a_flood_took_is_given_back_also_while_some_stay() {
         let (mut chunks, mut fifo) = (Chunks::new(), Fifo::EMPTY);
         let seats: Vec<u32> = (0..60_000)
-            .map(|n| chunks.push(&mut fifo, RequestId(n)))
+            .map(|n| chunks.push(7, &mut fifo, RequestId(n)))
             .collect();
         assert!(chunks.slab.capacity() >= 10_000);
         for (n, seat) in seats.into_iter().enumerate() {
@@ -284,7 +293,7 @@ mod tests {
         assert!(chunks.is_sparse());
         let moved = chunks.compact(core::iter::once(&mut fifo));
         assert_eq!(moved.len(), 10);
-        assert!(chunks.check(core::iter::once(fifo)));
+        assert!(chunks.check(core::iter::once((7, fifo))));
         let stayed: Vec<u64> = chunks.iter(fifo).map(|(id, _)| id.0).collect();
         assert!(stayed.into_iter().eq((5999..60_000).step_by(6000)));
         assert!(chunks.slab.capacity() <= 64);
@@ -298,7 +307,7 @@ mod tests {
             assert_eq!(chunks.slab.capacity(), capacity);
             fifo = Fifo::EMPTY;
             for n in 0..left * 6 {
-                chunks.push(&mut fifo, RequestId(n));
+                chunks.push(7, &mut fifo, RequestId(n));
             }
             assert!(!chunks.is_sparse(), "{left} of {capacity}");
         }
@@ -324,10 +333,10 @@ mod tests {
     fn is_sound(spoil: impl FnOnce(&mut Chunks, &mut Fifo)) -> bool {
         let (mut chunks, mut fifo) = (Chunks::new(), Fifo::EMPTY);
         for n in 0..15 {
-            chunks.push(&mut fifo, RequestId(n));
+            chunks.push(7, &mut fifo, RequestId(n));
         }
         spoil(&mut chunks, &mut fifo);
-        chunks.check(core::iter::once(fifo))
+        chunks.check(core::iter::once((7, fifo)))
     }
 
     #[test]
@@ -337,6 +346,7 @@ mod tests {
         assert!(!is_sound(|_, fifo| *fifo = Fifo::EMPTY));
         assert!(!is_sound(|_, fifo| fifo.tail = 1));
         assert!(!is_sound(|_, fifo| fifo.head = 1));
+        assert!(!is_sound(|chunks, _| chunks.slab[1].owner = 8));
         assert!(!is_sound(|chunks, _| chunks.slab[1].prev = NIL));
         assert!(!is_sound(|chunks, _| _ = chunks.slab.remove(1)));
         assert!(!is_sound(|chunks, _| chunks.slab[1].sitting = 0));

@@ -10,26 +10,21 @@ use crate::manager::Manager;
 impl Manager {
     /// Work on a machine in service ended like this.
     pub(crate) fn judge(&mut self, slot: u32, outcome: Outcome, actions: &mut Vec<Action>) {
-        match (self.machines.get(slot).state, outcome) {
+        // Where something ran and is not ok, it is on probation.
+        match (self.machines.load(slot).ok, outcome) {
             // S13: nothing ran.
             (_, Outcome::Unused) => {}
             // S9.
-            (State::Ok, Outcome::Unreachable) => {
-                let machine = self.machines.get(slot).id;
+            (true, Outcome::Unreachable) => {
+                let machine = self.machines.id(slot);
                 actions.push(Action::Notice(Notice::Probation { machine }));
                 self.put_on_probation(slot);
             }
             // S11.
-            (State::Ok, Outcome::Ok | Outcome::Remote) => {}
+            (true, Outcome::Ok | Outcome::Remote) => {}
             // S10.
-            (State::Probation { .. }, Outcome::Ok) => {
-                self.recover(slot, Recovery::Success, actions);
-            }
-
-            (State::Probation { .. }, Outcome::Remote | Outcome::Unreachable) => {
-                self.put_on_probation(slot);
-            }
-            (State::Pending { .. }, _) => unreachable!("nothing runs on a machine that is not up"),
+            (false, Outcome::Ok) => self.recover(slot, Recovery::Success, actions),
+            (false, Outcome::Remote | Outcome::Unreachable) => self.put_on_probation(slot),
         }
     }
 
@@ -41,7 +36,7 @@ impl Manager {
 
     /// Probation ends (S10).
     pub(crate) fn recover(&mut self, slot: u32, by: Recovery, actions: &mut Vec<Action>) {
-        let machine = self.machines.get(slot).id;
+        let machine = self.machines.id(slot);
         actions.push(Action::Notice(Notice::Recovered { machine, by }));
         self.machines.set_state(slot, State::Ok);
     }

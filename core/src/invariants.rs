@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::fmt;
 
+use crate::cell::Place;
 use crate::classes::{Class, Classes};
 use crate::id::RequestId;
 use crate::machines::{Machine, Poll, State};
 use crate::manager::Manager;
-use crate::places::{Found, Place};
+use crate::places::Found;
 use crate::requests::Requests;
 
 type Invariant = (&'static str, fn(&Manager) -> bool);
@@ -124,7 +125,11 @@ impl core::error::Error for Violation {}
 fn procs(m: &Manager, place: Place) -> u32 {
     match place {
         Place::Running { procs, .. } => procs,
-        Place::Queued { class, .. } => m.requests.classes.procs(class).unwrap_or(0),
+        Place::Queued { seat } => {
+            let class = m.requests.chunks.owner(seat);
+            class.and_then(|class| m.requests.classes.procs(class))
+        }
+        .unwrap_or(0),
     }
 }
 
@@ -163,52 +168,58 @@ fn queued_are_in_classes(m: &Manager) -> bool {
         classes,
         chunks,
     } = &m.requests;
-    let in_class = |slot: u32, class: &Class| {
+    let in_class = |class: &Class| {
         let mut count = 0;
         chunks.iter(class.requests).all(|(id, seat)| {
             count += 1;
             let found = places.seek(id).ok().map(Found::place);
-            found == Some(Place::Queued { class: slot, seat })
+            found == Some(Place::Queued { seat })
         }) && count == Classes::len_of(class)
     };
-    chunks.check(classes.slots().map(|(_, class)| class.requests))
-        && classes.slots().all(|(slot, class)| in_class(slot, class))
+    let lists = classes.slots().map(|(slot, class)| (slot, class.requests));
+    chunks.check(lists) && classes.slots().all(|(_, class)| in_class(class))
 }
 
 fn used_is_the_sum(m: &Manager) -> bool {
     let mut running = 0;
     let sound = m.machines.slab.iter().all(|(slot, machine)| {
-        running += machine.running.len();
-        let mut ids: Vec<RequestId> = machine.running.iter().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let distinct = ids.len() == machine.running.len();
-        let used = machine.running.iter().try_fold(0, |used, request| {
+        // Slots are below 2^32.
+        let slot = slot as u32;
+        let mut ids: Vec<RequestId> = m.machines.running(slot).collect();
+        let count = ids.len();
+        running += count;
+        let used = ids.iter().try_fold(0, |used, &request| {
             match m.requests.seek(request).ok()?.place() {
-                Place::Running { machine, procs } if machine == slot as u32 => {
+                Place::Running { machine, procs, .. } if machine == slot => {
                     Some(used + u64::from(procs))
                 }
                 _ => None,
             }
         });
-        let idle = !matches!(machine.state, State::Pending { .. }) || machine.running.len() == 0;
-        distinct
+        ids.sort_unstable();
+        ids.dedup();
+        let idle = !matches!(machine.state, State::Pending { .. }) || count == 0;
+        let load = m.machines.load(slot);
+        ids.len() == count
             && idle
-            && used == Some(u64::from(machine.used))
-            && machine.used <= m.config.machine_procs
+            && load.seats.are_free() == (count == 0)
+            && used == Some(u64::from(load.used))
+            && load.used <= m.config.machine_procs
     });
     sound && running == m.requests.running()
 }
 
 fn machine_ids_match(m: &Manager) -> bool {
     let machines = &m.machines;
-    let known = machines.slab.iter().all(|(slot, machine)| {
-        machines.find(machine.id) == Some(slot as u32) && machine.id < m.growth.next_machine
+    let known = machines.slab.iter().all(|(slot, _)| {
+        // Slots are below 2^32.
+        let id = machines.id(slot as u32);
+        machines.find(id) == Some(slot as u32) && id < m.growth.next_machine
     });
     let all = machines.by_id.check(&machines.slab) == Some(machines.slab.len());
     let ordered = machines
         .slots()
-        .map(|slot| machines.get(slot).id)
+        .map(|slot| machines.id(slot))
         .is_sorted_by(|a, b| a < b);
     known && all && ordered && machines.ids.len() == machines.slab.len()
 }
@@ -227,14 +238,9 @@ fn holdings_are_sound(m: &Manager) -> bool {
 
 /// S5 to the letter: the i-th request does not fit the i-th machine, for any i.
 fn nothing_can_be_placed(m: &Manager) -> bool {
-    let ok = m
-        .machines
-        .slab
-        .iter()
-        .filter(|(_, machine)| machine.state == State::Ok);
-    let mut free: Vec<u32> = ok
-        .map(|(_, machine)| m.config.machine_procs - machine.used)
-        .collect();
+    let slots = m.machines.slots();
+    let ok = slots.filter(|&slot| m.machines.get(slot).state == State::Ok);
+    let mut free: Vec<u32> = ok.map(|slot| m.machines.free(slot)).collect();
     free.sort_by_key(|&free| Reverse(free));
     m.requests
         .queue()

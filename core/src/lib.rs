@@ -113,6 +113,7 @@ extern crate alloc;
 
 mod action;
 mod bits;
+mod cell;
 mod classes;
 mod config;
 mod event;

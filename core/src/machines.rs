@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use slab::Slab;
 
 use crate::bits::Bits;
+use crate::cell::Place;
 use crate::hash::SlotMap;
 use crate::heap::{Heap, Positions};
 use crate::holdings::Holder;
 use crate::id::{MachineId, RequestId};
 use crate::list::{Linked, Links, List, put};
-use crate::running::Running;
+use crate::running::{Running, Seats};
 use crate::time::Instant;
 use crate::view::MachineCounts;
 
@@ -47,38 +48,29 @@ pub(crate) enum Poll {
     Due(Instant),
 }
 
-/// What a grant and its end look at stands first.
-#[derive(Clone, Debug)]
-#[repr(C, align(64))]
-pub(crate) struct Machine {
+/// What a grant and its end look at: half a line of the cache for each machine, all beside each other.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(crate) struct Load {
     pub(crate) id: MachineId,
-    pub(crate) state: State,
+    pub(crate) seats: Seats,
     /// Procs of the running grants.
     pub(crate) used: u32,
+    /// Whether its state is ok.
+    pub(crate) ok: bool,
     /// Whether it is in the order of S4.
     listed: bool,
-    pub(crate) running: Running,
+}
+
+/// What else there is to know of a machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) state: State,
     pub(crate) poll: Poll,
     /// How many polls in a row came back unanswered (F8).
     pub(crate) silent: u32,
     pub(crate) holds: Holder,
     links: Links,
-}
-
-impl Machine {
-    fn new(id: MachineId, state: State) -> Machine {
-        Machine {
-            id,
-            state,
-            poll: Poll::Never,
-            silent: 0,
-            used: 0,
-            running: Running::new(),
-            holds: Holder::EMPTY,
-            listed: false,
-            links: Links::NONE,
-        }
-    }
 }
 
 impl Linked<ById> for Machine {
@@ -130,14 +122,13 @@ impl ByTime {
     }
 
     /// Whether these are exactly the machines that have a time, in order.
-    fn check(&self, slab: &Slab<Machine>, time_of: impl Fn(&Machine) -> Option<Instant>) -> bool {
+    fn check(&self, all: &Machines, time_of: impl Fn(&Machine) -> Option<Instant>) -> bool {
         let held = self.heap.check(&self.positions, |slot, (time, id)| {
-            let machine = slab.get(slot as usize);
-            machine.is_some_and(|machine| machine.id == id && time_of(machine) == Some(time))
+            let machine = all.slab.get(slot as usize);
+            machine.is_some_and(|machine| all.id(slot) == id && time_of(machine) == Some(time))
         });
-        let have = slab
-            .iter()
-            .filter(|(_, machine)| time_of(machine).is_some());
+        let have = all.slab.iter();
+        let have = have.filter(|(_, machine)| time_of(machine).is_some());
         held && have.count() == self.heap.len()
     }
 }
@@ -166,6 +157,9 @@ pub(crate) struct Machines {
     /// Procs of each.
     pub(crate) procs: u32,
     pub(crate) slab: Slab<Machine>,
+    /// For each slot, whether there is a machine or not.
+    loads: Vec<Load>,
+    running: Running,
     pub(crate) ids: SlotMap<MachineId>,
     pub(crate) by_id: List<ById>,
     pub(crate) counts: MachineCounts,
@@ -183,6 +177,8 @@ impl Machines {
         Machines {
             procs,
             slab: Slab::new(),
+            loads: Vec::new(),
+            running: Running::new(procs),
             ids: SlotMap::default(),
             by_id: List::EMPTY,
             counts: MachineCounts::default(),
@@ -206,6 +202,31 @@ impl Machines {
         &mut self.slab[slot as usize]
     }
 
+    #[inline]
+    pub(crate) fn load(&self, slot: u32) -> &Load {
+        &self.loads[slot as usize]
+    }
+
+    #[inline]
+    fn load_mut(&mut self, slot: u32) -> &mut Load {
+        &mut self.loads[slot as usize]
+    }
+
+    #[inline]
+    pub(crate) fn id(&self, slot: u32) -> MachineId {
+        self.load(slot).id
+    }
+
+    /// Its free procs, whatever its state.
+    pub(crate) fn free(&self, slot: u32) -> u32 {
+        self.procs - self.load(slot).used
+    }
+
+    /// What runs on a machine, in the order of the grants.
+    pub(crate) fn running(&self, slot: u32) -> impl Iterator<Item = RequestId> {
+        self.running.iter(slot, self.load(slot).seats)
+    }
+
     pub(crate) fn find(&self, id: MachineId) -> Option<u32> {
         self.ids.get(&id).copied()
     }
@@ -215,7 +236,26 @@ impl Machines {
     /// There is always room: a machine is asked for only while requests need more than there are
     /// (S7), so there never are more machines than there were requests at once.
     pub(crate) fn add(&mut self, id: MachineId, state: State) -> u32 {
-        let slot = put(&mut self.slab, Machine::new(id, State::Ok));
+        let machine = Machine {
+            state: State::Ok,
+            poll: Poll::Never,
+            silent: 0,
+            holds: Holder::EMPTY,
+            links: Links::NONE,
+        };
+        let load = Load {
+            id,
+            seats: Seats::FREE,
+            used: 0,
+            ok: true,
+            listed: false,
+        };
+        let slot = put(&mut self.slab, machine);
+        match self.loads.get_mut(slot as usize) {
+            Some(place) => *place = load,
+            None => self.loads.push(load),
+        }
+        self.running.admit(slot);
         self.ready.positions.admit(slot);
         self.probation.positions.admit(slot);
         self.polls.positions.admit(slot);
@@ -233,19 +273,20 @@ impl Machines {
         self.withdraw(slot);
         self.counts.ok -= 1;
         self.by_id.remove(&mut self.slab, slot);
-        let machine = self.slab.remove(slot as usize);
-        self.ids.swap_remove(&machine.id);
+        self.slab.remove(slot as usize);
+        self.ids.swap_remove(&self.id(slot));
     }
 
     /// Moves a machine to another state, and in and out of the orders that go with it.
     pub(crate) fn set_state(&mut self, slot: u32, state: State) {
         self.deadlines_moved = true;
         self.withdraw(slot);
-        let Machine { id, state: old, .. } = *self.get(slot);
+        let (id, old) = (self.id(slot), self.get(slot).state);
         *self.count(old) -= 1;
         *self.count(state) += 1;
         self.probation.change(slot, id, old.until(), state.until());
         self.get_mut(slot).state = state;
+        self.load_mut(slot).ok = state == State::Ok;
         self.offer(slot);
     }
 
@@ -259,62 +300,62 @@ impl Machines {
 
     pub(crate) fn set_poll(&mut self, slot: u32, poll: Poll) {
         self.deadlines_moved = true;
-        let Machine { id, poll: old, .. } = *self.get(slot);
+        let (id, old) = (self.id(slot), self.get(slot).poll);
         self.polls.change(slot, id, old.due(), poll.due());
         self.get_mut(slot).poll = poll;
     }
 
-    /// A grant begins on a machine.
-    pub(crate) fn occupy(&mut self, slot: u32, request: RequestId, procs: u32) {
-        self.withdraw(slot);
-        self.load(slot, request, procs);
-        self.offer(slot);
-    }
-
-    /// The same for a machine that is not in the order of S4, and stays out of it.
-    pub(crate) fn load(&mut self, slot: u32, request: RequestId, procs: u32) {
-        let machine = self.get_mut(slot);
-        machine.used += procs;
-        machine.running.push(request);
+    /// A grant begins on a machine, which is out of the order of S4. Where it is then.
+    #[inline]
+    pub(crate) fn occupy(&mut self, machine: u32, request: RequestId, procs: u32) -> Place {
+        let load = &mut self.loads[machine as usize];
+        load.used += procs;
+        let seat = self.running.push(machine, &mut load.seats, request);
+        Place::Running {
+            machine,
+            seat,
+            procs,
+        }
     }
 
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it.
-    pub(crate) fn release(&mut self, slot: u32, request: RequestId, procs: u32) {
+    #[inline]
+    pub(crate) fn release(&mut self, slot: u32, seat: u32, request: RequestId, procs: u32) {
         self.withdraw(slot);
-        let machine = self.get_mut(slot);
-        machine.used -= procs;
-        machine.running.remove(request);
+        let load = &mut self.loads[slot as usize];
+        load.used -= procs;
+        self.running.remove(slot, &mut load.seats, seat, request);
     }
 
     /// The free procs of a machine that is ok and not in the order of S4.
+    #[inline]
     pub(crate) fn free_in_hand(&self, slot: u32) -> Option<u32> {
-        let machine = self.get(slot);
-        let in_hand = machine.state == State::Ok && !machine.listed;
-        in_hand.then(|| self.procs - machine.used)
+        let load = self.load(slot);
+        let in_hand = load.ok && !load.listed;
+        in_hand.then(|| self.procs - load.used)
     }
 
     /// All grants end on a machine; what ran there, in the order of the grants.
-    pub(crate) fn clear(&mut self, slot: u32) -> Running {
+    pub(crate) fn clear(&mut self, slot: u32) -> Vec<RequestId> {
         self.withdraw(slot);
-        let machine = self.get_mut(slot);
-        machine.used = 0;
-        let running = core::mem::replace(&mut machine.running, Running::new());
+        let load = &mut self.loads[slot as usize];
+        load.used = 0;
+        let all = self.running.clear(slot, &mut load.seats);
         self.offer(slot);
-        running
+        all
     }
 
     /// Takes a machine out of the order of S4 if it is in it.
     #[inline]
-    fn withdraw(&mut self, slot: u32) {
-        if self.get(slot).listed {
+    pub(crate) fn withdraw(&mut self, slot: u32) {
+        if self.load(slot).listed {
             self.unlist(slot);
         }
     }
 
     fn unlist(&mut self, slot: u32) {
-        let machine = &mut self.slab[slot as usize];
-        machine.listed = false;
-        let free = self.procs - machine.used;
+        self.load_mut(slot).listed = false;
+        let free = self.free(slot);
         self.ready.len -= 1;
         let heap = &mut self.ready.by_free[free as usize];
         heap.remove(slot, &mut self.ready.positions);
@@ -333,11 +374,12 @@ impl Machines {
     }
 
     fn list(&mut self, slot: u32, free: u32) {
-        let machine = &mut self.slab[slot as usize];
-        machine.listed = true;
+        let load = self.load_mut(slot);
+        load.listed = true;
+        let id = load.id;
         self.ready.len += 1;
         let heap = &mut self.ready.by_free[free as usize];
-        heap.push(machine.id, slot, &mut self.ready.positions);
+        heap.push(id, slot, &mut self.ready.positions);
         if heap.len() == 1 {
             self.ready.values.insert(free);
         }
@@ -404,47 +446,56 @@ impl Machines {
         let held = by_free.iter().enumerate().all(|(free, heap)| {
             values.contains(free as u32) == (heap.len() > 0)
                 && heap.check(positions, |slot, id| {
-                    self.slab.get(slot as usize).is_some_and(|machine| {
-                        let fits = machine.used as usize + free == self.procs as usize;
-                        fits && machine.listed && machine.id == id
-                    })
+                    self.slab.contains(slot as usize) && {
+                        let load = self.load(slot);
+                        let fits = load.used as usize + free == self.procs as usize;
+                        fits && load.listed && load.id == id
+                    }
                 })
         });
-        let right = |machine: &Machine| {
-            let ready = machine.state == State::Ok && machine.used < self.procs;
-            ready == machine.listed
-        };
-        let listed = self.slab.iter().filter(|(_, machine)| machine.listed);
+        let loads = || self.slab.iter().map(|(slot, one)| (one, &self.loads[slot]));
+        let right = loads().all(|(machine, load)| {
+            let ok = machine.state == State::Ok;
+            ok == load.ok && load.listed == (ok && load.used < self.procs)
+        });
+        let listed = loads().filter(|(_, load)| load.listed);
         let sum: usize = by_free.iter().map(Heap::len).sum();
-        held && self.slab.iter().all(|(_, machine)| right(machine))
-            && sum == *len as usize
-            && listed.count() == sum
+        held && right && sum == *len as usize && listed.count() == sum
     }
 
     /// Whether the machines whose probation ends are exactly those in its heap, in order.
     pub(crate) fn check_probation(&self) -> bool {
-        self.probation
-            .check(&self.slab, |machine| machine.state.until())
+        self.probation.check(self, |machine| machine.state.until())
     }
 
     /// Whether the machines whose next poll has a time are exactly those in its heap, in order.
     pub(crate) fn check_polls(&self) -> bool {
-        self.polls.check(&self.slab, |machine| machine.poll.due())
+        self.polls.check(self, |machine| machine.poll.due())
+    }
+}
+
+#[cfg(test)]
+impl Machines {
+    /// What a test may spoil.
+    pub(crate) fn spoil(&mut self, slot: u32) -> (&mut Load, &mut Running) {
+        (&mut self.loads[slot as usize], &mut self.running)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Machine, MachineId, Machines, Positions, RequestId, Running, State};
-    use core::mem::offset_of;
+    use super::{Load, MachineId, Machines, Positions, RequestId, State};
 
     /// Two machines with as many free procs, one with fewer, one that is full, one that is asked for; spoilt, the order of S4
     /// must be noticed to be.
     fn is_sound(spoil: impl FnOnce(&mut Machines)) -> bool {
         let mut machines = Machines::new(4);
         let slots = [0, 1, 2, 3].map(|id| machines.add(MachineId(id), State::Ok));
-        machines.occupy(slots[2], RequestId(1), 1);
-        machines.occupy(slots[3], RequestId(2), 4);
+        for (slot, procs) in [(slots[2], 1), (slots[3], 4)] {
+            machines.withdraw(slot);
+            machines.occupy(slot, RequestId(1), procs);
+            machines.offer(slot);
+        }
         machines.add(MachineId(4), State::Pending { steps: 0 });
         assert_eq!(slots, [0, 1, 2, 3], "they are told apart below");
         spoil(&mut machines);
@@ -452,11 +503,8 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_pointer_width = "64")]
-    fn what_runs_on_a_machine_is_one_line_of_the_cache() {
-        let lows = offset_of!(Machine, running) + offset_of!(Running, lows);
-        let size = size_of_val(&Running::new().lows);
-        assert_eq!((lows, size, align_of::<Machine>()), (64, 64, 64));
+    fn two_loads_are_a_line_of_the_cache() {
+        assert_eq!((size_of::<Load>(), align_of::<Load>()), (32, 32));
     }
 
     #[test]
@@ -465,21 +513,27 @@ mod tests {
         // What the heaps hold.
         assert!(!is_sound(|m| m.ready.values.remove(4)));
         assert!(!is_sound(|m| m.ready.values.insert(2)));
-        assert!(!is_sound(|m| m.get_mut(0).used = 1));
+        assert!(!is_sound(|m| m.load_mut(0).used = 1));
         assert!(!is_sound(|m| m.ready.positions = Positions::default()));
-        assert!(!is_sound(|m| m.get_mut(1).listed = false));
-        assert!(!is_sound(|m| m.get_mut(1).id = MachineId(9)));
+        assert!(!is_sound(|m| m.load_mut(1).listed = false));
+        assert!(!is_sound(|m| m.load_mut(1).id = MachineId(9)));
         assert!(!is_sound(|m| {
             m.slab.remove(2);
         }));
         // Who is in them: a full one, one that is asked for, and not one with procs free.
-        assert!(!is_sound(|m| m.get_mut(3).listed = true));
-        assert!(!is_sound(|m| m.get_mut(4).listed = true));
-        assert!(!is_sound(|m| m.get_mut(3).used = 3));
+        assert!(!is_sound(|m| m.load_mut(3).listed = true));
+        assert!(!is_sound(|m| m.load_mut(4).listed = true));
+        assert!(!is_sound(|m| m.load_mut(3).used = 3));
         assert!(!is_sound(|m| {
             m.get_mut(4).state = State::Ok;
-            assert!(!m.get(4).listed);
+            m.load_mut(4).ok = true;
+            assert!(!m.load(4).listed);
         }));
+        // Who is ok.
+        assert!(!is_sound(|m| m.load_mut(3).ok = false));
+        assert!(!is_sound(
+            |m| m.get_mut(3).state = State::Probation { until: None }
+        ));
         // How many.
         assert!(!is_sound(|m| m.ready.len += 1));
     }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::action::{Action, Loss, Notice};
+use crate::cell::Place;
 use crate::config::{Config, ConfigError};
 use crate::event::{Demand, Event, OnceOutcome, Outcome};
 use crate::grow::Growth;
@@ -10,7 +11,7 @@ use crate::holdings::{Asked, Holdings};
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::list::MAX_RECORDS;
 use crate::machines::{Machines, State};
-use crate::places::{Found, Place};
+use crate::places::Found;
 use crate::reject::Reject;
 use crate::requests::Requests;
 use crate::time::Instant;
@@ -75,7 +76,7 @@ impl Manager {
         Ok(Manager {
             config,
             now: Instant::ZERO,
-            requests: Requests::new(),
+            requests: Requests::new(config.machine_procs),
             machines: Machines::new(config.machine_procs),
             holdings: Holdings::new(),
             growth: Growth::new(),
@@ -210,11 +211,16 @@ impl Manager {
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
         let found = self.request(request)?;
-        let Place::Running { machine, procs } = found.place() else {
+        let Place::Running {
+            machine,
+            seat,
+            procs,
+        } = found.place()
+        else {
             return Err(Reject::RequestNotRunning { request });
         };
         self.requests.forget_running(found);
-        self.machines.release(machine, request, procs);
+        self.machines.release(machine, seat, request, procs);
         self.need -= u64::from(procs);
         self.judge(machine, outcome, actions);
         self.place_on(machine, actions);
@@ -257,9 +263,9 @@ impl Manager {
 
     /// S12, F4, S14, S16: the machine leaves, and all that was on it is lost.
     pub(crate) fn lose(&mut self, slot: u32, by: Loss, actions: &mut Vec<Action>) {
-        let machine = self.machines.get(slot).id;
+        let machine = self.machines.id(slot);
         actions.push(Action::Notice(Notice::MachineLost { machine, by }));
-        for request in self.machines.clear(slot).iter() {
+        for request in self.machines.clear(slot) {
             let found = self.requests.known(request);
             self.need -= u64::from(self.requests.forget(found));
             actions.push(Action::RequestLost { request, machine });
@@ -414,11 +420,9 @@ impl Manager {
             actions.push(Action::Cancelled { request });
         }
         for slot in self.machines.slots() {
-            let machine = self.machines.get(slot);
-            if !matches!(machine.state, State::Pending { .. }) {
-                actions.push(Action::Stop {
-                    machine: machine.id,
-                });
+            if !matches!(self.machines.get(slot).state, State::Pending { .. }) {
+                let machine = self.machines.id(slot);
+                actions.push(Action::Stop { machine });
             }
         }
     }

@@ -12,8 +12,9 @@ impl Manager {
     #[inline(never)]
     pub(crate) fn place(&mut self, actions: &mut Vec<Action>) {
         while let Some((class, machine)) = self.next_placement() {
-            let (request, procs) = self.grant(class, machine, actions);
-            self.machines.occupy(machine, request, procs);
+            self.machines.withdraw(machine);
+            self.grant(class, machine, actions);
+            self.machines.offer(machine);
         }
     }
 
@@ -40,9 +41,11 @@ impl Manager {
         slot: u32,
         actions: &mut Vec<Action>,
     ) {
-        self.requests.enter(at, request, slot, procs);
-        self.machines.occupy(slot, request, procs);
-        let machine = self.machines.get(slot).id;
+        self.machines.withdraw(slot);
+        let place = self.machines.occupy(slot, request, procs);
+        self.machines.offer(slot);
+        self.requests.enter(at, request, place);
+        let machine = self.machines.id(slot);
         actions.push(Action::Grant { request, machine });
     }
 
@@ -55,21 +58,21 @@ impl Manager {
             while let Some(class) = self.requests.classes.first()
                 && self.requests.classes.get(class).procs <= free
             {
-                let (request, procs) = self.grant(class, machine, actions);
-                self.machines.load(machine, request, procs);
-                free -= procs;
+                free -= self.grant(class, machine, actions);
             }
         }
         self.machines.offer(machine);
     }
 
-    /// Grants the first request of a class; that, and its procs.
+    /// Grants the first request of a class a machine that is out of the order of S4. Its procs.
     #[inline(always)]
-    fn grant(&mut self, class: u32, slot: u32, actions: &mut Vec<Action>) -> (RequestId, u32) {
-        let (request, procs) = self.requests.start_first(class, slot);
-        let machine = self.machines.get(slot).id;
+    fn grant(&mut self, class: u32, slot: u32, actions: &mut Vec<Action>) -> u32 {
+        let (request, procs) = self.requests.take_first(class);
+        let place = self.machines.occupy(slot, request, procs);
+        self.requests.start(request, place);
+        let machine = self.machines.id(slot);
         actions.push(Action::Grant { request, machine });
-        (request, procs)
+        procs
     }
 
     /// The class whose first request is placed next, and the machine it gets.

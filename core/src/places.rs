@@ -1,6 +1,7 @@
 //! From request ids to where the requests are. Those near the latest are in a ring without search, all others in a hash
 //! table; no decision follows which (F6).
 
+use crate::cell::{Cell, Layout, Packed, Place};
 use crate::id::RequestId;
 use crate::table::{self, Table};
 use crate::window::Window;
@@ -21,68 +22,15 @@ pub(crate) const LEAST: usize = 16;
 /// So many places are kept however few are needed: small numbers vary much, and memory that comes and goes is dear.
 pub(crate) const KEPT: usize = 256;
 
-/// Where a request is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
-    /// In the queue: in this class, and there in this seat.
-    Queued { class: u32, seat: u32 },
-    /// On this machine, with so many procs.
-    Running { machine: u32, procs: u32 },
-}
-
-/// Where a request is, in eight bytes that are read and written at once: a slot, and in the highest bit whether it is a
-/// machine's or a class's, before a seat or procs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Packed(u64);
-
-const MACHINE: u64 = 1 << 63;
-
-impl Packed {
-    pub(crate) const NOWHERE: Packed = Packed(u64::MAX);
-
-    pub(crate) fn is_nowhere(self) -> bool {
-        self == Packed::NOWHERE
-    }
-}
-
-impl From<Place> for Packed {
-    /// Slots are below 2^31 - 1: there are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) of a kind.
-    fn from(place: Place) -> Packed {
-        let pack = |slot, with| u64::from(slot) << 32 | u64::from(with);
-        match place {
-            Place::Queued { class, seat } => Packed(pack(class, seat)),
-            Place::Running { machine, procs } => Packed(MACHINE | pack(machine, procs)),
-        }
-    }
-}
-
-impl From<Packed> for Place {
-    fn from(Packed(bits): Packed) -> Place {
-        let (slot, with) = ((bits & !MACHINE) >> 32, bits as u32);
-        // Below 2^31.
-        let slot = slot as u32;
-        if bits & MACHINE == 0 {
-            Place::Queued {
-                class: slot,
-                seat: with,
-            }
-        } else {
-            Place::Running {
-                machine: slot,
-                procs: with,
-            }
-        }
-    }
-}
-
 /// All places.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Places {
+    layout: Layout,
     near: Window,
     far: Far,
 }
 
-/// The ids that are not in the window.
+/// The ids that are not in the window, and those whose places do not fit there.
 #[derive(Clone, Default)]
 struct Far {
     table: Table,
@@ -117,7 +65,7 @@ impl Strays {
 /// A request that was just found.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
-    place: Packed,
+    place: Place,
     /// A cell of the window, or an entry of the table.
     at: usize,
     near: bool,
@@ -125,7 +73,7 @@ pub(crate) struct Found {
 
 impl Found {
     pub(crate) fn place(self) -> Place {
-        self.place.into()
+        self.place
     }
 }
 
@@ -137,6 +85,15 @@ pub(crate) struct Vacant {
 }
 
 impl Places {
+    /// For machines of so many procs.
+    pub(crate) fn new(machine_procs: u32) -> Places {
+        Places {
+            layout: Layout::new(machine_procs),
+            near: Window::default(),
+            far: Far::default(),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.near.len() + self.far.table.len()
     }
@@ -147,14 +104,12 @@ impl Places {
     /// It is not there, but that place is free.
     #[inline]
     pub(crate) fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
-        if let Some(cell) = self.near.cell(id) {
-            let place = self.near.get(cell);
-            if !place.is_nowhere() {
-                return Ok(Found {
-                    place,
-                    at: cell,
-                    near: true,
-                });
+        if let Some(at) = self.near.cell(id) {
+            let cell = self.near.get(at);
+            if !cell.is_nowhere() {
+                let place = self.layout.unpack(cell);
+                let near = true;
+                return Ok(Found { place, at, near });
             }
         }
         // An id that is near now may have been put into the table when it was not.
@@ -167,36 +122,49 @@ impl Places {
     /// Adds an id at the place that was just found for it.
     #[inline(always)]
     pub(crate) fn insert(&mut self, vacant: Vacant, id: RequestId, place: Place) {
-        let place = place.into();
-        if !self.near.put_next(id, place) {
-            self.insert_other(vacant, id, place);
+        match self.layout.pack(place) {
+            Some(cell) if self.near.put_next(id, cell) => {}
+            Some(cell) => self.insert_other(vacant, id, cell),
+            None => self.far.add(vacant, id, place),
         }
     }
 
     /// The same for an id that is not the next in a window with room for it.
     #[inline(never)]
-    fn insert_other(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
-        if self.near.follows(id, STEP) {
-            self.near.advance(id, |id, place| self.far.put(id, place));
-        } else if self.near.cell(id).is_none() {
-            let strays = self.far.strays.follow(id.0, self.near.last());
-            let moves = strays >= RUN && self.near.len() <= MOST_MOVED;
-            if self.near.len() > 0 && !moves {
-                self.far.add(vacant, id, place);
+    fn insert_other(&mut self, vacant: Vacant, id: RequestId, cell: Cell) {
+        let Places { layout, near, far } = self;
+        let put = |far: &mut Far, id, cell| far.put(id, layout.unpack(cell));
+        if near.follows(id, STEP) {
+            near.advance(id, |id, cell| put(far, id, cell));
+        } else if near.cell(id).is_none() {
+            let strays = far.strays.follow(id.0, near.last());
+            let moves = strays >= RUN && near.len() <= MOST_MOVED;
+            if near.len() > 0 && !moves {
+                far.add(vacant, id, layout.unpack(cell));
                 return;
             }
-            self.near.begin(id, |id, place| self.far.put(id, place));
+            near.begin(id, |id, cell| put(far, id, cell));
         }
-        if let Some(cell) = self.near.cell(id) {
-            self.near.put(cell, place);
+        if let Some(at) = near.cell(id) {
+            near.put(at, cell);
         }
     }
 
     /// The request that was just found is elsewhere now.
     #[inline]
-    pub(crate) fn set(&mut self, found: Found, place: Place) {
+    pub(crate) fn set(&mut self, found: Found, id: RequestId, place: Place) {
+        match self.layout.pack(place) {
+            Some(cell) if found.near => self.near.set(found.at, cell),
+            _ => self.set_other(found, id, place),
+        }
+    }
+
+    /// The same for one in the table, or whose place does not fit into the window.
+    #[inline(never)]
+    fn set_other(&mut self, found: Found, id: RequestId, place: Place) {
         if found.near {
-            self.near.set(found.at, place.into());
+            self.remove(found);
+            self.far.put(id, place);
         } else {
             self.far.table.set(found.at, place.into());
         }
@@ -208,7 +176,8 @@ impl Places {
         if found.near {
             self.near.remove(found.at);
             if self.near.is_sparse() {
-                self.near.shrink(|id, place| self.far.put(id, place));
+                let Places { layout, near, far } = self;
+                near.shrink(|id, cell| far.put(id, layout.unpack(cell)));
             }
         } else {
             self.far.table.remove(found.at);
@@ -217,8 +186,10 @@ impl Places {
 
     /// All ids, in no order that means anything.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Place)> {
-        let all = self.near.iter().chain(self.far.table.iter());
-        all.map(|(id, place)| (id, place.into()))
+        let near = self.near.iter();
+        let near = near.map(|(id, cell)| (id, self.layout.unpack(cell)));
+        let far = self.far.table.iter();
+        near.chain(far.map(|(id, packed)| (id, packed.into())))
     }
 }
 
@@ -232,8 +203,8 @@ impl Far {
     #[inline(never)]
     fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
         match self.table.seek(id) {
-            Ok((at, place)) => Ok(Found {
-                place,
+            Ok((at, packed)) => Ok(Found {
+                place: packed.into(),
                 at,
                 near: false,
             }),
@@ -241,20 +212,21 @@ impl Far {
         }
     }
 
-    fn add(&mut self, vacant: Vacant, id: RequestId, place: Packed) {
+    #[inline(never)]
+    fn add(&mut self, vacant: Vacant, id: RequestId, place: Place) {
         let vacant = vacant.far.or_else(|| self.table.seek(id).err());
         if let Some(vacant) = vacant {
             self.span = match self.span {
                 _ if self.table.len() == 0 => (id.0, id.0),
                 (first, last) => (first.min(id.0), last.max(id.0)),
             };
-            self.table.insert(vacant, id, place);
+            self.table.insert(vacant, id, Packed::from(place));
         }
     }
 
     /// Adds an id that fell off the window.
     #[inline(never)]
-    fn put(&mut self, id: RequestId, place: Packed) {
+    fn put(&mut self, id: RequestId, place: Place) {
         self.add(Vacant { far: None }, id, place);
     }
 }
@@ -294,10 +266,12 @@ mod tests {
 
     fn place(n: u32) -> Place {
         match n % 2 {
-            0 => Place::Queued { class: n, seat: !n },
+            0 => Place::Queued { seat: n },
             _ => Place::Running {
                 machine: n,
-                procs: n / 2,
+                seat: n / 2 % 16,
+                // The greatest does not fit into a cell.
+                procs: 1 + n / 32 % 17,
             },
         }
     }
@@ -308,7 +282,8 @@ mod tests {
 
     fn enter(places: &mut Places, id: u64) {
         let vacant = places.seek(RequestId(id)).err().expect("it is new");
-        places.insert(vacant, RequestId(id), place(id as u32 & 0xffff));
+        let seat = id as u32 & 0xffff;
+        places.insert(vacant, RequestId(id), Place::Queued { seat });
     }
 
     fn leave(places: &mut Places, id: u64) {
@@ -324,7 +299,7 @@ mod tests {
 
     /// Enters the ids that `next` says, changes and removes some at random, keeps some sixteenth of them long.
     fn exercise(mut next: impl FnMut(u64) -> u64) {
-        let (mut places, mut known) = (Places::default(), BTreeMap::new());
+        let (mut places, mut known) = (Places::new(16), BTreeMap::new());
         let mut x = 1u64;
         for step in 0..30_000u64 {
             x = x
@@ -345,7 +320,7 @@ mod tests {
                 }
                 Some(id) if x >> 30 & 3 == 0 => {
                     let found = places.seek(RequestId(id)).ok().expect("it is there");
-                    places.set(found, place);
+                    places.set(found, RequestId(id), place);
                     known.insert(id, place);
                 }
                 _ => {
@@ -402,7 +377,7 @@ mod tests {
 
     #[test]
     fn ids_that_count_up_need_no_table() {
-        let mut places = Places::default();
+        let mut places = Places::new(16);
         for id in 0..1000 {
             enter(&mut places, id);
         }
@@ -416,7 +391,7 @@ mod tests {
 
     #[test]
     fn who_stays_behind_goes_to_the_table() {
-        let mut places = Places::default();
+        let mut places = Places::new(16);
         for id in 0..20_000 {
             enter(&mut places, id);
             if id % 100 != 7 {
@@ -431,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_count_that_goes_on_elsewhere_is_followed() {
-        let mut places = Places::default();
+        let mut places = Places::new(16);
         (0..100).for_each(|id| enter(&mut places, id));
         let elsewhere = 1 << 40;
         (0..50).for_each(|n| enter(&mut places, elsewhere + n));
@@ -443,7 +418,7 @@ mod tests {
     #[test]
     fn of_two_that_count_in_turns_one_is_near() {
         for burst in [1, 2, 7] {
-            let mut places = Places::default();
+            let mut places = Places::new(16);
             let count = |client: u64| (0..burst).map(move |n| (client, n));
             for step in 0..2000 {
                 for (client, n) in count(0).chain(count(1)) {
@@ -464,7 +439,7 @@ mod tests {
     #[test]
     fn a_window_that_is_full_does_not_move() {
         for (near, moves) in [(4096, true), (4097, false)] {
-            let mut places = Places::default();
+            let mut places = Places::new(16);
             (0..near).for_each(|id| enter(&mut places, id));
             (0..20).for_each(|n| enter(&mut places, 1 << 40 | n));
             assert_eq!(places.near.len(), if moves { 13 } else { near as usize });
@@ -473,7 +448,7 @@ mod tests {
 
     #[test]
     fn what_a_flood_took_is_given_back() {
-        let mut places = Places::default();
+        let mut places = Places::new(16);
         (0..100_000).for_each(|id| enter(&mut places, id));
         assert!(places.near.cells() >= 100_000);
         (0..99_990).for_each(|id| leave(&mut places, id));
@@ -486,10 +461,5 @@ mod tests {
             .rev()
             .for_each(|id| leave(&mut places, 1 << 40 | id));
         assert_eq!((places.len(), places.near.cells()), (1, 256));
-    }
-
-    #[test]
-    fn a_cell_is_eight_bytes() {
-        assert_eq!(size_of::<super::Packed>(), 8);
     }
 }

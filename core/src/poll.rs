@@ -13,7 +13,7 @@ impl Manager {
     pub(crate) fn poll(&mut self, slot: u32, actions: &mut Vec<Action>) {
         self.machines.set_poll(slot, Poll::Out);
         actions.push(Action::Poll {
-            machine: self.machines.get(slot).id,
+            machine: self.machines.id(slot),
         });
     }
 

@@ -1,10 +1,11 @@
 //! The requests, queued and running: where each is, and the queue in order (S3, S6).
 
+use crate::cell::Place;
 use crate::classes::Classes;
 use crate::fifo::Chunks;
 use crate::id::RequestId;
 use crate::list::MAX_RECORDS;
-use crate::places::{Found, Place, Places, Vacant};
+use crate::places::{Found, Places, Vacant};
 
 /// All requests there are; nothing is remembered of others (F4).
 #[derive(Clone)]
@@ -15,9 +16,10 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new() -> Requests {
+    /// For machines of so many procs.
+    pub(crate) fn new(machine_procs: u32) -> Requests {
         Requests {
-            places: Places::default(),
+            places: Places::new(machine_procs),
             classes: Classes::new(),
             chunks: Chunks::new(),
         }
@@ -48,29 +50,32 @@ impl Requests {
     #[inline(always)]
     pub(crate) fn enqueue(&mut self, at: Vacant, id: RequestId, priority: i64, procs: u32) {
         let class = self.classes.join(priority, procs);
-        let seat = self
-            .chunks
-            .push(&mut self.classes.get_mut(class).requests, id);
-        self.places.insert(at, id, Place::Queued { class, seat });
+        let list = &mut self.classes.get_mut(class).requests;
+        let seat = self.chunks.push(class, list, id);
+        self.places.insert(at, id, Place::Queued { seat });
     }
 
     /// Enters a request that runs, in the place that was found for it.
     #[inline]
-    pub(crate) fn enter(&mut self, at: Vacant, id: RequestId, machine: u32, procs: u32) {
-        self.places
-            .insert(at, id, Place::Running { machine, procs });
+    pub(crate) fn enter(&mut self, at: Vacant, id: RequestId, place: Place) {
+        self.places.insert(at, id, place);
     }
 
-    /// Takes the first request of a class out of the queue and says that it runs on a machine. The request and its procs.
+    /// Takes the first request of a class out of the queue, which the caller says to run. The request and its procs.
     #[inline]
-    pub(crate) fn start_first(&mut self, class: u32, machine: u32) -> (RequestId, u32) {
+    pub(crate) fn take_first(&mut self, class: u32) -> (RequestId, u32) {
         let record = self.classes.get_mut(class);
         let procs = record.procs;
         let id = self.chunks.pop(&mut record.requests);
-        let found = self.known(id);
-        self.places.set(found, Place::Running { machine, procs });
         self.leave(class);
         (id, procs)
+    }
+
+    /// A request that was taken out of the queue runs.
+    #[inline]
+    pub(crate) fn start(&mut self, id: RequestId, place: Place) {
+        let found = self.known(id);
+        self.places.set(found, id, place);
     }
 
     /// Forgets a request that was just found and runs, which the caller takes off its machine.
@@ -84,7 +89,8 @@ impl Requests {
         self.places.remove(found);
         match found.place() {
             Place::Running { procs, .. } => procs,
-            Place::Queued { class, seat } => {
+            Place::Queued { seat } => {
+                let class = self.class(seat);
                 let record = self.classes.get_mut(class);
                 let procs = record.procs;
                 self.chunks.leave(&mut record.requests, seat);
@@ -92,6 +98,14 @@ impl Requests {
                 procs
             }
         }
+    }
+
+    /// The class of a seat that is taken.
+    pub(crate) fn class(&self, seat: u32) -> u32 {
+        let Some(class) = self.chunks.owner(seat) else {
+            unreachable!("somebody sits there");
+        };
+        class
     }
 
     /// One request of a class waits no more, and has left its list.
@@ -108,9 +122,7 @@ impl Requests {
     fn compact(&mut self) {
         for (id, seat) in self.chunks.compact(self.classes.lists_mut()) {
             let found = self.known(id);
-            if let Place::Queued { class, .. } = found.place() {
-                self.places.set(found, Place::Queued { class, seat });
-            }
+            self.places.set(found, id, Place::Queued { seat });
         }
     }
 

@@ -111,14 +111,16 @@ impl Manager {
         let slot = self.machines.add(id, frozen.state);
         self.machines.set_poll(slot, frozen.poll);
         self.machines.get_mut(slot).silent = frozen.silent;
+        self.machines.withdraw(slot);
         for (request, procs) in frozen.running {
             let place = self.accept(request, procs)?;
-            if procs > self.config.machine_procs - self.machines.get(slot).used {
+            if procs > self.machines.free(slot) {
                 return Err(Unsound::Overloaded(id));
             }
-            self.requests.enter(place, request, slot, procs);
-            self.machines.occupy(slot, request, procs);
+            let at = self.machines.occupy(slot, request, procs);
+            self.requests.enter(place, request, at);
         }
+        self.machines.offer(slot);
         let holder = &mut self.machines.get_mut(slot).holds;
         for task in frozen.tasks {
             if !self.holdings.assign(slot, holder, task) {

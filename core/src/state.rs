@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::event::OnceOutcome;
 use crate::grow::Growth;
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
-use crate::machines::{Machine, Poll, State};
+use crate::machines::{Poll, State};
 use crate::manager::{Manager, Summary};
 use crate::time::Instant;
 
@@ -76,10 +76,7 @@ impl Manager {
             priority,
             procs,
         });
-        let machines = self
-            .machines
-            .slots()
-            .map(|slot| self.freeze(self.machines.get(slot)));
+        let machines = self.machines.slots().map(|slot| self.freeze(slot));
         Snapshot {
             config: self.config,
             now: self.now,
@@ -93,8 +90,9 @@ impl Manager {
         }
     }
 
-    fn freeze(&self, machine: &Machine) -> OneMachine {
-        let running = machine.running.iter();
+    fn freeze(&self, slot: u32) -> OneMachine {
+        let machine = self.machines.get(slot);
+        let running = self.machines.running(slot);
         let running = running.map(|request| (request, self.requests.running_procs(request)));
         let holdings = &self.holdings;
         let tasks = machine.holds.tasks.iter(&holdings.tasks);
@@ -107,7 +105,7 @@ impl Manager {
             (waiter.id, waiter.key)
         });
         OneMachine {
-            machine: machine.id,
+            machine: self.machines.id(slot),
             state: machine.state,
             poll: machine.poll,
             silent: machine.silent,

@@ -8,8 +8,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::cell::Packed;
 use crate::id::RequestId;
-use crate::places::{KEPT, LEAST, Packed};
+use crate::places::{KEPT, LEAST};
 
 /// Ids that differ in their lowest bits only, in so many, belong side by side: of several clients who count in ranges of their
 /// own only one is near, and those of another are found in one line of the cache.
@@ -199,13 +200,13 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, RequestId, TOGETHER, Table};
-    use crate::places::{Packed, Place};
+    use super::{KEPT, Packed, RequestId, TOGETHER, Table};
+    use crate::cell::Place;
     use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
 
     fn place(n: u32) -> Packed {
-        let place = Place::Queued { class: n, seat: !n };
+        let place = Place::Queued { seat: !n };
         place.into()
     }
 

@@ -82,7 +82,7 @@ pub struct MachineView<'a> {
 impl<'a> MachineView<'a> {
     /// Its id.
     pub fn id(&self) -> MachineId {
-        self.record().id
+        self.manager.machines.id(self.slot)
     }
 
     /// Where it stands.
@@ -98,7 +98,7 @@ impl<'a> MachineView<'a> {
 
     /// Procs of what runs on it.
     pub fn used(&self) -> u32 {
-        self.record().used
+        self.manager.machines.load(self.slot).used
     }
 
     /// Its procs.
@@ -114,13 +114,13 @@ impl<'a> MachineView<'a> {
 
     /// What runs on it, in the order of the grants.
     pub fn running(&self) -> impl Iterator<Item = RequestId> + use<'a> {
-        self.record().running.iter()
+        self.manager.machines.running(self.slot)
     }
 
     /// The same, with the procs of each.
     pub fn grants(&self) -> impl Iterator<Item = (RequestId, u32)> + use<'a> {
         let requests = &self.manager.requests;
-        let running = self.record().running.iter();
+        let running = self.manager.machines.running(self.slot);
         running.map(|request| (request, requests.running_procs(request)))
     }
 

@@ -8,14 +8,15 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::cell::Cell;
 use crate::id::RequestId;
-use crate::places::{KEPT, LEAST, Packed};
+use crate::places::{KEPT, LEAST};
 
 /// The ring.
 #[derive(Clone, Default)]
 pub(crate) struct Window {
     /// As many as a power of two, or none: that of an id has its lowest bits for its number.
-    cells: Vec<Packed>,
+    cells: Vec<Cell>,
     /// The latest id: the ring is about this and those before it, in a circle of all 2^64.
     last: u64,
     /// How many cells are taken.
@@ -49,25 +50,25 @@ impl Window {
 
     /// What is in a cell.
     #[inline]
-    pub(crate) fn get(&self, cell: usize) -> Packed {
+    pub(crate) fn get(&self, cell: usize) -> Cell {
         self.cells[cell]
     }
 
     /// Puts something into a cell that is not empty.
     #[inline]
-    pub(crate) fn set(&mut self, cell: usize, place: Packed) {
+    pub(crate) fn set(&mut self, cell: usize, place: Cell) {
         self.cells[cell] = place;
     }
 
     /// Puts something into an empty cell.
-    pub(crate) fn put(&mut self, cell: usize, place: Packed) {
+    pub(crate) fn put(&mut self, cell: usize, place: Cell) {
         self.cells[cell] = place;
         self.len += 1;
     }
 
     /// Moves on by one and puts something there; not, if this id is not the next, or somebody falls off.
     #[inline]
-    pub(crate) fn put_next(&mut self, id: RequestId, place: Packed) -> bool {
+    pub(crate) fn put_next(&mut self, id: RequestId, place: Cell) -> bool {
         let cell = self.at(id.0);
         match self.cells.get_mut(cell) {
             Some(cell) if cell.is_nowhere() && self.last.wrapping_add(1) == id.0 => *cell = place,
@@ -81,7 +82,7 @@ impl Window {
     /// Empties a cell that is not.
     #[inline]
     pub(crate) fn remove(&mut self, cell: usize) {
-        self.cells[cell] = Packed::NOWHERE;
+        self.cells[cell] = Cell::NOWHERE;
         self.len -= 1;
     }
 
@@ -93,7 +94,7 @@ impl Window {
 
     /// Gives back what a flood took. `out` is given who has no cell any more.
     #[inline(never)]
-    pub(crate) fn shrink(&mut self, mut out: impl FnMut(RequestId, Packed)) {
+    pub(crate) fn shrink(&mut self, mut out: impl FnMut(RequestId, Cell)) {
         // Those that are left may all be old, and fall off: then nobody would be left to shrink it further.
         while self.is_sparse() {
             self.resize(self.cells.len() / 2, &mut out);
@@ -101,7 +102,7 @@ impl Window {
     }
 
     /// Moves on until an id is the latest. `out` is given who falls off.
-    pub(crate) fn advance(&mut self, id: RequestId, mut out: impl FnMut(RequestId, Packed)) {
+    pub(crate) fn advance(&mut self, id: RequestId, mut out: impl FnMut(RequestId, Cell)) {
         while self.last != id.0 {
             let next = self.last.wrapping_add(1);
             let cell = self.at(next);
@@ -113,7 +114,7 @@ impl Window {
                 let first = RequestId(next.wrapping_sub(self.cells.len() as u64));
                 out(
                     first,
-                    core::mem::replace(&mut self.cells[cell], Packed::NOWHERE),
+                    core::mem::replace(&mut self.cells[cell], Cell::NOWHERE),
                 );
                 self.len -= 1;
             }
@@ -122,21 +123,21 @@ impl Window {
     }
 
     /// Begins anew with another latest id. `out` is given who was there.
-    pub(crate) fn begin(&mut self, id: RequestId, mut out: impl FnMut(RequestId, Packed)) {
+    pub(crate) fn begin(&mut self, id: RequestId, mut out: impl FnMut(RequestId, Cell)) {
         if self.len > 0 {
             self.iter().for_each(|(id, place)| out(id, place));
-            self.cells.fill(Packed::NOWHERE);
+            self.cells.fill(Cell::NOWHERE);
             self.len = 0;
             self.shrink(|_, _| ());
         }
         if self.cells.is_empty() {
-            self.cells.resize(LEAST, Packed::NOWHERE);
+            self.cells.resize(LEAST, Cell::NOWHERE);
         }
         self.last = id.0;
     }
 
     /// All ids, in no order that means anything.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Packed)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Cell)> {
         let all = (0..self.cells.len() as u64).map(|behind| self.last.wrapping_sub(behind));
         let all = all.map(|id| (RequestId(id), self.cells[self.at(id)]));
         all.filter(|(_, place)| !place.is_nowhere())
@@ -144,9 +145,9 @@ impl Window {
 
     /// The latest ids keep their places in a ring of another size.
     #[inline(never)]
-    fn resize(&mut self, size: usize, mut out: impl FnMut(RequestId, Packed)) {
+    fn resize(&mut self, size: usize, mut out: impl FnMut(RequestId, Cell)) {
         let new = Window {
-            cells: vec![Packed::NOWHERE; size],
+            cells: vec![Cell::NOWHERE; size],
             last: self.last,
             len: 0,
             fewest: if size > KEPT { size / 8 } else { 0 },

@@ -1,7 +1,8 @@
 //! Each invariant is broken by hand, and the check must notice which.
 
 use super::*;
-use crate::running::Running;
+use crate::machines::Load;
+use crate::running::Seats;
 use crate::{
     Config, Demand, Event, Instant, MachineId, OnceKey, OnceOutcome, Outcome, RequestId, TaskId,
     WaiterId,
@@ -98,10 +99,39 @@ fn machine(m: &mut Manager, id: u64) -> &mut Machine {
     m.machines.get_mut(slot)
 }
 
+fn load(m: &mut Manager, id: u64) -> &mut Load {
+    let slot = m.machines.find(MachineId(id)).unwrap();
+    m.machines.spoil(slot).0
+}
+
+fn running(machine: u32, procs: u32) -> Place {
+    Place::Running {
+        machine,
+        seat: 0,
+        procs,
+    }
+}
+
+/// Puts a request on a machine, and does not say so.
+fn sit(m: &mut Manager, id: u64, request: RequestId) {
+    let slot = m.machines.find(MachineId(id)).unwrap();
+    let (load, running) = m.machines.spoil(slot);
+    running.push(slot, &mut load.seats, request);
+}
+
+/// Takes a request off its machine, and does not say so.
+fn leave(m: &mut Manager, request: RequestId) {
+    let Place::Running { machine, seat, .. } = place(m, request) else {
+        unreachable!("it runs");
+    };
+    let (load, running) = m.machines.spoil(machine);
+    running.remove(machine, &mut load.seats, seat, request);
+}
+
 /// Says of a request that it is elsewhere.
 fn misplace(m: &mut Manager, request: RequestId, place: Place) {
     let found = m.requests.known(request);
-    m.requests.places.set(found, place);
+    m.requests.places.set(found, request, place);
 }
 
 fn place(m: &Manager, request: RequestId) -> Place {
@@ -131,13 +161,13 @@ fn sums_that_are_wrong_are_noticed() {
 fn requests_that_are_not_as_they_are_known_are_noticed() {
     for procs in [0, 5] {
         let resized = |m: &mut Manager| {
-            misplace(m, RUNNING, Place::Running { machine: 0, procs });
+            misplace(m, RUNNING, running(0, procs));
             m.need = m.need - 1 + u64::from(procs);
         };
         assert_eq!(broken_by(resized), 3);
     }
     let in_a_class_that_is_not = |m: &mut Manager| {
-        misplace(m, RUNNING, Place::Queued { class: 9, seat: 0 });
+        misplace(m, RUNNING, Place::Queued { seat: 999 });
         m.need -= 1;
     };
     assert_eq!(broken_by(in_a_class_that_is_not), 3);
@@ -156,11 +186,7 @@ fn a_queue_that_is_not_in_order_is_noticed() {
     };
     assert_eq!(broken_by(out_of_order), 4);
     let elsewhere = |m: &mut Manager| {
-        let running = Place::Running {
-            machine: 0,
-            procs: 4,
-        };
-        misplace(m, QUEUED, running);
+        misplace(m, QUEUED, running(0, 4));
     };
     assert_eq!(broken_by(elsewhere), 5);
     let in_another_class = |m: &mut Manager| {
@@ -169,9 +195,10 @@ fn a_queue_that_is_not_in_order_is_noticed() {
     };
     assert_eq!(broken_by(in_another_class), 5);
     let left_out = |m: &mut Manager| {
-        let Place::Queued { class, seat } = place(m, RequestId(5)) else {
+        let Place::Queued { seat } = place(m, RequestId(5)) else {
             unreachable!("it waits");
         };
+        let class = m.requests.class(seat);
         let class = m.requests.classes.get_mut(class);
         m.requests.chunks.leave(&mut class.requests, seat);
     };
@@ -181,79 +208,52 @@ fn a_queue_that_is_not_in_order_is_noticed() {
         let class = m.requests.classes.get_mut(first);
         m.requests
             .chunks
-            .push(&mut class.requests.clone(), RequestId(99));
+            .push(first, &mut class.requests.clone(), RequestId(99));
     };
     assert_eq!(broken_by(unlinked), 5);
 }
 
 #[test]
 fn machines_that_run_something_else_are_noticed() {
-    assert_eq!(broken_by(|m| machine(m, 0).used += 1), 6);
-    assert_eq!(broken_by(|m| machine(m, 0).running = Running::new()), 6);
+    assert_eq!(broken_by(|m| load(m, 0).used += 1), 6);
+    assert_eq!(broken_by(|m| load(m, 0).seats = Seats::FREE), 6);
     let twice = |m: &mut Manager| {
-        let running = &mut machine(m, 0).running;
-        let last = running.iter().last().unwrap();
-        let first = running.iter().next().unwrap();
-        running.remove(last);
-        running.push(first);
+        let [first, last] = [RUNNING, RequestId(2)];
+        leave(m, last);
+        sit(m, 0, first);
     };
     assert_eq!(broken_by(twice), 6);
-    let on_two = |m: &mut Manager| {
-        let first = machine(m, 0).running.iter().next().unwrap();
-        machine(m, 1).running.push(first);
-    };
-    assert_eq!(broken_by(on_two), 6);
-    let elsewhere = |m: &mut Manager| {
-        misplace(
-            m,
-            RUNNING,
-            Place::Running {
-                machine: 1,
-                procs: 1,
-            },
-        );
-    };
-    assert_eq!(broken_by(elsewhere), 6);
+    assert_eq!(broken_by(|m| sit(m, 1, RUNNING)), 6);
+    assert_eq!(broken_by(|m| misplace(m, RUNNING, running(1, 1))), 6);
     // Its record too says so; but a machine that is not up runs nothing.
     let on_a_pending_one = |m: &mut Manager| {
         let pending = m.machines.find(MachineId(2)).unwrap();
-        machine(m, 0).running.remove(RUNNING);
-        machine(m, 0).used -= 1;
-        machine(m, 2).running.push(RUNNING);
-        machine(m, 2).used += 1;
-        let running = Place::Running {
-            machine: pending,
-            procs: 1,
-        };
-        misplace(m, RUNNING, running);
+        leave(m, RUNNING);
+        load(m, 0).used -= 1;
+        sit(m, 2, RUNNING);
+        load(m, 2).used += 1;
+        misplace(m, RUNNING, running(pending, 1));
     };
     assert_eq!(broken_by(on_a_pending_one), 6);
     let overloaded = |m: &mut Manager| {
-        misplace(
-            m,
-            RUNNING,
-            Place::Running {
-                machine: 0,
-                procs: 4,
-            },
-        );
+        misplace(m, RUNNING, running(0, 4));
         m.need += 3;
-        machine(m, 0).used += 3;
+        load(m, 0).used += 3;
     };
     assert_eq!(broken_by(overloaded), 6);
 }
 
 #[test]
 fn machines_that_are_not_as_they_are_known_are_noticed() {
-    assert_eq!(broken_by(|m| machine(m, 0).id = MachineId(7)), 7);
+    assert_eq!(broken_by(|m| load(m, 0).id = MachineId(7)), 7);
     assert_eq!(broken_by(|m| m.growth.next_machine = MachineId(2)), 7);
     let swapped = |m: &mut Manager| {
         let (first, second) = (
             m.machines.find(MachineId(0)).unwrap(),
             m.machines.find(MachineId(1)).unwrap(),
         );
-        m.machines.get_mut(first).id = MachineId(1);
-        m.machines.get_mut(second).id = MachineId(0);
+        m.machines.spoil(first).0.id = MachineId(1);
+        m.machines.spoil(second).0.id = MachineId(0);
         m.machines.ids.insert(MachineId(0), second);
         m.machines.ids.insert(MachineId(1), first);
     };

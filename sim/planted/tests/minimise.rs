@@ -50,7 +50,7 @@ const CASES: [(u64, &str, usize); 8] = [
 ];
 
 /// Played in the search for the smallest, all candidates told: a manager and the model do some million a second.
-const MOST_PLAYED: usize = 2_000_000;
+const MOST_PLAYED: usize = 5_000_000;
 
 /// A cluster under faults, as it goes with a manager that is right.
 fn long_run(seed: u64) -> Run {

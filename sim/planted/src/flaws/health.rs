@@ -8,8 +8,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine on probation gets new grants",
         &[edit(
             "machines free_in_hand",
-            "machine.state == State::Ok",
-            "!matches!(machine.state, State::Pending { .. })",
+            "load.ok",
+            "!matches!(self.get(slot).state, State::Pending { .. })",
         )],
     ),
     Flaw::new(
@@ -28,9 +28,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the probation time is restarted by an unreachable alone",
         &[edit(
             "health judge",
-            "(self.machines.get(slot).state, outcome)",
-            "match (self.machines.get(slot).state, outcome) {
-            (state, Outcome::Remote) => (state, Outcome::Unused),
+            "(self.machines.load(slot).ok, outcome)",
+            "match (self.machines.load(slot).ok, outcome) {
+            (ok, Outcome::Remote) => (ok, Outcome::Unused),
             other => other,
         }",
         )],
@@ -49,9 +49,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a success on probation restores nothing",
         &[edit(
             "health judge",
-            "(self.machines.get(slot).state, outcome)",
-            "match (self.machines.get(slot).state, outcome) {
-            (state, Outcome::Ok) => (state, Outcome::Unused),
+            "(self.machines.load(slot).ok, outcome)",
+            "match (self.machines.load(slot).ok, outcome) {
+            (false, Outcome::Ok) => (false, Outcome::Unused),
             other => other,
         }",
         )],
@@ -61,9 +61,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a remote error puts an ok machine on probation",
         &[edit(
             "health judge",
-            "(self.machines.get(slot).state, outcome)",
-            "match (self.machines.get(slot).state, outcome) {
-            (State::Ok, Outcome::Remote) => (State::Ok, Outcome::Unreachable),
+            "(self.machines.load(slot).ok, outcome)",
+            "match (self.machines.load(slot).ok, outcome) {
+            (true, Outcome::Remote) => (true, Outcome::Unreachable),
             other => other,
         }",
         )],
@@ -73,9 +73,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a grant handed back unused restores its machine",
         &[edit(
             "health judge",
-            "(self.machines.get(slot).state, outcome)",
-            "match (self.machines.get(slot).state, outcome) {
-            (state, Outcome::Unused) => (state, Outcome::Ok),
+            "(self.machines.load(slot).ok, outcome)",
+            "match (self.machines.load(slot).ok, outcome) {
+            (ok, Outcome::Unused) => (ok, Outcome::Ok),
             other => other,
         }",
         )],

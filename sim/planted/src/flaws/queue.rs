@@ -24,7 +24,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "equally free machines are told apart by slot, not by id",
         &[edit(
             "machines list",
-            "heap.push(machine.id, slot, &mut self.ready.positions);",
+            "heap.push(id, slot, &mut self.ready.positions);",
             "heap.push(MachineId(u64::from(slot)), slot, &mut self.ready.positions);",
         )],
     ),
@@ -78,7 +78,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S4",
         "a machine is not taken out of the order before its free procs change",
-        &[edit("machines occupy", "self.withdraw(slot);", "")],
+        &[edit("place grant_new", "self.machines.withdraw(slot);", "")],
     ),
     Flaw::new(
         "S4",
@@ -136,7 +136,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S5",
         "what becomes free at once is given out more than once",
-        &[edit("place place_on", "free -= procs;", "")],
+        &[edit(
+            "place place_on",
+            "free -= self.grant(class, machine, actions);",
+            "self.grant(class, machine, actions);",
+        )],
     ),
     Flaw::new(
         "S5",
@@ -160,8 +164,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "if let Place::Queued { .. } = found.place() {
             self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Running { machine, procs } = found.place() {
-            self.machines.release(machine, request, procs);
+            "if let Place::Running { machine, seat, procs } = found.place() {
+            self.machines.release(machine, seat, request, procs);
             self.machines.offer(machine);
         }
         self.need -= u64::from(self.requests.forget(found));",
@@ -270,12 +274,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             "manager lose",
             "self.machines.clear(slot)",
-            "{
-            let all: Vec<_> = self.machines.clear(slot).iter().collect();
-            let mut back = crate::running::Running::new();
-            all.into_iter().rev().for_each(|request| back.push(request));
-            back
-        }",
+            "self.machines.clear(slot).into_iter().rev().collect::<Vec<_>>()",
         )],
     ),
     Flaw::new(
@@ -293,8 +292,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "who falls off the window of ids is forgotten",
         &[edit(
             "places insert_other",
-            "self.near.advance(id, |id, place| self.far.put(id, place));",
-            "self.near.advance(id, |_, _| ());",
+            "near.advance(id, |id, cell| put(far, id, cell));",
+            "near.advance(id, |_, _| ());",
         )],
     ),
     Flaw::new(
@@ -302,8 +301,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "who is near when the window of ids begins anew is forgotten",
         &[edit(
             "places insert_other",
-            "self.near.begin(id, |id, place| self.far.put(id, place));",
-            "self.near.begin(id, |_, _| ());",
+            "near.begin(id, |id, cell| put(far, id, cell));",
+            "near.begin(id, |_, _| ());",
         )],
     ),
     Flaw::new(
@@ -322,20 +321,21 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "F4",
-        "one too many moves up when what ran before it ends",
+        "one too few moves up when what ran before it ends",
         &[edit(
-            "running remove",
-            "(n as u32) < at",
-            "(n as u32) + 1 < at",
+            "running leave",
+            "((1 << last) - 1) & !before",
+            "((1 << last) - 1) & !before & !(15 << (4 * number))",
         )],
     ),
     Flaw::new(
         "F4",
-        "the higher halves of ids on one machine are taken for the same",
+        "those on a machine are forgotten when one more runs than there are seats",
         &[edit(
-            "running push",
-            "self.high == high && self.all.is_empty()",
-            "self.all.is_empty()",
+            "running push_to_list",
+            "list.extend(self.sitting(slot, *seats));",
+            "",
         )],
-    ),
+    )
+    .shown_in(20),
 ];

@@ -1,0 +1,197 @@
+//! Where a request is, and how that is written down: in four bytes if it fits, as for all but the largest clusters, or in eight.
+
+/// The bits of a seat on a machine.
+const SEAT: u32 = 4;
+
+/// Seats on a machine are below this.
+pub(crate) const SEATS: u32 = 1 << SEAT;
+
+/// Where a request is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the queue, in this seat.
+    Queued { seat: u32 },
+    /// On this machine, in this seat, with so many procs.
+    Running { machine: u32, seat: u32, procs: u32 },
+}
+
+/// A place in four bytes: the highest bit says whether it is on a machine. Then the seat in the queue follows, or the machine,
+/// the seat there, and the procs, less one, in as many bits as those of a machine need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cell(u32);
+
+const ON_A_MACHINE: u32 = 1 << 31;
+
+impl Cell {
+    pub(crate) const NOWHERE: Cell = Cell(u32::MAX);
+
+    #[inline]
+    pub(crate) fn is_nowhere(self) -> bool {
+        self == Cell::NOWHERE
+    }
+}
+
+/// How places are written into cells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// The bits of the procs.
+    procs: u32,
+    /// The bits of the procs and the seat.
+    machine: u32,
+    /// The machines in lower slots than this fit.
+    machines: u32,
+}
+
+impl Layout {
+    /// For machines of so many procs, which are one to 65,536.
+    pub(crate) fn new(machine_procs: u32) -> Layout {
+        let procs = machine_procs.next_power_of_two().trailing_zeros();
+        let machine = procs + SEAT;
+        Layout {
+            procs,
+            machine,
+            // All ones are nowhere.
+            machines: (ON_A_MACHINE >> machine) - 1,
+        }
+    }
+
+    /// The cell of a place; none, if it does not fit.
+    #[inline]
+    pub(crate) fn pack(self, place: Place) -> Option<Cell> {
+        match place {
+            Place::Queued { seat } => (seat < ON_A_MACHINE).then_some(Cell(seat)),
+            Place::Running {
+                machine,
+                seat,
+                procs,
+            } => {
+                let procs = procs.wrapping_sub(1);
+                let fits = machine < self.machines && procs >> self.procs == 0;
+                let bits = ON_A_MACHINE | machine << self.machine | seat << self.procs | procs;
+                fits.then_some(Cell(bits))
+            }
+        }
+    }
+
+    /// The place in a cell that is somewhere.
+    #[inline]
+    pub(crate) fn unpack(self, Cell(bits): Cell) -> Place {
+        if bits & ON_A_MACHINE == 0 {
+            return Place::Queued { seat: bits };
+        }
+        let low = |bits: u32, width: u32| bits & ((1 << width) - 1);
+        Place::Running {
+            machine: (bits & !ON_A_MACHINE) >> self.machine,
+            seat: low(bits >> self.procs, SEAT),
+            procs: low(bits, self.procs) + 1,
+        }
+    }
+}
+
+/// Any place, in eight bytes: the same, without limits that it could meet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Packed(u64);
+
+/// The bits of procs.
+const PROCS: u32 = 30;
+
+impl Packed {
+    pub(crate) const NOWHERE: Packed = Packed(u64::MAX);
+
+    pub(crate) fn is_nowhere(self) -> bool {
+        self == Packed::NOWHERE
+    }
+}
+
+impl From<Place> for Packed {
+    /// There are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) machines, which are fewer than the 29 bits left can say.
+    fn from(place: Place) -> Packed {
+        match place {
+            Place::Queued { seat } => Packed(u64::from(seat)),
+            Place::Running {
+                machine,
+                seat,
+                procs,
+            } => {
+                let machine = u64::from(machine) << SEAT | u64::from(seat);
+                Packed(1 << 63 | machine << PROCS | u64::from(procs))
+            }
+        }
+    }
+}
+
+impl From<Packed> for Place {
+    fn from(Packed(bits): Packed) -> Place {
+        // Each of these is cut out of the bits that it was put into.
+        if bits >> 63 == 0 {
+            return Place::Queued { seat: bits as u32 };
+        }
+        let on = (bits & !(1 << 63)) >> PROCS;
+        Place::Running {
+            machine: (on >> SEAT) as u32,
+            seat: on as u32 & (SEATS - 1),
+            procs: bits as u32 & ((1 << PROCS) - 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, Layout, Packed, Place, SEATS};
+
+    fn running(machine: u32, seat: u32, procs: u32) -> Place {
+        Place::Running {
+            machine,
+            seat,
+            procs,
+        }
+    }
+
+    #[test]
+    fn what_fits_into_a_cell_comes_out_again() {
+        for (most, machines) in [
+            (1, (1 << 27) - 1),
+            (2, (1 << 26) - 1),
+            (3, (1 << 25) - 1),
+            (16, (1 << 23) - 1),
+            (65_536, (1 << 11) - 1),
+        ] {
+            let layout = Layout::new(most);
+            let comes_back = |place| {
+                let cell = layout.pack(place).filter(|cell| !cell.is_nowhere());
+                cell.is_some_and(|cell| layout.unpack(cell) == place)
+            };
+            for machine in [0, 1, machines / 2, machines - 1] {
+                for seat in [0, 1, SEATS - 1] {
+                    for procs in [1, most / 2 + 1, most] {
+                        assert!(comes_back(running(machine, seat, procs)));
+                    }
+                }
+            }
+            assert_eq!(layout.pack(running(machines, 0, 1)), None);
+            assert_eq!(layout.pack(running(0, 0, 0)), None);
+            assert_eq!(layout.pack(running(0, 0, 2 * most)), None);
+            for seat in [0, 1, (1 << 31) - 1] {
+                assert!(comes_back(Place::Queued { seat }));
+            }
+            assert_eq!(layout.pack(Place::Queued { seat: 1 << 31 }), None);
+        }
+    }
+
+    #[test]
+    fn eight_bytes_hold_any_place() {
+        let machines = crate::list::MAX_RECORDS;
+        let on_machines = [0, 1, machines - 1].map(|n| running(n, n % SEATS, n % 65_536));
+        let queued = [0, 1, u32::MAX].map(|seat| Place::Queued { seat });
+        for place in on_machines.into_iter().chain(queued) {
+            let packed = Packed::from(place);
+            assert!(!packed.is_nowhere());
+            assert_eq!(Place::from(packed), place);
+        }
+    }
+
+    #[test]
+    fn a_cell_is_four_bytes() {
+        assert_eq!((size_of::<Cell>(), size_of::<Packed>()), (4, 8));
+    }
+}
