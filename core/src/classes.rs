@@ -3,7 +3,11 @@
 //! Requests of equal (priority, procs) form one class, first in first out (T1): of these only the
 //! first can be the next one placed. Each subtree knows how many requests it has and the least
 //! procs any of them asks for, so S5's question is answered in O(log classes) however many wait.
+//!
+//! While no machine is free nobody asks, and the requests of many events are counted at once when somebody does.
 
+use alloc::vec;
+use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use slab::Slab;
@@ -22,13 +26,17 @@ pub(crate) struct Class {
     pub(crate) requests: Fifo,
     /// How many requests it has; never zero.
     len: u32,
-    /// How many requests its subtree has.
+    /// How many of them are counted.
+    counted: u32,
+    /// How many that are counted its subtree has.
     total: u32,
     /// The least procs asked for in its subtree.
     least: u32,
     left: u32,
     right: u32,
     height: u8,
+    /// Whether it is among those to be counted.
+    to_count: bool,
 }
 
 impl Class {
@@ -37,6 +45,9 @@ impl Class {
     }
 }
 
+/// So many classes are counted at once at the most: one event should not have to do very much.
+const MOST_TO_COUNT: usize = 1024;
+
 /// An AVL tree through a slab.
 #[derive(Clone, Debug)]
 pub(crate) struct Classes {
@@ -44,8 +55,14 @@ pub(crate) struct Classes {
     root: u32,
     /// The first class in the order.
     first: u32,
+    /// How many requests wait.
+    waiting: u32,
+    /// The classes that have more or fewer requests than are counted. The tree keeps its shape meanwhile.
+    to_count: Vec<u32>,
     /// The class that was joined last, if it is still there: likely the next one too.
     recent: u32,
+    /// Where a class was seen by its key's hash: it may be there no more, or be another.
+    hints: Vec<u32>,
 }
 
 impl Classes {
@@ -54,13 +71,16 @@ impl Classes {
             slab: Slab::new(),
             root: NIL,
             first: NIL,
+            waiting: 0,
+            to_count: Vec::new(),
             recent: NIL,
+            hints: Vec::new(),
         }
     }
 
     /// How many requests wait.
     pub(crate) fn requests(&self) -> u32 {
-        self.total(self.root)
+        self.waiting
     }
 
     pub(crate) fn get(&self, class: u32) -> &Class {
@@ -72,10 +92,11 @@ impl Classes {
     }
 
     /// The class of the first request that asks for at most `limit` procs, and how many requests are before that class.
-    pub(crate) fn first_fit(&self, limit: u32) -> Option<(u32, u32)> {
+    pub(crate) fn first_fit(&mut self, limit: u32) -> Option<(u32, u32)> {
         if self.slab.get(self.first as usize)?.procs <= limit {
             return Some((self.first, 0));
         }
+        self.count();
         let (mut at, mut rank) = (self.root, 0);
         while self.subtree_least(at) <= limit {
             let class = self.get(at);
@@ -87,21 +108,22 @@ impl Classes {
             if class.procs <= limit {
                 return Some((at, rank));
             }
-            rank += class.len;
+            rank += class.counted;
             at = class.right;
         }
         None
     }
 
     /// How many requests are before a new one.
-    pub(crate) fn rank(&self, priority: i64, procs: u32) -> u32 {
+    pub(crate) fn rank(&mut self, priority: i64, procs: u32) -> u32 {
+        self.count();
         let key = (priority, Reverse(procs));
         let (mut at, mut rank) = (self.root, 0);
         while let Some(class) = self.slab.get(at as usize) {
             if key < class.key() {
                 at = class.left;
             } else {
-                rank += self.total(class.left) + class.len;
+                rank += self.total(class.left) + class.counted;
                 at = class.right;
             }
         }
@@ -112,63 +134,95 @@ impl Classes {
     #[inline]
     pub(crate) fn join(&mut self, priority: i64, procs: u32) -> u32 {
         let key = (priority, Reverse(procs));
-        if let Some(recent) = self.slab.get(self.recent as usize)
-            && recent.key() == key
-        {
-            self.adjust(self.recent, |count| *count += 1);
-            return self.recent;
+        self.waiting += 1;
+        if self.has_key(self.recent, key) {
+            self.resize(self.recent, |len| *len += 1);
+        } else {
+            self.join_other(key);
         }
-        self.recent = match self.join_other(key) {
-            Some(class) => class,
-            None => self.add(priority, procs),
-        };
         self.recent
     }
 
-    /// The same for a class that is not the recent one, if it is there. If not, the sums above where it would be are one too
-    /// many, until it is added, which takes them anew.
-    #[inline(never)]
-    fn join_other(&mut self, key: ClassKey) -> Option<u32> {
-        let mut at = self.root;
-        while let Some(class) = self.slab.get_mut(at as usize) {
-            class.total += 1;
-            at = match key.cmp(&class.key()) {
-                core::cmp::Ordering::Less => class.left,
-                core::cmp::Ordering::Equal => {
-                    class.len += 1;
-                    return Some(at);
-                }
-                core::cmp::Ordering::Greater => class.right,
-            };
-        }
-        None
+    fn has_key(&self, class: u32, key: ClassKey) -> bool {
+        let class = self.slab.get(class as usize);
+        class.is_some_and(|class| class.key() == key)
     }
 
-    /// Adds a class with room for one request.
+    /// The same for a class that is not the recent one, but is it then.
     #[inline(never)]
-    fn add(&mut self, priority: i64, procs: u32) -> u32 {
+    fn join_other(&mut self, key: ClassKey) {
+        let hint = self.hints.get(self.hint(key)).copied().unwrap_or(NIL);
+        self.recent = hint;
+        if !self.has_key(hint, key) {
+            self.recent = self.find(key);
+        }
+        match self.recent {
+            NIL => self.add(key),
+            class => self.resize(class, |len| *len += 1),
+        }
+    }
+
+    /// Where a key's class is noted, once there is a class.
+    fn hint(&self, (priority, Reverse(procs)): ClassKey) -> usize {
+        // Any bits will do.
+        let product = (priority as u64)
+            .wrapping_add(u64::from(procs) << 40)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (product >> 32) as usize & self.hints.len().wrapping_sub(1)
+    }
+
+    /// The class with a key, or none, looked up in the tree.
+    #[inline(never)]
+    fn find(&mut self, key: ClassKey) -> u32 {
+        let mut at = self.root;
+        while let Some(class) = self.slab.get(at as usize)
+            && class.key() != key
+        {
+            at = if key < class.key() {
+                class.left
+            } else {
+                class.right
+            };
+        }
+        let hint = self.hint(key);
+        if let Some(hint) = self.hints.get_mut(hint) {
+            *hint = at;
+        }
+        at
+    }
+
+    /// Adds a class with room for one request, which is the recent one then.
+    #[inline(never)]
+    fn add(&mut self, (priority, Reverse(procs)): ClassKey) {
+        self.count();
         let class = Class {
             priority,
             procs,
             requests: Fifo::EMPTY,
             len: 1,
+            counted: 1,
             total: 1,
             least: procs,
             left: NIL,
             right: NIL,
             height: 1,
+            to_count: false,
         };
         let class = put(&mut self.slab, class);
         self.root = self.insert(self.root, class);
         self.first = self.leftmost(self.root);
-        class
+        if self.hints.len() < 2 * self.slab.len() {
+            self.hints = vec![NIL; (2 * self.hints.len()).max(16)];
+        }
+        self.recent = class;
     }
 
     /// One request of the class, which the caller has taken out of it, waits no more.
     #[inline]
     pub(crate) fn leave(&mut self, class: u32) {
+        self.waiting -= 1;
         if self.get(class).len > 1 {
-            self.adjust(class, |count| *count -= 1);
+            self.resize(class, |len| *len -= 1);
         } else {
             self.drop(class);
         }
@@ -177,28 +231,57 @@ impl Classes {
     /// Drops a class that has nobody left.
     #[inline(never)]
     fn drop(&mut self, class: u32) {
+        self.count();
         self.root = self.remove(self.root, class);
         self.slab.remove(class as usize);
         self.first = self.leftmost(self.root);
     }
 
-    /// Changes the count of a class and of every subtree it is in.
+    /// A class has more or fewer requests, which are not counted yet.
     #[inline]
-    fn adjust(&mut self, class: u32, change: impl Fn(&mut u32)) {
-        let key = self.get(class).key();
+    fn resize(&mut self, class: u32, change: impl Fn(&mut u32)) {
+        let it = self.get_mut(class);
+        change(&mut it.len);
+        if !it.to_count {
+            it.to_count = true;
+            self.remember(class);
+        }
+    }
+
+    #[inline(never)]
+    fn remember(&mut self, class: u32) {
+        self.to_count.push(class);
+        if self.to_count.len() == MOST_TO_COUNT {
+            self.count();
+        }
+    }
+
+    /// Counts all requests, if some are not.
+    #[inline]
+    fn count(&mut self) {
+        while let Some(class) = self.to_count.pop() {
+            self.count_in(class);
+        }
+    }
+
+    /// Counts the requests of a class in every subtree that it is in.
+    #[inline(never)]
+    fn count_in(&mut self, class: u32) {
+        let it = self.get_mut(class);
+        let (key, old, new) = (it.key(), it.counted, it.len);
+        (it.counted, it.to_count) = (new, false);
         let mut at = self.root;
         while at != class {
             let above = self.get_mut(at);
-            change(&mut above.total);
+            above.total = above.total - old + new;
             at = if key < above.key() {
                 above.left
             } else {
                 above.right
             };
         }
-        let class = self.get_mut(class);
-        change(&mut class.total);
-        change(&mut class.len);
+        let it = self.get_mut(class);
+        it.total = it.total - old + new;
     }
 
     fn insert(&mut self, at: u32, new: u32) -> u32 {
@@ -300,11 +383,11 @@ impl Classes {
         let Class {
             left,
             right,
-            len,
+            counted,
             procs,
             ..
         } = *self.get(at);
-        let total = len + self.total(left) + self.total(right);
+        let total = counted + self.total(left) + self.total(right);
         let least = procs
             .min(self.subtree_least(left))
             .min(self.subtree_least(right));
@@ -387,7 +470,19 @@ impl Classes {
         let mut count = 0;
         let sound = self.check_in(self.root, None, None, &mut count);
         let first = self.first == self.leftmost(self.root);
-        sound && first && count == self.slab.len()
+        let classes = || self.slab.iter().map(|(_, class)| class);
+        let waiting: u64 = classes().map(|class| u64::from(class.len)).sum();
+        let to_count = |&class: &u32| {
+            let class = self.slab.get(class as usize);
+            class.is_some_and(|class| class.to_count)
+        };
+        sound
+            && first
+            && count == self.slab.len()
+            && waiting == u64::from(self.waiting)
+            && classes().all(|class| class.to_count || class.counted == class.len)
+            && self.to_count.iter().all(to_count)
+            && classes().filter(|class| class.to_count).count() == self.to_count.len()
     }
 
     fn check_in(
@@ -403,7 +498,7 @@ impl Classes {
         *count += 1;
         let key = class.key();
         let (left, right) = (self.height(class.left), self.height(class.right));
-        let sums = class.total == class.len + self.total(class.left) + self.total(class.right);
+        let sums = class.total == class.counted + self.total(class.left) + self.total(class.right);
         let parts = self
             .subtree_least(class.left)
             .min(self.subtree_least(class.right));
@@ -492,10 +587,24 @@ mod tests {
         assert!(!is_sound(|tree, [_, _, last]| tree.first = last));
         assert!(!is_sound(|tree, [_, root, _]| tree.get_mut(root).left = NIL));
         let empty = |tree: &mut Classes, [first, root, _]: [u32; 3]| {
-            (tree.get_mut(first).len, tree.get_mut(first).total) = (0, 0);
+            let class = tree.get_mut(first);
+            (class.len, class.counted, class.total) = (0, 0, 0);
             tree.get_mut(root).total = 2;
+            tree.waiting = 2;
         };
         assert!(!is_sound(empty));
+        // Who is counted, and who is not.
+        assert!(!is_sound(|tree, _| tree.waiting = 4));
+        assert!(!is_sound(|tree, [first, ..]| {
+            tree.get_mut(first).len = 2;
+            tree.waiting = 4;
+        }));
+        assert!(!is_sound(|tree, [first, ..]| tree.to_count.push(first)));
+        assert!(!is_sound(|tree, [first, ..]| tree
+            .get_mut(first)
+            .to_count = true));
+        assert!(!is_sound(|tree, _| tree.to_count.push(99)));
+        assert!(is_sound(|tree, [first, ..]| tree.resize(first, |_| ())));
         let lost = |tree: &mut Classes, [first, root, _]: [u32; 3]| {
             let class = tree.get_mut(root);
             (class.left, class.total) = (NIL, 2);

@@ -24,7 +24,7 @@ impl Manager {
     /// as many free procs or fewer, and those before it stay where they are. So S5 asks whether it fits on the machine that
     /// has its rank.
     #[inline]
-    pub(crate) fn vacancy(&self, priority: i64, procs: u32) -> Option<u32> {
+    pub(crate) fn vacancy(&mut self, priority: i64, procs: u32) -> Option<u32> {
         if self.machines.ready() == 0 {
             return None;
         }
@@ -84,7 +84,7 @@ impl Manager {
     ///
     /// Only the first request of a class can be it: were it a later one, the first would stand
     /// beside a machine with as many free procs or more, and would have been found.
-    pub(crate) fn next_placement(&self) -> Option<(u32, u32)> {
+    pub(crate) fn next_placement(&mut self) -> Option<(u32, u32)> {
         let (mut ahead, mut bound) = (0, self.machines.procs + 1);
         loop {
             let (free, count, lowest) = self.machines.ready_below(bound)?;

@@ -76,6 +76,21 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit("classes rotate_left", "self.update(at);", "")],
     ),
     Flaw::new(
+        "S5",
+        "requests that came while nobody asked are not counted for a new one",
+        &[edit("classes rank", "self.count();", "")],
+    ),
+    Flaw::new(
+        "S5",
+        "requests that came while nobody asked are not counted for those who wait",
+        &[edit("classes first_fit", "self.count();", "")],
+    ),
+    Flaw::new(
+        "S3",
+        "a class leaves the queue's tree before it was counted",
+        &[edit("classes drop", "self.count();", "")],
+    ),
+    Flaw::new(
         "S4",
         "a machine is not taken out of the order before its free procs change",
         &[edit("place grant_new", "self.machines.withdraw(slot);", "")],
