@@ -18,7 +18,7 @@ pub(crate) enum Place {
 /// A place in four bytes: the highest bit says whether it is on a machine. Then the seat in the queue follows, or the machine,
 /// the seat there, and the procs, less one, in as many bits as those of a machine need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Cell(u32);
+pub(crate) struct Cell(pub(crate) u32);
 
 const ON_A_MACHINE: u32 = 1 << 31;
 
@@ -90,7 +90,7 @@ impl Layout {
 
 /// Any place, in eight bytes: the same, without limits that it could meet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Packed(u64);
+pub(crate) struct Packed(pub(crate) u64);
 
 /// The bits of procs.
 const PROCS: u32 = 30;

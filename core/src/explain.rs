@@ -120,7 +120,7 @@ impl Manager {
         let Ok(found) = self.requests.seek(request) else {
             return Explanation::Unknown { request };
         };
-        let class = match found.place() {
+        let class = match self.requests.place(found) {
             Place::Running { machine, .. } => {
                 let machine = self.machines.id(machine);
                 return Explanation::Running { request, machine };

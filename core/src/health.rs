@@ -11,7 +11,7 @@ impl Manager {
     /// Work on a machine in service ended like this.
     pub(crate) fn judge(&mut self, slot: u32, outcome: Outcome, actions: &mut Vec<Action>) {
         // Where something ran and is not ok, it is on probation.
-        match (self.machines.load(slot).ok, outcome) {
+        match (self.machines.load(slot).is_ok(), outcome) {
             // S13: nothing ran.
             (_, Outcome::Unused) => {}
             // S9.

@@ -9,7 +9,6 @@ use crate::classes::{Class, Classes};
 use crate::id::RequestId;
 use crate::machines::{Machine, Poll, State};
 use crate::manager::Manager;
-use crate::places::Found;
 use crate::requests::Requests;
 
 type Invariant = (&'static str, fn(&Manager) -> bool);
@@ -156,7 +155,7 @@ fn machines_are_counted(m: &Manager) -> bool {
 fn request_ids_match(m: &Manager) -> bool {
     let all = &m.requests.places;
     let known = all.iter().all(|(id, place)| {
-        let found = all.seek(id).ok().map(Found::place);
+        let found = all.seek(id).ok().map(|found| all.place(found));
         found == Some(place) && (1..=m.config.machine_procs).contains(&procs(m, place))
     });
     known && all.len() == all.iter().count()
@@ -172,7 +171,7 @@ fn queued_are_in_classes(m: &Manager) -> bool {
         let mut count = 0;
         chunks.iter(class.requests).all(|(id, seat)| {
             count += 1;
-            let found = places.seek(id).ok().map(Found::place);
+            let found = places.seek(id).ok().map(|found| places.place(found));
             found == Some(Place::Queued { seat })
         }) && count == Classes::len_of(class)
     };
@@ -189,7 +188,7 @@ fn used_is_the_sum(m: &Manager) -> bool {
         let count = ids.len();
         running += count;
         let used = ids.iter().try_fold(0, |used, &request| {
-            match m.requests.seek(request).ok()?.place() {
+            match m.requests.place(m.requests.seek(request).ok()?) {
                 Place::Running { machine, procs, .. } if machine == slot => {
                     Some(used + u64::from(procs))
                 }
@@ -202,7 +201,6 @@ fn used_is_the_sum(m: &Manager) -> bool {
         let load = m.machines.load(slot);
         ids.len() == count
             && idle
-            && load.seats.are_free() == (count == 0)
             && used == Some(u64::from(load.used))
             && load.used <= m.config.machine_procs
     });

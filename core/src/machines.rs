@@ -48,6 +48,17 @@ pub(crate) enum Poll {
     Due(Instant),
 }
 
+/// Where a machine stands with the order of S4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// It is not ok, and not in the order.
+    Away,
+    /// It is ok, and not in the order: it is full, or about to be given something.
+    InHand,
+    /// It is in the order.
+    Listed,
+}
+
 /// What a grant and its end look at: half a line of the cache for each machine, all beside each other.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
@@ -56,10 +67,14 @@ pub(crate) struct Load {
     pub(crate) seats: Seats,
     /// Procs of the running grants.
     pub(crate) used: u32,
+    standing: Standing,
+}
+
+impl Load {
     /// Whether its state is ok.
-    pub(crate) ok: bool,
-    /// Whether it is in the order of S4.
-    listed: bool,
+    pub(crate) fn is_ok(&self) -> bool {
+        self.standing != Standing::Away
+    }
 }
 
 /// What else there is to know of a machine.
@@ -224,7 +239,7 @@ impl Machines {
 
     /// What runs on a machine, in the order of the grants.
     pub(crate) fn running(&self, slot: u32) -> impl Iterator<Item = RequestId> {
-        self.running.iter(slot, self.load(slot).seats)
+        self.running.iter(slot, &self.load(slot).seats)
     }
 
     pub(crate) fn find(&self, id: MachineId) -> Option<u32> {
@@ -245,10 +260,9 @@ impl Machines {
         };
         let load = Load {
             id,
-            seats: Seats::FREE,
+            seats: Seats::new(self.procs),
             used: 0,
-            ok: true,
-            listed: false,
+            standing: Standing::InHand,
         };
         let slot = put(&mut self.slab, machine);
         match self.loads.get_mut(slot as usize) {
@@ -286,7 +300,10 @@ impl Machines {
         *self.count(state) += 1;
         self.probation.change(slot, id, old.until(), state.until());
         self.get_mut(slot).state = state;
-        self.load_mut(slot).ok = state == State::Ok;
+        self.load_mut(slot).standing = match state {
+            State::Ok => Standing::InHand,
+            State::Pending { .. } | State::Probation { .. } => Standing::Away,
+        };
         self.offer(slot);
     }
 
@@ -331,8 +348,7 @@ impl Machines {
     #[inline]
     pub(crate) fn free_in_hand(&self, slot: u32) -> Option<u32> {
         let load = self.load(slot);
-        let in_hand = load.ok && !load.listed;
-        in_hand.then(|| self.procs - load.used)
+        (load.standing == Standing::InHand).then(|| self.procs - load.used)
     }
 
     /// All grants end on a machine; what ran there, in the order of the grants.
@@ -348,13 +364,13 @@ impl Machines {
     /// Takes a machine out of the order of S4 if it is in it.
     #[inline]
     pub(crate) fn withdraw(&mut self, slot: u32) {
-        if self.load(slot).listed {
+        if self.load(slot).standing == Standing::Listed {
             self.unlist(slot);
         }
     }
 
     fn unlist(&mut self, slot: u32) {
-        self.load_mut(slot).listed = false;
+        self.load_mut(slot).standing = Standing::InHand;
         let free = self.free(slot);
         self.ready.len -= 1;
         let heap = &mut self.ready.by_free[free as usize];
@@ -373,9 +389,10 @@ impl Machines {
         }
     }
 
-    fn list(&mut self, slot: u32, free: u32) {
+    /// Puts a machine that is in hand into the order of S4, with its free procs, which are some.
+    pub(crate) fn list(&mut self, slot: u32, free: u32) {
         let load = self.load_mut(slot);
-        load.listed = true;
+        load.standing = Standing::Listed;
         let id = load.id;
         self.ready.len += 1;
         let heap = &mut self.ready.by_free[free as usize];
@@ -449,16 +466,21 @@ impl Machines {
                     self.slab.contains(slot as usize) && {
                         let load = self.load(slot);
                         let fits = load.used as usize + free == self.procs as usize;
-                        fits && load.listed && load.id == id
+                        fits && load.standing == Standing::Listed && load.id == id
                     }
                 })
         });
         let loads = || self.slab.iter().map(|(slot, one)| (one, &self.loads[slot]));
         let right = loads().all(|(machine, load)| {
-            let ok = machine.state == State::Ok;
-            ok == load.ok && load.listed == (ok && load.used < self.procs)
+            let free = load.used < self.procs;
+            let standing = match machine.state {
+                State::Ok if free => Standing::Listed,
+                State::Ok => Standing::InHand,
+                State::Pending { .. } | State::Probation { .. } => Standing::Away,
+            };
+            load.standing == standing
         });
-        let listed = loads().filter(|(_, load)| load.listed);
+        let listed = loads().filter(|(_, load)| load.standing == Standing::Listed);
         let sum: usize = by_free.iter().map(Heap::len).sum();
         held && right && sum == *len as usize && listed.count() == sum
     }
@@ -484,7 +506,7 @@ impl Machines {
 
 #[cfg(test)]
 mod tests {
-    use super::{Load, MachineId, Machines, Positions, RequestId, State};
+    use super::{Load, MachineId, Machines, Positions, RequestId, Standing, State};
 
     /// Two machines with as many free procs, one with fewer, one that is full, one that is asked for; spoilt, the order of S4
     /// must be noticed to be.
@@ -515,22 +537,22 @@ mod tests {
         assert!(!is_sound(|m| m.ready.values.insert(2)));
         assert!(!is_sound(|m| m.load_mut(0).used = 1));
         assert!(!is_sound(|m| m.ready.positions = Positions::default()));
-        assert!(!is_sound(|m| m.load_mut(1).listed = false));
+        let stand = |m: &mut Machines, slot, standing| m.load_mut(slot).standing = standing;
+        assert!(!is_sound(|m| stand(m, 1, Standing::InHand)));
         assert!(!is_sound(|m| m.load_mut(1).id = MachineId(9)));
         assert!(!is_sound(|m| {
             m.slab.remove(2);
         }));
         // Who is in them: a full one, one that is asked for, and not one with procs free.
-        assert!(!is_sound(|m| m.load_mut(3).listed = true));
-        assert!(!is_sound(|m| m.load_mut(4).listed = true));
+        assert!(!is_sound(|m| stand(m, 3, Standing::Listed)));
+        assert!(!is_sound(|m| stand(m, 4, Standing::Listed)));
         assert!(!is_sound(|m| m.load_mut(3).used = 3));
         assert!(!is_sound(|m| {
             m.get_mut(4).state = State::Ok;
-            m.load_mut(4).ok = true;
-            assert!(!m.load(4).listed);
+            stand(m, 4, Standing::InHand);
         }));
         // Who is ok.
-        assert!(!is_sound(|m| m.load_mut(3).ok = false));
+        assert!(!is_sound(|m| stand(m, 3, Standing::Away)));
         assert!(!is_sound(
             |m| m.get_mut(3).state = State::Probation { until: None }
         ));

@@ -198,7 +198,7 @@ impl Manager {
 
     fn cancel(&mut self, request: RequestId) -> Result<(), Reject> {
         let found = self.request(request)?;
-        if let Place::Queued { .. } = found.place() {
+        if let Place::Queued { .. } = self.requests.place(found) {
             self.need -= u64::from(self.requests.forget(found));
         }
         Ok(())
@@ -215,7 +215,7 @@ impl Manager {
             machine,
             seat,
             procs,
-        } = found.place()
+        } = self.requests.place(found)
         else {
             return Err(Reject::RequestNotRunning { request });
         };

@@ -52,16 +52,19 @@ impl Manager {
     /// Puts a machine that has just become freer back into the order of S4. Where no other has procs free, as in a cluster
     /// under load, it need not go there and back: only the first of the queue can have it, and no other while that waits.
     pub(crate) fn place_on(&mut self, machine: u32, actions: &mut Vec<Action>) {
-        if self.machines.ready() == 0
-            && let Some(mut free) = self.machines.free_in_hand(machine)
-        {
+        let Some(mut free) = self.machines.free_in_hand(machine) else {
+            return;
+        };
+        if self.machines.ready() == 0 {
             while let Some(class) = self.requests.classes.first()
                 && self.requests.classes.get(class).procs <= free
             {
                 free -= self.grant(class, machine, actions);
             }
         }
-        self.machines.offer(machine);
+        if free > 0 {
+            self.machines.list(machine, free);
+        }
     }
 
     /// Grants the first request of a class a machine that is out of the order of S4. Its procs.

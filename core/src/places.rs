@@ -65,16 +65,11 @@ impl Strays {
 /// A request that was just found.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
-    place: Place,
     /// A cell of the window, or an entry of the table.
     at: usize,
     near: bool,
-}
-
-impl Found {
-    pub(crate) fn place(self) -> Place {
-        self.place
-    }
+    /// What is there: four bytes, or eight.
+    bits: u64,
 }
 
 /// The place for an id that is not there.
@@ -107,9 +102,8 @@ impl Places {
         if let Some(at) = self.near.cell(id) {
             let cell = self.near.get(at);
             if !cell.is_nowhere() {
-                let place = self.layout.unpack(cell);
-                let near = true;
-                return Ok(Found { place, at, near });
+                let (near, bits) = (true, u64::from(cell.0));
+                return Ok(Found { at, near, bits });
             }
         }
         // An id that is near now may have been put into the table when it was not.
@@ -117,6 +111,17 @@ impl Places {
             return self.far.seek(id);
         }
         Err(Vacant { far: None })
+    }
+
+    /// The place of a request that was just found.
+    #[inline(always)]
+    pub(crate) fn place(&self, found: Found) -> Place {
+        if found.near {
+            // It was put there from a cell.
+            self.layout.unpack(Cell(found.bits as u32))
+        } else {
+            Packed(found.bits).into()
+        }
     }
 
     /// Adds an id at the place that was just found for it.
@@ -171,17 +176,23 @@ impl Places {
     }
 
     /// Removes the id that was just found.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, found: Found) {
         if found.near {
             self.near.remove(found.at);
             if self.near.is_sparse() {
-                let Places { layout, near, far } = self;
-                near.shrink(|id, cell| far.put(id, layout.unpack(cell)));
+                self.shrink();
             }
         } else {
             self.far.table.remove(found.at);
         }
+    }
+
+    /// Gives back what a flood took.
+    #[inline(never)]
+    fn shrink(&mut self) {
+        let Places { layout, near, far } = self;
+        near.shrink(|id, cell| far.put(id, layout.unpack(cell)));
     }
 
     /// All ids, in no order that means anything.
@@ -204,9 +215,9 @@ impl Far {
     fn seek(&self, id: RequestId) -> Result<Found, Vacant> {
         match self.table.seek(id) {
             Ok((at, packed)) => Ok(Found {
-                place: packed.into(),
                 at,
                 near: false,
+                bits: packed.0,
             }),
             Err(vacant) => Err(Vacant { far: Some(vacant) }),
         }
@@ -253,13 +264,14 @@ impl Places {
     fn push_out(&mut self, id: RequestId) {
         let found = self.seek(id).ok().expect("it is there");
         self.remove(found);
-        self.far.put(id, found.place);
+        let place = self.place(found);
+        self.far.put(id, place);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Place, Places, STEP};
+    use super::{Place, Places, STEP};
     use crate::id::RequestId;
     use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
@@ -277,7 +289,10 @@ mod tests {
     }
 
     fn there(places: &Places, id: u64) -> Option<Place> {
-        places.seek(RequestId(id)).ok().map(Found::place)
+        places
+            .seek(RequestId(id))
+            .ok()
+            .map(|found| places.place(found))
     }
 
     fn enter(places: &mut Places, id: u64) {

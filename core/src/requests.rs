@@ -34,6 +34,12 @@ impl Requests {
         self.places.seek(id)
     }
 
+    /// The place of a request that was just found.
+    #[inline(always)]
+    pub(crate) fn place(&self, found: Found) -> Place {
+        self.places.place(found)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.places.len() >= MAX_RECORDS as usize
     }
@@ -86,8 +92,9 @@ impl Requests {
 
     /// Forgets a request that was just found, and which the caller has taken off its machine if it ran. Its procs.
     pub(crate) fn forget(&mut self, found: Found) -> u32 {
+        let place = self.place(found);
         self.places.remove(found);
-        match found.place() {
+        match place {
             Place::Running { procs, .. } => procs,
             Place::Queued { seat } => {
                 let class = self.class(seat);
@@ -137,7 +144,7 @@ impl Requests {
 
     /// The procs of a request that runs.
     pub(crate) fn running_procs(&self, id: RequestId) -> u32 {
-        match self.known(id).place() {
+        match self.place(self.known(id)) {
             Place::Running { procs, .. } => procs,
             Place::Queued { .. } => unreachable!("it runs"),
         }

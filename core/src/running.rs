@@ -1,80 +1,88 @@
 //! What runs on the machines, in the order of the grants (F4, F11).
 //!
-//! A machine has up to sixteen seats, and the order of those who sit there is one number (Mao, Kohler and Morris: Cache
-//! craftiness for fast multicore key-value storage, 2012). So who leaves needs no search, and the list of ids, which is large
-//! when there are many machines, is only written to: nothing waits for memory. Where more run at once they are in a list.
+//! A machine has up to sixteen seats, and who sits down is given a stamp. So who leaves needs no search, nobody moves up, and
+//! the list of ids, which is large when there are many machines, is only written to: nothing waits for memory. Where more
+//! run at once than there are seats they are in a list.
 
 use alloc::vec::Vec;
 
 use crate::cell::SEATS;
 use crate::id::RequestId;
 
-/// The seats of one machine.
+/// The seats of one machine, in nineteen bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seats {
-    /// Four bits for each seat from the lowest on: those taken in the order of the grants, then the free ones.
-    order: u64,
-    /// How many are taken.
-    taken: u8,
+    /// Of each seat, when it was last taken: who sits longer has a lower one.
+    stamps: [u8; SEATS as usize],
+    /// A bit for each seat that is free.
+    free: [u8; 2],
+    /// The next stamp.
+    next: u8,
 }
 
-/// In place of a number of seats: those who run are in the list.
-const LISTED: u8 = u8::MAX;
-
-/// The number 1 in each four bits.
-const ONES: u64 = 0x1111_1111_1111_1111;
+/// No stamp. If it is the next, those who run are in the list, and no seat is free.
+const NONE: u8 = u8::MAX;
 
 impl Seats {
-    pub(crate) const FREE: Seats = Seats {
-        order: 0xfedc_ba98_7654_3210,
-        taken: 0,
-    };
-
-    /// Whether nothing runs.
-    pub(crate) fn are_free(self) -> bool {
-        self.taken == 0
+    /// All free, of a machine with so many procs: it has a seat for each, if that is no more than sixteen.
+    pub(crate) fn new(machine_procs: u32) -> Seats {
+        let free = u16::MAX >> (SEATS - machine_procs.min(SEATS));
+        Seats {
+            stamps: [NONE; SEATS as usize],
+            free: free.to_le_bytes(),
+            next: 0,
+        }
     }
 
-    fn are_listed(self) -> bool {
-        self.taken == LISTED
+    fn are_listed(&self) -> bool {
+        self.next == NONE
     }
 
-    /// The seats taken, in order.
-    fn iter(self) -> impl Iterator<Item = u32> {
-        let taken = if self.are_listed() { 0 } else { self.taken };
-        (0..taken).map(move |number| self.at(number))
+    /// Those that are taken, in the order of the stamps.
+    fn taken(&self) -> impl Iterator<Item = u32> + use<> {
+        let free = u16::from_le_bytes(self.free);
+        let mut seats = [(NONE, 0); SEATS as usize];
+        for (place, (seat, &stamp)) in seats.iter_mut().zip((0..).zip(&self.stamps)) {
+            if free >> seat & 1 == 0 && !self.are_listed() {
+                *place = (stamp, seat);
+            }
+        }
+        seats.sort_unstable();
+        let taken = seats.into_iter().take_while(|&(stamp, _)| stamp != NONE);
+        taken.map(|(_, seat)| seat)
     }
 
-    /// The seat of a number in the order.
+    /// Takes the first free seat, if there is one.
     #[inline]
-    fn at(self, number: u8) -> u32 {
-        // Of these four bits nothing is cut off.
-        (self.order >> (4 * u32::from(number)) & 15) as u32
+    fn take(&mut self) -> Option<u32> {
+        let free = u16::from_le_bytes(self.free);
+        let seat = free.trailing_zeros();
+        // If none is free, this is none.
+        *self.stamps.get_mut(seat as usize)? = self.next;
+        self.free = (free & (free - 1)).to_le_bytes();
+        self.next += 1;
+        if self.next == NONE {
+            self.stamp_anew();
+        }
+        Some(seat)
     }
 
-    /// Takes the first free seat. There is one.
-    #[inline]
-    fn take(&mut self) -> u32 {
-        let seat = self.at(self.taken);
-        self.taken += 1;
-        seat
-    }
-
-    /// Gets up from a seat that is taken, which is the first free one then; those behind it move up.
+    /// Gets up from a seat that is taken.
     #[inline]
     fn leave(&mut self, seat: u32) {
-        let seat = u64::from(seat);
-        // Zero where the seat is, and nowhere else. The lowest borrow comes from there.
-        let other = self.order ^ (seat * ONES);
-        let here = other.wrapping_sub(ONES) & !other & (ONES << 3);
-        let number = here.trailing_zeros() / 4;
-        assert!(number < u32::from(self.taken), "it runs here");
-        self.taken -= 1;
-        let last = 4 * u32::from(self.taken);
-        let before = (1 << (4 * number)) - 1;
-        let moved = ((1 << last) - 1) & !before;
-        let behind = !(15 << last) & !before & !moved;
-        self.order = (self.order & (before | behind)) | (self.order >> 4 & moved) | seat << last;
+        let (free, bit) = (u16::from_le_bytes(self.free), 1 << seat);
+        assert!(free & bit == 0, "it runs here");
+        self.free = (free | bit).to_le_bytes();
+    }
+
+    /// The lowest stamps will do.
+    #[cold]
+    fn stamp_anew(&mut self) {
+        self.next = 0;
+        for seat in self.taken() {
+            self.stamps[seat as usize] = self.next;
+            self.next += 1;
+        }
     }
 }
 
@@ -116,10 +124,9 @@ impl Running {
     /// Appends a request; its seat.
     #[inline]
     pub(crate) fn push(&mut self, slot: u32, seats: &mut Seats, request: RequestId) -> u32 {
-        if u32::from(seats.taken) >= self.width {
+        let Some(seat) = seats.take() else {
             return self.push_to_list(slot, seats, request);
-        }
-        let seat = seats.take();
+        };
         let at = self.at(slot, seat);
         self.ids[at] = request;
         seat
@@ -128,14 +135,14 @@ impl Running {
     #[inline(never)]
     fn push_to_list(&mut self, slot: u32, seats: &mut Seats, request: RequestId) -> u32 {
         let mut list = core::mem::take(&mut self.lists[slot as usize]);
-        list.extend(self.sitting(slot, *seats));
+        list.extend(self.sitting(slot, seats));
         list.push(request);
         self.lists[slot as usize] = list;
-        seats.taken = LISTED;
+        seats.next = NONE;
         0
     }
 
-    /// Takes out a request that is there; those behind it move up.
+    /// Takes out a request that is there.
     #[inline]
     pub(crate) fn remove(&mut self, slot: u32, seats: &mut Seats, seat: u32, request: RequestId) {
         if seats.are_listed() {
@@ -151,29 +158,29 @@ impl Running {
         let at = list.iter().position(|&other| other == request);
         list.remove(at.expect("it runs here"));
         if list.is_empty() {
-            *seats = Seats::FREE;
+            *seats = Seats::new(self.machine_procs);
         }
     }
 
     /// Takes all out, in the order of the grants.
     pub(crate) fn clear(&mut self, slot: u32, seats: &mut Seats) -> Vec<RequestId> {
-        let all = self.iter(slot, *seats).collect();
-        if seats.are_listed() {
-            self.lists[slot as usize].clear();
+        let all = self.iter(slot, seats).collect();
+        if let Some(list) = self.lists.get_mut(slot as usize) {
+            list.clear();
         }
-        *seats = Seats::FREE;
+        *seats = Seats::new(self.machine_procs);
         all
     }
 
     /// All of them, in the order of the grants.
-    pub(crate) fn iter(&self, slot: u32, seats: Seats) -> impl Iterator<Item = RequestId> {
+    pub(crate) fn iter(&self, slot: u32, seats: &Seats) -> impl Iterator<Item = RequestId> {
         let list = self.lists.get(slot as usize).into_iter().flatten();
         self.sitting(slot, seats).chain(list.copied())
     }
 
     /// Those who sit.
-    fn sitting(&self, slot: u32, seats: Seats) -> impl Iterator<Item = RequestId> {
-        seats.iter().map(move |seat| self.ids[self.at(slot, seat)])
+    fn sitting(&self, slot: u32, seats: &Seats) -> impl Iterator<Item = RequestId> + use<'_> {
+        seats.taken().map(move |seat| self.ids[self.at(slot, seat)])
     }
 
     fn at(&self, slot: u32, seat: u32) -> usize {
@@ -196,7 +203,7 @@ mod tests {
     fn they_are_lists_however_many_run() {
         for procs in [1, 3, 15, 16, 17, 60] {
             let mut running = Running::new(procs);
-            let mut machines = [(); 3].map(|()| (Seats::FREE, Vec::new()));
+            let mut machines = [(); 3].map(|()| (Seats::new(procs), Vec::new()));
             (0..3).for_each(|slot| running.admit(slot));
             let mut x = 1;
             for n in 0..20_000 {
@@ -214,15 +221,13 @@ mod tests {
                 }
                 for (slot, (seats, model)) in (0..).zip(&machines) {
                     let ids = model.iter().map(|&(id, _)| id);
-                    assert!(running.iter(slot, *seats).eq(ids));
-                    assert_eq!(seats.are_free(), model.is_empty());
+                    assert!(running.iter(slot, seats).eq(ids));
                 }
             }
             for (slot, (mut seats, model)) in (0..).zip(machines) {
                 let ids: Vec<_> = model.iter().map(|&(id, _)| id).collect();
                 assert_eq!(running.clear(slot, &mut seats), ids);
-                assert!(seats.are_free());
-                assert_eq!(running.iter(slot, seats).count(), 0);
+                assert_eq!(running.iter(slot, &seats).count(), 0);
             }
         }
     }
@@ -230,7 +235,7 @@ mod tests {
     #[test]
     fn as_many_as_there_are_seats_need_no_list() {
         for procs in [16, 17] {
-            let (mut running, mut seats) = (Running::new(procs), Seats::FREE);
+            let (mut running, mut seats) = (Running::new(procs), Seats::new(procs));
             running.admit(0);
             let mut sitting = Vec::new();
             for n in 0..1000 {
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_idle_machine_has_its_seats_again() {
-        let (mut running, mut seats) = (Running::new(20), Seats::FREE);
+        let (mut running, mut seats) = (Running::new(20), Seats::new(20));
         running.admit(0);
         let all = (0..20).map(RequestId);
         let taken: Vec<_> = all
@@ -258,16 +263,30 @@ mod tests {
         }
         running.push(0, &mut seats, RequestId(77));
         assert!(!seats.are_listed());
-        assert!(running.iter(0, seats).eq([RequestId(77)]));
+        assert!(running.iter(0, &seats).eq([RequestId(77)]));
+    }
+
+    #[test]
+    fn a_seat_has_one_of_few_stamps_and_keeps_its_place_in_the_order() {
+        let mut seats = Seats::new(3);
+        let oldest = seats.take().expect("it is free");
+        for _ in 0..2000 {
+            let [second, third] = [(); 2].map(|()| seats.take().expect("it is free"));
+            assert_eq!(seats.take(), None);
+            assert!(seats.taken().eq([oldest, second, third]));
+            assert!(seats.next < 255 && !seats.are_listed());
+            [third, second]
+                .into_iter()
+                .for_each(|seat| seats.leave(seat));
+        }
     }
 
     #[test]
     #[should_panic = "it runs here"]
     fn nobody_gets_up_twice() {
-        let mut seats = Seats::FREE;
-        let (first, second) = (seats.take(), seats.take());
+        let mut seats = Seats::new(4);
+        let first = seats.take().expect("it is free");
         seats.leave(first);
         seats.leave(first);
-        assert_ne!(first, second);
     }
 }

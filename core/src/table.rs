@@ -96,7 +96,7 @@ impl Table {
     }
 
     /// Removes the id of an entry that was just found.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn remove(&mut self, at: usize) {
         self.close(at);
         self.len -= 1;

@@ -93,7 +93,6 @@ impl Window {
     }
 
     /// Gives back what a flood took. `out` is given who has no cell any more.
-    #[inline(never)]
     pub(crate) fn shrink(&mut self, mut out: impl FnMut(RequestId, Cell)) {
         // Those that are left may all be old, and fall off: then nobody would be left to shrink it further.
         while self.is_sparse() {

@@ -135,7 +135,7 @@ fn misplace(m: &mut Manager, request: RequestId, place: Place) {
 }
 
 fn place(m: &Manager, request: RequestId) -> Place {
-    m.requests.known(request).place()
+    m.requests.place(m.requests.known(request))
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_queue_that_is_not_in_order_is_noticed() {
 #[test]
 fn machines_that_run_something_else_are_noticed() {
     assert_eq!(broken_by(|m| load(m, 0).used += 1), 6);
-    assert_eq!(broken_by(|m| load(m, 0).seats = Seats::FREE), 6);
+    assert_eq!(broken_by(|m| load(m, 0).seats = Seats::new(4)), 6);
     let twice = |m: &mut Manager| {
         let [first, last] = [RUNNING, RequestId(2)];
         leave(m, last);

@@ -8,8 +8,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine on probation gets new grants",
         &[edit(
             "machines free_in_hand",
-            "load.ok",
-            "!matches!(self.get(slot).state, State::Pending { .. })",
+            "load.standing == Standing::InHand",
+            "load.standing == Standing::InHand || matches!(self.get(slot).state, State::Probation { .. })",
         )],
     ),
     Flaw::new(
@@ -28,8 +28,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the probation time is restarted by an unreachable alone",
         &[edit(
             "health judge",
-            "(self.machines.load(slot).ok, outcome)",
-            "match (self.machines.load(slot).ok, outcome) {
+            "(self.machines.load(slot).is_ok(), outcome)",
+            "match (self.machines.load(slot).is_ok(), outcome) {
             (ok, Outcome::Remote) => (ok, Outcome::Unused),
             other => other,
         }",
@@ -49,8 +49,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a success on probation restores nothing",
         &[edit(
             "health judge",
-            "(self.machines.load(slot).ok, outcome)",
-            "match (self.machines.load(slot).ok, outcome) {
+            "(self.machines.load(slot).is_ok(), outcome)",
+            "match (self.machines.load(slot).is_ok(), outcome) {
             (false, Outcome::Ok) => (false, Outcome::Unused),
             other => other,
         }",
@@ -61,8 +61,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a remote error puts an ok machine on probation",
         &[edit(
             "health judge",
-            "(self.machines.load(slot).ok, outcome)",
-            "match (self.machines.load(slot).ok, outcome) {
+            "(self.machines.load(slot).is_ok(), outcome)",
+            "match (self.machines.load(slot).is_ok(), outcome) {
             (true, Outcome::Remote) => (true, Outcome::Unreachable),
             other => other,
         }",
@@ -73,8 +73,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a grant handed back unused restores its machine",
         &[edit(
             "health judge",
-            "(self.machines.load(slot).ok, outcome)",
-            "match (self.machines.load(slot).ok, outcome) {
+            "(self.machines.load(slot).is_ok(), outcome)",
+            "match (self.machines.load(slot).is_ok(), outcome) {
             (ok, Outcome::Unused) => (ok, Outcome::Ok),
             other => other,
         }",

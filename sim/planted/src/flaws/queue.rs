@@ -98,7 +98,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S4",
         "a machine does not come back into the order when a grant ends",
-        &[edit("place place_on", "self.machines.offer(machine);", "")],
+        &[edit(
+            "place place_on",
+            "self.machines.list(machine, free);",
+            "",
+        )],
     ),
     Flaw::new(
         "S4",
@@ -176,10 +180,10 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a cancel frees the procs of what runs, and they are given out twice",
         &[edit(
             "manager cancel",
-            "if let Place::Queued { .. } = found.place() {
+            "if let Place::Queued { .. } = self.requests.place(found) {
             self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Running { machine, seat, procs } = found.place() {
+            "if let Place::Running { machine, seat, procs } = self.requests.place(found) {
             self.machines.release(machine, seat, request, procs);
             self.machines.offer(machine);
         }
@@ -191,10 +195,10 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a cancel does not lower the need",
         &[edit(
             "manager cancel",
-            "if let Place::Queued { .. } = found.place() {
+            "if let Place::Queued { .. } = self.requests.place(found) {
             self.need -= u64::from(self.requests.forget(found));
         }",
-            "if let Place::Queued { .. } = found.place() {
+            "if let Place::Queued { .. } = self.requests.place(found) {
             self.requests.forget(found);
         }",
         )],
@@ -336,19 +340,15 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "F4",
-        "one too few moves up when what ran before it ends",
-        &[edit(
-            "running leave",
-            "((1 << last) - 1) & !before",
-            "((1 << last) - 1) & !before & !(15 << (4 * number))",
-        )],
+        "what runs on a machine is told of by seats, not by the order of the grants",
+        &[edit("running taken", "seats.sort_unstable();", "")],
     ),
     Flaw::new(
         "F4",
         "those on a machine are forgotten when one more runs than there are seats",
         &[edit(
             "running push_to_list",
-            "list.extend(self.sitting(slot, *seats));",
+            "list.extend(self.sitting(slot, seats));",
             "",
         )],
     )
