@@ -1,5 +1,8 @@
 //! A 4-ary min-heap of slots that knows where each slot is, so that any entry can leave in O(log n) without search. Keys are
 //! distinct (they end in an id), so the order is total.
+//!
+//! When the least leaves its place stays empty until the next change: who comes then is often the least again, as the machine
+//! that work begins and ends on, and need not go all the way up, nor another all the way down before.
 
 use alloc::vec::Vec;
 
@@ -22,32 +25,53 @@ impl Positions {
 #[derive(Clone, Debug)]
 pub(crate) struct Heap<K> {
     entries: Vec<(K, u32)>,
+    /// Whether the first of several has left, and nobody is in its place.
+    hole: bool,
 }
 
 impl<K: Copy + Ord> Heap<K> {
     pub(crate) const fn new() -> Heap<K> {
         Heap {
             entries: Vec::new(),
+            hole: false,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - usize::from(self.hole)
     }
 
     /// The least key and its slot.
     pub(crate) fn peek(&self) -> Option<(K, u32)> {
+        if self.hole {
+            return self.least_child(1).map(|(_, least)| least);
+        }
         self.entries.first().copied()
     }
 
     pub(crate) fn push(&mut self, key: K, slot: u32, positions: &mut Positions) {
+        if core::mem::take(&mut self.hole) {
+            return self.sift_down(0, (key, slot), positions);
+        }
         self.entries.push((key, slot));
         self.sift_up(self.entries.len() - 1, (key, slot), positions);
     }
 
     /// Removes a slot that is in the heap.
     pub(crate) fn remove(&mut self, slot: u32, positions: &mut Positions) {
-        let hole = positions.0[slot as usize] as usize;
+        if core::mem::take(&mut self.hole) {
+            self.close(0, positions);
+        }
+        let position = positions.0[slot as usize] as usize;
+        if position == 0 && self.entries.len() > 1 {
+            self.hole = true;
+        } else {
+            self.close(position, positions);
+        }
+    }
+
+    /// Fills the place of one who has left with the one at the end.
+    fn close(&mut self, hole: usize, positions: &mut Positions) {
         let Some(last) = self.entries.pop() else {
             unreachable!("the slot is in the heap");
         };
@@ -116,14 +140,14 @@ impl<K: Copy + Ord> Heap<K> {
     /// Whether the order holds, every slot is where it is said to be, and every entry is what its record says
     /// (`holds(slot, key)`).
     pub(crate) fn check(&self, positions: &Positions, holds: impl Fn(u32, K) -> bool) -> bool {
-        self.entries
-            .iter()
-            .enumerate()
-            .all(|(position, &(key, slot))| {
-                let ordered = position == 0 || self.entries[(position - 1) / ARITY].0 < key;
-                let known = positions.0.get(slot as usize) == Some(&(position as u32));
-                ordered && known && holds(slot, key)
-            })
+        let hole = usize::from(self.hole);
+        let entries = self.entries.iter().enumerate().skip(hole);
+        (self.len() > 0 || !self.hole) && { entries }.all(|(position, &(key, slot))| {
+            let top = position <= ARITY * hole;
+            let ordered = top || self.entries[(position - 1) / ARITY].0 < key;
+            let known = positions.0.get(slot as usize) == Some(&(position as u32));
+            ordered && known && holds(slot, key)
+        })
     }
 }
 
@@ -153,6 +177,8 @@ mod tests {
             }
             assert_eq!(heap.peek().map(|(k, _)| k), model.first().copied());
             assert_eq!(heap.len(), model.len());
+            let hole = usize::from(heap.hole);
+            assert!(heap.entries.capacity() <= 64 && heap.entries.len() == model.len() + hole);
             assert!(heap.check(&positions, |s, k| k.1 == s && model.contains(&k)));
         }
     }
@@ -179,6 +205,15 @@ mod tests {
         heap_.entries.swap(1, 5);
         positions.0.swap(1, 5);
         assert!(!heap_.check(&positions, |_, _| true));
+        // Behind a hole too.
+        let (mut heap_, mut positions) = heap();
+        heap_.remove(0, &mut positions);
+        assert!(heap_.hole && heap_.check(&positions, right));
+        assert!(!heap_.check(&positions, |slot, key| slot != 1 && right(slot, key)));
+        heap_.entries[5].0 = 0;
+        assert!(!heap_.check(&positions, |_, _| true));
+        heap_.entries.truncate(1);
+        assert!(!heap_.check(&positions, right));
         let (mut alike, positions) = heap();
         alike.entries[1].0 = 0;
         assert!(!alike.check(&positions, |_, _| true));

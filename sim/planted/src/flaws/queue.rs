@@ -108,12 +108,21 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S4",
         "what comes from a heap's end into another branch only goes down",
         &[edit(
-            "heap remove",
+            "heap close",
             "hole > 0 && last.0 < self.entries[(hole - 1) / ARITY].0",
             "false",
         )],
     )
     .shown_in(70),
+    Flaw::new(
+        "S4",
+        "who comes when the first of a heap has just left is the first",
+        &[edit(
+            "heap push",
+            "self.sift_down(0, (key, slot), positions)",
+            "self.set(0, (key, slot), positions)",
+        )],
+    ),
     Flaw::new(
         "S4",
         "a heap looks at three of its four branches",
