@@ -2,8 +2,8 @@
 //! count their requests up, so nothing is hashed or searched, what follows each other stands side by side, and a cell need
 //! not say whose it is.
 //!
-//! It holds so many of the latest ids; who falls off its end while others come is handed out, unless most of the cells are
-//! taken: then it grows.
+//! It holds so many of the latest ids; who falls off its end while others come is handed out, unless more than two fifths of
+//! the cells are taken: then it grows, as four bytes a cell are then fewer than a table needs.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -106,7 +106,7 @@ impl Window {
             let next = self.last.wrapping_add(1);
             let cell = self.at(next);
             if !self.cells[cell].is_nowhere() {
-                if self.len > self.cells.len() / 2 {
+                if self.len > self.cells.len() / 5 * 2 {
                     self.resize(self.cells.len() * 2, &mut out);
                     continue;
                 }

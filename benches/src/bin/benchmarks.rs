@@ -173,14 +173,14 @@ const FLOOD: u64 = 1_000_000;
 fn memory() {
     table(
         "b: memory",
-        "Bytes allocated for each queued request, all told and without the cell of its id (eight bytes, in a ring with a power of \
+        "Bytes allocated for each queued request, all told and without the cell of its id (four bytes, in a ring with a power of \
          two of them); and bytes held after the drain beyond what was held before the flood, \
          for each request there was.\nThe port keeps no ids.",
         "priorities | | a queued request | without its id | after the drain",
     );
     for priorities in [1, 1_000] {
         let cells = FLOOD.next_power_of_two();
-        memory_of::<Ours>("ours", priorities, 8.0 * cells as f64 / FLOOD as f64);
+        memory_of::<Ours>("ours", priorities, 4.0 * cells as f64 / FLOOD as f64);
         memory_of::<Port>("port", priorities, 0.0);
     }
 }
