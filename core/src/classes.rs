@@ -13,7 +13,7 @@ use core::cmp::Reverse;
 use slab::Slab;
 
 use crate::fifo::Fifo;
-use crate::list::{NIL, put};
+use crate::list::{Moves, NIL, is_sparse, put};
 
 /// What S3 sorts by: lower priority value first, then more procs.
 pub(crate) type ClassKey = (i64, Reverse<u32>);
@@ -63,6 +63,8 @@ pub(crate) struct Classes {
     recent: u32,
     /// Where a class was seen by its key's hash: it may be there no more, or be another.
     hints: Vec<u32>,
+    /// Whether most of the memory is for classes that are gone.
+    sparse: bool,
 }
 
 impl Classes {
@@ -75,6 +77,7 @@ impl Classes {
             to_count: Vec::new(),
             recent: NIL,
             hints: Vec::new(),
+            sparse: false,
         }
     }
 
@@ -235,6 +238,28 @@ impl Classes {
         self.root = self.remove(self.root, class);
         self.slab.remove(class as usize);
         self.first = self.leftmost(self.root);
+        self.sparse = is_sparse(&self.slab);
+    }
+
+    /// Whether most of the memory is for classes that are gone: then the caller compacts them.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.sparse
+    }
+
+    /// Gives back what a flood took: moves classes together. Those that moved have other slots.
+    pub(crate) fn compact(&mut self) -> Moves {
+        self.count();
+        self.sparse = false;
+        let moves = Moves::compact(&mut self.slab);
+        for (_, class) in &mut self.slab {
+            moves.follow(&mut class.left);
+            moves.follow(&mut class.right);
+        }
+        moves.follow(&mut self.root);
+        moves.follow(&mut self.first);
+        self.recent = NIL;
+        self.hints = vec![NIL; (2 * self.slab.len()).next_power_of_two().max(16)];
+        moves
     }
 
     /// A class has more or fewer requests, which are not counted yet.
@@ -521,7 +546,7 @@ impl Classes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Classes, NIL};
+    use super::{Class, Classes, NIL};
 
     fn depth(classes: &Classes, at: u32) -> u32 {
         if at == NIL {
@@ -563,6 +588,37 @@ mod tests {
                 left.iter().map(|&c| classes.get(c).len as usize).sum()
             );
         }
+    }
+
+    #[test]
+    fn what_a_flood_of_classes_took_is_given_back() {
+        let mut classes = Classes::new();
+        for n in 0..10_000 {
+            classes.join(n * 611 % 10_007, 1 + n as u32 % 3);
+        }
+        assert!(classes.slab.capacity() >= 10_000);
+        while classes.requests() > 10 {
+            // Others than the first.
+            let class = if classes.requests().is_multiple_of(2) {
+                classes.root
+            } else {
+                classes.first
+            };
+            classes.leave(class);
+            if classes.is_sparse() {
+                let before: alloc::vec::Vec<_> = classes.iter().map(Class::key).collect();
+                classes.compact();
+                assert!(classes.iter().map(Class::key).eq(before));
+                assert!(classes.check() && !classes.is_sparse());
+            }
+        }
+        assert!(classes.slab.capacity() <= 128 && classes.hints.len() <= 256);
+        // They are found again.
+        let keys: alloc::vec::Vec<_> = classes.iter().map(|it| (it.priority, it.procs)).collect();
+        keys.iter()
+            .for_each(|&(n, procs)| _ = classes.join(n, procs));
+        assert_eq!((classes.slab.len(), classes.requests()), (10, 20));
+        assert!(classes.check());
     }
 
     /// Three classes, the second above the others; spoilt, the tree must be noticed to be.

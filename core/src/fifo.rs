@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use slab::Slab;
 
 use crate::id::RequestId;
-use crate::list::{NIL, put};
+use crate::list::{Moves, NIL, is_sparse, put};
 
 /// Ids of a chunk.
 const IDS: usize = 6;
@@ -143,8 +143,7 @@ impl Chunks {
             NIL => fifo.tail = prev,
             next => self.slab[next as usize].prev = prev,
         }
-        let capacity = self.slab.capacity();
-        self.sparse = capacity > 64 && self.slab.len() < capacity / 8;
+        self.sparse = is_sparse(&self.slab);
     }
 
     /// The ids of a list from first to last, with their seats.
@@ -174,28 +173,25 @@ impl Chunks {
         fifos: impl Iterator<Item = &'a mut Fifo>,
     ) -> Vec<(RequestId, u32)> {
         self.sparse = false;
-        let mut moves = Vec::new();
-        self.slab.compact(|_, from, to| {
-            // Slots are below 2^32.
-            moves.push((from as u32, to as u32));
-            true
-        });
-        moves.sort_unstable();
-        let new = |slot: &mut u32| {
-            if let Ok(at) = moves.binary_search_by_key(slot, |&(from, _)| from) {
-                *slot = moves[at].1;
-            }
-        };
+        let moves = Moves::compact(&mut self.slab);
         for (_, chunk) in &mut self.slab {
-            new(&mut chunk.prev);
-            new(&mut chunk.next);
+            moves.follow(&mut chunk.prev);
+            moves.follow(&mut chunk.next);
         }
         for fifo in fifos {
-            new(&mut fifo.head);
-            new(&mut fifo.tail);
+            moves.follow(&mut fifo.head);
+            moves.follow(&mut fifo.tail);
         }
-        let moved = moves.iter().flat_map(|&(_, slot)| self.sitting(slot));
-        moved.collect()
+        moves.moved().flat_map(|slot| self.sitting(slot)).collect()
+    }
+
+    /// A list has another owner.
+    pub(crate) fn adopt(&mut self, fifo: Fifo, owner: u32) {
+        let mut next = fifo.head;
+        while let Some(chunk) = self.slab.get_mut(next as usize) {
+            chunk.owner = owner;
+            next = chunk.next;
+        }
     }
 
     /// The ids of a chunk, with their seats.
@@ -294,6 +290,8 @@ mod tests {
         let moved = chunks.compact(core::iter::once(&mut fifo));
         assert_eq!(moved.len(), 10);
         assert!(chunks.check(core::iter::once((7, fifo))));
+        chunks.adopt(fifo, 9);
+        assert!(chunks.check(core::iter::once((9, fifo))));
         let stayed: Vec<u64> = chunks.iter(fifo).map(|(id, _)| id.0).collect();
         assert!(stayed.into_iter().eq((5999..60_000).step_by(6000)));
         assert!(chunks.slab.capacity() <= 64);

@@ -1,6 +1,7 @@
 //! Doubly linked lists through the records of a slab: a record holds its own links, so leaving a
 //! list needs no search and joining one no memory.
 
+use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 use slab::Slab;
@@ -20,6 +21,41 @@ pub(crate) fn put<T>(slab: &mut Slab<T>, record: T) -> u32 {
     let slot = slab.insert(record);
     assert!(slot < MAX_RECORDS as usize, "callers check is_full first");
     slot as u32
+}
+
+/// Whether most of a slab's memory is for records that are gone.
+pub(crate) fn is_sparse<T>(slab: &Slab<T>) -> bool {
+    let capacity = slab.capacity();
+    capacity > 64 && slab.len() < capacity / 8
+}
+
+/// Where the records of a slab are now that were moved together.
+pub(crate) struct Moves(Vec<(u32, u32)>);
+
+impl Moves {
+    /// Moves the records of a slab together, and gives back the memory of those that are gone.
+    pub(crate) fn compact<T>(slab: &mut Slab<T>) -> Moves {
+        let mut moves = Vec::new();
+        slab.compact(|_, from, to| {
+            // Slots are below 2^32.
+            moves.push((from as u32, to as u32));
+            true
+        });
+        moves.sort_unstable();
+        Moves(moves)
+    }
+
+    /// Follows a record that may have moved.
+    pub(crate) fn follow(&self, slot: &mut u32) {
+        if let Ok(at) = self.0.binary_search_by_key(slot, |&(from, _)| from) {
+            *slot = self.0[at].1;
+        }
+    }
+
+    /// Where those are that moved.
+    pub(crate) fn moved(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|&(_, to)| to)
+    }
 }
 
 /// A record's place in a list.

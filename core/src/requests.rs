@@ -119,7 +119,7 @@ impl Requests {
     #[inline]
     fn leave(&mut self, class: u32) {
         self.classes.leave(class);
-        if self.chunks.is_sparse() {
+        if self.chunks.is_sparse() || self.classes.is_sparse() {
             self.compact();
         }
     }
@@ -127,9 +127,17 @@ impl Requests {
     /// Gives back what a flood took.
     #[cold]
     fn compact(&mut self) {
-        for (id, seat) in self.chunks.compact(self.classes.lists_mut()) {
-            let found = self.known(id);
-            self.places.set(found, id, Place::Queued { seat });
+        if self.classes.is_sparse() {
+            for class in self.classes.compact().moved() {
+                let list = self.classes.get(class).requests;
+                self.chunks.adopt(list, class);
+            }
+        }
+        if self.chunks.is_sparse() {
+            for (id, seat) in self.chunks.compact(self.classes.lists_mut()) {
+                let found = self.known(id);
+                self.places.set(found, id, Place::Queued { seat });
+            }
         }
     }
 

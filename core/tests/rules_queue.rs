@@ -330,6 +330,31 @@ fn t01_who_stays_when_a_flood_goes_away_keeps_his_place() {
 }
 
 #[test]
+fn s03_who_stays_when_a_flood_of_priorities_goes_away_keeps_his_place() {
+    let mut world = World::with_machines(1, 1);
+    world.submit(0, -1, 1);
+    let priority = |r: u64| (r % 1000 * 611 % 1009) as i64;
+    for r in 1..=2000 {
+        world.submit(r, priority(r), 1);
+    }
+    let mut stay: Vec<u64> = (1..=2000).filter(|r| r % 50 == 7).collect();
+    for r in (1..=2000).filter(|r| r % 50 != 7) {
+        world.cancel(r);
+    }
+    // Others of the same priorities come.
+    for r in stay.clone() {
+        world.submit(r + 5000, priority(r), 1);
+        stay.push(r + 5000);
+    }
+    stay.sort_by_key(|&r| (priority(r % 5000), r));
+    let mut last = 0;
+    for r in stay {
+        assert_eq!(world.done(last, Outcome::Ok), [grant(r, 0)]);
+        last = r;
+    }
+}
+
+#[test]
 fn s04_the_machine_with_most_free_procs_is_taken() {
     let mut world = World::with_machines(4, 3);
     assert_eq!(world.submit(1, 0, 2), [grant(1, 0)]);
