@@ -9,13 +9,13 @@ pub(crate) const SEATS: u32 = 1 << SEAT;
 /// Where a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
-    /// In the queue, in this seat.
-    Queued { seat: u32 },
+    /// In the queue, in this spot.
+    Queued { spot: u32 },
     /// On this machine, in this seat, with so many procs.
     Running { machine: u32, seat: u32, procs: u32 },
 }
 
-/// A place in four bytes: the highest bit says whether it is on a machine. Then the seat in the queue follows, or the machine,
+/// A place in four bytes: the highest bit says whether it is on a machine. Then the spot in the queue follows, or the machine,
 /// the seat there, and the procs, less one, in as many bits as those of a machine need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cell(pub(crate) u32);
@@ -59,7 +59,7 @@ impl Layout {
     #[inline]
     pub(crate) fn pack(self, place: Place) -> Option<Cell> {
         match place {
-            Place::Queued { seat } => (seat < ON_A_MACHINE).then_some(Cell(seat)),
+            Place::Queued { spot } => (spot < ON_A_MACHINE).then_some(Cell(spot)),
             Place::Running {
                 machine,
                 seat,
@@ -77,7 +77,7 @@ impl Layout {
     #[inline]
     pub(crate) fn unpack(self, Cell(bits): Cell) -> Place {
         if bits & ON_A_MACHINE == 0 {
-            return Place::Queued { seat: bits };
+            return Place::Queued { spot: bits };
         }
         let low = |bits: u32, width: u32| bits & ((1 << width) - 1);
         Place::Running {
@@ -107,7 +107,7 @@ impl From<Place> for Packed {
     /// There are at most [`MAX_RECORDS`](crate::list::MAX_RECORDS) machines, which are fewer than the 29 bits left can say.
     fn from(place: Place) -> Packed {
         match place {
-            Place::Queued { seat } => Packed(u64::from(seat)),
+            Place::Queued { spot } => Packed(u64::from(spot)),
             Place::Running {
                 machine,
                 seat,
@@ -124,7 +124,7 @@ impl From<Packed> for Place {
     fn from(Packed(bits): Packed) -> Place {
         // Each of these is cut out of the bits that it was put into.
         if bits >> 63 == 0 {
-            return Place::Queued { seat: bits as u32 };
+            return Place::Queued { spot: bits as u32 };
         }
         let on = (bits & !(1 << 63)) >> PROCS;
         Place::Running {
@@ -171,10 +171,10 @@ mod tests {
             assert_eq!(layout.pack(running(machines, 0, 1)), None);
             assert_eq!(layout.pack(running(0, 0, 0)), None);
             assert_eq!(layout.pack(running(0, 0, 2 * most)), None);
-            for seat in [0, 1, (1 << 31) - 1] {
-                assert!(comes_back(Place::Queued { seat }));
+            for spot in [0, 1, (1 << 31) - 1] {
+                assert!(comes_back(Place::Queued { spot }));
             }
-            assert_eq!(layout.pack(Place::Queued { seat: 1 << 31 }), None);
+            assert_eq!(layout.pack(Place::Queued { spot: 1 << 31 }), None);
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
     fn eight_bytes_hold_any_place() {
         let machines = crate::list::MAX_RECORDS;
         let on_machines = [0, 1, machines - 1].map(|n| running(n, n % SEATS, n % 65_536));
-        let queued = [0, 1, u32::MAX].map(|seat| Place::Queued { seat });
+        let queued = [0, 1, u32::MAX].map(|spot| Place::Queued { spot });
         for place in on_machines.into_iter().chain(queued) {
             let packed = Packed::from(place);
             assert!(!packed.is_nowhere());

@@ -155,28 +155,40 @@ impl Classes {
     #[inline(never)]
     fn join_other(&mut self, key: ClassKey) {
         let hint = self.hints.get(self.hint(key)).copied().unwrap_or(NIL);
-        self.recent = hint;
-        if !self.has_key(hint, key) {
-            self.recent = self.find(key);
-        }
+        self.recent = if self.has_key(hint, key) {
+            hint
+        } else {
+            self.find(key)
+        };
         match self.recent {
             NIL => self.add(key),
             class => self.resize(class, |len| *len += 1),
+        }
+        if self.recent != hint {
+            self.note(key, self.recent);
         }
     }
 
     /// Where a key's class is noted, once there is a class.
     fn hint(&self, (priority, Reverse(procs)): ClassKey) -> usize {
-        // Any bits will do.
         let product = (priority as u64)
             .wrapping_add(u64::from(procs) << 40)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (product >> 32) as usize & self.hints.len().wrapping_sub(1)
+        // The highest bits, which all others have a part in. Without notes it is any number.
+        (product >> (((self.hints.len() as u64).leading_zeros() + 1) & 63)) as usize
+    }
+
+    /// Notes where a key's class is.
+    fn note(&mut self, key: ClassKey, class: u32) {
+        let hint = self.hint(key);
+        if let Some(hint) = self.hints.get_mut(hint) {
+            *hint = class;
+        }
     }
 
     /// The class with a key, or none, looked up in the tree.
     #[inline(never)]
-    fn find(&mut self, key: ClassKey) -> u32 {
+    fn find(&self, key: ClassKey) -> u32 {
         let mut at = self.root;
         while let Some(class) = self.slab.get(at as usize)
             && class.key() != key
@@ -186,10 +198,6 @@ impl Classes {
             } else {
                 class.right
             };
-        }
-        let hint = self.hint(key);
-        if let Some(hint) = self.hints.get_mut(hint) {
-            *hint = at;
         }
         at
     }
@@ -227,13 +235,13 @@ impl Classes {
         if self.get(class).len > 1 {
             self.resize(class, |len| *len -= 1);
         } else {
-            self.drop(class);
+            self.dismiss(class);
         }
     }
 
     /// Drops a class that has nobody left.
     #[inline(never)]
-    fn drop(&mut self, class: u32) {
+    fn dismiss(&mut self, class: u32) {
         self.count();
         self.root = self.remove(self.root, class);
         self.slab.remove(class as usize);
@@ -497,7 +505,10 @@ impl Classes {
         let first = self.first == self.leftmost(self.root);
         let classes = || self.slab.iter().map(|(_, class)| class);
         let waiting: u64 = classes().map(|class| u64::from(class.len)).sum();
-        let to_count = |&class: &u32| {
+        let mut to_count = self.to_count.clone();
+        to_count.sort_unstable();
+        to_count.dedup();
+        let is_to_be = |&class: &u32| {
             let class = self.slab.get(class as usize);
             class.is_some_and(|class| class.to_count)
         };
@@ -506,8 +517,9 @@ impl Classes {
             && count == self.slab.len()
             && waiting == u64::from(self.waiting)
             && classes().all(|class| class.to_count || class.counted == class.len)
-            && self.to_count.iter().all(to_count)
-            && classes().filter(|class| class.to_count).count() == self.to_count.len()
+            && to_count.iter().all(is_to_be)
+            && to_count.len() == self.to_count.len()
+            && classes().filter(|class| class.to_count).count() == to_count.len()
     }
 
     fn check_in(
@@ -591,6 +603,27 @@ mod tests {
     }
 
     #[test]
+    fn most_keys_are_noted_in_a_place_of_their_own() {
+        let kinds: [fn(i64) -> (i64, u32); 5] = [
+            |n| (n, 1),
+            |n| (0, 1 + n as u32),
+            |n| (n % 4, 1 + n as u32 / 4),
+            |n| (n << 40, 7),
+            |n| (-n * 1_000_000_007, 1 + n as u32 % 3),
+        ];
+        for kind in kinds {
+            let mut classes = Classes::new();
+            // As the notes grow they begin anew.
+            for n in (0..1000).chain(0..1000) {
+                let (priority, procs) = kind(n);
+                classes.join(priority, procs);
+            }
+            let noted = classes.hints.iter().filter(|&&hint| hint != NIL).count();
+            assert!(noted > 700, "{noted}");
+        }
+    }
+
+    #[test]
     fn what_a_flood_of_classes_took_is_given_back() {
         let mut classes = Classes::new();
         for n in 0..10_000 {
@@ -660,6 +693,12 @@ mod tests {
             .get_mut(first)
             .to_count = true));
         assert!(!is_sound(|tree, _| tree.to_count.push(99)));
+        assert!(!is_sound(|tree, [first, _, last]| {
+            for class in [first, last] {
+                tree.get_mut(class).to_count = true;
+            }
+            tree.to_count.extend([first, first]);
+        }));
         assert!(is_sound(|tree, [first, ..]| tree.resize(first, |_| ())));
         let lost = |tree: &mut Classes, [first, root, _]: [u32; 3]| {
             let class = tree.get_mut(root);

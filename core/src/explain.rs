@@ -125,7 +125,7 @@ impl Manager {
                 let machine = self.machines.id(machine);
                 return Explanation::Running { request, machine };
             }
-            Place::Queued { seat } => self.requests.class(seat),
+            Place::Queued { spot } => self.requests.class(spot),
         };
         let procs = self.requests.classes.get(class).procs;
         let ahead = self.requests.queue().take_while(|one| one.0 != request);

@@ -12,8 +12,8 @@ use crate::list::{Moves, NIL, is_sparse, put};
 /// Ids of a chunk.
 const IDS: usize = 6;
 
-/// A seat is a chunk and a number below this.
-const SEATS: u32 = 8;
+/// A spot is a chunk and a number below this.
+const SPOTS: u32 = 8;
 
 #[derive(Clone, Debug)]
 #[repr(align(64))]
@@ -23,10 +23,10 @@ struct Chunk {
     next: u32,
     /// Whose list it is part of.
     owner: u32,
-    /// How many seats were ever taken.
+    /// How many spots were ever taken.
     taken: NonZeroU8,
     /// A bit for each that still is; not zero.
-    sitting: u8,
+    there: u8,
 }
 
 /// The ends of a list.
@@ -59,22 +59,22 @@ impl Chunks {
         }
     }
 
-    /// Appends an id to the list of an owner; its seat, by which it leaves.
+    /// Appends an id to the list of an owner; its spot, by which it leaves.
     #[inline]
     pub(crate) fn push(&mut self, owner: u32, fifo: &mut Fifo, id: RequestId) -> u32 {
         if let Some(chunk) = self.slab.get_mut(fifo.tail as usize)
             && let Some(place) = chunk.ids.get_mut(usize::from(chunk.taken.get()))
         {
             *place = id;
-            let seat = chunk.taken.get();
-            chunk.sitting |= 1 << seat;
+            let spot = chunk.taken.get();
+            chunk.there |= 1 << spot;
             chunk.taken = chunk.taken.saturating_add(1);
-            return fifo.tail * SEATS + u32::from(seat);
+            return fifo.tail * SPOTS + u32::from(spot);
         }
         self.link(owner, fifo, id)
     }
 
-    /// Appends a chunk with one id; its seat.
+    /// Appends a chunk with one id; its spot.
     #[inline(never)]
     fn link(&mut self, owner: u32, fifo: &mut Fifo, id: RequestId) -> u32 {
         let mut ids = [RequestId(0); IDS];
@@ -85,7 +85,7 @@ impl Chunks {
             next: NIL,
             owner,
             taken: NonZeroU8::MIN,
-            sitting: 1,
+            there: 1,
         };
         let chunk = put(&mut self.slab, chunk);
         match fifo.tail {
@@ -93,40 +93,40 @@ impl Chunks {
             tail => self.slab[tail as usize].next = chunk,
         }
         fifo.tail = chunk;
-        chunk * SEATS
+        chunk * SPOTS
     }
 
-    /// Whose list a seat is part of, if there is that seat.
-    pub(crate) fn owner(&self, seat: u32) -> Option<u32> {
-        let chunk = self.slab.get((seat / SEATS) as usize);
+    /// Whose list a spot is part of, if there is that spot.
+    pub(crate) fn owner(&self, spot: u32) -> Option<u32> {
+        let chunk = self.slab.get((spot / SPOTS) as usize);
         chunk.map(|chunk| chunk.owner)
     }
 
     /// The first id of a list that is not empty.
     pub(crate) fn first(&self, fifo: Fifo) -> RequestId {
         let chunk = &self.slab[fifo.head as usize];
-        chunk.ids[chunk.sitting.trailing_zeros() as usize]
+        chunk.ids[chunk.there.trailing_zeros() as usize]
     }
 
     /// Takes the first id out of a list that is not empty.
     #[inline]
     pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> RequestId {
         let chunk = &mut self.slab[fifo.head as usize];
-        let id = chunk.ids[chunk.sitting.trailing_zeros() as usize];
+        let id = chunk.ids[chunk.there.trailing_zeros() as usize];
         // Without its lowest bit.
-        chunk.sitting &= chunk.sitting - 1;
-        if chunk.sitting == 0 {
+        chunk.there &= chunk.there - 1;
+        if chunk.there == 0 {
             self.unlink(fifo, fifo.head);
         }
         id
     }
 
-    /// Takes the id of a seat out of its list.
-    pub(crate) fn leave(&mut self, fifo: &mut Fifo, seat: u32) {
-        let slot = seat / SEATS;
+    /// Takes the id of a spot out of its list.
+    pub(crate) fn leave(&mut self, fifo: &mut Fifo, spot: u32) {
+        let slot = spot / SPOTS;
         let chunk = &mut self.slab[slot as usize];
-        chunk.sitting &= !(1 << (seat % SEATS));
-        if chunk.sitting == 0 {
+        chunk.there &= !(1 << (spot % SPOTS));
+        if chunk.there == 0 {
             self.unlink(fifo, slot);
         }
     }
@@ -146,9 +146,9 @@ impl Chunks {
         self.sparse = is_sparse(&self.slab);
     }
 
-    /// The ids of a list from first to last, with their seats.
+    /// The ids of a list from first to last, with their spots.
     pub(crate) fn iter(&self, fifo: Fifo) -> impl Iterator<Item = (RequestId, u32)> + use<'_> {
-        self.chunks(fifo).flat_map(|(slot, _)| self.sitting(slot))
+        self.chunks(fifo).flat_map(|(slot, _)| self.there(slot))
     }
 
     fn chunks(&self, fifo: Fifo) -> impl Iterator<Item = (u32, &Chunk)> {
@@ -166,7 +166,7 @@ impl Chunks {
         self.sparse
     }
 
-    /// Gives back what a flood took: moves chunks together, and says of each id that was moved where it sits now. `fifos`
+    /// Gives back what a flood took: moves chunks together, and says of each id that was moved where it is now. `fifos`
     /// are the ends of all lists.
     pub(crate) fn compact<'a>(
         &mut self,
@@ -182,7 +182,7 @@ impl Chunks {
             moves.follow(&mut fifo.head);
             moves.follow(&mut fifo.tail);
         }
-        moves.moved().flat_map(|slot| self.sitting(slot)).collect()
+        moves.moved().flat_map(|slot| self.there(slot)).collect()
     }
 
     /// A list has another owner.
@@ -194,12 +194,12 @@ impl Chunks {
         }
     }
 
-    /// The ids of a chunk, with their seats.
-    fn sitting(&self, slot: u32) -> impl Iterator<Item = (RequestId, u32)> + use<> {
-        let Chunk { ids, sitting, .. } = self.slab[slot as usize];
-        let seats = (0..).zip(ids);
-        let taken = seats.filter(move |(seat, _)| sitting >> seat & 1 == 1);
-        taken.map(move |(seat, id)| (id, slot * SEATS + seat))
+    /// The ids of a chunk, with their spots.
+    fn there(&self, slot: u32) -> impl Iterator<Item = (RequestId, u32)> + use<> {
+        let Chunk { ids, there, .. } = self.slab[slot as usize];
+        let spots = (0..).zip(ids);
+        let taken = spots.filter(move |(spot, _)| there >> spot & 1 == 1);
+        taken.map(move |(spot, id)| (id, slot * SPOTS + spot))
     }
 
     /// Whether these lists of owners are sound, in both directions, and all there is.
@@ -211,9 +211,9 @@ impl Chunks {
                 let linked = chunk.prev == last && chunk.owner == owner;
                 (seen, last) = (seen + 1, slot);
                 let taken = chunk.taken.get();
-                let within = taken as usize <= IDS && u32::from(chunk.sitting) >> taken == 0;
+                let within = taken as usize <= IDS && u32::from(chunk.there) >> taken == 0;
                 // No chunk has two before it, so this comes to an end.
-                linked && within && chunk.sitting != 0
+                linked && within && chunk.there != 0
             });
             sound && last == fifo.tail
         };
@@ -260,13 +260,13 @@ mod tests {
                 assert_eq!(Some(chunks.first(*fifo)), first);
                 assert_eq!(Some(chunks.pop(fifo)), first);
             } else {
-                let (_, seat) = model.remove((x >> 50) as usize % model.len()).unwrap();
-                chunks.leave(fifo, seat);
+                let (_, spot) = model.remove((x >> 50) as usize % model.len()).unwrap();
+                chunks.leave(fifo, spot);
             }
             if chunks.is_sparse() {
-                for (id, seat) in chunks.compact(fifos.iter_mut()) {
+                for (id, spot) in chunks.compact(fifos.iter_mut()) {
                     let all = models.iter_mut().flatten();
-                    { all }.find(|(other, _)| *other == id).unwrap().1 = seat;
+                    { all }.find(|(other, _)| *other == id).unwrap().1 = spot;
                 }
                 assert!(!chunks.is_sparse());
             }
@@ -277,13 +277,13 @@ mod tests {
     #[test]
     fn what_a_flood_took_is_given_back_also_while_some_stay() {
         let (mut chunks, mut fifo) = (Chunks::new(), Fifo::EMPTY);
-        let seats: Vec<u32> = (0..60_000)
+        let spots: Vec<u32> = (0..60_000)
             .map(|n| chunks.push(7, &mut fifo, RequestId(n)))
             .collect();
         assert!(chunks.slab.capacity() >= 10_000);
-        for (n, seat) in seats.into_iter().enumerate() {
+        for (n, spot) in spots.into_iter().enumerate() {
             if n % 6000 != 5999 {
-                chunks.leave(&mut fifo, seat);
+                chunks.leave(&mut fifo, spot);
             }
         }
         assert!(chunks.is_sparse());
@@ -347,8 +347,8 @@ mod tests {
         assert!(!is_sound(|chunks, _| chunks.slab[1].owner = 8));
         assert!(!is_sound(|chunks, _| chunks.slab[1].prev = NIL));
         assert!(!is_sound(|chunks, _| _ = chunks.slab.remove(1)));
-        assert!(!is_sound(|chunks, _| chunks.slab[1].sitting = 0));
-        assert!(!is_sound(|chunks, _| chunks.slab[2].sitting = 0b1111));
+        assert!(!is_sound(|chunks, _| chunks.slab[1].there = 0));
+        assert!(!is_sound(|chunks, _| chunks.slab[2].there = 0b1111));
         let overfull = |chunks: &mut Chunks, _: &mut Fifo| {
             chunks.slab[0].taken = 7.try_into().unwrap();
         };

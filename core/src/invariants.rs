@@ -124,8 +124,8 @@ impl core::error::Error for Violation {}
 fn procs(m: &Manager, place: Place) -> u32 {
     match place {
         Place::Running { procs, .. } => procs,
-        Place::Queued { seat } => {
-            let class = m.requests.chunks.owner(seat);
+        Place::Queued { spot } => {
+            let class = m.requests.chunks.owner(spot);
             class.and_then(|class| m.requests.classes.procs(class))
         }
         .unwrap_or(0),
@@ -169,10 +169,10 @@ fn queued_are_in_classes(m: &Manager) -> bool {
     } = &m.requests;
     let in_class = |class: &Class| {
         let mut count = 0;
-        chunks.iter(class.requests).all(|(id, seat)| {
+        chunks.iter(class.requests).all(|(id, spot)| {
             count += 1;
             let found = places.seek(id).ok().map(|found| places.place(found));
-            found == Some(Place::Queued { seat })
+            found == Some(Place::Queued { spot })
         }) && count == Classes::len_of(class)
     };
     let lists = classes.slots().map(|(slot, class)| (slot, class.requests));
@@ -195,6 +195,10 @@ fn used_is_the_sum(m: &Manager) -> bool {
                 _ => None,
             }
         });
+        let sits = |(request, seat): (RequestId, u32)| {
+            let place = m.requests.place(m.requests.known(request));
+            matches!(place, Place::Running { seat: known, .. } if known == seat)
+        };
         ids.sort_unstable();
         ids.dedup();
         let idle = !matches!(machine.state, State::Pending { .. }) || count == 0;
@@ -202,6 +206,8 @@ fn used_is_the_sum(m: &Manager) -> bool {
         ids.len() == count
             && idle
             && used == Some(u64::from(load.used))
+            && m.machines.sitting(slot).all(sits)
+            && m.machines.check_seats(slot)
             && load.used <= m.config.machine_procs
     });
     sound && running == m.requests.running()

@@ -242,6 +242,16 @@ impl Machines {
         self.running.iter(slot, &self.load(slot).seats)
     }
 
+    /// Those of them who sit, each with its seat.
+    pub(crate) fn sitting(&self, slot: u32) -> impl Iterator<Item = (RequestId, u32)> {
+        self.running.sitting(slot, &self.load(slot).seats)
+    }
+
+    /// Whether the seats of a machine are sound.
+    pub(crate) fn check_seats(&self, slot: u32) -> bool {
+        self.running.check(slot, &self.load(slot).seats)
+    }
+
     pub(crate) fn find(&self, id: MachineId) -> Option<u32> {
         self.ids.get(&id).copied()
     }
@@ -335,13 +345,13 @@ impl Machines {
         }
     }
 
-    /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it.
+    /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it. Whether others sit elsewhere now.
     #[inline]
-    pub(crate) fn release(&mut self, slot: u32, seat: u32, request: RequestId, procs: u32) {
+    pub(crate) fn release(&mut self, slot: u32, seat: u32, request: RequestId, procs: u32) -> bool {
         self.withdraw(slot);
         let load = &mut self.loads[slot as usize];
         load.used -= procs;
-        self.running.remove(slot, &mut load.seats, seat, request);
+        self.running.remove(slot, &mut load.seats, seat, request)
     }
 
     /// The free procs of a machine that is ok and not in the order of S4.

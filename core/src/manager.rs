@@ -220,11 +220,27 @@ impl Manager {
             return Err(Reject::RequestNotRunning { request });
         };
         self.requests.forget_running(found);
-        self.machines.release(machine, seat, request, procs);
+        if self.machines.release(machine, seat, request, procs) {
+            self.seat_anew(machine);
+        }
         self.need -= u64::from(procs);
         self.judge(machine, outcome, actions);
         self.place_on(machine, actions);
         Ok(())
+    }
+
+    /// Those who run on a machine sit elsewhere than is known of them.
+    #[cold]
+    fn seat_anew(&mut self, machine: u32) {
+        for (request, seat) in self.machines.sitting(machine) {
+            let procs = self.requests.running_procs(request);
+            let place = Place::Running {
+                machine,
+                seat,
+                procs,
+            };
+            self.requests.start(request, place);
+        }
     }
 
     /// S8: the machine enters service.

@@ -278,7 +278,7 @@ mod tests {
 
     fn place(n: u32) -> Place {
         match n % 2 {
-            0 => Place::Queued { seat: n },
+            0 => Place::Queued { spot: n },
             _ => Place::Running {
                 machine: n,
                 seat: n / 2 % 16,
@@ -297,8 +297,8 @@ mod tests {
 
     fn enter(places: &mut Places, id: u64) {
         let vacant = places.seek(RequestId(id)).err().expect("it is new");
-        let seat = id as u32 & 0xffff;
-        places.insert(vacant, RequestId(id), Place::Queued { seat });
+        let spot = id as u32 & 0xffff;
+        places.insert(vacant, RequestId(id), Place::Queued { spot });
     }
 
     fn leave(places: &mut Places, id: u64) {

@@ -57,8 +57,8 @@ impl Requests {
     pub(crate) fn enqueue(&mut self, at: Vacant, id: RequestId, priority: i64, procs: u32) {
         let class = self.classes.join(priority, procs);
         let list = &mut self.classes.get_mut(class).requests;
-        let seat = self.chunks.push(class, list, id);
-        self.places.insert(at, id, Place::Queued { seat });
+        let spot = self.chunks.push(class, list, id);
+        self.places.insert(at, id, Place::Queued { spot });
     }
 
     /// Enters a request that runs, in the place that was found for it.
@@ -96,21 +96,21 @@ impl Requests {
         self.places.remove(found);
         match place {
             Place::Running { procs, .. } => procs,
-            Place::Queued { seat } => {
-                let class = self.class(seat);
+            Place::Queued { spot } => {
+                let class = self.class(spot);
                 let record = self.classes.get_mut(class);
                 let procs = record.procs;
-                self.chunks.leave(&mut record.requests, seat);
+                self.chunks.leave(&mut record.requests, spot);
                 self.leave(class);
                 procs
             }
         }
     }
 
-    /// The class of a seat that is taken.
-    pub(crate) fn class(&self, seat: u32) -> u32 {
-        let Some(class) = self.chunks.owner(seat) else {
-            unreachable!("somebody sits there");
+    /// The class of a spot that is taken.
+    pub(crate) fn class(&self, spot: u32) -> u32 {
+        let Some(class) = self.chunks.owner(spot) else {
+            unreachable!("somebody stands there");
         };
         class
     }
@@ -134,9 +134,9 @@ impl Requests {
             }
         }
         if self.chunks.is_sparse() {
-            for (id, seat) in self.chunks.compact(self.classes.lists_mut()) {
+            for (id, spot) in self.chunks.compact(self.classes.lists_mut()) {
                 let found = self.known(id);
-                self.places.set(found, id, Place::Queued { seat });
+                self.places.set(found, id, Place::Queued { spot });
             }
         }
     }

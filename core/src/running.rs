@@ -38,8 +38,20 @@ impl Seats {
         self.next == NONE
     }
 
+    /// Whether, of so many seats, each that is taken has a stamp of its own below the next, or all are said to be taken and
+    /// those who run are in the list.
+    fn check(&self, width: u32) -> bool {
+        let free = u16::from_le_bytes(self.free);
+        let all = u16::from_le_bytes(Seats::new(width).free);
+        let stamps = self.taken().map(|seat| self.stamps[seat as usize]);
+        let sound = stamps.clone().is_sorted_by(|a, b| a < b)
+            && stamps.clone().all(|stamp| stamp < self.next)
+            && stamps.count() == (all & !free).count_ones() as usize;
+        free & !all == 0 && if self.are_listed() { free == 0 } else { sound }
+    }
+
     /// Those that are taken, in the order of the stamps.
-    fn taken(&self) -> impl Iterator<Item = u32> + use<> {
+    fn taken(&self) -> impl Iterator<Item = u32> + Clone + use<> {
         let free = u16::from_le_bytes(self.free);
         let mut seats = [(NONE, 0); SEATS as usize];
         for (place, (seat, &stamp)) in seats.iter_mut().zip((0..).zip(&self.stamps)) {
@@ -93,9 +105,8 @@ pub(crate) struct Running {
     width: u32,
     /// The ids of those who sit, so many for each machine.
     ids: Vec<RequestId>,
-    /// For each machine those who are too many to sit, until it is idle: only if it has more procs than seats.
+    /// For the machines up to the last that had any, those who are too many to sit.
     lists: Vec<Vec<RequestId>>,
-    machine_procs: u32,
 }
 
 impl Running {
@@ -105,20 +116,13 @@ impl Running {
             width: machine_procs.min(SEATS),
             ids: Vec::new(),
             lists: Vec::new(),
-            machine_procs,
         }
     }
 
     /// Makes room for the machine in a slot.
     pub(crate) fn admit(&mut self, slot: u32) {
-        let machines = slot as usize + 1;
-        if machines * self.width as usize > self.ids.len() {
-            self.ids
-                .resize(machines * self.width as usize, RequestId(0));
-            if self.machine_procs > SEATS {
-                self.lists.resize(machines, Vec::new());
-            }
-        }
+        let ids = (slot as usize + 1) * self.width as usize;
+        self.ids.resize(self.ids.len().max(ids), RequestId(0));
     }
 
     /// Appends a request; its seat.
@@ -134,53 +138,85 @@ impl Running {
 
     #[inline(never)]
     fn push_to_list(&mut self, slot: u32, seats: &mut Seats, request: RequestId) -> u32 {
+        let lists = self.lists.len().max(slot as usize + 1);
+        self.lists.resize(lists, Vec::new());
         let mut list = core::mem::take(&mut self.lists[slot as usize]);
-        list.extend(self.sitting(slot, seats));
+        if !seats.are_listed() {
+            list.extend(self.sitting(slot, seats).map(|(id, _)| id));
+            seats.next = NONE;
+        }
         list.push(request);
         self.lists[slot as usize] = list;
-        seats.next = NONE;
         0
     }
 
-    /// Takes out a request that is there.
+    /// Takes out a request that is there. Whether others were in the list and sit now.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: u32, seats: &mut Seats, seat: u32, request: RequestId) {
+    pub(crate) fn remove(
+        &mut self,
+        slot: u32,
+        seats: &mut Seats,
+        seat: u32,
+        request: RequestId,
+    ) -> bool {
         if seats.are_listed() {
             return self.remove_from_list(slot, seats, request);
         }
         debug_assert!(self.ids[self.at(slot, seat)] == request, "it runs here");
         seats.leave(seat);
+        false
     }
 
     #[inline(never)]
-    fn remove_from_list(&mut self, slot: u32, seats: &mut Seats, request: RequestId) {
+    fn remove_from_list(&mut self, slot: u32, seats: &mut Seats, request: RequestId) -> bool {
         let list = &mut self.lists[slot as usize];
         let at = list.iter().position(|&other| other == request);
         list.remove(at.expect("it runs here"));
-        if list.is_empty() {
-            *seats = Seats::new(self.machine_procs);
+        // Half of the seats must be free then, or they would go to and fro.
+        if list.len() > SEATS as usize / 2 {
+            return false;
         }
+        *seats = Seats::new(self.width);
+        let mut list = core::mem::take(list);
+        for id in list.drain(..) {
+            self.push(slot, seats, id);
+        }
+        self.lists[slot as usize] = list;
+        true
     }
 
-    /// Takes all out, in the order of the grants.
+    /// Takes all out, in the order of the grants, and gives back the memory of a list.
     pub(crate) fn clear(&mut self, slot: u32, seats: &mut Seats) -> Vec<RequestId> {
         let all = self.iter(slot, seats).collect();
         if let Some(list) = self.lists.get_mut(slot as usize) {
-            list.clear();
+            *list = Vec::new();
         }
-        *seats = Seats::new(self.machine_procs);
+        *seats = Seats::new(self.width);
         all
     }
 
     /// All of them, in the order of the grants.
     pub(crate) fn iter(&self, slot: u32, seats: &Seats) -> impl Iterator<Item = RequestId> {
         let list = self.lists.get(slot as usize).into_iter().flatten();
-        self.sitting(slot, seats).chain(list.copied())
+        let sitting = self.sitting(slot, seats).map(|(id, _)| id);
+        sitting.chain(list.copied())
     }
 
-    /// Those who sit.
-    fn sitting(&self, slot: u32, seats: &Seats) -> impl Iterator<Item = RequestId> + use<'_> {
-        seats.taken().map(move |seat| self.ids[self.at(slot, seat)])
+    /// Those who sit, each with its seat.
+    pub(crate) fn sitting(
+        &self,
+        slot: u32,
+        seats: &Seats,
+    ) -> impl Iterator<Item = (RequestId, u32)> + use<'_> {
+        let taken = seats.taken();
+        taken.map(move |seat| (self.ids[self.at(slot, seat)], seat))
+    }
+
+    /// Whether the seats of a machine are sound.
+    pub(crate) fn check(&self, slot: u32, seats: &Seats) -> bool {
+        let list = self.lists.get(slot as usize);
+        let listed = list.is_some_and(|list| !list.is_empty());
+        seats.check(self.width) && listed == seats.are_listed()
     }
 
     fn at(&self, slot: u32, seat: u32) -> usize {
@@ -217,17 +253,26 @@ mod tests {
                     model.push((id, running.push(slot, seats, id)));
                 } else if !model.is_empty() {
                     let (id, seat) = model.remove((x >> 33) as usize % model.len());
-                    running.remove(slot, seats, seat, id);
+                    if running.remove(slot, seats, seat, id) {
+                        *model = running.sitting(slot, seats).collect();
+                    }
                 }
                 for (slot, (seats, model)) in (0..).zip(&machines) {
                     let ids = model.iter().map(|&(id, _)| id);
                     assert!(running.iter(slot, seats).eq(ids));
+                    assert!(running.check(slot, seats));
                 }
             }
             for (slot, (mut seats, model)) in (0..).zip(machines) {
                 let ids: Vec<_> = model.iter().map(|&(id, _)| id).collect();
                 assert_eq!(running.clear(slot, &mut seats), ids);
                 assert_eq!(running.iter(slot, &seats).count(), 0);
+                assert!(
+                    running
+                        .lists
+                        .iter()
+                        .all(|list| list.capacity() == 0 || slot < 2)
+                );
             }
         }
     }
@@ -250,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_machine_has_its_seats_again() {
+    fn those_who_are_few_again_sit() {
         let (mut running, mut seats) = (Running::new(20), Seats::new(20));
         running.admit(0);
         let all = (0..20).map(RequestId);
@@ -259,11 +304,38 @@ mod tests {
             .collect();
         assert!(seats.are_listed());
         for (id, seat) in taken {
-            running.remove(0, &mut seats, seat, id);
+            let sit = running.remove(0, &mut seats, seat, id);
+            // Those that still have their seats from before are done with.
+            if sit {
+                break;
+            }
         }
+        let left = (12..20).map(RequestId).zip(0..);
+        assert!(!seats.are_listed() && running.sitting(0, &seats).eq(left));
         running.push(0, &mut seats, RequestId(77));
-        assert!(!seats.are_listed());
-        assert!(running.iter(0, &seats).eq([RequestId(77)]));
+        assert_eq!(running.iter(0, &seats).last(), Some(RequestId(77)));
+    }
+
+    #[test]
+    fn seats_that_are_not_sound_are_noticed() {
+        let is_sound = |spoil: fn(&mut Seats)| {
+            let mut seats = Seats::new(5);
+            [(); 3].iter().for_each(|()| _ = seats.take());
+            seats.leave(1);
+            spoil(&mut seats);
+            seats.check(5)
+        };
+        assert!(is_sound(|_| ()));
+        assert!(!is_sound(|seats| seats.stamps[0] = seats.stamps[2]));
+        assert!(!is_sound(|seats| seats.next = 1));
+        assert!(!is_sound(|seats| seats.free = [0; 2]));
+        assert!(!is_sound(|seats| seats.free[0] |= 1 << 5));
+        assert!(!is_sound(|seats| seats.stamps[0] = super::NONE));
+        assert!(!is_sound(|seats| seats.next = super::NONE));
+        // While those who run are in the list, no seat is free.
+        assert!(is_sound(
+            |seats| (seats.next, seats.free) = (super::NONE, [0; 2])
+        ));
     }
 
     #[test]

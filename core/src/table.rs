@@ -206,7 +206,7 @@ mod tests {
     use alloc::vec::Vec;
 
     fn place(n: u32) -> Packed {
-        let place = Place::Queued { seat: !n };
+        let place = Place::Queued { spot: !n };
         place.into()
     }
 

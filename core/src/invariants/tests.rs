@@ -167,7 +167,7 @@ fn requests_that_are_not_as_they_are_known_are_noticed() {
         assert_eq!(broken_by(resized), 3);
     }
     let in_a_class_that_is_not = |m: &mut Manager| {
-        misplace(m, RUNNING, Place::Queued { seat: 999 });
+        misplace(m, RUNNING, Place::Queued { spot: 999 });
         m.need -= 1;
     };
     assert_eq!(broken_by(in_a_class_that_is_not), 3);
@@ -195,12 +195,12 @@ fn a_queue_that_is_not_in_order_is_noticed() {
     };
     assert_eq!(broken_by(in_another_class), 5);
     let left_out = |m: &mut Manager| {
-        let Place::Queued { seat } = place(m, RequestId(5)) else {
+        let Place::Queued { spot } = place(m, RequestId(5)) else {
             unreachable!("it waits");
         };
-        let class = m.requests.class(seat);
+        let class = m.requests.class(spot);
         let class = m.requests.classes.get_mut(class);
-        m.requests.chunks.leave(&mut class.requests, seat);
+        m.requests.chunks.leave(&mut class.requests, spot);
     };
     assert_eq!(broken_by(left_out), 5);
     let unlinked = |m: &mut Manager| {
@@ -225,6 +225,20 @@ fn machines_that_run_something_else_are_noticed() {
     assert_eq!(broken_by(twice), 6);
     assert_eq!(broken_by(|m| sit(m, 1, RUNNING)), 6);
     assert_eq!(broken_by(|m| misplace(m, RUNNING, running(1, 1))), 6);
+    let in_another_seat = |m: &mut Manager| {
+        let Place::Running { seat, .. } = place(m, RequestId(2)) else {
+            unreachable!("it runs");
+        };
+        let place = Place::Running {
+            machine: 0,
+            seat,
+            procs: 1,
+        };
+        misplace(m, RUNNING, place);
+    };
+    assert_eq!(broken_by(in_another_seat), 6);
+    let with_a_seat_too_many = |m: &mut Manager| load(m, 1).seats = Seats::new(5);
+    assert_eq!(broken_by(with_a_seat_too_many), 6);
     // Its record too says so; but a machine that is not up runs nothing.
     let on_a_pending_one = |m: &mut Manager| {
         let pending = m.machines.find(MachineId(2)).unwrap();

@@ -9,13 +9,13 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[
             edit(
                 "fifo pop",
-                "chunk.ids[chunk.sitting.trailing_zeros() as usize]",
-                "chunk.ids[chunk.sitting.ilog2() as usize]",
+                "chunk.ids[chunk.there.trailing_zeros() as usize]",
+                "chunk.ids[chunk.there.ilog2() as usize]",
             ),
             edit(
                 "fifo pop",
-                "chunk.sitting &= chunk.sitting - 1;",
-                "chunk.sitting &= !(1 << chunk.sitting.ilog2());",
+                "chunk.there &= chunk.there - 1;",
+                "chunk.there &= !(1 << chunk.there.ilog2());",
             ),
         ],
     ),
@@ -88,7 +88,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S3",
         "a class leaves the queue's tree before it was counted",
-        &[edit("classes drop", "self.count();", "")],
+        &[edit("classes dismiss", "self.count();", "")],
     ),
     Flaw::new(
         "S4",
@@ -280,7 +280,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S6",
         "a cancel takes a neighbour out of the queue",
-        &[edit("fifo leave", "seat % SEATS", "seat % SEATS ^ 1")],
+        &[edit("fifo leave", "spot % SPOTS", "spot % SPOTS ^ 1")],
     ),
     Flaw::new(
         "S6",
@@ -291,7 +291,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S3",
         "who is first in the queue is not looked up when the first class leaves",
         &[edit(
-            "classes drop",
+            "classes dismiss",
             "self.first = self.leftmost(self.root);",
             "",
         )],
@@ -354,10 +354,16 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "F4",
+        "where those sit who were in a machine's list is not said",
+        &[edit("manager done", "self.seat_anew(machine);", "")],
+    )
+    .shown_in(30),
+    Flaw::new(
+        "F4",
         "those on a machine are forgotten when one more runs than there are seats",
         &[edit(
             "running push_to_list",
-            "list.extend(self.sitting(slot, seats));",
+            "list.extend(self.sitting(slot, seats).map(|(id, _)| id));",
             "",
         )],
     )
