@@ -327,7 +327,7 @@ mod tests {
         };
         assert!(is_sound(|_| ()));
         assert!(!is_sound(|seats| seats.stamps[0] = seats.stamps[2]));
-        assert!(!is_sound(|seats| seats.next = 1));
+        assert!(!is_sound(|seats| seats.next = 2));
         assert!(!is_sound(|seats| seats.free = [0; 2]));
         assert!(!is_sound(|seats| seats.free[0] |= 1 << 5));
         assert!(!is_sound(|seats| seats.stamps[0] = super::NONE));
