@@ -558,7 +558,7 @@ impl Classes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, Classes, NIL};
+    use super::{Class, Classes, MOST_TO_COUNT, NIL};
 
     fn depth(classes: &Classes, at: u32) -> u32 {
         if at == NIL {
@@ -600,6 +600,18 @@ mod tests {
                 left.iter().map(|&c| classes.get(c).len as usize).sum()
             );
         }
+    }
+
+    #[test]
+    fn changes_are_counted_together_but_not_too_many() {
+        let mut classes = Classes::new();
+        for n in (0..2000).chain(0..2000) {
+            classes.join(n, 1);
+            assert!(classes.to_count.len() < MOST_TO_COUNT && classes.check());
+        }
+        assert_eq!(classes.to_count.len(), 2000 - MOST_TO_COUNT);
+        assert_eq!(classes.rank(1000, 1), 2002);
+        assert!(classes.to_count.is_empty() && classes.check());
     }
 
     #[test]
