@@ -87,14 +87,20 @@ impl Seats {
         self.free = (free | bit).to_le_bytes();
     }
 
-    /// The lowest stamps will do.
+    /// The lowest stamps will do: for each who sits, how many have sat longer.
     #[cold]
     fn stamp_anew(&mut self) {
-        self.next = 0;
-        for seat in self.taken() {
-            self.stamps[seat as usize] = self.next;
-            self.next += 1;
+        let free = u16::from_le_bytes(self.free);
+        for (seat, stamp) in self.stamps.iter_mut().enumerate() {
+            if free >> seat & 1 == 1 {
+                *stamp = NONE;
+            }
         }
+        let old = self.stamps;
+        let longer = |stamp| old.iter().map(|&other| u8::from(other < stamp)).sum();
+        self.stamps = old.map(|stamp| if stamp == NONE { NONE } else { longer(stamp) });
+        // A stamp that nobody has is above all.
+        self.next = longer(NONE);
     }
 }
 
