@@ -59,9 +59,9 @@ pub(crate) struct Classes {
     waiting: u32,
     /// The classes that have more or fewer requests than are counted. The tree keeps its shape meanwhile.
     to_count: Vec<u32>,
-    /// The class that was joined last, if it is still there: likely the next one too.
+    /// Where the class was that was joined last: likely the next one too. It may be there no more, or be another.
     recent: u32,
-    /// Where a class was seen by its key's hash: it may be there no more, or be another.
+    /// The same of others, by the hashes of their keys.
     hints: Vec<u32>,
     /// Whether most of the memory is for classes that are gone.
     sparse: bool,
@@ -265,7 +265,6 @@ impl Classes {
         }
         moves.follow(&mut self.root);
         moves.follow(&mut self.first);
-        self.recent = NIL;
         self.hints = vec![NIL; (2 * self.slab.len()).next_power_of_two().max(16)];
         moves
     }
