@@ -39,9 +39,10 @@ fn a(criterion: &mut Criterion) {
     for machines in [10, 1_000, 10_000, 100_000] {
         let mut group = criterion.benchmark_group("a");
         group.throughput(Throughput::Elements(2));
-        steady::<Ours>(&mut group, "ours", machines);
-        steady::<Port>(&mut group, "port", machines);
-        steady::<Nobody>(&mut group, "harness", machines);
+        steady::<Ours>(&mut group, "ours", machines, |steady| steady);
+        steady::<Ours>(&mut group, "ours, told", machines, Steady::telling);
+        steady::<Port>(&mut group, "port", machines, |steady| steady);
+        steady::<Nobody>(&mut group, "harness", machines, |steady| steady);
         let mut floor = Floor::new(u64::from(machines) * 16 + QUEUED);
         group.bench_function(BenchmarkId::new("floor", machines), |bencher| {
             bencher.iter(|| black_box(floor.turn(0)));
@@ -51,10 +52,15 @@ fn a(criterion: &mut Criterion) {
 
 type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-fn steady<C: Carrier>(group: &mut Group<'_>, name: &str, machines: u32) {
+fn steady<C: Carrier>(
+    group: &mut Group<'_>,
+    name: &str,
+    machines: u32,
+    how: fn(Steady<C>) -> Steady<C>,
+) {
     let mut made = None;
     group.bench_function(BenchmarkId::new(name, machines), |bencher| {
-        let steady = made.get_or_insert_with(|| Steady::<C>::new(machines, QUEUED));
+        let steady = made.get_or_insert_with(|| how(Steady::new(machines, QUEUED).settle()));
         bencher.iter(|| steady.step());
     });
 }

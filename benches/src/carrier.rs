@@ -24,6 +24,9 @@ pub trait Carrier {
     /// The work of a grant has ended; what can be placed is appended to `grants`.
     fn done(&mut self, grant: Grant, outcome: Outcome, grants: &mut Vec<Grant>);
 
+    /// These grants will end next.
+    fn prefetch(&self, _grants: &[Grant]) {}
+
     /// So many nanoseconds pass.
     fn wait(&mut self, nanos: u64);
 

@@ -78,6 +78,11 @@ impl Carrier for Ours {
         self.handle(Event::Done { request, outcome }, 1, grants);
     }
 
+    fn prefetch(&self, grants: &[Grant]) {
+        let requests = grants.iter().map(|grant| RequestId(grant.request));
+        self.manager.prefetch(requests);
+    }
+
     fn wait(&mut self, nanos: u64) {
         self.now = self.now + Duration::from_nanos(nanos);
     }

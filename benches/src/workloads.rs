@@ -25,6 +25,8 @@ pub struct Steady<C> {
     running: Vec<Grant>,
     /// They run, and end next.
     drawn: Vec<Grant>,
+    /// Whether the carrier is told who is drawn.
+    tells: bool,
     next: u64,
     rng: Rng,
 }
@@ -44,9 +46,26 @@ impl<C: Carrier> Steady<C> {
             carrier,
             running,
             drawn: Vec::with_capacity(DRAWN),
+            tells: false,
             next: full + queued,
             rng: Rng::new(1),
         }
+    }
+
+    /// The same, with a carrier that is told of 32 grants at a time that they will end, before the first of them does.
+    pub fn telling(self) -> Steady<C> {
+        Steady {
+            tells: true,
+            ..self
+        }
+    }
+
+    /// So many steps as it takes until few are left of those who have run since the beginning.
+    pub fn settle(mut self) -> Steady<C> {
+        for _ in 0..4 * self.running.len() {
+            self.step();
+        }
+        self
     }
 
     /// Two events.
@@ -76,6 +95,9 @@ impl<C: Carrier> Steady<C> {
         for _ in 0..DRAWN {
             let at = self.rng.below(self.running.len() as u64) as usize;
             self.drawn.push(self.running.swap_remove(at));
+        }
+        if self.tells {
+            self.carrier.prefetch(&self.drawn);
         }
         self.drawn.pop().expect("some were drawn")
     }

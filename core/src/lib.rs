@@ -134,6 +134,7 @@ mod manager;
 mod place;
 mod places;
 mod poll;
+mod prefetch;
 mod reject;
 mod requests;
 mod running;

@@ -222,6 +222,12 @@ impl Machines {
         &self.loads[slot as usize]
     }
 
+    /// Something of what a machine and one of its seats have.
+    #[inline]
+    pub(crate) fn touch(&self, slot: u32, seat: u32) -> u64 {
+        u64::from(self.load(slot).used) ^ self.running.touch(slot, seat)
+    }
+
     #[inline]
     fn load_mut(&mut self, slot: u32) -> &mut Load {
         &mut self.loads[slot as usize]

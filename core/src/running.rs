@@ -225,6 +225,12 @@ impl Running {
         seats.check(self.width) && listed == seats.are_listed()
     }
 
+    /// Who was the last to sit in a seat.
+    #[inline]
+    pub(crate) fn touch(&self, slot: u32, seat: u32) -> u64 {
+        self.ids[self.at(slot, seat)].0
+    }
+
     fn at(&self, slot: u32, seat: u32) -> usize {
         slot as usize * self.width as usize + seat as usize
     }

@@ -25,8 +25,7 @@ fn steps(times: u64, mut step: impl FnMut()) -> u64 {
     })
 }
 
-fn steady(machines: u32) -> u64 {
-    let mut steady = Steady::<Ours>::new(machines, 1_000);
+fn steady(mut steady: Steady<Ours>) -> u64 {
     steps(20_000, || steady.step())
 }
 
@@ -73,8 +72,11 @@ fn cycles() -> u64 {
 type Work = fn() -> u64;
 
 const WORKLOADS: &[(&str, Work)] = &[
-    ("a-10", || steady(10)),
-    ("a-1000", || steady(1_000)),
+    ("a-10", || steady(Steady::new(10, 1_000))),
+    ("a-1000", || steady(Steady::new(1_000, 1_000))),
+    ("a-1000-told", || {
+        steady(Steady::new(1_000, 1_000).telling())
+    }),
     ("b-push-1", || push(1)),
     ("b-drain-1", || drain(1)),
     ("b-push-1000", || push(1_000)),
