@@ -38,11 +38,13 @@ impl Carrier for Nobody {
         }
     }
 
+    #[inline]
     fn submit(&mut self, request: u64, _: i64, procs: u32, grants: &mut Vec<Grant>) {
         self.queue.push_back((request, procs));
         self.place(grants);
     }
 
+    #[inline]
     fn done(&mut self, grant: Grant, _: Outcome, grants: &mut Vec<Grant>) {
         self.free += u64::from(grant.procs);
         self.place(grants);

@@ -64,6 +64,7 @@ impl Carrier for Ours {
         ours
     }
 
+    #[inline]
     fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<Grant>) {
         let event = Event::Submit {
             request: RequestId(request),
@@ -73,11 +74,13 @@ impl Carrier for Ours {
         self.handle(event, procs, grants);
     }
 
+    #[inline]
     fn done(&mut self, grant: Grant, outcome: Outcome, grants: &mut Vec<Grant>) {
         let request = RequestId(grant.request);
         self.handle(Event::Done { request, outcome }, 1, grants);
     }
 
+    #[inline]
     fn prefetch(&self, grants: &[Grant]) {
         let requests = grants.iter().map(|grant| RequestId(grant.request));
         self.manager.prefetch(requests);

@@ -265,6 +265,7 @@ impl Carrier for Port {
         port
     }
 
+    #[inline]
     fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<Grant>) {
         self.end_probation(grants);
         let record = Request {
@@ -287,6 +288,7 @@ impl Carrier for Port {
         self.place(grants);
     }
 
+    #[inline]
     fn done(&mut self, grant: Grant, outcome: Outcome, grants: &mut Vec<Grant>) {
         self.end_probation(grants);
         let slot = grant.machine;

@@ -16,7 +16,7 @@ pub(crate) enum Place {
 }
 
 /// A place in four bytes: the highest bit says whether it is on a machine. Then the spot in the queue follows, or the machine,
-/// the seat there, and the procs, less one, in as many bits as those of a machine need.
+/// the procs, less one, in as many bits as those of a machine need, and the seat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cell(pub(crate) u32);
 
@@ -34,8 +34,8 @@ impl Cell {
 /// How places are written into cells.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
-    /// The bits of the procs.
-    procs: u32,
+    /// The procs, less one, are at most this.
+    most: u32,
     /// The bits of the procs and the seat.
     machine: u32,
     /// The machines in lower slots than this fit.
@@ -45,10 +45,10 @@ pub(crate) struct Layout {
 impl Layout {
     /// For machines of so many procs, which are one to 65,536.
     pub(crate) fn new(machine_procs: u32) -> Layout {
-        let procs = machine_procs.next_power_of_two().trailing_zeros();
-        let machine = procs + SEAT;
+        let values = machine_procs.next_power_of_two();
+        let machine = values.trailing_zeros() + SEAT;
         Layout {
-            procs,
+            most: values - 1,
             machine,
             // All ones are nowhere.
             machines: (ON_A_MACHINE >> machine) - 1,
@@ -66,8 +66,8 @@ impl Layout {
                 procs,
             } => {
                 let procs = procs.wrapping_sub(1);
-                let fits = machine < self.machines && procs >> self.procs == 0;
-                let bits = ON_A_MACHINE | machine << self.machine | seat << self.procs | procs;
+                let fits = machine < self.machines && procs <= self.most;
+                let bits = ON_A_MACHINE | machine << self.machine | procs << SEAT | seat;
                 fits.then_some(Cell(bits))
             }
         }
@@ -79,11 +79,10 @@ impl Layout {
         if bits & ON_A_MACHINE == 0 {
             return Place::Queued { spot: bits };
         }
-        let low = |bits: u32, width: u32| bits & ((1 << width) - 1);
         Place::Running {
             machine: (bits & !ON_A_MACHINE) >> self.machine,
-            seat: low(bits >> self.procs, SEAT),
-            procs: low(bits, self.procs) + 1,
+            seat: bits & (SEATS - 1),
+            procs: (bits >> SEAT & self.most) + 1,
         }
     }
 }

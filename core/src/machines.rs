@@ -338,17 +338,23 @@ impl Machines {
         self.get_mut(slot).poll = poll;
     }
 
-    /// A grant begins on a machine, which is out of the order of S4. Where it is then.
+    /// A grant begins on a machine, which is out of the order of S4. Where it is then, and the machine.
     #[inline]
-    pub(crate) fn occupy(&mut self, machine: u32, request: RequestId, procs: u32) -> Place {
+    pub(crate) fn occupy(
+        &mut self,
+        machine: u32,
+        request: RequestId,
+        procs: u32,
+    ) -> (Place, MachineId) {
         let load = &mut self.loads[machine as usize];
         load.used += procs;
         let seat = self.running.push(machine, &mut load.seats, request);
-        Place::Running {
+        let place = Place::Running {
             machine,
             seat,
             procs,
-        }
+        };
+        (place, load.id)
     }
 
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it. Whether others sit elsewhere now.

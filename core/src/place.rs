@@ -13,7 +13,8 @@ impl Manager {
     pub(crate) fn place(&mut self, actions: &mut Vec<Action>) {
         while let Some((class, machine)) = self.next_placement() {
             self.machines.withdraw(machine);
-            self.grant(class, machine, actions);
+            let (request, procs) = self.requests.take_first(class);
+            self.grant(request, procs, machine, actions);
             self.machines.offer(machine);
         }
     }
@@ -42,10 +43,9 @@ impl Manager {
         actions: &mut Vec<Action>,
     ) {
         self.machines.withdraw(slot);
-        let place = self.machines.occupy(slot, request, procs);
+        let (place, machine) = self.machines.occupy(slot, request, procs);
         self.machines.offer(slot);
         self.requests.enter(at, request, place);
-        let machine = self.machines.id(slot);
         actions.push(Action::Grant { request, machine });
     }
 
@@ -56,10 +56,11 @@ impl Manager {
             return;
         };
         if self.machines.ready() == 0 {
-            while let Some(class) = self.requests.classes.first()
-                && self.requests.classes.get(class).procs <= free
+            while free > 0
+                && let Some((request, procs)) = self.requests.take_first_within(free)
             {
-                free -= self.grant(class, machine, actions);
+                self.grant(request, procs, machine, actions);
+                free -= procs;
             }
         }
         if free > 0 {
@@ -67,15 +68,12 @@ impl Manager {
         }
     }
 
-    /// Grants the first request of a class a machine that is out of the order of S4. Its procs.
+    /// Grants a request that was taken out of the queue a machine that is out of the order of S4.
     #[inline(always)]
-    fn grant(&mut self, class: u32, slot: u32, actions: &mut Vec<Action>) -> u32 {
-        let (request, procs) = self.requests.take_first(class);
-        let place = self.machines.occupy(slot, request, procs);
+    fn grant(&mut self, request: RequestId, procs: u32, slot: u32, actions: &mut Vec<Action>) {
+        let (place, machine) = self.machines.occupy(slot, request, procs);
         self.requests.start(request, place);
-        let machine = self.machines.id(slot);
         actions.push(Action::Grant { request, machine });
-        procs
     }
 
     /// The class whose first request is placed next, and the machine it gets.

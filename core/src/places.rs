@@ -155,24 +155,34 @@ impl Places {
         }
     }
 
-    /// The request that was just found is elsewhere now.
+    /// A request that is there is elsewhere now.
     #[inline]
-    pub(crate) fn set(&mut self, found: Found, id: RequestId, place: Place) {
+    pub(crate) fn set(&mut self, id: RequestId, place: Place) {
         match self.layout.pack(place) {
-            Some(cell) if found.near => self.near.set(found.at, cell),
-            _ => self.set_other(found, id, place),
+            Some(cell) if self.near.set(id, cell) => {}
+            _ => self.set_other(id, place),
         }
     }
 
     /// The same for one in the table, or whose place does not fit into the window.
     #[inline(never)]
-    fn set_other(&mut self, found: Found, id: RequestId, place: Place) {
+    fn set_other(&mut self, id: RequestId, place: Place) {
+        let found = self.known(id);
         if found.near {
             self.remove(found);
             self.far.put(id, place);
         } else {
             self.far.table.set(found.at, place.into());
         }
+    }
+
+    /// Where an id is that is there.
+    #[inline]
+    pub(crate) fn known(&self, id: RequestId) -> Found {
+        let Ok(found) = self.seek(id) else {
+            unreachable!("the place of every request is known");
+        };
+        found
     }
 
     /// Removes the id that was just found.
@@ -334,8 +344,7 @@ mod tests {
                     assert_eq!(there(&places, id), None);
                 }
                 Some(id) if x >> 30 & 3 == 0 => {
-                    let found = places.seek(RequestId(id)).ok().expect("it is there");
-                    places.set(found, RequestId(id), place);
+                    places.set(RequestId(id), place);
                     known.insert(id, place);
                 }
                 _ => {

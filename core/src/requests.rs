@@ -67,6 +67,14 @@ impl Requests {
         self.places.insert(at, id, place);
     }
 
+    /// Takes the first of the queue out, which the caller says to run, if it asks for no more procs than these. The request and
+    /// its procs.
+    #[inline]
+    pub(crate) fn take_first_within(&mut self, free: u32) -> Option<(RequestId, u32)> {
+        let class = self.classes.first()?;
+        (self.classes.get(class).procs <= free).then(|| self.take_first(class))
+    }
+
     /// Takes the first request of a class out of the queue, which the caller says to run. The request and its procs.
     #[inline]
     pub(crate) fn take_first(&mut self, class: u32) -> (RequestId, u32) {
@@ -80,8 +88,7 @@ impl Requests {
     /// A request that was taken out of the queue runs.
     #[inline]
     pub(crate) fn start(&mut self, id: RequestId, place: Place) {
-        let found = self.known(id);
-        self.places.set(found, id, place);
+        self.places.set(id, place);
     }
 
     /// Forgets a request that was just found and runs, which the caller takes off its machine.
@@ -135,19 +142,14 @@ impl Requests {
         }
         if self.chunks.is_sparse() {
             for (id, spot) in self.chunks.compact(self.classes.lists_mut()) {
-                let found = self.known(id);
-                self.places.set(found, id, Place::Queued { spot });
+                self.places.set(id, Place::Queued { spot });
             }
         }
     }
 
     /// Where a request is that is there.
-    #[inline]
     pub(crate) fn known(&self, id: RequestId) -> Found {
-        let Ok(found) = self.seek(id) else {
-            unreachable!("the place of every request is known");
-        };
-        found
+        self.places.known(id)
     }
 
     /// The procs of a request that runs.

@@ -117,7 +117,7 @@ impl Manager {
             if procs > self.machines.free(slot) {
                 return Err(Unsound::Overloaded(id));
             }
-            let at = self.machines.occupy(slot, request, procs);
+            let (at, _) = self.machines.occupy(slot, request, procs);
             self.requests.enter(place, request, at);
         }
         self.machines.offer(slot);

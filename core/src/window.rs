@@ -54,10 +54,15 @@ impl Window {
         self.cells[cell]
     }
 
-    /// Puts something into a cell that is not empty.
+    /// Puts something into the cell of an id; not, if it has none or that is empty.
     #[inline]
-    pub(crate) fn set(&mut self, cell: usize, place: Cell) {
-        self.cells[cell] = place;
+    pub(crate) fn set(&mut self, id: RequestId, place: Cell) -> bool {
+        let cell = self.cell(id).map(|cell| &mut self.cells[cell]);
+        match cell {
+            Some(cell) if !cell.is_nowhere() => *cell = place,
+            _ => return false,
+        }
+        true
     }
 
     /// Puts something into an empty cell.

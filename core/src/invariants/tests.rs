@@ -130,8 +130,7 @@ fn leave(m: &mut Manager, request: RequestId) {
 
 /// Says of a request that it is elsewhere.
 fn misplace(m: &mut Manager, request: RequestId, place: Place) {
-    let found = m.requests.known(request);
-    m.requests.places.set(found, request, place);
+    m.requests.places.set(request, place);
 }
 
 fn place(m: &Manager, request: RequestId) -> Place {
