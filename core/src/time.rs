@@ -41,6 +41,7 @@ impl Instant {
 
     /// The point `after` from here; `None` when that is past the end of time (S21: such a deadline
     /// is none).
+    #[inline]
     pub fn checked_add(self, after: Duration) -> Option<Instant> {
         let nanos = u64::try_from(after.as_nanos()).ok()?;
         self.0.checked_add(nanos).map(Instant)
@@ -50,6 +51,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Instant;
 
+    #[inline]
     fn add(self, after: Duration) -> Instant {
         self.checked_add(after).unwrap_or(Instant::MAX)
     }
@@ -58,6 +60,7 @@ impl Add<Duration> for Instant {
 impl Sub for Instant {
     type Output = Duration;
 
+    #[inline]
     fn sub(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use remuda::{Demand, Event, MachineId, Outcome, Reject, RequestId};
 
 use crate::cluster::Cluster;
 use crate::lease::Lease;
+use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Entry, Granted, Leased, State};
+use crate::state::{Entry, Leased, State};
 use crate::system::System;
 
 /// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
@@ -69,6 +71,16 @@ impl<R: Runtime, S: System> Request<R, S> {
         }
     }
 
+    /// This request is done with.
+    fn resolve(
+        &mut self,
+        request: RequestId,
+        answer: Result<Arc<Machine<S>>, RequestError>,
+    ) -> Result<Lease<R, S>, RequestError> {
+        let cluster = self.cluster.take().expect("it resolves once");
+        answer.map(|machine| Lease::new(cluster, request, machine))
+    }
+
     /// Sets the priority; lower values come first, the default is 0 (S3).
     pub fn priority(mut self, priority: i64) -> Self {
         self.priority = priority;
@@ -83,51 +95,49 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
         let this = self.get_mut();
         let cluster = this.cluster.as_ref();
         let shared = cluster.expect("not polled again once resolved").shared();
-        // Most requests are granted when they are made, and need no waker.
-        let mut answer = shared.with(|state| match this.stage {
-            Stage::Made(request) => look(state, request, &mut None),
+        let request = match this.stage {
+            Stage::Made(request) => request,
             Stage::New => {
-                let request = RequestId(state.mint());
-                this.stage = Stage::Made(request);
-                state.make(request, this.priority, this.demand)
+                let (request, machine) = shared.with(|state| {
+                    let request = RequestId(state.mint());
+                    this.stage = Stage::Made(request);
+                    (request, state.make(request, this.priority, this.demand))
+                });
+                // Most are granted when they are made, and need no waker.
+                if let Some(machine) = machine {
+                    return Poll::Ready(this.resolve(request, Ok(machine)));
+                }
+                request
             }
-        });
-        let mut waker = None;
-        if let (Poll::Pending, Stage::Made(request)) = (&answer, &this.stage) {
-            // Cloning and dropping a waker may run anybody's code: not under the lock.
-            waker = Some(cx.waker().clone());
-            answer = shared.with(|state| look(state, *request, &mut waker));
-        }
-        let answer = answer.map(|answer| {
-            let cluster = this.cluster.take().expect("it was there above");
-            answer.map(|(request, machine)| Lease::new(cluster, request, machine))
-        });
+        };
+        // Cloning and dropping a waker may run anybody's code: not under the lock.
+        let mut waker = Some(cx.waker().clone());
+        let answer = shared.with(|state| look(state, request, &mut waker));
+        let answer = answer.map(|answer| this.resolve(request, answer));
         // Last: should it panic, the lease is there to be dropped.
         drop(waker);
         answer
     }
 }
 
-/// Looks what became of a request. While it waits, `waker`, if there is one, changes places with the one it had.
+/// Looks what became of a request. While it waits, `waker` changes places with the one it had.
 fn look<S: System>(
     state: &mut State<S>,
     request: RequestId,
     waker: &mut Option<Waker>,
-) -> Poll<Result<Granted<S>, RequestError>> {
+) -> Poll<Result<Arc<Machine<S>>, RequestError>> {
     let entry = state
         .requests
         .get_mut(&request)
         .expect("an entry stays until its client is done");
     match entry {
         Entry::Queued(waiting) => {
-            if waker.is_some() {
-                std::mem::swap(waiting, waker);
-            }
+            std::mem::swap(waiting, waker);
             Poll::Pending
         }
         Entry::Granted(_) | Entry::Leased(_) => {
             match std::mem::replace(entry, Entry::Leased(Leased::default())) {
-                Entry::Granted(machine) => Poll::Ready(Ok((request, machine))),
+                Entry::Granted(machine) => Poll::Ready(Ok(machine)),
                 _ => unreachable!("a lease has no request any more"),
             }
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Shared as SharedFuture};
@@ -92,13 +92,11 @@ pub(crate) struct Leased {
     pub(crate) given_up: Option<Outcome>,
 }
 
-/// A request that was granted, and where.
-pub(crate) type Granted<S> = (RequestId, Arc<Machine<S>>);
-
 /// How a request ended without a lease.
 pub(crate) enum RequestEnd {
     Lost(MachineId),
     NoMachines(String),
+    Rejected(Reject),
     Shutdown,
 }
 
@@ -107,6 +105,7 @@ impl From<RequestEnd> for RequestError {
         match end {
             RequestEnd::Lost(machine) => RequestError::Lost(machine),
             RequestEnd::NoMachines(error) => RequestError::NoMachines(error),
+            RequestEnd::Rejected(reject) => RequestError::Rejected(reject),
             RequestEnd::Shutdown => RequestError::Shutdown,
         }
     }
@@ -289,36 +288,29 @@ impl<S: System> State<S> {
         reject
     }
 
-    /// Makes a request, and says what became of it at once.
+    /// Makes a request. Its machine, if it gets one at once, which it is leased then; else its entry says what became of it.
     pub(crate) fn make(
         &mut self,
         request: RequestId,
         priority: i64,
         demand: Demand,
-    ) -> Poll<Result<Granted<S>, RequestError>> {
+    ) -> Option<Arc<Machine<S>>> {
         self.making = Some((request, Entry::Queued(None)));
         let rejected = self.feed(Event::Submit {
             request,
             priority,
             demand,
         });
-        let made = self.making.take();
-        if let Some(reject) = rejected {
-            return Poll::Ready(Err(RequestError::Rejected(reject)));
-        }
-        match made {
-            Some((_, Entry::Granted(machine))) => {
-                self.requests
-                    .insert(request, Entry::Leased(Leased::default()));
-                Poll::Ready(Ok((request, machine)))
+        let (entry, machine) = match (self.making.take(), rejected) {
+            (_, Some(reject)) => (Entry::Ended(RequestEnd::Rejected(reject)), None),
+            (Some((_, Entry::Granted(machine))), None) => {
+                (Entry::Leased(Leased::default()), Some(machine))
             }
-            Some((_, Entry::Ended(end))) => Poll::Ready(Err(end.into())),
-            Some((_, entry)) => {
-                self.requests.insert(request, entry);
-                Poll::Pending
-            }
-            None => unreachable!("nobody else takes it"),
-        }
+            (Some((_, entry)), None) => (entry, None),
+            (None, None) => unreachable!("nobody else takes it"),
+        };
+        self.requests.insert(request, entry);
+        machine
     }
 
     fn entry(&mut self, request: RequestId) -> Option<&mut Entry<S>> {
