@@ -6,13 +6,13 @@
 //!
 //! While no machine is free nobody asks, and the requests of many events are counted at once when somebody does.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use slab::Slab;
 
 use crate::fifo::Fifo;
+use crate::hints::Hints;
 use crate::list::{Moves, NIL, is_sparse, put};
 
 /// What S3 sorts by: lower priority value first, then more procs.
@@ -61,8 +61,8 @@ pub(crate) struct Classes {
     to_count: Vec<u32>,
     /// Where the class was that was joined last: likely the next one too. It may be there no more, or be another.
     recent: u32,
-    /// The same of others, by the hashes of their keys.
-    hints: Vec<u32>,
+    /// The same of others.
+    hints: Hints,
     /// Whether most of the memory is for classes that are gone.
     sparse: bool,
 }
@@ -76,7 +76,7 @@ impl Classes {
             waiting: 0,
             to_count: Vec::new(),
             recent: NIL,
-            hints: Vec::new(),
+            hints: Hints::NONE,
             sparse: false,
         }
     }
@@ -154,7 +154,7 @@ impl Classes {
     /// The same for a class that is not the recent one, but is it then.
     #[inline(never)]
     fn join_other(&mut self, key: ClassKey) {
-        let hint = self.hints.get(self.hint(key)).copied().unwrap_or(NIL);
+        let hint = self.hints.get(key);
         self.recent = if self.has_key(hint, key) {
             hint
         } else {
@@ -165,24 +165,7 @@ impl Classes {
             class => self.resize(class, |len| *len += 1),
         }
         if self.recent != hint {
-            self.note(key, self.recent);
-        }
-    }
-
-    /// Where a key's class is noted, once there is a class.
-    fn hint(&self, (priority, Reverse(procs)): ClassKey) -> usize {
-        let product = (priority as u64)
-            .wrapping_add(u64::from(procs) << 40)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        // The highest bits, which all others have a part in. Without notes it is any number.
-        (product >> (((self.hints.len() as u64).leading_zeros() + 1) & 63)) as usize
-    }
-
-    /// Notes where a key's class is.
-    fn note(&mut self, key: ClassKey, class: u32) {
-        let hint = self.hint(key);
-        if let Some(hint) = self.hints.get_mut(hint) {
-            *hint = class;
+            self.hints.note(key, self.recent);
         }
     }
 
@@ -222,9 +205,7 @@ impl Classes {
         let class = put(&mut self.slab, class);
         self.root = self.insert(self.root, class);
         self.first = self.leftmost(self.root);
-        if self.hints.len() < 2 * self.slab.len() {
-            self.hints = vec![NIL; (2 * self.hints.len()).max(16)];
-        }
+        self.hints.suit(self.slab.len());
         self.recent = class;
     }
 
@@ -265,7 +246,7 @@ impl Classes {
         }
         moves.follow(&mut self.root);
         moves.follow(&mut self.first);
-        self.hints = vec![NIL; (2 * self.slab.len()).next_power_of_two().max(16)];
+        self.hints = Hints::blank(self.slab.len());
         moves
     }
 

@@ -123,6 +123,7 @@ mod grow;
 mod hash;
 mod health;
 mod heap;
+mod hints;
 mod holdings;
 mod id;
 mod invariants;

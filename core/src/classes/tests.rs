@@ -56,27 +56,6 @@ fn changes_are_counted_together_but_not_too_many() {
 }
 
 #[test]
-fn most_keys_are_noted_in_a_place_of_their_own() {
-    let kinds: [fn(i64) -> (i64, u32); 5] = [
-        |n| (n, 1),
-        |n| (0, 1 + n as u32),
-        |n| (n % 4, 1 + n as u32 / 4),
-        |n| (n << 40, 7),
-        |n| (-n * 1_000_000_007, 1 + n as u32 % 3),
-    ];
-    for kind in kinds {
-        let mut classes = Classes::new();
-        // As the notes grow they begin anew.
-        for n in (0..1000).chain(0..1000) {
-            let (priority, procs) = kind(n);
-            classes.join(priority, procs);
-        }
-        let noted = classes.hints.iter().filter(|&&hint| hint != NIL).count();
-        assert!(noted > 700, "{noted}");
-    }
-}
-
-#[test]
 fn what_a_flood_of_classes_took_is_given_back() {
     let mut classes = Classes::new();
     for n in 0..10_000 {
