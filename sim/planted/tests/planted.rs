@@ -73,6 +73,19 @@ fn the_lines_of_each_bug_are_in_the_core() {
 }
 
 #[test]
+fn no_bug_is_counted_twice() {
+    let edits = |flaw: &Flaw| -> Vec<_> {
+        let edits = flaw.edits.iter();
+        edits.map(|it| (it.place, it.right, it.wrong)).collect()
+    };
+    let mut all: Vec<_> = flaws::all().map(|flaw| (edits(flaw), flaw.what)).collect();
+    all.sort_unstable();
+    for pair in all.windows(2) {
+        assert_ne!(pair[0].0, pair[1].0, "{} and {}", pair[0].1, pair[1].1);
+    }
+}
+
+#[test]
 fn the_copy_is_right_as_long_as_no_bug_is_loose() {
     let report = short_swarm(1_000, None);
     if let Some(failure) = report.failure {

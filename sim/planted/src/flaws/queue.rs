@@ -164,11 +164,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S5",
         "what becomes free at once is given out more than once",
-        &[edit(
-            "place place_on",
-            "free -= self.grant(class, machine, actions);",
-            "self.grant(class, machine, actions);",
-        )],
+        &[edit("place place_on", "free -= procs;", "")],
     ),
     Flaw::new(
         "S5",
@@ -178,11 +174,6 @@ pub(super) const FLAWS: &[Flaw] = &[
             "self.next_placement()",
             "self.next_placement().filter(|_| !matches!(actions.last(), Some(Action::Grant { .. })))",
         )],
-    ),
-    Flaw::new(
-        "S5",
-        "what becomes free on a machine goes to the first in the queue, though others have more free procs",
-        &[edit("place place_on", "self.machines.ready() == 0", "true")],
     ),
     Flaw::new(
         "S6",
