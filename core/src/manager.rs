@@ -101,7 +101,7 @@ impl Manager {
     }
 
     /// Like [`Manager::handle`], but appends to the caller's buffer: where that is reused, a steady
-    /// state allocates nothing.
+    /// state allocates nothing. See [`Manager::prefetch`] for very large clusters.
     pub fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
         self.advance(now, actions);
         if let Err(reject) = self.apply(event, actions) {

@@ -407,6 +407,8 @@ mod tests {
         }
         for id in 1000..20_000 {
             enter(&mut places, id);
+            places.set(RequestId(id), place(1));
+            assert_eq!(there(&places, id), Some(place(1)));
             leave(&mut places, id - 1000);
             assert_eq!((places.near.len(), places.far.table.len()), (1000, 0));
             assert!(places.near.cells() <= 2048);
@@ -426,6 +428,20 @@ mod tests {
         assert!(places.near.cells() <= 256, "{}", places.near.cells());
         assert!(places.far.table.len() > 180);
         assert!((0..200).all(|n| there(&places, n * 100 + 7).is_some()));
+    }
+
+    #[test]
+    fn a_window_of_which_more_than_two_fifths_are_taken_grows() {
+        for (stay, cells) in [(6, 16), (7, 32), (12, 32), (13, 64)] {
+            let mut places = Places::new(16);
+            (0..stay).for_each(|id| enter(&mut places, id));
+            for id in stay..100 {
+                enter(&mut places, id);
+                leave(&mut places, id);
+            }
+            assert_eq!(places.near.cells(), cells, "{stay}");
+            assert_eq!(ids(&places), (0..stay).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -175,3 +175,37 @@ impl Requests {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Requests;
+    use crate::id::RequestId;
+
+    #[test]
+    fn what_a_flood_took_is_given_back() {
+        for priorities in [1, 7, 5000] {
+            let mut requests = Requests::new(4);
+            for n in 0..5000 {
+                let Err(vacant) = requests.seek(RequestId(n)) else {
+                    panic!("{n} is new");
+                };
+                requests.enqueue(vacant, RequestId(n), (n % priorities) as i64, 1);
+            }
+            for n in 0..4990 {
+                let found = requests.known(RequestId(n));
+                assert_eq!(requests.forget(found), 1);
+                assert!(!requests.chunks.is_sparse() && !requests.classes.is_sparse());
+            }
+            assert_eq!(requests.queued(), 10);
+            let left = requests.queue().map(|(id, _, _)| id);
+            let mut left: alloc::vec::Vec<_> = left.collect();
+            left.sort_unstable();
+            assert!(left.iter().copied().eq((4990..5000).map(RequestId)));
+            for id in left {
+                let found = requests.known(id);
+                requests.forget(found);
+            }
+            assert_eq!((requests.queued(), requests.first_queued()), (0, None));
+        }
+    }
+}
