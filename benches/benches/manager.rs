@@ -40,7 +40,12 @@ fn a(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("a");
         group.throughput(Throughput::Elements(2));
         steady::<Ours>(&mut group, "ours", machines, |steady| steady);
-        steady::<Ours>(&mut group, "ours, told", machines, Steady::telling);
+        steady::<Ours>(&mut group, "ours, told 4", machines, |steady| {
+            steady.telling(4)
+        });
+        steady::<Ours>(&mut group, "ours, told 32", machines, |steady| {
+            steady.telling(32)
+        });
         steady::<Port>(&mut group, "port", machines, |steady| steady);
         steady::<Nobody>(&mut group, "harness", machines, |steady| steady);
         let mut floor = Floor::new(u64::from(machines) * 16 + QUEUED);

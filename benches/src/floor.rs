@@ -21,17 +21,20 @@ impl Floor {
     }
 
     /// Puts in an entry with the next id.
+    #[inline]
     pub fn push(&mut self, key: u64) {
         self.heap.push(Reverse((key, self.next)));
         self.next += 1;
     }
 
     /// Takes out the least.
+    #[inline]
     pub fn pop(&mut self) -> Option<(u64, u64)> {
         self.heap.pop().map(|Reverse(entry)| entry)
     }
 
     /// Takes out the least and puts in another.
+    #[inline]
     pub fn turn(&mut self, key: u64) -> Option<(u64, u64)> {
         let least = self.pop();
         self.push(key);

@@ -25,8 +25,8 @@ pub struct Steady<C> {
     running: Vec<Grant>,
     /// They run, and end next.
     drawn: Vec<Grant>,
-    /// Whether the carrier is told who is drawn.
-    tells: bool,
+    /// So many of them at a time the carrier is told of, a power of two, if it is told at all.
+    tells: usize,
     next: u64,
     rng: Rng,
 }
@@ -46,21 +46,19 @@ impl<C: Carrier> Steady<C> {
             carrier,
             running,
             drawn: Vec::with_capacity(DRAWN),
-            tells: false,
+            tells: 0,
             next: full + queued,
             rng: Rng::new(1),
         }
     }
 
-    /// The same, with a carrier that is told of 32 grants at a time that they will end, before the first of them does.
-    pub fn telling(self) -> Steady<C> {
-        Steady {
-            tells: true,
-            ..self
-        }
+    /// The same, with a carrier that is told of so many grants at a time that they will end, before the first of them does.
+    pub fn telling(self, tells: usize) -> Steady<C> {
+        assert!(tells.is_power_of_two() && tells <= DRAWN, "they are drawn");
+        Steady { tells, ..self }
     }
 
-    /// So many steps as it takes until few are left of those who have run since the beginning.
+    /// Until four times as many have ended as run at a time: of those who run since the beginning one in fifty is left.
     pub fn settle(mut self) -> Steady<C> {
         for _ in 0..4 * self.running.len() {
             self.step();
@@ -86,20 +84,23 @@ impl<C: Carrier> Steady<C> {
     }
 
     fn end_one(&mut self, outcome: Outcome) {
-        let grant = self.drawn.pop().unwrap_or_else(|| self.draw());
+        if self.drawn.is_empty() {
+            self.draw();
+        }
+        let left = self.drawn.len();
+        if self.tells > 0 && left & (self.tells - 1) == 0 {
+            self.carrier.prefetch(&self.drawn[left - self.tells..]);
+        }
+        let grant = self.drawn.pop().expect("some were drawn");
         self.carrier.done(grant, outcome, &mut self.running);
     }
 
-    /// Draws those who end next; the first of them.
-    fn draw(&mut self) -> Grant {
+    /// Draws those who end next.
+    fn draw(&mut self) {
         for _ in 0..DRAWN {
             let at = self.rng.below(self.running.len() as u64) as usize;
             self.drawn.push(self.running.swap_remove(at));
         }
-        if self.tells {
-            self.carrier.prefetch(&self.drawn);
-        }
-        self.drawn.pop().expect("some were drawn")
     }
 
     fn submit_one(&mut self) {

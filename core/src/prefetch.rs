@@ -2,7 +2,6 @@
 //! hash join performance through prefetching", ICDE 2004).
 
 use core::hint::black_box;
-use core::iter::once;
 
 use crate::cell::Place;
 use crate::id::RequestId;
@@ -18,8 +17,9 @@ impl Manager {
     /// The end of a request reads where it runs and then the record of that machine. Where there are more records than the caches
     /// hold, as from some ten thousand machines on, the event spends most of its time on these two waits, one after the other.
     /// Who has several events at hand, from one read of a socket or from a recorded run, names their requests first: then
-    /// the waits are for all of them together. `BENCHMARKS.md` in the repository says what that gains; below some thousand
-    /// machines it is nothing.
+    /// the waits are for all of them together. `BENCHMARKS.md` in the repository says what that gains; with some thousand
+    /// machines or fewer it gains nothing and costs a little. Of machines where more than sixteen grants run only a part is
+    /// read.
     ///
     /// ```
     /// use remuda::{Config, Event, Instant, Manager, Outcome, RequestId};
@@ -35,19 +35,17 @@ impl Manager {
     /// # Ok::<(), remuda::ConfigError>(())
     /// ```
     pub fn prefetch(&self, requests: impl IntoIterator<Item = RequestId>) {
-        let mut requests = requests.into_iter();
-        while let Some(first) = requests.next() {
+        in_groups(requests, |group| {
             // Reads that wait for each other are a loop apart.
             let mut places = [None; GROUP];
-            let group = once(first).chain(requests.by_ref());
-            for (place, request) in places.iter_mut().zip(group) {
+            for (place, &request) in places.iter_mut().zip(group) {
                 let found = self.requests.seek(request).ok();
                 *place = found.map(|found| self.requests.place(found));
             }
             let read = places.into_iter().flatten().map(|place| self.read(place));
             // Somebody has to want it, or it is not read.
             black_box(read.fold(0, |all, one| all ^ one));
-        }
+        });
     }
 
     /// Something of what there is of a request beside its place.
@@ -60,10 +58,54 @@ impl Manager {
     }
 }
 
+/// Calls `each` with up to [`GROUP`] of them at a time.
+#[inline]
+fn in_groups(requests: impl IntoIterator<Item = RequestId>, mut each: impl FnMut(&[RequestId])) {
+    let mut requests = requests.into_iter().fuse();
+    let mut group = [RequestId(0); GROUP];
+    loop {
+        let mut len = 0;
+        for (place, request) in group.iter_mut().zip(&mut requests) {
+            *place = request;
+            len += 1;
+        }
+        if len == 0 {
+            return;
+        }
+        each(&group[..len]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::GROUP;
+    use super::{GROUP, in_groups};
     use crate::{Config, Demand, Event, Instant, MachineId, Manager, RequestId};
+    use alloc::vec::Vec;
+
+    #[test]
+    fn each_is_in_one_group() {
+        for len in [0, 1, GROUP - 1, GROUP, GROUP + 1, 1000] {
+            let (mut seen, mut groups) = (Vec::new(), 0);
+            in_groups((0..len as u64).map(RequestId), |group| {
+                seen.extend(group.iter().map(|id| id.0));
+                groups += 1;
+            });
+            assert!(seen.into_iter().eq(0..len as u64));
+            assert_eq!(groups, len.div_ceil(GROUP));
+        }
+    }
+
+    #[test]
+    fn the_first_end_is_the_end() {
+        let mut n = 0;
+        let ids = core::iter::from_fn(|| {
+            n += 1;
+            (n % 3 != 0).then_some(RequestId(n))
+        });
+        let mut seen = Vec::new();
+        in_groups(ids, |group| seen.extend(group.iter().map(|id| id.0)));
+        assert_eq!(seen, [1, 2]);
+    }
 
     #[test]
     fn any_ids_may_be_read_ahead() {

@@ -15,8 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::machine::Machine;
+use crate::panics::caught_in;
 use crate::runtime::Runtime;
-use crate::signal::{Defer, Signal, caught};
+use crate::signal::{Defer, Signal};
 use crate::state::{Entry, Shared};
 use crate::system::{CallError, Chunk, Invocation, Output, System};
 
@@ -142,7 +143,7 @@ impl<T> Call<T> {
         let books = shared.clone();
         let left = Defer::new(move || leave(&books, entry));
         shared.runtime.spawn(async move {
-            let ended = Box::pin(caught(task.system.call(machine.handle(), invocation)));
+            let ended = Box::pin(caught_in(task.system.call(machine.handle(), invocation)));
             let result = match select(ended, machine.dead.clone()).await {
                 Either::Left((result, _)) => result.unwrap_or_else(|panic| {
                     Err(CallError::Unreachable(format!("the system {panic}")))

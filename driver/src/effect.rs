@@ -8,8 +8,9 @@ use remuda::{Event, MachineId, Notice, OnceKey, OnceOutcome, Reject, TaskId};
 use remuda_worker::wire::Figures;
 
 use crate::machine::{self, Machine};
+use crate::panics::{caught_in, dispose};
 use crate::runtime::{Runtime, timeout};
-use crate::signal::{Defer, caught};
+use crate::signal::Defer;
 use crate::state::{Effect, OnceWork, Shared, State};
 use crate::status::Shown;
 use crate::system::{CallError, System};
@@ -43,7 +44,8 @@ impl<R: Runtime, S: System> Shared<R, S> {
             } => log_notice(&notice, about.as_deref(), expected),
             Effect::Rejected(event, reject) => log_rejection(&event, &reject),
             Effect::Close(sender) => drop(sender),
-            Effect::EndRecording(recorder) => {
+            Effect::EndRecording(recorder, thrown) => {
+                dispose(thrown);
                 tracing::warn!("recording ends here, the cluster goes on: the recorder panicked");
                 drop(recorder);
             }
@@ -68,7 +70,7 @@ async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Mac
     let answer = timeout(
         &shared.runtime,
         shared.options.poll_timeout,
-        caught(shared.system.poll(machine.handle())),
+        caught_in(shared.system.poll(machine.handle())),
     );
     // Dead: nobody waits for figures any more.
     let Either::Left((answer, _)) = select(std::pin::pin!(answer), machine.dead.clone()).await
@@ -117,7 +119,7 @@ async fn discard<R: Runtime, S: System>(
     machine: Arc<Machine<S>>,
     task: TaskId,
 ) {
-    let done = std::pin::pin!(caught(shared.system.discard(machine.handle(), task)));
+    let done = std::pin::pin!(caught_in(shared.system.discard(machine.handle(), task)));
     let Either::Left((answer, _)) = select(done, machine.dead.clone()).await else {
         return;
     };
@@ -139,7 +141,7 @@ fn run_once<R: Runtime, S: System>(
         once_done(&dropped, machine, key, Err(error));
     });
     async move {
-        let result = caught(async { work().await }).await;
+        let result = caught_in(async { work().await }).await;
         unanswered.disarm();
         let result = result.unwrap_or_else(|panic| {
             let error = CallError::Unreachable(format!("the work {panic}"));

@@ -49,6 +49,7 @@ mod ids;
 mod lease;
 mod machine;
 mod once;
+mod panics;
 pub mod process;
 mod record;
 mod request;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -10,8 +9,9 @@ use futures::channel::oneshot;
 use futures::future::{Either, Shared as SharedFuture, select};
 use remuda::{Event, MachineId};
 
+use crate::panics::{caught, caught_in};
 use crate::runtime::{Runtime, timeout};
-use crate::signal::{Signal, caught};
+use crate::signal::Signal;
 use crate::state::{Effect, Shared, Slot};
 use crate::system::{StartError, System};
 
@@ -94,7 +94,7 @@ pub(crate) fn live<R: Runtime, S: System>(
             Ok((handle, name)) => life.up(handle, name),
             Err(error) => return life.failed(error),
         };
-        let stopped = std::pin::pin!(caught(shared.system.stopped(&machine.handle)));
+        let stopped = std::pin::pin!(caught_in(shared.system.stopped(&machine.handle)));
         let abandoned = std::pin::pin!(machine.abandoned.wait());
         let why = match select(stopped, abandoned).await {
             Either::Left((Ok(why), _)) => why,
@@ -115,7 +115,7 @@ async fn start<R: Runtime, S: System>(
     id: MachineId,
 ) -> Result<(S::Machine, String), String> {
     let limit = shared.options.start_timeout;
-    let start = caught(async {
+    let start = caught_in(async {
         let handle = shared.system.start(id).await?;
         let name = shared.system.name(id, &handle);
         Ok::<_, StartError>((handle, name))
@@ -130,8 +130,7 @@ async fn start<R: Runtime, S: System>(
 }
 
 fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: &Machine<S>) {
-    let kill = AssertUnwindSafe(|| shared.system.kill(&machine.handle));
-    if catch_unwind(kill).is_err() {
+    if caught(|| shared.system.kill(&machine.handle)).is_none() {
         tracing::warn!(machine = %machine.name, "could not be killed: the system panicked");
     }
 }
@@ -145,7 +144,7 @@ pub(crate) async fn stop<R: Runtime, S: System>(
     if !urgent {
         let limit = shared.options.stop_timeout;
         let asked = async {
-            match caught(shared.system.stop(&machine.handle)).await {
+            match caught_in(shared.system.stop(&machine.handle)).await {
                 Ok(()) => std::future::pending().await,
                 Err(panic) => panic,
             }

@@ -103,7 +103,7 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
                     this.stage = Stage::Made(request);
                     (request, state.make(request, this.priority, this.demand))
                 });
-                // Most are granted when they are made, and need no waker.
+                // Most are granted when they are made, and need no waker; of others their entries say what became of them.
                 if let Some(machine) = machine {
                     return Poll::Ready(this.resolve(request, Ok(machine)));
                 }

@@ -1,13 +1,9 @@
-//! A flag that is raised once and can be waited for; a deferred closure; and a future whose panic is a value.
+//! A flag that is raised once and can be waited for; and a deferred closure.
 
-use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-
-use futures::FutureExt as _;
 
 /// A flag that goes up once. Any clone raises it, any number of tasks wait for it.
 #[derive(Clone, Debug, Default)]
@@ -82,19 +78,6 @@ impl<F: FnOnce()> Drop for Defer<F> {
     }
 }
 
-/// Resolves like `future`, or with what it said when it panicked.
-pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
-    let caught = AssertUnwindSafe(future).catch_unwind().await;
-    caught.map_err(|panic| format!("panicked: {}", said(&*panic)))
-}
-
-/// What a panic says, if it says anything.
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it did not say why")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,18 +114,5 @@ mod tests {
             let mut cx = Context::from_waker(&wakers[0]);
             assert!(wait.as_mut().poll(&mut cx).is_ready());
         }
-    }
-
-    #[test]
-    fn a_caught_panic_says_what_it_said() {
-        let says = |panics: fn()| {
-            let future = async move { panics() };
-            caught(future).now_or_never().expect("it is ready")
-        };
-        assert_eq!(says(|| ()), Ok(()));
-        assert_eq!(says(|| panic!("so")), Err("panicked: so".into()));
-        assert_eq!(says(|| panic!("{}", 7)), Err("panicked: 7".into()));
-        let mute = says(|| std::panic::panic_any(7));
-        assert_eq!(mute, Err("panicked: it did not say why".into()));
     }
 }

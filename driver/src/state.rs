@@ -5,6 +5,7 @@
 //! run by one drainer after unlocking. So clients hear of things in the order the manager decided them, and nothing
 //! they do in return can deadlock.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,7 @@ use crate::cluster::Options;
 use crate::ids::IdMap;
 use crate::machine::Machine;
 use crate::once::OnceError;
+use crate::panics::caught;
 use crate::record::Recorder;
 use crate::request::RequestError;
 use crate::runtime::Runtime;
@@ -168,8 +170,8 @@ pub(crate) enum Effect<S: System> {
     },
     Rejected(Event, Reject),
     Close(oneshot::Sender<()>),
-    /// A recorder that panicked.
-    EndRecording(Box<dyn Recorder>),
+    /// A recorder that panicked, and what it threw.
+    EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
 }
 
 impl<R: Runtime, S: System> Shared<R, S> {
@@ -247,7 +249,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
             drop(state);
             // What panics here is a client's waker or destructor, and was reported by the panic hook. It must neither
             // keep the rest from being done, nor take along whoever happens to be at it: a machine's task, or a drop.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.run(effect)));
+            caught(|| self.run(effect));
             state = self.lock();
         }
         state.draining = false;
@@ -342,7 +344,7 @@ impl<S: System> State<S> {
         let told = AssertUnwindSafe(|| tell(recorder.as_mut(), &self.manager));
         match catch_unwind(told) {
             Ok(()) => self.recorder = Some(recorder),
-            Err(_) => self.push(Effect::EndRecording(recorder)),
+            Err(thrown) => self.push(Effect::EndRecording(recorder, thrown)),
         }
     }
 

@@ -75,7 +75,7 @@ const WORKLOADS: &[(&str, Work)] = &[
     ("a-10", || steady(Steady::new(10, 1_000))),
     ("a-1000", || steady(Steady::new(1_000, 1_000))),
     ("a-1000-told", || {
-        steady(Steady::new(1_000, 1_000).telling())
+        steady(Steady::new(1_000, 1_000).telling(32))
     }),
     ("b-push-1", || push(1)),
     ("b-drain-1", || drain(1)),

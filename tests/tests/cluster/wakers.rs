@@ -42,6 +42,37 @@ async fn a_waker_may_drop_a_lease<R: Runtime>(runtime: R) {
     rests(&runtime, &cluster, &system).await;
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("what was thrown panics, as a test asked for");
+        }
+    }
+}
+
+async fn what_a_waker_throws_may_panic_when_it_is_dropped<R: Runtime>(runtime: R) {
+    let system = Scripted::default();
+    let cluster = cluster(&runtime, &system, one_machine(2));
+    let first = lease(&runtime, &cluster, 2).await;
+    let throws = Run::waker(|| std::panic::panic_any(Bomb));
+    let mut second = queued(&cluster, procs(2), &throws);
+    first.finish(Outcome::Ok);
+    eventually(&runtime, "it is granted", || cluster.counts().running == 1).await;
+    assert!(poll(&mut second, &noop_waker()).is_ready());
+    // The others are still woken.
+    let held = lease(&runtime, &cluster, 2).await;
+    let count = Arc::<Count>::default();
+    let mut third = queued(&cluster, procs(1), &Waker::from(count.clone()));
+    held.finish(Outcome::Ok);
+    eventually(&runtime, "the third is woken", || count.wakes() == 1).await;
+    assert!(poll(&mut third, &noop_waker()).is_ready());
+    drop((second, third, throws));
+    rests(&runtime, &cluster, &system).await;
+}
+
 async fn of_several_wakers_the_last_is_woken<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     let cluster = cluster(&runtime, &system, one_machine(2));
@@ -258,6 +289,7 @@ async fn eight_threads_at_once_leave_nothing_behind<R: Runtime>(runtime: R) {
 }
 
 on_both_adapters!(
+    what_a_waker_throws_may_panic_when_it_is_dropped,
     of_several_wakers_the_last_is_woken,
     a_waker_may_drop_a_lease,
     a_waker_may_call_back_into_the_cluster,
