@@ -42,7 +42,8 @@ impl Manager {
                 let found = self.requests.seek(request).ok();
                 *place = found.map(|found| self.requests.place(found));
             }
-            let read = places.into_iter().flatten().map(|place| self.read(place));
+            let places = places[..group.len()].iter().flatten();
+            let read = places.map(|&place| self.read(place));
             // Somebody has to want it, or it is not read.
             black_box(read.fold(0, |all, one| all ^ one));
         });
