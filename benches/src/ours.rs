@@ -22,6 +22,7 @@ impl Ours {
 
     /// Tells the manager of an event and takes the grants out of its actions. A client knows what it asked for; here
     /// only who asked for more than one proc has to be looked up.
+    #[inline(always)]
     fn handle(&mut self, event: Event, procs: u32, grants: &mut Vec<Grant>) {
         self.actions.clear();
         self.manager.handle_into(event, self.now, &mut self.actions);

@@ -67,6 +67,7 @@ impl<C: Carrier> Steady<C> {
     }
 
     /// Two events.
+    #[inline(always)]
     pub fn step(&mut self) {
         self.end_one(Outcome::Ok);
         self.submit_one();
@@ -83,6 +84,7 @@ impl<C: Carrier> Steady<C> {
         self.submit_one();
     }
 
+    #[inline(always)]
     fn end_one(&mut self, outcome: Outcome) {
         if self.drawn.is_empty() {
             self.draw();
@@ -96,6 +98,7 @@ impl<C: Carrier> Steady<C> {
     }
 
     /// Draws those who end next.
+    #[inline(never)]
     fn draw(&mut self) {
         for _ in 0..DRAWN {
             let at = self.rng.below(self.running.len() as u64) as usize;
@@ -103,6 +106,7 @@ impl<C: Carrier> Steady<C> {
         }
     }
 
+    #[inline(always)]
     fn submit_one(&mut self) {
         self.carrier.submit(self.next, 0, 1, &mut self.running);
         self.next += 1;

@@ -55,8 +55,6 @@ pub(crate) struct Classes {
     root: u32,
     /// The first class in the order.
     first: u32,
-    /// How many requests wait.
-    waiting: u32,
     /// The classes that have more or fewer requests than are counted. The tree keeps its shape meanwhile.
     to_count: Vec<u32>,
     /// Where the class was that was joined last: likely the next one too. It may be there no more, or be another.
@@ -73,17 +71,11 @@ impl Classes {
             slab: Slab::new(),
             root: NIL,
             first: NIL,
-            waiting: 0,
             to_count: Vec::new(),
             recent: NIL,
             hints: Hints::NONE,
             sparse: false,
         }
-    }
-
-    /// How many requests wait.
-    pub(crate) fn requests(&self) -> u32 {
-        self.waiting
     }
 
     pub(crate) fn get(&self, class: u32) -> &Class {
@@ -117,6 +109,38 @@ impl Classes {
         None
     }
 
+    /// The list of the first class, if that is for so many procs and can have one request less without more ado: it has others,
+    /// and is to be counted anyway.
+    #[inline(always)]
+    pub(crate) fn first_to_shrink(&self, procs: u32) -> Option<Fifo> {
+        let class = self.slab.get(self.first as usize)?;
+        (class.procs == procs && class.len > 1 && class.to_count).then_some(class.requests)
+    }
+
+    /// The first class, for which this holds, has one request less; its list.
+    #[inline(always)]
+    pub(crate) fn shrink_first(&mut self) -> Fifo {
+        let class = &mut self.slab[self.first as usize];
+        class.len -= 1;
+        class.requests
+    }
+
+    /// Whether the class that was joined last has this key and can have one request more without more ado.
+    #[inline(always)]
+    pub(crate) fn can_join_again(&self, priority: i64, procs: u32) -> bool {
+        let class = self.slab.get(self.recent as usize);
+        let key = (priority, Reverse(procs));
+        class.is_some_and(|class| class.to_count && class.key() == key)
+    }
+
+    /// This class has one request more, which the caller appends: where it is, and its list.
+    #[inline(always)]
+    pub(crate) fn join_again(&mut self) -> (u32, &mut Fifo) {
+        let class = &mut self.slab[self.recent as usize];
+        class.len += 1;
+        (self.recent, &mut class.requests)
+    }
+
     /// How many requests are before a new one.
     pub(crate) fn rank(&mut self, priority: i64, procs: u32) -> u32 {
         self.count();
@@ -137,7 +161,6 @@ impl Classes {
     #[inline]
     pub(crate) fn join(&mut self, priority: i64, procs: u32) -> u32 {
         let key = (priority, Reverse(procs));
-        self.waiting += 1;
         if self.has_key(self.recent, key) {
             self.resize(self.recent, |len| *len += 1);
         } else {
@@ -212,7 +235,6 @@ impl Classes {
     /// One request of the class, which the caller has taken out of it, waits no more.
     #[inline]
     pub(crate) fn leave(&mut self, class: u32) {
-        self.waiting -= 1;
         if self.get(class).len > 1 {
             self.resize(class, |len| *len -= 1);
         } else {
@@ -484,7 +506,6 @@ impl Classes {
         let sound = self.check_in(self.root, None, None, &mut count);
         let first = self.first == self.leftmost(self.root);
         let classes = || self.slab.iter().map(|(_, class)| class);
-        let waiting: u64 = classes().map(|class| u64::from(class.len)).sum();
         let mut to_count = self.to_count.clone();
         to_count.sort_unstable();
         to_count.dedup();
@@ -495,7 +516,6 @@ impl Classes {
         sound
             && first
             && count == self.slab.len()
-            && waiting == u64::from(self.waiting)
             && classes().all(|class| class.to_count || class.counted == class.len)
             && to_count.iter().all(is_to_be)
             && to_count.len() == self.to_count.len()

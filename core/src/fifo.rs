@@ -25,8 +25,39 @@ struct Chunk {
     owner: u32,
     /// How many spots were ever taken.
     taken: NonZeroU8,
-    /// A bit for each that still is; not zero.
-    there: u8,
+    /// A bit for each that is no more.
+    gone: u8,
+}
+
+impl Chunk {
+    /// The first id.
+    #[inline]
+    fn first(&self) -> RequestId {
+        self.ids[self.gone.trailing_ones() as usize]
+    }
+
+    /// Whether all are gone that ever were there.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.gone.trailing_ones() == u32::from(self.taken.get())
+    }
+
+    /// Takes the first id out. Whether others are left.
+    #[inline]
+    fn pop(&mut self) -> bool {
+        // With its lowest zero set.
+        self.gone |= self.gone + 1;
+        !self.is_empty()
+    }
+
+    /// Appends an id; the number of its spot. None, if there is no room.
+    #[inline]
+    fn push(&mut self, id: RequestId) -> Option<u32> {
+        let spot = self.taken.get();
+        *self.ids.get_mut(usize::from(spot))? = id;
+        self.taken = NonZeroU8::MIN.saturating_add(spot);
+        Some(u32::from(spot))
+    }
 }
 
 /// The ends of a list.
@@ -62,16 +93,18 @@ impl Chunks {
     /// Appends an id to the list of an owner; its spot, by which it leaves.
     #[inline]
     pub(crate) fn push(&mut self, owner: u32, fifo: &mut Fifo, id: RequestId) -> u32 {
-        if let Some(chunk) = self.slab.get_mut(fifo.tail as usize)
-            && let Some(place) = chunk.ids.get_mut(usize::from(chunk.taken.get()))
-        {
-            *place = id;
-            let spot = chunk.taken.get();
-            chunk.there |= 1 << spot;
-            chunk.taken = chunk.taken.saturating_add(1);
-            return fifo.tail * SPOTS + u32::from(spot);
+        match self.append(*fifo, id) {
+            Some(spot) => spot,
+            None => self.link(owner, fifo, id),
         }
-        self.link(owner, fifo, id)
+    }
+
+    /// Appends an id, if the last chunk of the list has room for one more; its spot.
+    #[inline]
+    pub(crate) fn append(&mut self, fifo: Fifo, id: RequestId) -> Option<u32> {
+        let chunk = self.slab.get_mut(fifo.tail as usize)?;
+        let spot = chunk.push(id)?;
+        Some(fifo.tail * SPOTS + spot)
     }
 
     /// Appends a chunk with one id; its spot.
@@ -85,7 +118,7 @@ impl Chunks {
             next: NIL,
             owner,
             taken: NonZeroU8::MIN,
-            there: 1,
+            gone: 0,
         };
         let chunk = put(&mut self.slab, chunk);
         match fifo.tail {
@@ -103,30 +136,40 @@ impl Chunks {
     }
 
     /// The first id of a list that is not empty.
+    #[inline]
     pub(crate) fn first(&self, fifo: Fifo) -> RequestId {
-        let chunk = &self.slab[fifo.head as usize];
-        chunk.ids[chunk.there.trailing_zeros() as usize]
+        self.slab[fifo.head as usize].first()
     }
 
     /// Takes the first id out of a list that is not empty.
     #[inline]
     pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> RequestId {
-        let chunk = &mut self.slab[fifo.head as usize];
-        let id = chunk.ids[chunk.there.trailing_zeros() as usize];
-        // Without its lowest bit.
-        chunk.there &= chunk.there - 1;
-        if chunk.there == 0 {
-            self.unlink(fifo, fifo.head);
+        let (id, is_left) = self.take(*fifo);
+        if !is_left {
+            self.drop_head(fifo);
         }
         id
+    }
+
+    /// Takes the first id out of a list that is not empty. Whether others are left in its chunk, or that is to be dropped.
+    #[inline]
+    pub(crate) fn take(&mut self, fifo: Fifo) -> (RequestId, bool) {
+        let chunk = &mut self.slab[fifo.head as usize];
+        (chunk.first(), chunk.pop())
+    }
+
+    /// Drops the first chunk of a list, which is empty.
+    #[inline]
+    pub(crate) fn drop_head(&mut self, fifo: &mut Fifo) {
+        self.unlink(fifo, fifo.head);
     }
 
     /// Takes the id of a spot out of its list.
     pub(crate) fn leave(&mut self, fifo: &mut Fifo, spot: u32) {
         let slot = spot / SPOTS;
         let chunk = &mut self.slab[slot as usize];
-        chunk.there &= !(1 << (spot % SPOTS));
-        if chunk.there == 0 {
+        chunk.gone |= 1 << (spot % SPOTS);
+        if chunk.is_empty() {
             self.unlink(fifo, slot);
         }
     }
@@ -196,10 +239,12 @@ impl Chunks {
 
     /// The ids of a chunk, with their spots.
     fn there(&self, slot: u32) -> impl Iterator<Item = (RequestId, u32)> + use<> {
-        let Chunk { ids, there, .. } = self.slab[slot as usize];
-        let spots = (0..).zip(ids);
-        let taken = spots.filter(move |(spot, _)| there >> spot & 1 == 1);
-        taken.map(move |(spot, id)| (id, slot * SPOTS + spot))
+        let Chunk {
+            ids, gone, taken, ..
+        } = self.slab[slot as usize];
+        let spots = (0..u32::from(taken.get())).zip(ids);
+        let there = spots.filter(move |(spot, _)| gone >> spot & 1 == 0);
+        there.map(move |(spot, id)| (id, slot * SPOTS + spot))
     }
 
     /// Whether these lists of owners are sound, in both directions, and all there is.
@@ -211,9 +256,9 @@ impl Chunks {
                 let linked = chunk.prev == last && chunk.owner == owner;
                 (seen, last) = (seen + 1, slot);
                 let taken = chunk.taken.get();
-                let within = taken as usize <= IDS && u32::from(chunk.there) >> taken == 0;
+                let within = taken as usize <= IDS && u32::from(chunk.gone) >> taken == 0;
                 // No chunk has two before it, so this comes to an end.
-                linked && within && chunk.there != 0
+                linked && within && !chunk.is_empty()
             });
             sound && last == fifo.tail
         };
@@ -347,8 +392,8 @@ mod tests {
         assert!(!is_sound(|chunks, _| chunks.slab[1].owner = 8));
         assert!(!is_sound(|chunks, _| chunks.slab[1].prev = NIL));
         assert!(!is_sound(|chunks, _| _ = chunks.slab.remove(1)));
-        assert!(!is_sound(|chunks, _| chunks.slab[1].there = 0));
-        assert!(!is_sound(|chunks, _| chunks.slab[2].there = 0b1111));
+        assert!(!is_sound(|chunks, _| chunks.slab[1].gone = 0b11_1111));
+        assert!(!is_sound(|chunks, _| chunks.slab[2].gone = 0b1000));
         let overfull = |chunks: &mut Chunks, _: &mut Fifo| {
             chunks.slab[0].taken = 7.try_into().unwrap();
         };

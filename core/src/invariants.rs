@@ -166,6 +166,7 @@ fn queued_are_in_classes(m: &Manager) -> bool {
         places,
         classes,
         chunks,
+        ..
     } = &m.requests;
     let in_class = |class: &Class| {
         let mut count = 0;
@@ -176,7 +177,12 @@ fn queued_are_in_classes(m: &Manager) -> bool {
         }) && count == Classes::len_of(class)
     };
     let lists = classes.slots().map(|(slot, class)| (slot, class.requests));
-    chunks.check(lists) && classes.slots().all(|(_, class)| in_class(class))
+    let lengths = classes
+        .slots()
+        .map(|(_, class)| Classes::len_of(class) as usize);
+    chunks.check(lists)
+        && classes.slots().all(|(_, class)| in_class(class))
+        && lengths.sum::<usize>() == m.requests.queued()
 }
 
 fn used_is_the_sum(m: &Manager) -> bool {

@@ -119,6 +119,7 @@ mod config;
 mod event;
 mod explain;
 mod fifo;
+mod full;
 mod grow;
 mod hash;
 mod health;

@@ -357,6 +357,21 @@ impl Machines {
         (place, load.id)
     }
 
+    /// Whether a machine is ok and out of the order of S4, and a seat there can be given to another.
+    #[inline]
+    pub(crate) fn is_plain(&self, slot: u32) -> bool {
+        let load = self.load(slot);
+        load.standing == Standing::InHand && load.seats.can_replace()
+    }
+
+    /// A request takes the seat of another that has as many procs; the machine.
+    #[inline]
+    pub(crate) fn seat(&mut self, slot: u32, seat: u32, request: RequestId) -> MachineId {
+        let load = &mut self.loads[slot as usize];
+        self.running.replace(slot, &mut load.seats, seat, request);
+        load.id
+    }
+
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it. Whether others sit elsewhere now.
     #[inline]
     pub(crate) fn release(&mut self, slot: u32, seat: u32, request: RequestId, procs: u32) -> bool {

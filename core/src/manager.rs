@@ -102,8 +102,54 @@ impl Manager {
 
     /// Like [`Manager::handle`], but appends to the caller's buffer: where that is reused, a steady
     /// state allocates nothing. See [`Manager::prefetch`] for very large clusters.
+    #[inline(always)]
     pub fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        self.advance(now, actions);
+        self.now = self.now.max(now);
+        // A caller knows which event it is, and the two that come all the time stay in registers.
+        match event {
+            Event::Submit {
+                request,
+                priority,
+                demand,
+            } => {
+                if !self.waits(request, priority, demand) {
+                    self.decide_submit(request, priority, demand, actions);
+                }
+            }
+            Event::Done { request, outcome } => {
+                if !self.hands_over(request, outcome, actions) {
+                    self.decide_done(request, outcome, actions);
+                }
+            }
+            _ => self.decide(event, actions),
+        }
+    }
+
+    #[inline(never)]
+    fn decide_submit(
+        &mut self,
+        request: RequestId,
+        priority: i64,
+        demand: Demand,
+        actions: &mut Vec<Action>,
+    ) {
+        let event = Event::Submit {
+            request,
+            priority,
+            demand,
+        };
+        self.decide(event, actions);
+    }
+
+    #[inline(never)]
+    fn decide_done(&mut self, request: RequestId, outcome: Outcome, actions: &mut Vec<Action>) {
+        self.decide(Event::Done { request, outcome }, actions);
+    }
+
+    /// Does what an event calls for, the long way.
+    #[inline(never)]
+    fn decide(&mut self, event: Event, actions: &mut Vec<Action>) {
+        self.advance(actions);
         if let Err(reject) = self.apply(event, actions) {
             actions.push(Action::Reject(reject));
         }
@@ -159,6 +205,15 @@ impl Manager {
         self.grow_if_short(actions);
     }
 
+    /// The procs that are asked for (F2).
+    #[inline]
+    pub(crate) fn procs(&self, demand: Demand) -> u32 {
+        match demand {
+            Demand::Procs(procs) => procs.get(),
+            Demand::Machine => self.config.machine_procs,
+        }
+    }
+
     fn submit(
         &mut self,
         request: RequestId,
@@ -166,11 +221,7 @@ impl Manager {
         demand: Demand,
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
-        let limit = self.config.machine_procs;
-        let procs = match demand {
-            Demand::Procs(procs) => procs.get(),
-            Demand::Machine => limit,
-        };
+        let (procs, limit) = (self.procs(demand), self.config.machine_procs);
         let Err(place) = self.requests.seek(request) else {
             return Err(Reject::DuplicateRequest { request });
         };
@@ -239,7 +290,7 @@ impl Manager {
                 seat,
                 procs,
             };
-            self.requests.start(request, place);
+            self.requests.places.set(request, place);
         }
     }
 

@@ -198,6 +198,47 @@ impl Places {
         }
     }
 
+    /// The cell of a request that is in the window, and its place.
+    #[inline]
+    pub(crate) fn near(&self, id: RequestId) -> Option<(usize, Place)> {
+        let at = self.near.cell(id)?;
+        let cell = self.near.get(at);
+        (!cell.is_nowhere()).then(|| (at, self.unpack(cell)))
+    }
+
+    /// The place in a cell that is not empty.
+    #[inline]
+    pub(crate) fn unpack(&self, cell: Cell) -> Place {
+        self.layout.unpack(cell)
+    }
+
+    /// Whether a request is in the window, and that may have one less.
+    #[inline(always)]
+    pub(crate) fn can_hand_over(&self, to: RequestId) -> bool {
+        self.near.has(to) && self.near.can_spare()
+    }
+
+    /// The place in a cell is that of another request now, for which this holds. Who had it is forgotten.
+    #[inline]
+    pub(crate) fn hand_over(&mut self, cell: usize, to: RequestId) -> Cell {
+        self.near.hand_over(cell, to)
+    }
+
+    /// Whether an id is not there and is the next of the window.
+    #[inline(always)]
+    pub(crate) fn can_append(&self, id: RequestId) -> bool {
+        self.near.is_next(id) && !self.far.may_have(id)
+    }
+
+    /// Adds an id for which this holds.
+    #[inline]
+    pub(crate) fn append(&mut self, id: RequestId, place: Place) {
+        match self.layout.pack(place) {
+            Some(cell) => self.near.append(id, cell),
+            None => self.far.put(id, place),
+        }
+    }
+
     /// Gives back what a flood took.
     #[inline(never)]
     fn shrink(&mut self) {
@@ -413,6 +454,26 @@ mod tests {
             assert_eq!((places.near.len(), places.far.table.len()), (1000, 0));
             assert!(places.near.cells() <= 2048);
         }
+    }
+
+    #[test]
+    fn only_an_id_that_is_not_there_is_appended() {
+        let mut places = Places::new(16);
+        (0..10).for_each(|id| enter(&mut places, id));
+        assert!(places.can_append(RequestId(10)) && !places.can_append(RequestId(11)));
+        // It is not near, and then it would be the next.
+        enter(&mut places, 30);
+        (10..30).for_each(|id| enter(&mut places, id));
+        assert_eq!((places.near.last(), places.far.table.len()), (29, 1));
+        assert!(!places.can_append(RequestId(30)));
+        leave(&mut places, 30);
+        assert!(places.can_append(RequestId(30)));
+        // Somebody would fall off.
+        let cells = places.near.cells() as u64;
+        (30..cells).for_each(|id| enter(&mut places, id));
+        assert!(!places.can_append(RequestId(cells)));
+        leave(&mut places, 0);
+        assert!(places.can_append(RequestId(cells)));
     }
 
     #[test]

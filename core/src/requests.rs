@@ -1,6 +1,6 @@
 //! The requests, queued and running: where each is, and the queue in order (S3, S6).
 
-use crate::cell::Place;
+use crate::cell::{Cell, Place};
 use crate::classes::Classes;
 use crate::fifo::Chunks;
 use crate::id::RequestId;
@@ -13,6 +13,8 @@ pub(crate) struct Requests {
     pub(crate) places: Places,
     pub(crate) classes: Classes,
     pub(crate) chunks: Chunks,
+    /// How many run; all others wait.
+    running: usize,
 }
 
 impl Requests {
@@ -22,6 +24,7 @@ impl Requests {
             places: Places::new(machine_procs),
             classes: Classes::new(),
             chunks: Chunks::new(),
+            running: 0,
         }
     }
 
@@ -44,12 +47,14 @@ impl Requests {
         self.places.len() >= MAX_RECORDS as usize
     }
 
-    pub(crate) fn queued(&self) -> u32 {
-        self.classes.requests()
+    /// How many wait.
+    #[inline]
+    pub(crate) fn queued(&self) -> usize {
+        self.places.len() - self.running
     }
 
     pub(crate) fn running(&self) -> usize {
-        self.places.len() - self.queued() as usize
+        self.running
     }
 
     /// Queues a request, last of its class (T1), and enters it in the place that was found for it.
@@ -61,9 +66,35 @@ impl Requests {
         self.places.insert(at, id, Place::Queued { spot });
     }
 
+    /// Whether a new request can be queued without more ado.
+    #[inline(always)]
+    pub(crate) fn can_append(&self, id: RequestId, priority: i64, procs: u32) -> bool {
+        self.classes.can_join_again(priority, procs)
+            && !self.is_full()
+            && self.places.can_append(id)
+    }
+
+    /// Queues a request for which this holds.
+    #[inline]
+    pub(crate) fn append(&mut self, id: RequestId) {
+        let (class, list) = self.classes.join_again();
+        match self.chunks.append(*list, id) {
+            Some(spot) => self.places.append(id, Place::Queued { spot }),
+            None => self.append_to_new_chunk(class, id),
+        }
+    }
+
+    #[inline(never)]
+    fn append_to_new_chunk(&mut self, class: u32, id: RequestId) {
+        let list = &mut self.classes.get_mut(class).requests;
+        let spot = self.chunks.push(class, list, id);
+        self.places.append(id, Place::Queued { spot });
+    }
+
     /// Enters a request that runs, in the place that was found for it.
     #[inline]
     pub(crate) fn enter(&mut self, at: Vacant, id: RequestId, place: Place) {
+        self.running += 1;
         self.places.insert(at, id, place);
     }
 
@@ -73,6 +104,32 @@ impl Requests {
     pub(crate) fn take_first_within(&mut self, free: u32) -> Option<(RequestId, u32)> {
         let class = self.classes.first()?;
         (self.classes.get(class).procs <= free).then(|| self.take_first(class))
+    }
+
+    /// Whether the first of the queue asks for so many procs and can be handed a place without more ado.
+    #[inline(always)]
+    pub(crate) fn can_hand_over(&self, procs: u32) -> bool {
+        match self.classes.first_to_shrink(procs) {
+            Some(list) => self.places.can_hand_over(self.chunks.first(list)),
+            None => false,
+        }
+    }
+
+    /// Hands the place in a cell over to the first of the queue, for which this holds, and forgets who had it: the request, the
+    /// place, and whether nothing is left to drop.
+    #[inline]
+    pub(crate) fn hand_over(&mut self, cell: usize) -> (RequestId, Cell, bool) {
+        let (next, is_left) = self.chunks.take(self.classes.shrink_first());
+        (next, self.places.hand_over(cell, next), is_left)
+    }
+
+    /// Drops what is empty at the head of the queue.
+    pub(crate) fn drop_head(&mut self) {
+        if let Some(first) = self.classes.first() {
+            let list = &mut self.classes.get_mut(first).requests;
+            self.chunks.drop_head(list);
+            self.compact_if_sparse();
+        }
     }
 
     /// Takes the first request of a class out of the queue, which the caller says to run. The request and its procs.
@@ -88,12 +145,14 @@ impl Requests {
     /// A request that was taken out of the queue runs.
     #[inline]
     pub(crate) fn start(&mut self, id: RequestId, place: Place) {
+        self.running += 1;
         self.places.set(id, place);
     }
 
     /// Forgets a request that was just found and runs, which the caller takes off its machine.
     #[inline]
     pub(crate) fn forget_running(&mut self, found: Found) {
+        self.running -= 1;
         self.places.remove(found);
     }
 
@@ -102,7 +161,10 @@ impl Requests {
         let place = self.place(found);
         self.places.remove(found);
         match place {
-            Place::Running { procs, .. } => procs,
+            Place::Running { procs, .. } => {
+                self.running -= 1;
+                procs
+            }
             Place::Queued { spot } => {
                 let class = self.class(spot);
                 let record = self.classes.get_mut(class);
@@ -126,12 +188,17 @@ impl Requests {
     #[inline]
     fn leave(&mut self, class: u32) {
         self.classes.leave(class);
+        self.compact_if_sparse();
+    }
+
+    /// Gives back what a flood took.
+    #[inline]
+    fn compact_if_sparse(&mut self) {
         if self.chunks.is_sparse() || self.classes.is_sparse() {
             self.compact();
         }
     }
 
-    /// Gives back what a flood took.
     #[cold]
     fn compact(&mut self) {
         if self.classes.is_sparse() {

@@ -11,13 +11,15 @@ use crate::id::RequestId;
 
 /// The seats of one machine, in nineteen bytes.
 #[derive(Clone, Copy, Debug)]
+// In this order: the two bytes at a multiple of four would be read as four, which waits for who wrote two.
+#[repr(C)]
 pub(crate) struct Seats {
     /// Of each seat, when it was last taken: who sits longer has a lower one.
     stamps: [u8; SEATS as usize],
-    /// A bit for each seat that is free.
-    free: [u8; 2],
     /// The next stamp.
     next: u8,
+    /// A bit for each seat that is free.
+    free: [u8; 2],
 }
 
 /// No stamp. If it is the next, those who run are in the list, and no seat is free.
@@ -68,15 +70,26 @@ impl Seats {
     #[inline]
     fn take(&mut self) -> Option<u32> {
         let free = u16::from_le_bytes(self.free);
+        self.free = (free & free.checked_sub(1)?).to_le_bytes();
         let seat = free.trailing_zeros();
-        // If none is free, this is none.
-        *self.stamps.get_mut(seat as usize)? = self.next;
-        self.free = (free & (free - 1)).to_le_bytes();
-        self.next += 1;
+        self.stamp(seat);
         if self.next == NONE {
             self.stamp_anew();
         }
         Some(seat)
+    }
+
+    /// Gives who is in a seat now the next stamp.
+    #[inline]
+    fn stamp(&mut self, seat: u32) {
+        self.stamps[seat as usize] = self.next;
+        self.next += 1;
+    }
+
+    /// Whether those who run sit, and a seat that is taken can be given to another.
+    #[inline]
+    pub(crate) fn can_replace(&self) -> bool {
+        self.next < NONE - 1
     }
 
     /// Gets up from a seat that is taken.
@@ -140,6 +153,14 @@ impl Running {
         let at = self.at(slot, seat);
         self.ids[at] = request;
         seat
+    }
+
+    /// A request takes a seat that is another's until then, where that can be done.
+    #[inline]
+    pub(crate) fn replace(&mut self, slot: u32, seats: &mut Seats, seat: u32, request: RequestId) {
+        seats.stamp(seat);
+        let at = self.at(slot, seat);
+        self.ids[at] = request;
     }
 
     #[inline(never)]

@@ -53,15 +53,26 @@ impl Manager {
         }
     }
 
-    /// Moves time on, and fires what is due on the way as if the timer had come punctually (F10).
-    pub(crate) fn advance(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let now = now.max(self.now);
+    /// Whether nothing is due.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        // Nothing is due before the deadline that is armed (S21).
+        self.summary != Summary::Unborn && self.armed.is_none_or(|at| at > self.now)
+    }
+
+    /// Fires what has become due meanwhile as if the timer had come punctually (F10).
+    #[inline]
+    pub(crate) fn advance(&mut self, actions: &mut Vec<Action>) {
+        if !self.is_quiet() {
+            self.catch_up(actions);
+        }
+    }
+
+    #[inline(never)]
+    fn catch_up(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now;
         if self.summary == Summary::Unborn {
             self.summary = self.summary_after(now);
-        } else if self.armed.is_none_or(|at| at > now) {
-            // Nothing is due before the deadline that is armed (S21).
-            self.now = now;
-            return;
         }
         self.machines.deadlines_moved = true;
         while let Some(at) = self.next_timeout()

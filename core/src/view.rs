@@ -191,7 +191,7 @@ impl Manager {
             need: self.need,
             pending: self.pending_procs(),
             have: self.have(),
-            queued: u64::from(self.requests.queued()),
+            queued: self.requests.queued() as u64,
             running: self.requests.running() as u64,
             machines: self.machines.counts,
         }

@@ -65,6 +65,28 @@ impl Window {
         true
     }
 
+    /// Whether an id is here.
+    #[inline]
+    pub(crate) fn has(&self, id: RequestId) -> bool {
+        self.cell(id).is_some_and(|at| !self.get(at).is_nowhere())
+    }
+
+    /// Whether it would not be sparse with one less.
+    #[inline]
+    pub(crate) fn can_spare(&self) -> bool {
+        self.len > self.fewest
+    }
+
+    /// Moves what is in a cell to that of an id, which is in the ring too.
+    #[inline]
+    pub(crate) fn hand_over(&mut self, from: usize, to: RequestId) -> Cell {
+        let to = self.at(to.0);
+        let cell = core::mem::replace(&mut self.cells[from], Cell::NOWHERE);
+        self.cells[to] = cell;
+        self.len -= 1;
+        cell
+    }
+
     /// Puts something into an empty cell.
     pub(crate) fn put(&mut self, cell: usize, place: Cell) {
         self.cells[cell] = place;
@@ -74,14 +96,27 @@ impl Window {
     /// Moves on by one and puts something there; not, if this id is not the next, or somebody falls off.
     #[inline]
     pub(crate) fn put_next(&mut self, id: RequestId, place: Cell) -> bool {
-        let cell = self.at(id.0);
-        match self.cells.get_mut(cell) {
-            Some(cell) if cell.is_nowhere() && self.last.wrapping_add(1) == id.0 => *cell = place,
-            _ => return false,
+        let next = self.is_next(id);
+        if next {
+            self.append(id, place);
         }
+        next
+    }
+
+    /// Whether an id is the next, and nobody falls off for it.
+    #[inline]
+    pub(crate) fn is_next(&self, id: RequestId) -> bool {
+        let cell = self.cells.get(self.at(id.0));
+        cell.is_some_and(|cell| cell.is_nowhere()) && self.last.wrapping_add(1) == id.0
+    }
+
+    /// Moves on by one, to an id for which that holds, and puts something there.
+    #[inline]
+    pub(crate) fn append(&mut self, id: RequestId, place: Cell) {
+        let cell = self.at(id.0);
+        self.cells[cell] = place;
         self.last = id.0;
         self.len += 1;
-        true
     }
 
     /// Empties a cell that is not.

@@ -37,10 +37,36 @@ fn the_tree_stays_as_low_as_avl_trees_are() {
         }
         assert!(depth(&classes, classes.root) <= 10);
         assert_eq!(
-            classes.requests() as usize,
-            left.iter().map(|&c| classes.get(c).len as usize).sum()
+            requests(&classes),
+            left.iter().map(|&c| classes.get(c).len).sum()
         );
     }
+}
+
+#[test]
+fn only_a_class_that_is_to_be_counted_changes_without_more_ado() {
+    let mut classes = Classes::new();
+    let class = classes.join(1, 2);
+    // As it was added it was counted.
+    assert!(!classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_none());
+    classes.join(1, 2);
+    assert!(classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_some());
+    assert!(!classes.can_join_again(1, 3) && !classes.can_join_again(0, 2));
+    assert!(classes.first_to_shrink(1).is_none() && classes.first_to_shrink(3).is_none());
+    classes.join_again();
+    assert_eq!((requests(&classes), classes.rank(1, 2)), (3, 3));
+    assert!(!classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_none());
+    classes.leave(class);
+    classes.shrink_first();
+    assert_eq!(requests(&classes), 1);
+    // The last would leave no class.
+    assert!(classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_none());
+    assert!(classes.check());
+}
+
+/// How many there are in all classes.
+fn requests(classes: &Classes) -> u32 {
+    classes.slots().map(|(_, class)| class.len).sum()
 }
 
 #[test]
@@ -62,9 +88,9 @@ fn what_a_flood_of_classes_took_is_given_back() {
         classes.join(n * 611 % 10_007, 1 + n as u32 % 3);
     }
     assert!(classes.slab.capacity() >= 10_000);
-    while classes.requests() > 10 {
+    while requests(&classes) > 10 {
         // Others than the first.
-        let class = if classes.requests().is_multiple_of(2) {
+        let class = if requests(&classes).is_multiple_of(2) {
             classes.root
         } else {
             classes.first
@@ -82,7 +108,7 @@ fn what_a_flood_of_classes_took_is_given_back() {
     let keys: alloc::vec::Vec<_> = classes.iter().map(|it| (it.priority, it.procs)).collect();
     keys.iter()
         .for_each(|&(n, procs)| _ = classes.join(n, procs));
-    assert_eq!((classes.slab.len(), classes.requests()), (10, 20));
+    assert_eq!((classes.slab.len(), requests(&classes)), (10, 20));
     assert!(classes.check());
 }
 
@@ -111,15 +137,10 @@ fn a_tree_that_is_not_sound_is_noticed() {
         let class = tree.get_mut(first);
         (class.len, class.counted, class.total) = (0, 0, 0);
         tree.get_mut(root).total = 2;
-        tree.waiting = 2;
     };
     assert!(!is_sound(empty));
     // Who is counted, and who is not.
-    assert!(!is_sound(|tree, _| tree.waiting = 4));
-    assert!(!is_sound(|tree, [first, ..]| {
-        tree.get_mut(first).len = 2;
-        tree.waiting = 4;
-    }));
+    assert!(!is_sound(|tree, [first, ..]| tree.get_mut(first).len = 2));
     assert!(!is_sound(|tree, [first, ..]| tree.to_count.push(first)));
     assert!(!is_sound(|tree, [first, ..]| tree
         .get_mut(first)

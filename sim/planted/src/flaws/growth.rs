@@ -124,4 +124,9 @@ pub(super) const FLAWS: &[Flaw] = &[
             "base.checked_shl(doublings).unwrap_or(cap)",
         )],
     ),
+    Flaw::new(
+        "S7",
+        "no machine is asked for when one more waits",
+        &[edit("full just_waits", "!self.would_lack(procs)", "true")],
+    ),
 ];

@@ -131,4 +131,22 @@ pub(super) const FLAWS: &[Flaw] = &[
             "return Err(Reject::MachineNotInService { machine });",
         )],
     ),
+    Flaw::new(
+        "S9",
+        "a machine that cannot be reached gets the next of the queue",
+        &[edit(
+            "full hands_over",
+            "outcome == Outcome::Unreachable",
+            "false",
+        )],
+    ),
+    Flaw::new(
+        "S10",
+        "the place of one that ends on a machine on probation is handed over",
+        &[edit(
+            "machines is_plain",
+            "load.standing == Standing::InHand",
+            "true",
+        )],
+    ),
 ];

@@ -8,14 +8,19 @@ pub(super) const FLAWS: &[Flaw] = &[
         "last come, first served",
         &[
             edit(
-                "fifo pop",
-                "chunk.ids[chunk.there.trailing_zeros() as usize]",
-                "chunk.ids[chunk.there.ilog2() as usize]",
+                "fifo first",
+                "self.gone.trailing_ones()",
+                "((1u32 << self.taken.get()) - 1 & !u32::from(self.gone)).ilog2()",
             ),
             edit(
                 "fifo pop",
-                "chunk.there &= chunk.there - 1;",
-                "chunk.there &= !(1 << chunk.there.ilog2());",
+                "self.gone |= self.gone + 1;",
+                "self.gone |= 1 << ((1u32 << self.taken.get()) - 1 & !u32::from(self.gone)).ilog2();",
+            ),
+            edit(
+                "fifo is_empty",
+                "self.gone.trailing_ones() == u32::from(self.taken.get())",
+                "self.gone.count_ones() == u32::from(self.taken.get())",
             ),
         ],
     ),
@@ -163,6 +168,44 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "S5",
+        "a place is handed over to one who asks for less",
+        &[edit(
+            "classes first_to_shrink",
+            "class.procs == procs",
+            "class.procs <= procs",
+        )],
+    ),
+    Flaw::new(
+        "S3",
+        "the last of a class that is handed a place leaves the class",
+        &[edit("classes first_to_shrink", "class.len > 1", "true")],
+    ),
+    Flaw::new(
+        "S5",
+        "one that was handed a place is still counted",
+        &[edit("classes first_to_shrink", "class.to_count", "true")],
+    ),
+    Flaw::new(
+        "F4",
+        "the need is not lowered when a place is handed over",
+        &[edit("full seat", "self.need -= u64::from(procs);", "")],
+    ),
+    Flaw::new(
+        "F4",
+        "the need is not raised by one that just waits",
+        &[edit(
+            "full wait",
+            "self.need += u64::from(self.procs(demand));",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "F11",
+        "who is handed a place takes the other's turn in the order of the grants",
+        &[edit("running replace", "seats.stamp(seat);", "")],
+    ),
+    Flaw::new(
+        "S5",
         "what becomes free at once is given out more than once",
         &[edit("place place_on", "free -= procs;", "")],
     ),
@@ -207,10 +250,10 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F2",
         "a whole machine is counted as one proc",
         &[edit(
-            "manager submit",
+            "manager procs",
             "match demand {
             Demand::Procs(procs) => procs.get(),
-            Demand::Machine => limit,
+            Demand::Machine => self.config.machine_procs,
         }",
             "match demand {
             Demand::Procs(procs) => procs.get(),

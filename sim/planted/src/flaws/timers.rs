@@ -15,12 +15,12 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F5",
         "a clock that steps back is believed",
-        &[edit("timers advance", "now.max(self.now)", "now")],
+        &[edit("manager handle_into", "self.now.max(now)", "now")],
     ),
     Flaw::new(
         "F10",
         "what is due at this very instant does not fire",
-        &[edit("timers advance", "at <= now", "at < now")],
+        &[edit("timers is_quiet", "at > self.now", "at >= self.now")],
     ),
     Flaw::new(
         "F10",
@@ -35,7 +35,17 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F10",
         "nothing is placed between the timers of one event",
-        &[edit("timers advance", "self.settle(actions);", "")],
+        &[edit("timers catch_up", "self.settle(actions);", "")],
+    ),
+    Flaw::new(
+        "F10",
+        "one waits before what is due fires",
+        &[edit("full just_waits", "self.is_quiet()", "true")],
+    ),
+    Flaw::new(
+        "F10",
+        "a place is handed over before what is due fires",
+        &[edit("full just_hands_over", "!self.is_quiet()", "false")],
     ),
     Flaw::new(
         "F10",
@@ -118,7 +128,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S21",
         "the deadline is not asked for when something fired",
         &[edit(
-            "timers advance",
+            "timers catch_up",
             "self.machines.deadlines_moved = true;",
             "",
         )],
