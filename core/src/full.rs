@@ -31,9 +31,10 @@ impl Manager {
         let procs = self.procs(demand);
         // Others like it wait. So it waits too, behind them: for it S5 looks at a machine that is no freer than theirs. It is not
         // for too many procs, and nothing is shut down.
-        self.is_quiet()
+        self.requests.classes.can_join_again(priority, procs)
+            && self.is_quiet()
             && !self.would_lack(procs)
-            && self.requests.can_append(request, priority, procs)
+            && self.requests.can_append(request)
     }
 
     #[inline(never)]
@@ -64,7 +65,7 @@ impl Manager {
     /// The cell of the request, if so.
     #[inline(never)]
     fn just_hands_over(&self, request: RequestId) -> Option<usize> {
-        if !self.is_quiet() || self.machines.ready() > 0 {
+        if self.machines.ready() > 0 || !self.is_quiet() {
             return None;
         }
         let (cell, place) = self.requests.places.near(request)?;

@@ -227,7 +227,7 @@ impl Places {
     /// Whether an id is not there and is the next of the window.
     #[inline(always)]
     pub(crate) fn can_append(&self, id: RequestId) -> bool {
-        self.near.is_next(id) && !self.far.may_have(id)
+        self.near.is_next(id) && (!self.far.may_have(id) || self.far.lacks(id))
     }
 
     /// Adds an id for which this holds.
@@ -272,6 +272,11 @@ impl Far {
             }),
             Err(vacant) => Err(Vacant { far: Some(vacant) }),
         }
+    }
+
+    #[inline(never)]
+    fn lacks(&self, id: RequestId) -> bool {
+        self.table.seek(id).is_err()
     }
 
     #[inline(never)]

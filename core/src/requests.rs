@@ -66,15 +66,13 @@ impl Requests {
         self.places.insert(at, id, Place::Queued { spot });
     }
 
-    /// Whether a new request can be queued without more ado.
+    /// Whether a new request can be appended to the class that was joined last, if only that can.
     #[inline(always)]
-    pub(crate) fn can_append(&self, id: RequestId, priority: i64, procs: u32) -> bool {
-        self.classes.can_join_again(priority, procs)
-            && !self.is_full()
-            && self.places.can_append(id)
+    pub(crate) fn can_append(&self, id: RequestId) -> bool {
+        !self.is_full() && self.places.can_append(id)
     }
 
-    /// Queues a request for which this holds.
+    /// Appends a request, where both can be done.
     #[inline]
     pub(crate) fn append(&mut self, id: RequestId) {
         let (class, list) = self.classes.join_again();
