@@ -39,8 +39,9 @@ fn a_steady_load_allocates_nothing() {
 #[test]
 fn blocked_requests_allocate_nothing() {
     for alike in [true, false] {
+        // Those that never end have left the ring of the latest ids before it is counted.
         let mut blocked = Blocked::<Ours>::new(400, 100, alike);
-        assert_eq!(allocations(10_000, || blocked.step()), 0);
+        assert_eq!(allocations(30_000, || blocked.step()), 0);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::hash::SlotMap;
 use crate::heap::{Heap, Positions};
 use crate::holdings::Holder;
 use crate::id::{MachineId, RequestId};
-use crate::list::{Linked, Links, List, put};
+use crate::list::{Linked, Links, List, NIL, put};
 use crate::running::{Running, Seats};
 use crate::time::Instant;
 use crate::view::MachineCounts;
@@ -59,9 +59,9 @@ pub(crate) enum Standing {
     Listed,
 }
 
-/// What a grant and its end look at: half a line of the cache for each machine, all beside each other.
+/// What a grant and its end look at: a quarter of a line of the cache for each machine, all beside each other.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
+#[repr(align(16))]
 pub(crate) struct Load {
     pub(crate) id: MachineId,
     pub(crate) seats: Seats,
@@ -174,6 +174,9 @@ pub(crate) struct Machines {
     pub(crate) slab: Slab<Machine>,
     /// For each slot, whether there is a machine or not.
     loads: Vec<Load>,
+    /// For each slot the id of the machine there, if it is ok and all that run there sit: then a seat of it can be handed over with
+    /// no look at the rest. Else [`NIL`], as for an id that does not fit. The caches keep these four bytes of many machines.
+    plain: Vec<u32>,
     running: Running,
     pub(crate) ids: SlotMap<MachineId>,
     pub(crate) by_id: List<ById>,
@@ -193,6 +196,7 @@ impl Machines {
             procs,
             slab: Slab::new(),
             loads: Vec::new(),
+            plain: Vec::new(),
             running: Running::new(procs),
             ids: SlotMap::default(),
             by_id: List::EMPTY,
@@ -222,10 +226,13 @@ impl Machines {
         &self.loads[slot as usize]
     }
 
-    /// Something of what a machine and one of its seats have.
+    /// Something of what the end of a request reads of its machine.
     #[inline]
-    pub(crate) fn touch(&self, slot: u32, seat: u32) -> u64 {
-        u64::from(self.load(slot).used) ^ self.running.touch(slot, seat)
+    pub(crate) fn touch(&self, slot: u32) -> u64 {
+        if self.ready.len == 0 && self.is_plain(slot) {
+            return 0;
+        }
+        u64::from(self.load(slot).used)
     }
 
     #[inline]
@@ -285,6 +292,7 @@ impl Machines {
             Some(place) => *place = load,
             None => self.loads.push(load),
         }
+        self.plain.resize(self.loads.len(), NIL);
         self.running.admit(slot);
         self.ready.positions.admit(slot);
         self.probation.positions.admit(slot);
@@ -320,6 +328,7 @@ impl Machines {
             State::Ok => Standing::InHand,
             State::Pending { .. } | State::Probation { .. } => Standing::Away,
         };
+        self.plain[slot as usize] = self.plain_id(slot);
         self.offer(slot);
     }
 
@@ -349,6 +358,9 @@ impl Machines {
         let load = &mut self.loads[machine as usize];
         load.used += procs;
         let seat = self.running.push(machine, &mut load.seats, request);
+        if load.seats.are_listed() {
+            self.plain[machine as usize] = NIL;
+        }
         let place = Place::Running {
             machine,
             seat,
@@ -357,19 +369,26 @@ impl Machines {
         (place, load.id)
     }
 
-    /// Whether a machine is ok and out of the order of S4, and a seat there can be given to another.
+    /// Whether a machine is ok and all that run there sit, and its id is no longer than most.
     #[inline]
     pub(crate) fn is_plain(&self, slot: u32) -> bool {
-        let load = self.load(slot);
-        load.standing == Standing::InHand && load.seats.can_replace()
+        self.plain[slot as usize] != NIL
     }
 
-    /// A request takes the seat of another that has as many procs; the machine.
+    /// Its id in that case.
+    fn plain_id(&self, slot: u32) -> u32 {
+        let load = self.load(slot);
+        match u32::try_from(load.id.0) {
+            Ok(id) if load.is_ok() && !load.seats.are_listed() => id,
+            _ => NIL,
+        }
+    }
+
+    /// A request takes the seat of another that has as many procs, on a plain machine; which that is.
     #[inline]
     pub(crate) fn seat(&mut self, slot: u32, seat: u32, request: RequestId) -> MachineId {
-        let load = &mut self.loads[slot as usize];
-        self.running.replace(slot, &mut load.seats, seat, request);
-        load.id
+        self.running.sit(slot, seat, request);
+        MachineId(u64::from(self.plain[slot as usize]))
     }
 
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it. Whether others sit elsewhere now.
@@ -378,7 +397,11 @@ impl Machines {
         self.withdraw(slot);
         let load = &mut self.loads[slot as usize];
         load.used -= procs;
-        self.running.remove(slot, &mut load.seats, seat, request)
+        let sit_anew = self.running.remove(slot, &mut load.seats, seat, request);
+        if sit_anew {
+            self.plain[slot as usize] = self.plain_id(slot);
+        }
+        sit_anew
     }
 
     /// The free procs of a machine that is ok and not in the order of S4.
@@ -394,6 +417,7 @@ impl Machines {
         let load = &mut self.loads[slot as usize];
         load.used = 0;
         let all = self.running.clear(slot, &mut load.seats);
+        self.plain[slot as usize] = self.plain_id(slot);
         self.offer(slot);
         all
     }
@@ -508,6 +532,8 @@ impl Machines {
                 })
         });
         let loads = || self.slab.iter().map(|(slot, one)| (one, &self.loads[slot]));
+        let plain = |slot| self.plain[slot] == self.plain_id(slot as u32);
+        let plain = self.slab.iter().all(|(slot, _)| plain(slot));
         let right = loads().all(|(machine, load)| {
             let free = load.used < self.procs;
             let standing = match machine.state {
@@ -519,7 +545,7 @@ impl Machines {
         });
         let listed = loads().filter(|(_, load)| load.standing == Standing::Listed);
         let sum: usize = by_free.iter().map(Heap::len).sum();
-        held && right && sum == *len as usize && listed.count() == sum
+        held && right && plain && sum == *len as usize && listed.count() == sum
     }
 
     /// Whether the machines whose probation ends are exactly those in its heap, in order.
@@ -562,8 +588,8 @@ mod tests {
     }
 
     #[test]
-    fn two_loads_are_a_line_of_the_cache() {
-        assert_eq!((size_of::<Load>(), align_of::<Load>()), (32, 32));
+    fn four_loads_are_a_line_of_the_cache() {
+        assert_eq!((size_of::<Load>(), align_of::<Load>()), (16, 16));
     }
 
     #[test]
@@ -593,6 +619,9 @@ mod tests {
         assert!(!is_sound(
             |m| m.get_mut(3).state = State::Probation { until: None }
         ));
+        // Who is plain: one that is full, and not one that is asked for.
+        assert!(!is_sound(|m| m.plain[3] = super::NIL));
+        assert!(!is_sound(|m| m.plain[4] = 4));
         // How many.
         assert!(!is_sound(|m| m.ready.len += 1));
     }

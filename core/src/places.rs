@@ -497,8 +497,8 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_which_more_than_two_fifths_are_taken_grows() {
-        for (stay, cells) in [(6, 16), (7, 32), (12, 32), (13, 64)] {
+    fn a_window_of_which_more_than_a_quarter_are_taken_grows() {
+        for (stay, cells) in [(4, 16), (5, 32), (8, 32), (9, 64)] {
             let mut places = Places::new(16);
             (0..stay).for_each(|id| enter(&mut places, id));
             for id in stay..100 {

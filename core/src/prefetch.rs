@@ -14,12 +14,11 @@ impl Manager {
     /// Reads what the next events about these requests will look at. It changes nothing, and ids that are not known do no
     /// harm.
     ///
-    /// The end of a request reads where it runs and then the record of that machine. Where there are more records than the caches
-    /// hold, as from some ten thousand machines on, the event spends most of its time on these two waits, one after the other.
+    /// The end of a request reads where it runs, and often then the record of that machine. Where there are more records than the
+    /// caches hold, as from some ten thousand machines on, the event spends most of its time on these waits, one after the other.
     /// Who has several events at hand, from one read of a socket or from a recorded run, names their requests first: then
     /// the waits are for all of them together. `BENCHMARKS.md` in the repository says what that gains; with some thousand
-    /// machines or fewer it gains nothing and costs a little. Of machines where more than sixteen grants run only a part is
-    /// read.
+    /// machines or fewer it gains nothing and costs a little.
     ///
     /// ```
     /// use remuda::{Config, Event, Instant, Manager, Outcome, RequestId};
@@ -54,7 +53,7 @@ impl Manager {
     fn read(&self, place: Place) -> u64 {
         match place {
             Place::Queued { spot } => self.requests.chunks.owner(spot).map_or(0, u64::from),
-            Place::Running { machine, seat, .. } => self.machines.touch(machine, seat),
+            Place::Running { machine, .. } => self.machines.touch(machine),
         }
     }
 }

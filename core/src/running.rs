@@ -1,69 +1,44 @@
 //! What runs on the machines, in the order of the grants (F4, F11).
 //!
-//! A machine has up to sixteen seats, and who sits down is given a stamp. So who leaves needs no search, nobody moves up, and
-//! the list of ids, which is large when there are many machines, is only written to: nothing waits for memory. Where more
-//! run at once than there are seats they are in a list.
+//! A machine has up to sixteen seats, and with who sits down the number of the grant is kept. So who leaves needs no search, and
+//! nobody moves up. The list of all seats, which is large when there are many machines, is only written to, and for some
+//! grants at once: one store that waits for memory would hold up those behind it, while some of them wait together. Where more
+//! run on a machine than it has seats they are in a list.
 
 use alloc::vec::Vec;
 
 use crate::cell::SEATS;
 use crate::id::RequestId;
 
-/// The seats of one machine, in nineteen bytes.
+/// Which seats of a machine are free, in three bytes.
 #[derive(Clone, Copy, Debug)]
-// In this order: the two bytes at a multiple of four would be read as four, which waits for who wrote two.
-#[repr(C)]
 pub(crate) struct Seats {
-    /// Of each seat, when it was last taken: who sits longer has a lower one.
-    stamps: [u8; SEATS as usize],
-    /// The next stamp.
-    next: u8,
+    /// Whether those who run are in a list. No seat is free then.
+    listed: bool,
     /// A bit for each seat that is free.
     free: [u8; 2],
 }
-
-/// No stamp. If it is the next, those who run are in the list, and no seat is free.
-const NONE: u8 = u8::MAX;
 
 impl Seats {
     /// All free, of a machine with so many procs: it has a seat for each, if that is no more than sixteen.
     pub(crate) fn new(machine_procs: u32) -> Seats {
         let free = u16::MAX >> (SEATS - machine_procs.min(SEATS));
         Seats {
-            stamps: [NONE; SEATS as usize],
+            listed: false,
             free: free.to_le_bytes(),
-            next: 0,
         }
     }
 
-    fn are_listed(&self) -> bool {
-        self.next == NONE
+    /// Whether those who run are in a list.
+    #[inline]
+    pub(crate) fn are_listed(&self) -> bool {
+        self.listed
     }
 
-    /// Whether, of so many seats, each that is taken has a stamp of its own below the next, or all are said to be taken and
-    /// those who run are in the list.
-    fn check(&self, width: u32) -> bool {
-        let free = u16::from_le_bytes(self.free);
-        let all = u16::from_le_bytes(Seats::new(width).free);
-        let stamps = self.taken().map(|seat| self.stamps[seat as usize]);
-        let sound = stamps.clone().is_sorted_by(|a, b| a < b)
-            && stamps.clone().all(|stamp| stamp < self.next)
-            && stamps.count() == (all & !free).count_ones() as usize;
-        free & !all == 0 && if self.are_listed() { free == 0 } else { sound }
-    }
-
-    /// Those that are taken, in the order of the stamps.
-    fn taken(&self) -> impl Iterator<Item = u32> + Clone + use<> {
-        let free = u16::from_le_bytes(self.free);
-        let mut seats = [(NONE, 0); SEATS as usize];
-        for (place, (seat, &stamp)) in seats.iter_mut().zip((0..).zip(&self.stamps)) {
-            if free >> seat & 1 == 0 && !self.are_listed() {
-                *place = (stamp, seat);
-            }
-        }
-        seats.sort_unstable();
-        let taken = seats.into_iter().take_while(|&(stamp, _)| stamp != NONE);
-        taken.map(|(_, seat)| seat)
+    /// Those that are taken, by number.
+    fn taken(&self, width: u32) -> impl Iterator<Item = u32> + use<> {
+        let (free, listed) = (u16::from_le_bytes(self.free), self.listed);
+        (0..width).filter(move |seat| free >> seat & 1 == 0 && !listed)
     }
 
     /// Takes the first free seat, if there is one.
@@ -71,25 +46,7 @@ impl Seats {
     fn take(&mut self) -> Option<u32> {
         let free = u16::from_le_bytes(self.free);
         self.free = (free & free.checked_sub(1)?).to_le_bytes();
-        let seat = free.trailing_zeros();
-        self.stamp(seat);
-        if self.next == NONE {
-            self.stamp_anew();
-        }
-        Some(seat)
-    }
-
-    /// Gives who is in a seat now the next stamp.
-    #[inline]
-    fn stamp(&mut self, seat: u32) {
-        self.stamps[seat as usize] = self.next;
-        self.next += 1;
-    }
-
-    /// Whether those who run sit, and a seat that is taken can be given to another.
-    #[inline]
-    pub(crate) fn can_replace(&self) -> bool {
-        self.next < NONE - 1
+        Some(free.trailing_zeros())
     }
 
     /// Gets up from a seat that is taken.
@@ -99,31 +56,30 @@ impl Seats {
         assert!(free & bit == 0, "it runs here");
         self.free = (free | bit).to_le_bytes();
     }
-
-    /// The lowest stamps will do: for each who sits, how many have sat longer.
-    #[cold]
-    fn stamp_anew(&mut self) {
-        let free = u16::from_le_bytes(self.free);
-        for (seat, stamp) in self.stamps.iter_mut().enumerate() {
-            if free >> seat & 1 == 1 {
-                *stamp = NONE;
-            }
-        }
-        let old = self.stamps;
-        let longer = |stamp| old.iter().map(|&other| u8::from(other < stamp)).sum();
-        self.stamps = old.map(|stamp| if stamp == NONE { NONE } else { longer(stamp) });
-        // A stamp that nobody has is above all.
-        self.next = longer(NONE);
-    }
 }
+
+/// Who was the last to sit down in a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seated {
+    /// Which grant it was, of all that there ever were.
+    grant: u64,
+    request: RequestId,
+}
+
+/// So many grants are written down at once: about as many lines of the cache as a processor has under way.
+const GROUP: usize = 16;
 
 /// Who sits where, on all machines.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     /// The seats of a machine: as many as it has procs, if there are so many.
     width: u32,
-    /// The ids of those who sit, so many for each machine.
-    ids: Vec<RequestId>,
+    /// Those of the machines, so many for each.
+    seats: Vec<Seated>,
+    /// How many have sat down.
+    grants: u64,
+    /// Where the latest of them did, and who: of each sixteen as long as they are not complete.
+    recent: [(usize, RequestId); GROUP],
     /// For the machines up to the last that had any, those who are too many to sit.
     lists: Vec<Vec<RequestId>>,
 }
@@ -133,15 +89,19 @@ impl Running {
     pub(crate) fn new(machine_procs: u32) -> Running {
         Running {
             width: machine_procs.min(SEATS),
-            ids: Vec::new(),
+            seats: Vec::new(),
+            grants: 0,
+            recent: [(0, RequestId(0)); GROUP],
             lists: Vec::new(),
         }
     }
 
     /// Makes room for the machine in a slot.
     pub(crate) fn admit(&mut self, slot: u32) {
-        let ids = (slot as usize + 1) * self.width as usize;
-        self.ids.resize(self.ids.len().max(ids), RequestId(0));
+        let (grant, request) = (0, RequestId(0));
+        let seats = (slot as usize + 1) * self.width as usize;
+        self.seats
+            .resize(self.seats.len().max(seats), Seated { grant, request });
     }
 
     /// Appends a request; its seat.
@@ -150,17 +110,42 @@ impl Running {
         let Some(seat) = seats.take() else {
             return self.push_to_list(slot, seats, request);
         };
-        let at = self.at(slot, seat);
-        self.ids[at] = request;
+        self.sit(slot, seat, request);
         seat
     }
 
-    /// A request takes a seat that is another's until then, where that can be done.
+    /// A request sits down in a seat that was just taken, or takes that of another.
     #[inline]
-    pub(crate) fn replace(&mut self, slot: u32, seats: &mut Seats, seat: u32, request: RequestId) {
-        seats.stamp(seat);
+    pub(crate) fn sit(&mut self, slot: u32, seat: u32, request: RequestId) {
         let at = self.at(slot, seat);
-        self.ids[at] = request;
+        let n = self.grants as usize % GROUP;
+        self.recent[n] = (at, request);
+        // There are never 2^64.
+        self.grants += 1;
+        if n == GROUP - 1 {
+            self.write_down();
+        }
+    }
+
+    /// The latest sixteen are complete.
+    #[inline(never)]
+    fn write_down(&mut self) {
+        for (grant, &(at, request)) in (self.grants - GROUP as u64..).zip(&self.recent) {
+            self.seats[at] = Seated { grant, request };
+        }
+    }
+
+    /// Who was the last to sit down in a seat.
+    fn seated(&self, at: usize) -> Seated {
+        let n = self.grants as usize % GROUP;
+        let recent = self.recent[..n].iter().rposition(|&(other, _)| other == at);
+        match recent {
+            Some(i) => Seated {
+                grant: self.grants - (n - i) as u64,
+                request: self.recent[i].1,
+            },
+            None => self.seats[at],
+        }
     }
 
     #[inline(never)]
@@ -168,9 +153,9 @@ impl Running {
         let lists = self.lists.len().max(slot as usize + 1);
         self.lists.resize(lists, Vec::new());
         let mut list = core::mem::take(&mut self.lists[slot as usize]);
-        if !seats.are_listed() {
+        if !seats.listed {
             list.extend(self.sitting(slot, seats).map(|(id, _)| id));
-            seats.next = NONE;
+            seats.listed = true;
         }
         list.push(request);
         self.lists[slot as usize] = list;
@@ -186,10 +171,13 @@ impl Running {
         seat: u32,
         request: RequestId,
     ) -> bool {
-        if seats.are_listed() {
+        if seats.listed {
             return self.remove_from_list(slot, seats, request);
         }
-        debug_assert!(self.ids[self.at(slot, seat)] == request, "it runs here");
+        debug_assert!(
+            self.seated(self.at(slot, seat)).request == request,
+            "it runs here"
+        );
         seats.leave(seat);
         false
     }
@@ -229,27 +217,38 @@ impl Running {
         sitting.chain(list.copied())
     }
 
-    /// Those who sit, each with its seat.
+    /// Those who sit, each with its seat, in the order of the grants.
     pub(crate) fn sitting(
         &self,
         slot: u32,
         seats: &Seats,
-    ) -> impl Iterator<Item = (RequestId, u32)> + use<'_> {
-        let taken = seats.taken();
-        taken.map(move |seat| (self.ids[self.at(slot, seat)], seat))
+    ) -> impl Iterator<Item = (RequestId, u32)> + use<> {
+        let mut taken = [None; SEATS as usize];
+        for (place, seat) in taken.iter_mut().zip(seats.taken(self.width)) {
+            let Seated { grant, request } = self.seated(self.at(slot, seat));
+            *place = Some((grant, request, seat));
+        }
+        taken.sort_unstable();
+        let sitting = taken.into_iter().flatten();
+        sitting.map(|(_, request, seat)| (request, seat))
     }
 
-    /// Whether the seats of a machine are sound.
+    /// Whether the seats of a machine are sound: each has its number of a grant, or those who run are in the list and no seat is
+    /// free.
     pub(crate) fn check(&self, slot: u32, seats: &Seats) -> bool {
         let list = self.lists.get(slot as usize);
         let listed = list.is_some_and(|list| !list.is_empty());
-        seats.check(self.width) && listed == seats.are_listed()
-    }
-
-    /// Who was the last to sit in a seat.
-    #[inline]
-    pub(crate) fn touch(&self, slot: u32, seat: u32) -> u64 {
-        self.ids[self.at(slot, seat)].0
+        let free = u16::from_le_bytes(seats.free);
+        let all = u16::from_le_bytes(Seats::new(self.width).free);
+        let taken = seats.taken(self.width);
+        let grants = taken.map(|seat| self.seated(self.at(slot, seat)).grant);
+        let mut grants: Vec<u64> = grants.collect();
+        grants.sort_unstable();
+        free & !all == 0
+            && listed == seats.listed
+            && (!listed || free == 0)
+            && grants.is_sorted_by(|a, b| a < b)
+            && grants.iter().all(|grant| (0..self.grants).contains(grant))
     }
 
     fn at(&self, slot: u32, seat: u32) -> usize {
@@ -259,7 +258,7 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
-    use super::{Running, Seats};
+    use super::{GROUP, Running, Seats};
     use crate::id::RequestId;
     use alloc::vec::Vec;
 
@@ -351,38 +350,63 @@ mod tests {
 
     #[test]
     fn seats_that_are_not_sound_are_noticed() {
-        let is_sound = |spoil: fn(&mut Seats)| {
-            let mut seats = Seats::new(5);
-            [(); 3].iter().for_each(|()| _ = seats.take());
-            seats.leave(1);
-            spoil(&mut seats);
-            seats.check(5)
+        let is_sound = |spoil: fn(&mut Running, &mut Seats)| {
+            let (mut running, mut seats) = (Running::new(5), Seats::new(5));
+            running.admit(0);
+            // Those of before are written down, those of now are not.
+            for n in 0..GROUP as u64 + 3 {
+                let seat = running.push(0, &mut seats, RequestId(n));
+                if n < GROUP as u64 || n % 2 == 0 {
+                    running.remove(0, &mut seats, seat, RequestId(n));
+                }
+            }
+            running.push(0, &mut seats, RequestId(77));
+            spoil(&mut running, &mut seats);
+            running.check(0, &seats)
         };
-        assert!(is_sound(|_| ()));
-        assert!(!is_sound(|seats| seats.stamps[0] = seats.stamps[2]));
-        assert!(!is_sound(|seats| seats.next = 2));
-        assert!(!is_sound(|seats| seats.free = [0; 2]));
-        assert!(!is_sound(|seats| seats.free[0] |= 1 << 5));
-        assert!(!is_sound(|seats| seats.stamps[0] = super::NONE));
-        assert!(!is_sound(|seats| seats.next = super::NONE));
+        assert!(is_sound(|_, _| ()));
+        assert!(!is_sound(|running, _| {
+            running
+                .seats
+                .iter_mut()
+                .for_each(|seated| seated.grant = 16);
+            running.grants = 16;
+        }));
+        assert!(!is_sound(|running, _| running.grants = 0));
+        assert!(!is_sound(|_, seats| seats.free = [0; 2]));
+        assert!(!is_sound(|_, seats| seats.free[0] |= 1 << 5));
+        assert!(!is_sound(|_, seats| seats.listed = true));
         // While those who run are in the list, no seat is free.
-        assert!(is_sound(
-            |seats| (seats.next, seats.free) = (super::NONE, [0; 2])
-        ));
+        let list = |running: &mut Running| running.lists = Vec::from([Vec::from([RequestId(1)])]);
+        let mut running = Running::new(5);
+        running.admit(0);
+        list(&mut running);
+        let mut seats = Seats::new(5);
+        assert!(!running.check(0, &seats));
+        seats.listed = true;
+        assert!(!running.check(0, &seats));
+        seats.free = [0; 2];
+        assert!(running.check(0, &seats));
     }
 
     #[test]
-    fn a_seat_has_one_of_few_stamps_and_keeps_its_place_in_the_order() {
-        let mut seats = Seats::new(3);
-        let oldest = seats.take().expect("it is free");
-        for _ in 0..2000 {
-            let [second, third] = [(); 2].map(|()| seats.take().expect("it is free"));
-            assert_eq!(seats.take(), None);
-            assert!(seats.taken().eq([oldest, second, third]));
-            assert!(seats.next < 255 && !seats.are_listed());
-            [third, second]
-                .into_iter()
-                .for_each(|seat| seats.leave(seat));
+    fn who_is_seated_is_known_before_it_is_written_down() {
+        let (mut running, mut seats) = (Running::new(3), Seats::new(3));
+        running.admit(0);
+        for n in 0..3 {
+            running.push(0, &mut seats, RequestId(n));
+        }
+        // Each takes the seat of the oldest, which makes it the newest.
+        for n in 3..10 * GROUP as u64 {
+            running.sit(0, (n % 3) as u32, RequestId(n));
+            let sitting = running.sitting(0, &seats);
+            assert!(sitting.eq([n - 2, n - 1, n].map(|n| (RequestId(n), (n % 3) as u32))));
+            assert!(running.check(0, &seats));
+        }
+        // One seat changes hands again and again.
+        for n in 0..3 * GROUP as u64 {
+            running.sit(0, 1, RequestId(1000 + n));
+            assert_eq!(running.iter(0, &seats).last(), Some(RequestId(1000 + n)));
         }
     }
 

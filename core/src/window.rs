@@ -2,8 +2,9 @@
 //! count their requests up, so nothing is hashed or searched, what follows each other stands side by side, and a cell need
 //! not say whose it is.
 //!
-//! It holds so many of the latest ids; who falls off its end while others come is handed out, unless more than two fifths of
-//! the cells are taken: then it grows, as four bytes a cell are then fewer than a table needs.
+//! It holds so many of the latest ids; who falls off its end while others come is handed out, unless more than a quarter of
+//! the cells are taken: then it grows. Of requests that end at random, which is the worst there is, one in fifty falls off then
+//! (e to the power of -4), and the cells are as many bytes as a table would need.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -146,7 +147,7 @@ impl Window {
             let next = self.last.wrapping_add(1);
             let cell = self.at(next);
             if !self.cells[cell].is_nowhere() {
-                if self.len > self.cells.len() / 5 * 2 {
+                if self.len > self.cells.len() / 4 {
                     self.resize(self.cells.len() * 2, &mut out);
                     continue;
                 }
@@ -189,7 +190,7 @@ impl Window {
             cells: vec![Cell::NOWHERE; size],
             last: self.last,
             len: 0,
-            fewest: if size > KEPT { size / 8 } else { 0 },
+            fewest: if size > KEPT { size / 16 } else { 0 },
         };
         let old = core::mem::replace(self, new);
         for (id, place) in old.iter() {

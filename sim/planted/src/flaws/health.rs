@@ -144,9 +144,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S10",
         "the place of one that ends on a machine on probation is handed over",
         &[edit(
-            "machines is_plain",
-            "load.standing == Standing::InHand",
-            "true",
+            "machines plain_id",
+            "load.is_ok() && !load.seats.are_listed()",
+            "!load.seats.are_listed()",
         )],
     ),
 ];

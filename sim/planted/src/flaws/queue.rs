@@ -202,7 +202,22 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F11",
         "who is handed a place takes the other's turn in the order of the grants",
-        &[edit("running replace", "seats.stamp(seat);", "")],
+        &[edit(
+            "running write_down",
+            "self.seats[at] = Seated { grant, request };",
+            "let seat = &mut self.seats[at];
+             *seat = Seated { grant: if seat.grant == 0 { grant } else { seat.grant }, request };",
+        )],
+    )
+    .shown_in(30),
+    Flaw::new(
+        "F11",
+        "of those who took one seat in turn the first is thought to sit there until it is written down",
+        &[edit(
+            "running seated",
+            "self.recent[..n].iter().rposition(|&(other, _)| other == at)",
+            "self.recent[..n].iter().position(|&(other, _)| other == at)",
+        )],
     ),
     Flaw::new(
         "S5",
@@ -384,7 +399,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F4",
         "what runs on a machine is told of by seats, not by the order of the grants",
-        &[edit("running taken", "seats.sort_unstable();", "")],
+        &[edit("running sitting", "taken.sort_unstable();", "")],
     ),
     Flaw::new(
         "F4",
