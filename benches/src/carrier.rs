@@ -2,30 +2,25 @@
 
 use remuda::Outcome;
 
-/// A request that has a machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Grant {
-    /// The request, as the workload calls it.
-    pub request: u64,
-    /// The machine, from 0 up.
-    pub machine: u32,
-    /// The procs.
-    pub procs: u32,
-}
-
 /// A manager of machines: ours, or the port.
 pub trait Carrier {
+    /// A request that has a machine: what a client keeps of it, to say when it ends.
+    type Grant: Copy;
+
     /// So many machines of so many procs, all up and idle.
     fn new(machines: u32, procs: u32) -> Self;
 
     /// A request comes; what can be placed is appended to `grants`.
-    fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<Grant>);
+    fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<Self::Grant>);
 
     /// The work of a grant has ended; what can be placed is appended to `grants`.
-    fn done(&mut self, grant: Grant, outcome: Outcome, grants: &mut Vec<Grant>);
+    fn done(&mut self, grant: Self::Grant, outcome: Outcome, grants: &mut Vec<Self::Grant>);
 
     /// These grants will end next.
-    fn prefetch(&self, _grants: &[Grant]) {}
+    fn prefetch(&self, _grants: &[Self::Grant]) {}
+
+    /// Of all that run, those on each machine.
+    fn by_machine(&self, running: &[Self::Grant]) -> Vec<Vec<Self::Grant>>;
 
     /// So many nanoseconds pass.
     fn wait(&mut self, nanos: u64);

@@ -5,7 +5,16 @@ use std::collections::VecDeque;
 
 use remuda::Outcome;
 
-use crate::carrier::{Carrier, Grant};
+use crate::carrier::Carrier;
+
+/// A request that has a machine, and its procs.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// The request, as the workload calls it.
+    pub request: u64,
+    /// The procs.
+    pub procs: u32,
+}
 
 /// The procs that are free, and who waits.
 #[derive(Clone, Debug)]
@@ -21,16 +30,14 @@ impl Nobody {
         {
             self.queue.pop_front();
             self.free -= u64::from(procs);
-            grants.push(Grant {
-                request,
-                machine: 0,
-                procs,
-            });
+            grants.push(Grant { request, procs });
         }
     }
 }
 
 impl Carrier for Nobody {
+    type Grant = Grant;
+
     fn new(machines: u32, procs: u32) -> Nobody {
         Nobody {
             free: u64::from(machines) * u64::from(procs),
@@ -48,6 +55,10 @@ impl Carrier for Nobody {
     fn done(&mut self, grant: Grant, _: Outcome, grants: &mut Vec<Grant>) {
         self.free += u64::from(grant.procs);
         self.place(grants);
+    }
+
+    fn by_machine(&self, running: &[Grant]) -> Vec<Vec<Grant>> {
+        vec![running.to_vec()]
     }
 
     fn wait(&mut self, _: u64) {}

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
 
-use crate::carrier::{Carrier, Grant};
+use crate::carrier::Carrier;
 
 /// A manager, its clock, and the buffer for its actions.
 #[derive(Clone, Debug)]
@@ -20,25 +20,23 @@ impl Ours {
         &self.manager
     }
 
-    /// Tells the manager of an event and takes the grants out of its actions. A client knows what it asked for; here
-    /// only who asked for more than one proc has to be looked up.
+    /// Tells the manager of an event and takes the grants out of its actions.
     #[inline(always)]
-    fn handle(&mut self, event: Event, procs: u32, grants: &mut Vec<Grant>) {
+    fn handle(&mut self, event: Event, grants: &mut Vec<RequestId>) {
         self.actions.clear();
         self.manager.handle_into(event, self.now, &mut self.actions);
         for action in &self.actions {
-            if let Action::Grant { request, machine } = *action {
-                grants.push(Grant {
-                    request: request.0,
-                    machine: machine.0 as u32,
-                    procs,
-                });
+            if let Action::Grant { request, .. } = *action {
+                grants.push(request);
             }
         }
     }
 }
 
 impl Carrier for Ours {
+    /// The manager knows the rest.
+    type Grant = RequestId;
+
     fn new(machines: u32, procs: u32) -> Ours {
         let config = Config {
             start_backoff_base: Duration::ZERO,
@@ -57,7 +55,7 @@ impl Carrier for Ours {
             ours.submit(u64::MAX - request, 0, procs, &mut grants);
         }
         for machine in (0..u64::from(machines)).map(MachineId) {
-            ours.handle(Event::Up { machine }, procs, &mut grants);
+            ours.handle(Event::Up { machine }, &mut grants);
         }
         for grant in std::mem::take(&mut grants) {
             ours.done(grant, Outcome::Ok, &mut grants);
@@ -66,25 +64,28 @@ impl Carrier for Ours {
     }
 
     #[inline]
-    fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<Grant>) {
+    fn submit(&mut self, request: u64, priority: i64, procs: u32, grants: &mut Vec<RequestId>) {
         let event = Event::Submit {
             request: RequestId(request),
             priority,
             demand: Demand::procs(procs).expect("some procs"),
         };
-        self.handle(event, procs, grants);
+        self.handle(event, grants);
     }
 
     #[inline]
-    fn done(&mut self, grant: Grant, outcome: Outcome, grants: &mut Vec<Grant>) {
-        let request = RequestId(grant.request);
-        self.handle(Event::Done { request, outcome }, 1, grants);
+    fn done(&mut self, request: RequestId, outcome: Outcome, grants: &mut Vec<RequestId>) {
+        self.handle(Event::Done { request, outcome }, grants);
     }
 
     #[inline]
-    fn prefetch(&self, grants: &[Grant]) {
-        let requests = grants.iter().map(|grant| RequestId(grant.request));
-        self.manager.prefetch(requests);
+    fn prefetch(&self, grants: &[RequestId]) {
+        self.manager.prefetch(grants.iter().copied());
+    }
+
+    fn by_machine(&self, _: &[RequestId]) -> Vec<Vec<RequestId>> {
+        let machines = self.manager.machines();
+        machines.map(|one| one.running().collect()).collect()
     }
 
     fn wait(&mut self, nanos: u64) {

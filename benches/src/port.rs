@@ -5,13 +5,24 @@
 
 use remuda::Outcome;
 
-use crate::carrier::{Carrier, Grant};
+use crate::carrier::Carrier;
 
 /// How long probation lasts, in nanoseconds.
 const PROBATION: u64 = 30_000_000_000;
 
 /// In no heap.
 const NOWHERE: usize = usize::MAX;
+
+/// A request that has a machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// The request, as the workload calls it.
+    pub request: u64,
+    /// The machine, from 0 up.
+    pub machine: u32,
+    /// The procs.
+    pub procs: u32,
+}
 
 /// A heap of indices into an arena, as `container/heap` does it.
 #[derive(Clone, Debug, Default)]
@@ -242,6 +253,8 @@ impl Port {
 }
 
 impl Carrier for Port {
+    type Grant = Grant;
+
     fn new(machines: u32, procs: u32) -> Port {
         let machine = Machine {
             max_procs: procs,
@@ -318,6 +331,14 @@ impl Carrier for Port {
             (_, Health::Ok) => self.by_load.fix(&mut self.machines, index),
         }
         self.place(grants);
+    }
+
+    fn by_machine(&self, running: &[Grant]) -> Vec<Vec<Grant>> {
+        let mut by_machine = vec![Vec::new(); self.machines.0.len()];
+        for &grant in running {
+            by_machine[grant.machine as usize].push(grant);
+        }
+        by_machine
     }
 
     fn wait(&mut self, nanos: u64) {

@@ -5,7 +5,7 @@
 use remuda::Outcome;
 use remuda_sim::Rng;
 
-use crate::carrier::{Carrier, Grant};
+use crate::carrier::Carrier;
 
 /// Procs of a machine.
 const PROCS: u32 = 16;
@@ -20,11 +20,11 @@ const DRAWN: usize = 32;
 /// is as large as the manager, and to wait for each line of it would be counted as the manager's time. Drawn together, the
 /// processor waits for them together.
 #[derive(Clone, Debug)]
-pub struct Steady<C> {
+pub struct Steady<C: Carrier> {
     carrier: C,
-    running: Vec<Grant>,
+    running: Vec<C::Grant>,
     /// They run, and end next.
-    drawn: Vec<Grant>,
+    drawn: Vec<C::Grant>,
     /// So many of them at a time the carrier is told of, a power of two, if it is told at all.
     tells: usize,
     next: u64,
@@ -120,9 +120,9 @@ impl<C: Carrier> Steady<C> {
 
 /// Requests of one proc that are pushed into a queue, while all machines are taken, and then drained through them.
 #[derive(Clone, Debug)]
-pub struct Flood<C> {
+pub struct Flood<C: Carrier> {
     carrier: C,
-    running: Vec<Grant>,
+    running: Vec<C::Grant>,
 }
 
 impl<C: Carrier> Flood<C> {
@@ -166,10 +166,10 @@ impl<C: Carrier> Flood<C> {
 /// Machines with 2 to 8 procs busy, and whole-machine requests of higher priority that none of them can satisfy. A step
 /// submits a request of one proc, which is granted at once, and ends the one of a hundred steps ago: two events.
 #[derive(Clone, Debug)]
-pub struct Blocked<C> {
+pub struct Blocked<C: Carrier> {
     carrier: C,
-    running: std::collections::VecDeque<Grant>,
-    grants: Vec<Grant>,
+    running: std::collections::VecDeque<C::Grant>,
+    grants: Vec<C::Grant>,
     next: u64,
 }
 
@@ -178,15 +178,11 @@ impl<C: Carrier> Blocked<C> {
     pub fn new(machines: u32, blocked: u64, alike: bool) -> Blocked<C> {
         let mut carrier = C::new(machines, PROCS);
         let (mut grants, mut next, mut rng) = (Vec::new(), 0, Rng::new(2));
-        let mut on: Vec<Vec<Grant>> = vec![Vec::new(); machines as usize];
         while next < u64::from(machines) * u64::from(PROCS) {
             carrier.submit(next, 1_000_000, 1, &mut grants);
             next += 1;
         }
-        for grant in grants.drain(..) {
-            on[grant.machine as usize].push(grant);
-        }
-        for on in &mut on {
+        for mut on in carrier.by_machine(&std::mem::take(&mut grants)) {
             let busy = rng.range(2, 8) as usize;
             for grant in on.drain(busy..) {
                 carrier.done(grant, Outcome::Ok, &mut grants);
