@@ -149,4 +149,13 @@ pub(super) const FLAWS: &[Flaw] = &[
             "!load.seats.are_listed()",
         )],
     ),
+    Flaw::new(
+        "S10",
+        "that not every machine is plain is not known where one goes on probation",
+        &[edit(
+            "machines set_plain",
+            "self.odd += u32::from(id == NIL);",
+            "self.odd += u32::from(id == NIL && old == NIL);",
+        )],
+    ),
 ];
