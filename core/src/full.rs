@@ -65,7 +65,7 @@ impl Manager {
     /// The cell of the request, if so.
     #[inline(never)]
     fn just_hands_over(&self, request: RequestId) -> Option<usize> {
-        if self.machines.ready() > 0 || !self.is_quiet() {
+        if self.machines.ready.len() > 0 || !self.is_quiet() {
             return None;
         }
         let (cell, place) = self.requests.places.near(request)?;

@@ -113,6 +113,7 @@ extern crate alloc;
 
 mod action;
 mod bits;
+mod by_time;
 mod cell;
 mod classes;
 mod config;
@@ -135,8 +136,10 @@ mod machines;
 mod manager;
 mod place;
 mod places;
+mod plain;
 mod poll;
 mod prefetch;
+mod ready;
 mod reject;
 mod requests;
 mod running;

@@ -1,17 +1,18 @@
-//! The machines that are asked for or in service: the record of each, and the orders they stand in
-//! (S4, and the two by time).
+//! The machines that are asked for or in service: the record of each, and when it goes in and out of the orders of `ready.rs`
+//! and `by_time.rs`.
 
 use alloc::vec::Vec;
 
 use slab::Slab;
 
-use crate::bits::Bits;
+use crate::by_time::ByTime;
 use crate::cell::Place;
 use crate::hash::SlotMap;
-use crate::heap::{Heap, Positions};
 use crate::holdings::Holder;
 use crate::id::{MachineId, RequestId};
-use crate::list::{Linked, Links, List, NIL, put};
+use crate::list::{Linked, Links, List, put};
+use crate::plain::Plain;
+use crate::ready::Ready;
 use crate::running::{Running, Seats};
 use crate::time::Instant;
 use crate::view::MachineCounts;
@@ -98,56 +99,6 @@ impl Linked<ById> for Machine {
     }
 }
 
-/// Ok machines with free procs: for each number of free procs a heap by id (T2).
-#[derive(Clone, Debug)]
-struct Ready {
-    by_free: Vec<Heap<MachineId>>,
-    positions: Positions,
-    values: Bits,
-    len: u32,
-}
-
-/// Machines by a time, and then id.
-#[derive(Clone, Debug)]
-struct ByTime {
-    heap: Heap<(Instant, MachineId)>,
-    positions: Positions,
-}
-
-impl ByTime {
-    fn new() -> ByTime {
-        ByTime {
-            heap: Heap::new(),
-            positions: Positions::default(),
-        }
-    }
-
-    /// A machine that had one time, or none, has another, or none.
-    fn change(&mut self, slot: u32, id: MachineId, old: Option<Instant>, new: Option<Instant>) {
-        if old.is_some() {
-            self.heap.remove(slot, &mut self.positions);
-        }
-        if let Some(time) = new {
-            self.heap.push((time, id), slot, &mut self.positions);
-        }
-    }
-
-    fn first(&self) -> Option<(Instant, u32)> {
-        self.heap.peek().map(|((time, _), slot)| (time, slot))
-    }
-
-    /// Whether these are exactly the machines that have a time, in order.
-    fn check(&self, all: &Machines, time_of: impl Fn(&Machine) -> Option<Instant>) -> bool {
-        let held = self.heap.check(&self.positions, |slot, (time, id)| {
-            let machine = all.slab.get(slot as usize);
-            machine.is_some_and(|machine| all.id(slot) == id && time_of(machine) == Some(time))
-        });
-        let have = all.slab.iter();
-        let have = have.filter(|(_, machine)| time_of(machine).is_some());
-        held && have.count() == self.heap.len()
-    }
-}
-
 impl State {
     /// When its probation is over.
     fn until(self) -> Option<Instant> {
@@ -174,16 +125,14 @@ pub(crate) struct Machines {
     pub(crate) slab: Slab<Machine>,
     /// For each slot, whether there is a machine or not.
     loads: Vec<Load>,
-    /// For each slot the id of the machine there, if it is ok and all that run there sit: then a seat of it can be handed over with
-    /// no look at the rest. Else [`NIL`], as for an id that does not fit. The caches keep these four bytes of many machines.
-    plain: Vec<u32>,
-    /// How many of these are [`NIL`]. While there are none, whether a machine is plain is known before its line is there.
-    odd: u32,
+    /// Those that are ok and where all that run sit.
+    plain: Plain,
     running: Running,
     pub(crate) ids: SlotMap<MachineId>,
     pub(crate) by_id: List<ById>,
     pub(crate) counts: MachineCounts,
-    ready: Ready,
+    /// Those that are ok and have procs free.
+    pub(crate) ready: Ready,
     probation: ByTime,
     polls: ByTime,
     /// Whether a machine came, went, changed its state or its next poll since this was last set to false, or something fired:
@@ -193,23 +142,16 @@ pub(crate) struct Machines {
 
 impl Machines {
     pub(crate) fn new(procs: u32) -> Machines {
-        let by_free = (0..=procs).map(|_| Heap::new()).collect();
         Machines {
             procs,
             slab: Slab::new(),
             loads: Vec::new(),
-            plain: Vec::new(),
-            odd: 0,
+            plain: Plain::default(),
             running: Running::new(procs),
             ids: SlotMap::default(),
             by_id: List::EMPTY,
             counts: MachineCounts::default(),
-            ready: Ready {
-                by_free,
-                positions: Positions::default(),
-                values: Bits::up_to(procs),
-                len: 0,
-            },
+            ready: Ready::new(procs),
             probation: ByTime::new(),
             polls: ByTime::new(),
             deadlines_moved: false,
@@ -232,7 +174,7 @@ impl Machines {
     /// Something of what the end of a request reads of its machine.
     #[inline]
     pub(crate) fn touch(&self, slot: u32) -> u64 {
-        if self.ready.len == 0 && self.is_plain(slot) {
+        if self.ready.len() == 0 && self.is_plain(slot) {
             return 0;
         }
         u64::from(self.load(slot).used)
@@ -295,14 +237,11 @@ impl Machines {
             Some(place) => *place = load,
             None => self.loads.push(load),
         }
-        if self.plain.len() < self.loads.len() {
-            self.plain.push(NIL);
-            self.odd += 1;
-        }
         self.running.admit(slot);
-        self.ready.positions.admit(slot);
-        self.probation.positions.admit(slot);
-        self.polls.positions.admit(slot);
+        self.plain.admit(slot);
+        self.ready.admit(slot);
+        self.probation.admit(slot);
+        self.polls.admit(slot);
         self.ids.insert(id, slot);
         self.by_id.push_back(&mut self.slab, slot);
         self.counts.ok += 1;
@@ -379,32 +318,26 @@ impl Machines {
     /// Whether a machine is ok and all that run there sit, and its id is no longer than most.
     #[inline]
     pub(crate) fn is_plain(&self, slot: u32) -> bool {
-        self.odd == 0 || self.plain[slot as usize] != NIL
+        self.plain.has(slot)
     }
 
     /// A machine may be plain now, or not any more, which seldom happens.
     #[cold]
     fn set_plain(&mut self, slot: u32) {
-        let id = self.plain_id(slot);
-        let old = core::mem::replace(&mut self.plain[slot as usize], id);
-        self.odd += u32::from(id == NIL);
-        self.odd -= u32::from(old == NIL);
+        self.plain.set(slot, self.plain_id(slot));
     }
 
     /// Its id in that case.
-    fn plain_id(&self, slot: u32) -> u32 {
+    fn plain_id(&self, slot: u32) -> Option<MachineId> {
         let load = self.load(slot);
-        match u32::try_from(load.id.0) {
-            Ok(id) if load.is_ok() && !load.seats.are_listed() => id,
-            _ => NIL,
-        }
+        (load.is_ok() && !load.seats.are_listed()).then_some(load.id)
     }
 
     /// A request takes the seat of another that has as many procs, on a plain machine; which that is.
     #[inline]
     pub(crate) fn seat(&mut self, slot: u32, seat: u32, request: RequestId) -> MachineId {
         self.running.sit(slot, seat, request);
-        MachineId(u64::from(self.plain[slot as usize]))
+        self.plain.id(slot)
     }
 
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it. Whether others sit elsewhere now.
@@ -449,12 +382,7 @@ impl Machines {
     fn unlist(&mut self, slot: u32) {
         self.load_mut(slot).standing = Standing::InHand;
         let free = self.free(slot);
-        self.ready.len -= 1;
-        let heap = &mut self.ready.by_free[free as usize];
-        heap.remove(slot, &mut self.ready.positions);
-        if heap.len() == 0 {
-            self.ready.values.remove(free);
-        }
+        self.ready.remove(slot, free);
     }
 
     /// Puts a machine into the order of S4 if it belongs there and is not there.
@@ -471,47 +399,7 @@ impl Machines {
         let load = self.load_mut(slot);
         load.standing = Standing::Listed;
         let id = load.id;
-        self.ready.len += 1;
-        let heap = &mut self.ready.by_free[free as usize];
-        heap.push(id, slot, &mut self.ready.positions);
-        if heap.len() == 1 {
-            self.ready.values.insert(free);
-        }
-    }
-
-    /// How many machines are ok and have free procs.
-    pub(crate) fn ready(&self) -> u32 {
-        self.ready.len
-    }
-
-    /// The greatest number of free procs below `bound` that some ready machine has, how many have
-    /// it, and which of these has the lowest id (T2).
-    pub(crate) fn ready_below(&self, bound: u32) -> Option<(u32, u32, u32)> {
-        let free = self.ready.values.below(bound)?;
-        let heap = &self.ready.by_free[free as usize];
-        // There are fewer machines than NIL.
-        heap.peek()
-            .map(|(_, lowest)| (free, heap.len() as u32, lowest))
-    }
-
-    /// The machine of a rank in the order of S4 if it has so many procs free: of those with as many the one with the lowest
-    /// id (T2).
-    pub(crate) fn ready_at(&self, rank: u32, procs: u32) -> Option<u32> {
-        if rank >= self.ready.len {
-            return None;
-        }
-        let (mut ahead, mut bound) = (0, self.procs + 1);
-        loop {
-            let (free, count, lowest) = self.ready_below(bound)?;
-            if free < procs {
-                return None;
-            }
-            ahead += count;
-            if rank < ahead {
-                return Some(lowest);
-            }
-            bound = free;
-        }
+        self.ready.insert(slot, id, free);
     }
 
     /// The machine whose probation ends first, by time and then id (T3).
@@ -531,26 +419,18 @@ impl Machines {
 
     /// Whether the machines with free procs are exactly those in the ready heaps, in order.
     pub(crate) fn check_ready(&self) -> bool {
-        let Ready {
-            by_free,
-            positions,
-            values,
-            len,
-        } = &self.ready;
-        let held = by_free.iter().enumerate().all(|(free, heap)| {
-            values.contains(free as u32) == (heap.len() > 0)
-                && heap.check(positions, |slot, id| {
-                    self.slab.contains(slot as usize) && {
-                        let load = self.load(slot);
-                        let fits = load.used as usize + free == self.procs as usize;
-                        fits && load.standing == Standing::Listed && load.id == id
-                    }
-                })
+        let held = self.ready.check(|slot, id, free| {
+            self.slab.contains(slot as usize) && {
+                let load = self.load(slot);
+                let fits = load.used + free == self.procs;
+                fits && load.standing == Standing::Listed && load.id == id
+            }
         });
         let loads = || self.slab.iter().map(|(slot, one)| (one, &self.loads[slot]));
-        let plain = |slot| self.plain[slot] == self.plain_id(slot as u32);
-        let plain = self.slab.iter().all(|(slot, _)| plain(slot));
-        let odd = self.plain.iter().filter(|&&id| id == NIL).count();
+        let slots = self.slab.iter().map(|(slot, _)| slot as u32);
+        let plain = self
+            .plain
+            .check(slots.map(|slot| (slot, self.plain_id(slot))));
         let right = loads().all(|(machine, load)| {
             let free = load.used < self.procs;
             let standing = match machine.state {
@@ -561,22 +441,26 @@ impl Machines {
             load.standing == standing
         });
         let listed = loads().filter(|(_, load)| load.standing == Standing::Listed);
-        let sum: usize = by_free.iter().map(Heap::len).sum();
-        held && right
-            && plain
-            && odd == self.odd as usize
-            && sum == *len as usize
-            && listed.count() == sum
+        held && plain && right && listed.count() == self.ready.len() as usize
     }
 
     /// Whether the machines whose probation ends are exactly those in its heap, in order.
     pub(crate) fn check_probation(&self) -> bool {
-        self.probation.check(self, |machine| machine.state.until())
+        self.check_times(&self.probation, |machine| machine.state.until())
+    }
+
+    fn check_times(&self, times: &ByTime, of: impl Fn(&Machine) -> Option<Instant>) -> bool {
+        let held = times.check(|slot, time, id| {
+            let machine = self.slab.get(slot as usize);
+            machine.is_some_and(|machine| self.id(slot) == id && of(machine) == Some(time))
+        });
+        let have = self.slab.iter().filter(|(_, one)| of(one).is_some());
+        held && have.count() == times.len()
     }
 
     /// Whether the machines whose next poll has a time are exactly those in its heap, in order.
     pub(crate) fn check_polls(&self) -> bool {
-        self.polls.check(self, |machine| machine.poll.due())
+        self.check_times(&self.polls, |machine| machine.poll.due())
     }
 }
 
@@ -590,7 +474,7 @@ impl Machines {
 
 #[cfg(test)]
 mod tests {
-    use super::{Load, MachineId, Machines, Positions, RequestId, Standing, State};
+    use super::{Load, MachineId, Machines, RequestId, Standing, State};
 
     /// Two machines with as many free procs, one with fewer, one that is full, one that is asked for; spoilt, the order of S4
     /// must be noticed to be.
@@ -617,10 +501,10 @@ mod tests {
     fn an_order_that_is_not_as_the_machines_say_is_noticed() {
         assert!(is_sound(|_| ()));
         // What the heaps hold.
-        assert!(!is_sound(|m| m.ready.values.remove(4)));
-        assert!(!is_sound(|m| m.ready.values.insert(2)));
+        assert!(!is_sound(|m| m.ready.spoil_values().remove(4)));
+        assert!(!is_sound(|m| m.ready.spoil_values().insert(2)));
         assert!(!is_sound(|m| m.load_mut(0).used = 1));
-        assert!(!is_sound(|m| m.ready.positions = Positions::default()));
+        assert!(!is_sound(|m| m.ready.lose_positions()));
         let stand = |m: &mut Machines, slot, standing| m.load_mut(slot).standing = standing;
         assert!(!is_sound(|m| stand(m, 1, Standing::InHand)));
         assert!(!is_sound(|m| m.load_mut(1).id = MachineId(9)));
@@ -641,10 +525,10 @@ mod tests {
             |m| m.get_mut(3).state = State::Probation { until: None }
         ));
         // Who is plain: one that is full, and not one that is asked for.
-        assert!(!is_sound(|m| m.plain[3] = super::NIL));
-        assert!(!is_sound(|m| m.plain[4] = 4));
-        assert!(!is_sound(|m| m.odd = 0));
+        assert!(!is_sound(|m| m.plain.set(3, None)));
+        assert!(!is_sound(|m| m.plain.set(4, Some(MachineId(4)))));
+        assert!(!is_sound(|m| m.plain.miscount()));
         // How many.
-        assert!(!is_sound(|m| m.ready.len += 1));
+        assert!(!is_sound(|m| m.ready.miscount()));
     }
 }

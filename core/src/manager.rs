@@ -199,7 +199,7 @@ impl Manager {
     #[inline]
     pub(crate) fn settle(&mut self, actions: &mut Vec<Action>) {
         // Most often nobody waits, or no machine is free.
-        if self.machines.ready() > 0 && self.requests.queued() > 0 {
+        if self.machines.ready.len() > 0 && self.requests.queued() > 0 {
             self.place(actions);
         }
         self.grow_if_short(actions);

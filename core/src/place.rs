@@ -26,11 +26,11 @@ impl Manager {
     /// has its rank.
     #[inline]
     pub(crate) fn vacancy(&mut self, priority: i64, procs: u32) -> Option<u32> {
-        if self.machines.ready() == 0 {
+        if self.machines.ready.len() == 0 {
             return None;
         }
         let rank = self.requests.classes.rank(priority, procs);
-        self.machines.ready_at(rank, procs)
+        self.machines.ready.at(rank, procs)
     }
 
     /// Grants a new request, in the place that was found for it, which needs no queue.
@@ -55,7 +55,7 @@ impl Manager {
         let Some(mut free) = self.machines.free_in_hand(machine) else {
             return;
         };
-        if self.machines.ready() == 0 {
+        if self.machines.ready.len() == 0 {
             while free > 0
                 && let Some((request, procs)) = self.requests.take_first_within(free)
             {
@@ -88,7 +88,7 @@ impl Manager {
     pub(crate) fn next_placement(&mut self) -> Option<(u32, u32)> {
         let (mut ahead, mut bound) = (0, self.machines.procs + 1);
         loop {
-            let (free, count, lowest) = self.machines.ready_below(bound)?;
+            let (free, count, lowest) = self.machines.ready.below(bound)?;
             // Who asks for more than this asks for more than all that follow.
             let (class, rank) = self.requests.classes.first_fit(free)?;
             if rank < ahead + count {

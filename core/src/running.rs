@@ -366,10 +366,7 @@ mod tests {
         };
         assert!(is_sound(|_, _| ()));
         assert!(!is_sound(|running, _| {
-            running
-                .seats
-                .iter_mut()
-                .for_each(|seated| seated.grant = 16);
+            running.seats.iter_mut().for_each(|seated| seated.grant = 3);
             running.grants = 16;
         }));
         assert!(!is_sound(|running, _| running.grants = 0));

@@ -153,7 +153,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S10",
         "that not every machine is plain is not known where one goes on probation",
         &[edit(
-            "machines set_plain",
+            "plain set",
             "self.odd += u32::from(id == NIL);",
             "self.odd += u32::from(id == NIL && old == NIL);",
         )],

@@ -28,9 +28,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "T2",
         "equally free machines are told apart by slot, not by id",
         &[edit(
-            "machines list",
-            "heap.push(id, slot, &mut self.ready.positions);",
-            "heap.push(MachineId(u64::from(slot)), slot, &mut self.ready.positions);",
+            "ready insert",
+            "heap.push(id, slot, &mut self.positions);",
+            "heap.push(MachineId(u64::from(slot)), slot, &mut self.positions);",
         )],
     ),
     Flaw::new(
@@ -164,7 +164,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S5",
         "a machine that becomes freer serves the first, though another is freer",
-        &[edit("place place_on", "self.machines.ready() == 0", "true")],
+        &[edit(
+            "place place_on",
+            "self.machines.ready.len() == 0",
+            "true",
+        )],
     ),
     Flaw::new(
         "S5",
@@ -357,12 +361,12 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S5",
         "a new request takes the machine of the one before it",
-        &[edit("machines ready_at", "rank < ahead", "rank <= ahead")],
+        &[edit("ready at", "rank < ahead", "rank <= ahead")],
     ),
     Flaw::new(
         "S5",
         "a new request that has a machine's rank is not asked whether it fits",
-        &[edit("machines ready_at", "free < procs", "false")],
+        &[edit("ready at", "free < procs", "false")],
     ),
     Flaw::new(
         "F5",
