@@ -1,10 +1,18 @@
 //! Where a request is, and how that is written down: in four bytes if it fits, as for all but the largest clusters, or in eight.
 
-/// The bits of a seat on a machine.
+/// The bits of a seat on a machine, at the most.
 const SEAT: u32 = 4;
 
 /// Seats on a machine are below this.
 pub(crate) const SEATS: u32 = 1 << SEAT;
+
+/// How many bits say which seat it is, on machines of so many procs: they have a seat for each, up to sixteen.
+pub(crate) fn seat_bits(machine_procs: u32) -> u32 {
+    machine_procs
+        .min(SEATS)
+        .next_power_of_two()
+        .trailing_zeros()
+}
 
 /// Where a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,12 +23,12 @@ pub(crate) enum Place {
     Running { machine: u32, seat: u32, procs: u32 },
 }
 
-/// A place in four bytes: the highest bit says whether it is on a machine. Then the spot in the queue follows, or the machine,
-/// the procs, less one, in as many bits as those of a machine need, and the seat.
+/// A place in four bytes: the highest bit says whether it is in the queue. Then the spot there follows, or the machine, the
+/// seat, and the procs, less one, in as many bits as those of a machine need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cell(pub(crate) u32);
 
-const ON_A_MACHINE: u32 = 1 << 31;
+const QUEUED: u32 = 1 << 31;
 
 impl Cell {
     pub(crate) const NOWHERE: Cell = Cell(u32::MAX);
@@ -29,6 +37,12 @@ impl Cell {
     pub(crate) fn is_nowhere(self) -> bool {
         self == Cell::NOWHERE
     }
+
+    /// Whether it is that of one who runs.
+    #[inline]
+    pub(crate) fn is_running(self) -> bool {
+        self.0 < QUEUED
+    }
 }
 
 /// How places are written into cells.
@@ -36,22 +50,21 @@ impl Cell {
 pub(crate) struct Layout {
     /// The procs, less one, are at most this.
     most: u32,
+    /// The bits of the procs.
+    seat: u32,
     /// The bits of the procs and the seat.
     machine: u32,
-    /// The machines in lower slots than this fit.
-    machines: u32,
 }
 
 impl Layout {
     /// For machines of so many procs, which are one to 65,536.
     pub(crate) fn new(machine_procs: u32) -> Layout {
         let values = machine_procs.next_power_of_two();
-        let machine = values.trailing_zeros() + SEAT;
+        let seat = values.trailing_zeros();
         Layout {
             most: values - 1,
-            machine,
-            // All ones are nowhere.
-            machines: (ON_A_MACHINE >> machine) - 1,
+            seat,
+            machine: seat + seat_bits(machine_procs),
         }
     }
 
@@ -59,15 +72,16 @@ impl Layout {
     #[inline]
     pub(crate) fn pack(self, place: Place) -> Option<Cell> {
         match place {
-            Place::Queued { spot } => (spot < ON_A_MACHINE).then_some(Cell(spot)),
+            // All ones are nowhere.
+            Place::Queued { spot } => (spot < !QUEUED).then_some(Cell(QUEUED | spot)),
             Place::Running {
                 machine,
                 seat,
                 procs,
             } => {
                 let procs = procs.wrapping_sub(1);
-                let fits = machine < self.machines && procs <= self.most;
-                let bits = ON_A_MACHINE | machine << self.machine | procs << SEAT | seat;
+                let fits = machine < QUEUED >> self.machine && procs <= self.most;
+                let bits = machine << self.machine | seat << self.seat | procs;
                 fits.then_some(Cell(bits))
             }
         }
@@ -75,15 +89,37 @@ impl Layout {
 
     /// The place in a cell that is somewhere.
     #[inline]
-    pub(crate) fn unpack(self, Cell(bits): Cell) -> Place {
-        if bits & ON_A_MACHINE == 0 {
-            return Place::Queued { spot: bits };
+    pub(crate) fn unpack(self, cell: Cell) -> Place {
+        if !cell.is_running() {
+            let spot = cell.0 & !QUEUED;
+            return Place::Queued { spot };
         }
+        let (machine, procs) = (self.machine(cell), self.procs(cell));
+        // Without the machine, to which its bits are next.
+        let seat = (cell.0 ^ machine << self.machine) >> self.seat;
         Place::Running {
-            machine: (bits & !ON_A_MACHINE) >> self.machine,
-            seat: bits & (SEATS - 1),
-            procs: (bits >> SEAT & self.most) + 1,
+            machine,
+            seat,
+            procs,
         }
+    }
+
+    /// The machine of one who runs.
+    #[inline]
+    pub(crate) fn machine(self, Cell(bits): Cell) -> u32 {
+        bits >> self.machine
+    }
+
+    /// The machine and the seat of one who runs, in one number.
+    #[inline]
+    pub(crate) fn machine_and_seat(self, Cell(bits): Cell) -> usize {
+        (bits >> self.seat) as usize
+    }
+
+    /// The procs of one who runs.
+    #[inline]
+    pub(crate) fn procs(self, Cell(bits): Cell) -> u32 {
+        (bits & self.most) + 1
     }
 }
 
@@ -149,11 +185,13 @@ mod tests {
     #[test]
     fn what_fits_into_a_cell_comes_out_again() {
         for (most, machines) in [
-            (1, (1 << 27) - 1),
-            (2, (1 << 26) - 1),
-            (3, (1 << 25) - 1),
-            (16, (1 << 23) - 1),
-            (65_536, (1 << 11) - 1),
+            (1, 1 << 31),
+            (2, 1 << 29),
+            (3, 1 << 27),
+            (9, 1 << 23),
+            (16, 1 << 23),
+            (17, 1 << 22),
+            (65_536, 1 << 11),
         ] {
             let layout = Layout::new(most);
             let comes_back = |place| {
@@ -161,7 +199,7 @@ mod tests {
                 cell.is_some_and(|cell| layout.unpack(cell) == place)
             };
             for machine in [0, 1, machines / 2, machines - 1] {
-                for seat in [0, 1, SEATS - 1] {
+                for seat in [0, most.min(SEATS) / 2, most.min(SEATS) - 1] {
                     for procs in [1, most / 2 + 1, most] {
                         assert!(comes_back(running(machine, seat, procs)));
                     }
@@ -170,10 +208,15 @@ mod tests {
             assert_eq!(layout.pack(running(machines, 0, 1)), None);
             assert_eq!(layout.pack(running(0, 0, 0)), None);
             assert_eq!(layout.pack(running(0, 0, 2 * most)), None);
-            for spot in [0, 1, (1 << 31) - 1] {
+            for spot in [0, 1, (1 << 31) - 2] {
                 assert!(comes_back(Place::Queued { spot }));
             }
-            assert_eq!(layout.pack(Place::Queued { spot: 1 << 31 }), None);
+            assert_eq!(
+                layout.pack(Place::Queued {
+                    spot: (1 << 31) - 1
+                }),
+                None
+            );
         }
     }
 

@@ -11,6 +11,7 @@ use core::cmp::Reverse;
 
 use slab::Slab;
 
+use crate::branch::likely;
 use crate::fifo::Fifo;
 use crate::hints::Hints;
 use crate::list::{Moves, NIL, is_sparse, put};
@@ -42,6 +43,19 @@ pub(crate) struct Class {
 impl Class {
     fn key(&self) -> ClassKey {
         (self.priority, Reverse(self.procs))
+    }
+
+    /// Whether it has one request and no other.
+    #[inline]
+    pub(crate) fn has_one(&self) -> bool {
+        self.len == 1
+    }
+
+    /// One that is to be counted, and has others, has one request less; its procs.
+    #[inline]
+    pub(crate) fn shrink(&mut self) -> u32 {
+        self.len -= 1;
+        self.procs
     }
 }
 
@@ -109,36 +123,38 @@ impl Classes {
         None
     }
 
-    /// The list of the first class, if that is for so many procs and can have one request less without more ado: it has others,
-    /// and is to be counted anyway.
+    /// The first class, if that is for so many procs and can have another number of requests without more ado, as it is to be
+    /// counted anyway.
     #[inline(always)]
-    pub(crate) fn first_to_shrink(&self, procs: u32) -> Option<Fifo> {
-        let class = self.slab.get(self.first as usize)?;
-        (class.procs == procs && class.len > 1 && class.to_count).then_some(class.requests)
+    pub(crate) fn first_to_count(&mut self, procs: u32) -> Option<&mut Class> {
+        let class = self.slab.get_mut(self.first as usize)?;
+        (likely(class.to_count) && likely(class.procs == procs)).then_some(class)
     }
 
-    /// The first class, for which this holds, has one request less; its list.
+    /// Whether the class that was joined last has this key and can have another number of requests without more ado.
     #[inline(always)]
-    pub(crate) fn shrink_first(&mut self) -> Fifo {
-        let class = &mut self.slab[self.first as usize];
-        class.len -= 1;
+    pub(crate) fn recent_is_to_count(&self, priority: i64, procs: u32) -> bool {
+        match self.slab.get(self.recent as usize) {
+            Some(class) => {
+                likely(class.to_count)
+                    && likely(class.procs == procs)
+                    && likely(class.priority == priority)
+            }
+            None => likely(false),
+        }
+    }
+
+    /// This class has one request more, which the caller appends to its list.
+    #[inline(always)]
+    pub(crate) fn join_recent(&mut self) -> Fifo {
+        let class = &mut self.slab[self.recent as usize];
+        class.len += 1;
         class.requests
     }
 
-    /// Whether the class that was joined last has this key and can have one request more without more ado.
-    #[inline(always)]
-    pub(crate) fn can_join_again(&self, priority: i64, procs: u32) -> bool {
-        let class = self.slab.get(self.recent as usize);
-        let key = (priority, Reverse(procs));
-        class.is_some_and(|class| class.to_count && class.key() == key)
-    }
-
-    /// This class has one request more, which the caller appends: where it is, and its list.
-    #[inline(always)]
-    pub(crate) fn join_again(&mut self) -> (u32, &mut Fifo) {
-        let class = &mut self.slab[self.recent as usize];
-        class.len += 1;
-        (self.recent, &mut class.requests)
+    /// The class that was joined last.
+    pub(crate) fn recent(&self) -> u32 {
+        self.recent
     }
 
     /// How many requests are before a new one.

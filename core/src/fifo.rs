@@ -15,9 +15,10 @@ const IDS: usize = 6;
 /// A spot is a chunk and a number below this.
 const SPOTS: u32 = 8;
 
+/// Some ids of a list, one after the other.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
-struct Chunk {
+pub(crate) struct Chunk {
     ids: [RequestId; IDS],
     prev: u32,
     next: u32,
@@ -25,29 +26,35 @@ struct Chunk {
     owner: u32,
     /// How many spots were ever taken.
     taken: NonZeroU8,
-    /// A bit for each that is no more.
-    gone: u8,
+    /// A bit for each that is there.
+    there: u8,
 }
 
 impl Chunk {
     /// The first id.
     #[inline]
     fn first(&self) -> RequestId {
-        self.ids[self.gone.trailing_ones() as usize]
+        self.ids[self.there.trailing_zeros() as usize]
     }
 
-    /// Whether all are gone that ever were there.
+    /// Whether there is only one.
     #[inline]
-    fn is_empty(&self) -> bool {
-        self.gone.trailing_ones() == u32::from(self.taken.get())
+    pub(crate) fn has_one(&self) -> bool {
+        self.others() == 0
     }
 
-    /// Takes the first id out. Whether others are left.
+    /// Takes the first id out: that, and a bit for each that is left.
     #[inline]
-    fn pop(&mut self) -> bool {
-        // With its lowest zero set.
-        self.gone |= self.gone + 1;
-        !self.is_empty()
+    pub(crate) fn take(&mut self) -> Option<(RequestId, u8)> {
+        let first = *self.ids.get(self.there.trailing_zeros() as usize)?;
+        self.there = self.others();
+        Some((first, self.there))
+    }
+
+    /// Bits for all but the first.
+    #[inline]
+    fn others(&self) -> u8 {
+        self.there & self.there.wrapping_sub(1)
     }
 
     /// Appends an id; the number of its spot. None, if there is no room.
@@ -56,6 +63,7 @@ impl Chunk {
         let spot = self.taken.get();
         *self.ids.get_mut(usize::from(spot))? = id;
         self.taken = NonZeroU8::MIN.saturating_add(spot);
+        self.there |= 1 << spot;
         Some(u32::from(spot))
     }
 }
@@ -118,7 +126,7 @@ impl Chunks {
             next: NIL,
             owner,
             taken: NonZeroU8::MIN,
-            gone: 0,
+            there: 1,
         };
         let chunk = put(&mut self.slab, chunk);
         match fifo.tail {
@@ -136,7 +144,6 @@ impl Chunks {
     }
 
     /// The first id of a list that is not empty.
-    #[inline]
     pub(crate) fn first(&self, fifo: Fifo) -> RequestId {
         self.slab[fifo.head as usize].first()
     }
@@ -144,32 +151,36 @@ impl Chunks {
     /// Takes the first id out of a list that is not empty.
     #[inline]
     pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> RequestId {
-        let (id, is_left) = self.take(*fifo);
-        if !is_left {
-            self.drop_head(fifo);
+        let chunk = &mut self.slab[fifo.head as usize];
+        let Some((id, left)) = chunk.take() else {
+            unreachable!("no chunk is empty");
+        };
+        if left == 0 {
+            self.unlink(fifo, fifo.head);
         }
         id
     }
 
-    /// Takes the first id out of a list that is not empty. Whether others are left in its chunk, or that is to be dropped.
+    /// The first chunk of a list.
     #[inline]
-    pub(crate) fn take(&mut self, fifo: Fifo) -> (RequestId, bool) {
-        let chunk = &mut self.slab[fifo.head as usize];
-        (chunk.first(), chunk.pop())
+    pub(crate) fn head(&mut self, fifo: Fifo) -> Option<&mut Chunk> {
+        self.slab.get_mut(fifo.head as usize)
     }
 
-    /// Drops the first chunk of a list, which is empty.
+    /// Drops the first chunk of a list, if it is empty.
     #[inline]
     pub(crate) fn drop_head(&mut self, fifo: &mut Fifo) {
-        self.unlink(fifo, fifo.head);
+        if self.slab[fifo.head as usize].there == 0 {
+            self.unlink(fifo, fifo.head);
+        }
     }
 
     /// Takes the id of a spot out of its list.
     pub(crate) fn leave(&mut self, fifo: &mut Fifo, spot: u32) {
         let slot = spot / SPOTS;
         let chunk = &mut self.slab[slot as usize];
-        chunk.gone |= 1 << (spot % SPOTS);
-        if chunk.is_empty() {
+        chunk.there &= !(1 << (spot % SPOTS));
+        if chunk.there == 0 {
             self.unlink(fifo, slot);
         }
     }
@@ -239,11 +250,9 @@ impl Chunks {
 
     /// The ids of a chunk, with their spots.
     fn there(&self, slot: u32) -> impl Iterator<Item = (RequestId, u32)> + use<> {
-        let Chunk {
-            ids, gone, taken, ..
-        } = self.slab[slot as usize];
-        let spots = (0..u32::from(taken.get())).zip(ids);
-        let there = spots.filter(move |(spot, _)| gone >> spot & 1 == 0);
+        let Chunk { ids, there, .. } = self.slab[slot as usize];
+        let spots = (0..).zip(ids);
+        let there = spots.filter(move |(spot, _)| there >> spot & 1 == 1);
         there.map(move |(spot, id)| (id, slot * SPOTS + spot))
     }
 
@@ -256,9 +265,9 @@ impl Chunks {
                 let linked = chunk.prev == last && chunk.owner == owner;
                 (seen, last) = (seen + 1, slot);
                 let taken = chunk.taken.get();
-                let within = taken as usize <= IDS && u32::from(chunk.gone) >> taken == 0;
+                let within = taken as usize <= IDS && u32::from(chunk.there) >> taken == 0;
                 // No chunk has two before it, so this comes to an end.
-                linked && within && !chunk.is_empty()
+                linked && within && chunk.there != 0
             });
             sound && last == fifo.tail
         };
@@ -392,8 +401,8 @@ mod tests {
         assert!(!is_sound(|chunks, _| chunks.slab[1].owner = 8));
         assert!(!is_sound(|chunks, _| chunks.slab[1].prev = NIL));
         assert!(!is_sound(|chunks, _| _ = chunks.slab.remove(1)));
-        assert!(!is_sound(|chunks, _| chunks.slab[1].gone = 0b11_1111));
-        assert!(!is_sound(|chunks, _| chunks.slab[2].gone = 0b1000));
+        assert!(!is_sound(|chunks, _| chunks.slab[1].there = 0));
+        assert!(!is_sound(|chunks, _| chunks.slab[2].there = 0b1111));
         let overfull = |chunks: &mut Chunks, _: &mut Fifo| {
             chunks.slab[0].taken = 7.try_into().unwrap();
         };

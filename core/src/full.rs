@@ -2,119 +2,166 @@
 //! and the place of one that ends goes to the first of the queue, if that asks for as many procs. For these two there is a
 //! short way, which comes to what the long one would.
 //!
-//! A way first asks whether it is as simple as that, and changes nothing, and then does it. In a very large cluster nearly
-//! all the time goes by in waiting for records from memory, and a processor begins the next event meanwhile, as far as its
-//! buffers reach: so what counts is how few instructions, and above all how few stores, an event is. That is why the steps
-//! are functions of their own: in each of them the registers suffice, and nothing is spilt.
+//! A way first asks whether it is as simple as that, and changes nothing but the time, and then does it. In a very large cluster
+//! nearly all the time goes by in waiting for records from memory, and a processor begins the next event meanwhile, as far as
+//! its buffers reach, which is some 250 to 500 instructions: so what counts is how few an event is. That is why the steps are
+//! functions of their own that end in each other, why what is seldom is a function to end in, too, and why the order within
+//! them is what it is: in each of them the registers suffice, and hardly anything is saved.
 
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::cell::{Cell, Place};
-use crate::event::{Demand, Outcome};
-use crate::id::RequestId;
+use crate::branch::likely;
+use crate::event::Demand;
+use crate::id::{MachineId, RequestId};
 use crate::manager::Manager;
+use crate::places::Near;
+use crate::time::Instant;
+
+/// What became of a request that ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The first of the queue has its place.
+    HandedOver,
+    /// The same, and [`Manager::tidy`] is to follow.
+    Untidy,
+    /// Nothing yet: there is more to do.
+    No,
+}
 
 impl Manager {
     /// Lets a new request wait, if that is all there is to do. Whether it was.
-    #[inline(always)]
-    pub(crate) fn waits(&mut self, request: RequestId, priority: i64, demand: Demand) -> bool {
-        let waits = self.just_waits(request, priority, demand);
-        if waits {
-            self.wait(request, demand);
-        }
-        waits
-    }
-
     #[inline(never)]
-    fn just_waits(&self, request: RequestId, priority: i64, demand: Demand) -> bool {
-        let procs = self.procs(demand);
+    pub(crate) fn waits(
+        &mut self,
+        request: RequestId,
+        priority: i64,
+        demand: Demand,
+        now: Instant,
+    ) -> bool {
         // Others like it wait. So it waits too, behind them: for it S5 looks at a machine that is no freer than theirs. It is not
-        // for too many procs, and nothing is shut down.
-        self.requests.classes.can_join_again(priority, procs)
-            && self.is_quiet()
-            && !self.would_lack(procs)
-            && self.requests.can_append(request)
+        // for too many procs, nothing is shut down, and it is known when the next summary is due (S20).
+        let procs = self.procs(demand);
+        if !self.requests.classes.recent_is_to_count(priority, procs) {
+            return false;
+        }
+        if self.requests.places.may_be_far(request) {
+            return self.waits_unless_far(request, procs, now);
+        }
+        self.waits_if_near(request, procs, now)
     }
 
     #[inline(never)]
-    fn wait(&mut self, request: RequestId, demand: Demand) {
-        self.need += u64::from(self.procs(demand));
-        self.requests.append(request);
+    fn waits_unless_far(&mut self, request: RequestId, procs: u32, now: Instant) -> bool {
+        let is_far = self.requests.places.is_far(request);
+        !is_far && self.waits_if_near(request, procs, now)
     }
 
-    /// Hands the place of a request that ends over to the first of the queue, if that is all there is to do. Whether it was.
     #[inline(always)]
+    fn waits_if_near(&mut self, request: RequestId, procs: u32, now: Instant) -> bool {
+        if !self.requests.is_next(request)
+            || !likely(!self.would_lack(procs))
+            || !self.is_early(now)
+        {
+            return false;
+        }
+        self.need += u64::from(procs);
+        self.requests.append(request);
+        true
+    }
+
+    /// Hands the place of a request that ends over to the first of the queue, if that is all there is to do.
+    #[inline(never)]
     pub(crate) fn hands_over(
         &mut self,
         request: RequestId,
-        outcome: Outcome,
+        now: Instant,
         actions: &mut Vec<Action>,
-    ) -> bool {
-        // S9. To a machine that is ok all other outcomes are the same (S11, S13).
-        if outcome == Outcome::Unreachable || actions.len() == actions.capacity() {
-            return false;
+    ) -> Ended {
+        if !self.is_early(now) || !likely(self.machines.ready.len() == 0) {
+            return Ended::No;
         }
-        let cell = self.just_hands_over(request);
-        if let Some(cell) = cell {
-            self.hand_over(cell, actions);
-        }
-        cell.is_some()
-    }
-
-    /// The cell of the request, if so.
-    #[inline(never)]
-    fn just_hands_over(&self, request: RequestId) -> Option<usize> {
-        if self.machines.ready.len() > 0 || !self.is_quiet() {
-            return None;
-        }
-        let (cell, place) = self.requests.places.near(request)?;
-        let Place::Running { machine, procs, .. } = place else {
-            return None;
+        let Some(near) = self.requests.places.running_near(request) else {
+            return Ended::No;
         };
-        // S5: only the first can have it, and it takes all that comes free.
-        let simple = self.machines.is_plain(machine) && self.requests.can_hand_over(procs);
-        simple.then_some(cell)
-    }
-
-    #[inline(never)]
-    fn hand_over(&mut self, cell: usize, actions: &mut Vec<Action>) {
-        let (request, place, is_left) = self.requests.hand_over(cell);
-        if is_left {
-            self.seat(request, place, actions);
-        } else {
-            self.seat_last(request, place, actions);
+        // S9. To a machine that is ok all outcomes but one are the same (S11, S13).
+        let machine = self.requests.places.layout().machine(near.cell());
+        match self.machines.plain(machine) {
+            Some(machine) => self.hand_over(near, machine, actions),
+            None => Ended::No,
         }
     }
 
+    /// The same, for a place on a machine that is full but for that.
     #[inline(never)]
-    fn seat_last(&mut self, request: RequestId, place: Cell, actions: &mut Vec<Action>) {
-        self.requests.drop_head();
-        self.seat(request, place, actions);
-    }
-
-    /// A request takes the place of another.
-    #[inline(never)]
-    fn seat(&mut self, request: RequestId, place: Cell, actions: &mut Vec<Action>) {
-        assert!(actions.len() < actions.capacity(), "there is room for one");
-        let Place::Running {
-            machine,
-            seat,
-            procs,
-        } = self.requests.places.unpack(place)
-        else {
-            unreachable!("it runs");
+    fn hand_over(&mut self, near: Near, machine: MachineId, actions: &mut Vec<Action>) -> Ended {
+        let procs = self.requests.places.layout().procs(near.cell());
+        // S5: only the first can have it, and it takes all that comes free.
+        let Some((class, head)) = self.requests.first_of(procs) else {
+            return Ended::No;
+        };
+        if !likely(actions.len() < actions.capacity()) {
+            return Ended::No;
+        }
+        let Some((request, left)) = head.take() else {
+            return Ended::No;
         };
         // The other's.
-        self.need -= u64::from(procs);
-        let machine = self.machines.seat(machine, seat, request);
+        self.need -= u64::from(class.shrink());
         actions.push(Action::Grant { request, machine });
+        if !self.requests.places.hand_over(near, request) {
+            return self.hand_over_far(near, request);
+        }
+        let at = self.requests.places.layout().machine_and_seat(near.cell());
+        if !self.machines.running.note(at, request) {
+            return self.seat(near, request);
+        }
+        match left {
+            0 => Ended::Untidy,
+            _ => Ended::HandedOver,
+        }
+    }
+
+    /// The rest of it, when the place of one of the two is not in the window.
+    #[cold]
+    #[inline(never)]
+    fn hand_over_far(&mut self, near: Near, request: RequestId) -> Ended {
+        self.requests.places.hand_over_far(near, request);
+        self.seat(near, request)
+    }
+
+    /// A request takes the seat of another, after what was noted before is written down.
+    #[inline(never)]
+    fn seat(&mut self, near: Near, request: RequestId) -> Ended {
+        let at = self.requests.places.layout().machine_and_seat(near.cell());
+        self.machines.running.sit(at, request);
+        Ended::Untidy
+    }
+
+    /// What is to be done once in some events.
+    #[inline(never)]
+    pub(crate) fn tidy(&mut self) {
+        self.machines.running.write_down();
+        self.requests.drop_head();
+    }
+
+    /// Takes note of the time. Whether nothing is due then.
+    #[inline(always)]
+    fn is_early(&mut self, now: Instant) -> bool {
+        self.now = self.now.max(now);
+        // S21.
+        match self.armed {
+            Some(at) => likely(at > self.now),
+            None => true,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
+    use crate::{
+        Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, Reject, RequestId,
+    };
     use alloc::vec::Vec;
     use core::time::Duration;
 
@@ -184,6 +231,59 @@ mod tests {
         }
         assert_eq!(world.done(98), []);
         assert_eq!(world.done(99), []);
+    }
+
+    #[test]
+    fn a_place_is_handed_over_however_many_were_granted_before() {
+        for machines in 1..40 {
+            let mut world = World::new(machines);
+            let waits = 3 * machines + 20;
+            for id in machines..machines + waits {
+                world.submit(id, 0, 2);
+            }
+            for id in 0..waits {
+                assert_eq!(world.done(id), [grant(id + machines, id % machines)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_is_handed_over_to_one_whose_id_is_far_and_by_such_a_one() {
+        let mut world = World::new(2);
+        let id = |n: u64| if n % 3 == 1 { n << 40 } else { n };
+        for n in 2..100 {
+            assert_eq!(world.submit(id(n), 0, 2), []);
+        }
+        assert_eq!(world.done(0), [grant(2, 0)]);
+        assert_eq!(world.done(1), [grant(3, 1)]);
+        for n in 2..98 {
+            assert_eq!(world.done(id(n)), [grant(id(n + 2), n % 2)]);
+        }
+        assert_eq!(world.manager.counts().queued, 0);
+    }
+
+    #[test]
+    fn one_that_is_known_does_not_wait_again_though_it_would_be_the_next() {
+        let mut world = World::new(2);
+        // It is not near the others yet.
+        assert_eq!(world.submit(40, 0, 2), []);
+        for id in 2..40 {
+            assert_eq!(world.submit(id, 0, 2), []);
+        }
+        let request = RequestId(40);
+        let known = Action::Reject(Reject::DuplicateRequest { request });
+        assert_eq!(world.submit(40, 0, 2), [known]);
+    }
+
+    #[test]
+    fn a_flood_is_handed_over_while_the_memory_of_its_ids_is_given_back() {
+        let mut world = World::new(2);
+        for id in 2..3000 {
+            world.submit(id, 0, 2);
+        }
+        for id in 0..2998 {
+            assert_eq!(world.done(id), [grant(id + 2, id % 2)]);
+        }
     }
 
     #[test]

@@ -118,8 +118,8 @@ impl Manager {
     /// Whether S7 might want more machines if so many procs more were needed.
     #[inline]
     pub(crate) fn would_lack(&self, procs: u32) -> bool {
-        let target = (self.need + u64::from(procs)).min(self.config.max_procs);
-        target > self.machines.slab.len() as u64 * u64::from(self.config.machine_procs)
+        let there = self.machines.slab.len() as u64 * u64::from(self.config.machine_procs);
+        there < self.config.max_procs && there < self.need + u64::from(procs)
     }
 
     /// How many machines S7 wants next; zero when it wants none.

@@ -113,6 +113,7 @@ extern crate alloc;
 
 mod action;
 mod bits;
+mod branch;
 mod by_time;
 mod cell;
 mod classes;

@@ -127,7 +127,7 @@ pub(crate) struct Machines {
     loads: Vec<Load>,
     /// Those that are ok and where all that run sit.
     plain: Plain,
-    running: Running,
+    pub(crate) running: Running,
     pub(crate) ids: SlotMap<MachineId>,
     pub(crate) by_id: List<ById>,
     pub(crate) counts: MachineCounts,
@@ -174,7 +174,7 @@ impl Machines {
     /// Something of what the end of a request reads of its machine.
     #[inline]
     pub(crate) fn touch(&self, slot: u32) -> u64 {
-        if self.ready.len() == 0 && self.is_plain(slot) {
+        if self.ready.len() == 0 && self.plain(slot).is_some() {
             return 0;
         }
         u64::from(self.load(slot).used)
@@ -315,10 +315,10 @@ impl Machines {
         (place, id)
     }
 
-    /// Whether a machine is ok and all that run there sit, and its id is no longer than most.
+    /// The id of a machine that is ok and where all that run sit, if it is no longer than most.
     #[inline]
-    pub(crate) fn is_plain(&self, slot: u32) -> bool {
-        self.plain.has(slot)
+    pub(crate) fn plain(&self, slot: u32) -> Option<MachineId> {
+        self.plain.id(slot)
     }
 
     /// A machine may be plain now, or not any more, which seldom happens.
@@ -331,13 +331,6 @@ impl Machines {
     fn plain_id(&self, slot: u32) -> Option<MachineId> {
         let load = self.load(slot);
         (load.is_ok() && !load.seats.are_listed()).then_some(load.id)
-    }
-
-    /// A request takes the seat of another that has as many procs, on a plain machine; which that is.
-    #[inline]
-    pub(crate) fn seat(&mut self, slot: u32, seat: u32, request: RequestId) -> MachineId {
-        self.running.sit(slot, seat, request);
-        self.plain.id(slot)
     }
 
     /// A grant ends on a machine, which is out of the order of S4 then: the caller offers it. Whether others sit elsewhere now.
@@ -527,7 +520,6 @@ mod tests {
         // Who is plain: one that is full, and not one that is asked for.
         assert!(!is_sound(|m| m.plain.set(3, None)));
         assert!(!is_sound(|m| m.plain.set(4, Some(MachineId(4)))));
-        assert!(!is_sound(|m| m.plain.miscount()));
         // How many.
         assert!(!is_sound(|m| m.ready.miscount()));
     }

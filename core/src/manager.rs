@@ -6,6 +6,7 @@ use crate::action::{Action, Loss, Notice};
 use crate::cell::Place;
 use crate::config::{Config, ConfigError};
 use crate::event::{Demand, Event, OnceOutcome, Outcome};
+use crate::full::Ended;
 use crate::grow::Growth;
 use crate::holdings::{Asked, Holdings};
 use crate::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
@@ -104,7 +105,6 @@ impl Manager {
     /// state allocates nothing. See [`Manager::prefetch`] for very large clusters.
     #[inline(always)]
     pub fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        self.now = self.now.max(now);
         // A caller knows which event it is, and the two that come all the time stay in registers.
         match event {
             Event::Submit {
@@ -112,16 +112,23 @@ impl Manager {
                 priority,
                 demand,
             } => {
-                if !self.waits(request, priority, demand) {
-                    self.decide_submit(request, priority, demand, actions);
+                if !self.waits(request, priority, demand, now) {
+                    self.decide_submit(request, priority, demand, now, actions);
                 }
             }
             Event::Done { request, outcome } => {
-                if !self.hands_over(request, outcome, actions) {
-                    self.decide_done(request, outcome, actions);
+                let ended = if outcome == Outcome::Unreachable {
+                    Ended::No
+                } else {
+                    self.hands_over(request, now, actions)
+                };
+                match ended {
+                    Ended::HandedOver => {}
+                    Ended::Untidy => self.tidy(),
+                    Ended::No => self.decide_done(request, outcome, now, actions),
                 }
             }
-            _ => self.decide(event, actions),
+            _ => self.decide(event, now, actions),
         }
     }
 
@@ -131,6 +138,7 @@ impl Manager {
         request: RequestId,
         priority: i64,
         demand: Demand,
+        now: Instant,
         actions: &mut Vec<Action>,
     ) {
         let event = Event::Submit {
@@ -138,17 +146,24 @@ impl Manager {
             priority,
             demand,
         };
-        self.decide(event, actions);
+        self.decide(event, now, actions);
     }
 
     #[inline(never)]
-    fn decide_done(&mut self, request: RequestId, outcome: Outcome, actions: &mut Vec<Action>) {
-        self.decide(Event::Done { request, outcome }, actions);
+    fn decide_done(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        self.decide(Event::Done { request, outcome }, now, actions);
     }
 
     /// Does what an event calls for, the long way.
     #[inline(never)]
-    fn decide(&mut self, event: Event, actions: &mut Vec<Action>) {
+    fn decide(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+        self.now = self.now.max(now);
         self.advance(actions);
         if let Err(reject) = self.apply(event, actions) {
             actions.push(Action::Reject(reject));

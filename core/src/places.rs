@@ -1,6 +1,9 @@
 //! From request ids to where the requests are. Those near the latest are in a ring without search, all others in a hash
 //! table; no decision follows which (F6).
 
+use core::hint::cold_path;
+
+use crate::branch::likely;
 use crate::cell::{Cell, Layout, Packed, Place};
 use crate::id::RequestId;
 use crate::table::{self, Table};
@@ -70,6 +73,21 @@ pub(crate) struct Found {
     near: bool,
     /// What is there: four bytes, or eight.
     bits: u64,
+}
+
+/// A request that was just found in the window.
+#[derive(Clone, Copy)]
+pub(crate) struct Near {
+    at: usize,
+    cell: Cell,
+}
+
+impl Near {
+    /// What is there.
+    #[inline(always)]
+    pub(crate) fn cell(self) -> Cell {
+        self.cell
+    }
 }
 
 /// The place for an id that is not there.
@@ -198,45 +216,66 @@ impl Places {
         }
     }
 
-    /// The cell of a request that is in the window, and its place.
-    #[inline]
-    pub(crate) fn near(&self, id: RequestId) -> Option<(usize, Place)> {
-        let at = self.near.cell(id)?;
+    /// A request that runs and is in the window.
+    #[inline(always)]
+    pub(crate) fn running_near(&self, id: RequestId) -> Option<Near> {
+        let Some(at) = self.near.cell(id) else {
+            cold_path();
+            return None;
+        };
         let cell = self.near.get(at);
-        (!cell.is_nowhere()).then(|| (at, self.unpack(cell)))
+        likely(cell.is_running()).then_some(Near { at, cell })
     }
 
-    /// The place in a cell that is not empty.
-    #[inline]
-    pub(crate) fn unpack(&self, cell: Cell) -> Place {
-        self.layout.unpack(cell)
-    }
-
-    /// Whether a request is in the window, and that may have one less.
+    /// How places are written into cells.
     #[inline(always)]
-    pub(crate) fn can_hand_over(&self, to: RequestId) -> bool {
-        self.near.has(to) && self.near.can_spare()
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
     }
 
-    /// The place in a cell is that of another request now, for which this holds. Who had it is forgotten.
-    #[inline]
-    pub(crate) fn hand_over(&mut self, cell: usize, to: RequestId) -> Cell {
-        self.near.hand_over(cell, to)
-    }
-
-    /// Whether an id is not there and is the next of the window.
+    /// The place of a request that was just found is that of another now, if that is in the window too and it may have one
+    /// less. Who had it is forgotten. Whether it was.
     #[inline(always)]
-    pub(crate) fn can_append(&self, id: RequestId) -> bool {
-        self.near.is_next(id) && (!self.far.may_have(id) || self.far.lacks(id))
+    pub(crate) fn hand_over(&mut self, from: Near, to: RequestId) -> bool {
+        likely(self.near.can_spare()) && self.near.hand_over(from.at, to, from.cell)
     }
 
-    /// Adds an id for which this holds.
-    #[inline]
-    pub(crate) fn append(&mut self, id: RequestId, place: Place) {
-        match self.layout.pack(place) {
+    /// The same for any other that is there.
+    pub(crate) fn hand_over_far(&mut self, Near { at, cell }: Near, to: RequestId) {
+        let (near, bits) = (true, u64::from(cell.0));
+        self.remove(Found { at, near, bits });
+        self.set(to, self.layout.unpack(cell));
+    }
+
+    /// Whether an id is the next of the window.
+    #[inline(always)]
+    pub(crate) fn is_next(&self, id: RequestId) -> bool {
+        self.near.is_next(id)
+    }
+
+    /// Whether an id may be in the table.
+    #[inline(always)]
+    pub(crate) fn may_be_far(&self, id: RequestId) -> bool {
+        self.far.may_have(id)
+    }
+
+    /// Whether an id is in the table.
+    pub(crate) fn is_far(&self, id: RequestId) -> bool {
+        self.far.table.seek(id).is_ok()
+    }
+
+    /// Adds one who waits, whose id is the next of the window and not in the table.
+    #[inline(always)]
+    pub(crate) fn append(&mut self, id: RequestId, spot: u32) {
+        match self.layout.pack(Place::Queued { spot }) {
             Some(cell) => self.near.append(id, cell),
-            None => self.far.put(id, place),
+            None => self.append_far(id, spot),
         }
+    }
+
+    #[cold]
+    fn append_far(&mut self, id: RequestId, spot: u32) {
+        self.far.put(id, Place::Queued { spot });
     }
 
     /// Gives back what a flood took.
@@ -259,7 +298,7 @@ impl Far {
     #[inline]
     fn may_have(&self, id: RequestId) -> bool {
         let (first, last) = self.span;
-        self.table.len() > 0 && (first..=last).contains(&id.0)
+        self.table.len() > 0 && id.0 <= last && id.0 >= first
     }
 
     #[inline(never)]
@@ -272,11 +311,6 @@ impl Far {
             }),
             Err(vacant) => Err(Vacant { far: Some(vacant) }),
         }
-    }
-
-    #[inline(never)]
-    fn lacks(&self, id: RequestId) -> bool {
-        self.table.seek(id).is_err()
     }
 
     #[inline(never)]
@@ -463,22 +497,26 @@ mod tests {
 
     #[test]
     fn only_an_id_that_is_not_there_is_appended() {
+        let can_append = |places: &Places, id| {
+            let id = RequestId(id);
+            places.is_next(id) && !(places.may_be_far(id) && places.is_far(id))
+        };
         let mut places = Places::new(16);
         (0..10).for_each(|id| enter(&mut places, id));
-        assert!(places.can_append(RequestId(10)) && !places.can_append(RequestId(11)));
+        assert!(can_append(&places, 10) && !can_append(&places, 11));
         // It is not near, and then it would be the next.
         enter(&mut places, 30);
         (10..30).for_each(|id| enter(&mut places, id));
         assert_eq!((places.near.last(), places.far.table.len()), (29, 1));
-        assert!(!places.can_append(RequestId(30)));
+        assert!(!can_append(&places, 30));
         leave(&mut places, 30);
-        assert!(places.can_append(RequestId(30)));
+        assert!(can_append(&places, 30));
         // Somebody would fall off.
         let cells = places.near.cells() as u64;
         (30..cells).for_each(|id| enter(&mut places, id));
-        assert!(!places.can_append(RequestId(cells)));
+        assert!(!can_append(&places, cells));
         leave(&mut places, 0);
-        assert!(places.can_append(RequestId(cells)));
+        assert!(can_append(&places, cells));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The requests, queued and running: where each is, and the queue in order (S3, S6).
 
-use crate::cell::{Cell, Place};
-use crate::classes::Classes;
-use crate::fifo::Chunks;
+use core::hint::cold_path;
+
+use crate::branch::likely;
+use crate::cell::Place;
+use crate::classes::{Class, Classes};
+use crate::fifo::{Chunk, Chunks};
 use crate::id::RequestId;
 use crate::list::MAX_RECORDS;
 use crate::places::{Found, Places, Vacant};
@@ -66,27 +69,28 @@ impl Requests {
         self.places.insert(at, id, Place::Queued { spot });
     }
 
-    /// Whether a new request can be appended to the class that was joined last, if only that can.
+    /// Whether a new request that is not far follows the one before it and is not too many.
     #[inline(always)]
-    pub(crate) fn can_append(&self, id: RequestId) -> bool {
-        !self.is_full() && self.places.can_append(id)
+    pub(crate) fn is_next(&self, id: RequestId) -> bool {
+        likely(!self.is_full()) && self.places.is_next(id)
     }
 
-    /// Appends a request, where both can be done.
-    #[inline]
+    /// Queues a request for which this holds, in the class that was joined last, which is to be counted.
+    #[inline(always)]
     pub(crate) fn append(&mut self, id: RequestId) {
-        let (class, list) = self.classes.join_again();
-        match self.chunks.append(*list, id) {
-            Some(spot) => self.places.append(id, Place::Queued { spot }),
-            None => self.append_to_new_chunk(class, id),
+        let list = self.classes.join_recent();
+        match self.chunks.append(list, id) {
+            Some(spot) => self.places.append(id, spot),
+            None => self.append_to_new_chunk(id),
         }
     }
 
     #[inline(never)]
-    fn append_to_new_chunk(&mut self, class: u32, id: RequestId) {
+    fn append_to_new_chunk(&mut self, id: RequestId) {
+        let class = self.classes.recent();
         let list = &mut self.classes.get_mut(class).requests;
         let spot = self.chunks.push(class, list, id);
-        self.places.append(id, Place::Queued { spot });
+        self.places.append(id, spot);
     }
 
     /// Enters a request that runs, in the place that was found for it.
@@ -104,21 +108,17 @@ impl Requests {
         (self.classes.get(class).procs <= free).then(|| self.take_first(class))
     }
 
-    /// Whether the first of the queue asks for so many procs and can be handed a place without more ado.
+    /// The first class and the head of its list, if that asks for so many procs and its first request can be taken out with
+    /// nothing else to be done but to drop the head if nothing is left there.
     #[inline(always)]
-    pub(crate) fn can_hand_over(&self, procs: u32) -> bool {
-        match self.classes.first_to_shrink(procs) {
-            Some(list) => self.places.can_hand_over(self.chunks.first(list)),
-            None => false,
+    pub(crate) fn first_of(&mut self, procs: u32) -> Option<(&mut Class, &mut Chunk)> {
+        let class = self.classes.first_to_count(procs)?;
+        let head = self.chunks.head(class.requests)?;
+        if head.has_one() && class.has_one() {
+            cold_path();
+            return None;
         }
-    }
-
-    /// Hands the place in a cell over to the first of the queue, for which this holds, and forgets who had it: the request, the
-    /// place, and whether nothing is left to drop.
-    #[inline]
-    pub(crate) fn hand_over(&mut self, cell: usize) -> (RequestId, Cell, bool) {
-        let (next, is_left) = self.chunks.take(self.classes.shrink_first());
-        (next, self.places.hand_over(cell, next), is_left)
+        Some((class, head))
     }
 
     /// Drops what is empty at the head of the queue.

@@ -2,12 +2,13 @@
 //!
 //! A machine has up to sixteen seats, and with who sits down the number of the grant is kept. So who leaves needs no search, and
 //! nobody moves up. The list of all seats, which is large when there are many machines, is only written to, and for some
-//! grants at once: one store that waits for memory would hold up those behind it, while some of them wait together. Where more
-//! run on a machine than it has seats they are in a list.
+//! grants at once: one store that waits for memory would hold up those behind it, while some of them wait together. Until then
+//! the grants are noted. Where more run on a machine than it has seats they are in a list.
 
 use alloc::vec::Vec;
 
-use crate::cell::SEATS;
+use crate::branch::likely;
+use crate::cell::{SEATS, seat_bits};
 use crate::id::RequestId;
 
 /// Which seats of a machine are free, in three bytes.
@@ -66,20 +67,25 @@ struct Seated {
     request: RequestId,
 }
 
-/// So many grants are written down at once: about as many lines of the cache as a processor has under way.
-const GROUP: usize = 16;
+/// So many grants are noted before they are written down, at the most: about as many lines of the cache as a processor has
+/// under way.
+const NOTES: usize = 16;
 
 /// Who sits where, on all machines.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     /// The seats of a machine: as many as it has procs, if there are so many.
     width: u32,
-    /// Those of the machines, so many for each.
+    /// How many bits say which of them it is.
+    bits: u32,
+    /// Those of the machines, so many for each as these bits can say.
     seats: Vec<Seated>,
-    /// How many have sat down.
+    /// How many grants are written down there.
     grants: u64,
-    /// Where the latest of them did, and who: of each sixteen as long as they are not complete.
-    recent: [(usize, RequestId); GROUP],
+    /// The grants after those, in order: in which seat, and who.
+    notes: [(usize, RequestId); NOTES],
+    /// How many these are.
+    noted: usize,
     /// For the machines up to the last that had any, those who are too many to sit.
     lists: Vec<Vec<RequestId>>,
 }
@@ -89,9 +95,11 @@ impl Running {
     pub(crate) fn new(machine_procs: u32) -> Running {
         Running {
             width: machine_procs.min(SEATS),
+            bits: seat_bits(machine_procs),
             seats: Vec::new(),
             grants: 0,
-            recent: [(0, RequestId(0)); GROUP],
+            notes: [(0, RequestId(0)); NOTES],
+            noted: 0,
             lists: Vec::new(),
         }
     }
@@ -99,7 +107,7 @@ impl Running {
     /// Makes room for the machine in a slot.
     pub(crate) fn admit(&mut self, slot: u32) {
         let (grant, request) = (0, RequestId(0));
-        let seats = (slot as usize + 1) * self.width as usize;
+        let seats = (slot as usize + 1) << self.bits;
         self.seats
             .resize(self.seats.len().max(seats), Seated { grant, request });
     }
@@ -110,40 +118,48 @@ impl Running {
         let Some(seat) = seats.take() else {
             return self.push_to_list(slot, seats, request);
         };
-        self.sit(slot, seat, request);
+        self.sit(self.at(slot, seat), request);
         seat
     }
 
-    /// A request sits down in a seat that was just taken, or takes that of another.
+    /// A request sits down on a machine in a seat, in one number, that was just taken or is another's.
     #[inline]
-    pub(crate) fn sit(&mut self, slot: u32, seat: u32, request: RequestId) {
-        let at = self.at(slot, seat);
-        let n = self.grants as usize % GROUP;
-        self.recent[n] = (at, request);
-        // There are never 2^64.
-        self.grants += 1;
-        if n == GROUP - 1 {
+    pub(crate) fn sit(&mut self, at: usize, request: RequestId) {
+        if !self.note(at, request) {
             self.write_down();
+            self.note(at, request);
         }
     }
 
-    /// The latest sixteen are complete.
+    /// Notes that, if there is room for one more. Whether there was.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, at: usize, request: RequestId) -> bool {
+        match self.notes.get_mut(self.noted) {
+            Some(note) => *note = (at, request),
+            None => return likely(false),
+        }
+        self.noted += 1;
+        true
+    }
+
+    /// Writes down what is noted.
     #[inline(never)]
-    fn write_down(&mut self) {
-        for (grant, &(at, request)) in (self.grants - GROUP as u64..).zip(&self.recent) {
+    pub(crate) fn write_down(&mut self) {
+        let notes = self.notes.iter().take(self.noted);
+        for (grant, &(at, request)) in (self.grants..).zip(notes) {
             self.seats[at] = Seated { grant, request };
         }
+        // There are never 2^64.
+        self.grants += self.noted as u64;
+        self.noted = 0;
     }
 
     /// Who was the last to sit down in a seat.
     fn seated(&self, at: usize) -> Seated {
-        let n = self.grants as usize % GROUP;
-        let recent = self.recent[..n].iter().rposition(|&(other, _)| other == at);
-        match recent {
-            Some(i) => Seated {
-                grant: self.grants - (n - i) as u64,
-                request: self.recent[i].1,
-            },
+        let notes = (self.grants..).zip(&self.notes[..self.noted]);
+        let last = notes.filter(|&(_, &(other, _))| other == at).last();
+        match last {
+            Some((grant, &(_, request))) => Seated { grant, request },
             None => self.seats[at],
         }
     }
@@ -248,17 +264,20 @@ impl Running {
             && listed == seats.listed
             && (!listed || free == 0)
             && grants.is_sorted_by(|a, b| a < b)
-            && grants.iter().all(|grant| (0..self.grants).contains(grant))
+            && grants
+                .iter()
+                .all(|grant| (0..self.grants + self.noted as u64).contains(grant))
     }
 
+    /// A machine and a seat in one number.
     fn at(&self, slot: u32, seat: u32) -> usize {
-        slot as usize * self.width as usize + seat as usize
+        (slot as usize) << self.bits | seat as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUP, Running, Seats};
+    use super::{NOTES, Running, Seats};
     use crate::id::RequestId;
     use alloc::vec::Vec;
 
@@ -354,9 +373,9 @@ mod tests {
             let (mut running, mut seats) = (Running::new(5), Seats::new(5));
             running.admit(0);
             // Those of before are written down, those of now are not.
-            for n in 0..GROUP as u64 + 3 {
+            for n in 0..NOTES as u64 + 3 {
                 let seat = running.push(0, &mut seats, RequestId(n));
-                if n < GROUP as u64 || n % 2 == 0 {
+                if n < NOTES as u64 || n % 2 == 0 {
                     running.remove(0, &mut seats, seat, RequestId(n));
                 }
             }
@@ -367,9 +386,11 @@ mod tests {
         assert!(is_sound(|_, _| ()));
         assert!(!is_sound(|running, _| {
             running.seats.iter_mut().for_each(|seated| seated.grant = 3);
-            running.grants = 16;
+            (running.grants, running.noted) = (16, 0);
         }));
-        assert!(!is_sound(|running, _| running.grants = 0));
+        assert!(!is_sound(
+            |running, _| (running.grants, running.noted) = (0, 0)
+        ));
         assert!(!is_sound(|_, seats| seats.free = [0; 2]));
         assert!(!is_sound(|_, seats| seats.free[0] |= 1 << 5));
         assert!(!is_sound(|_, seats| seats.listed = true));
@@ -394,15 +415,15 @@ mod tests {
             running.push(0, &mut seats, RequestId(n));
         }
         // Each takes the seat of the oldest, which makes it the newest.
-        for n in 3..10 * GROUP as u64 {
-            running.sit(0, (n % 3) as u32, RequestId(n));
+        for n in 3..10 * NOTES as u64 {
+            running.sit((n % 3) as usize, RequestId(n));
             let sitting = running.sitting(0, &seats);
             assert!(sitting.eq([n - 2, n - 1, n].map(|n| (RequestId(n), (n % 3) as u32))));
             assert!(running.check(0, &seats));
         }
         // One seat changes hands again and again.
-        for n in 0..3 * GROUP as u64 {
-            running.sit(0, 1, RequestId(1000 + n));
+        for n in 0..3 * NOTES as u64 {
+            running.sit(1, RequestId(1000 + n));
             assert_eq!(running.iter(0, &seats).last(), Some(RequestId(1000 + n)));
         }
     }

@@ -53,17 +53,11 @@ impl Manager {
         }
     }
 
-    /// Whether nothing is due.
-    #[inline]
-    pub(crate) fn is_quiet(&self) -> bool {
-        // Nothing is due before the deadline that is armed (S21).
-        self.summary != Summary::Unborn && self.armed.is_none_or(|at| at > self.now)
-    }
-
     /// Fires what has become due meanwhile as if the timer had come punctually (F10).
     #[inline]
     pub(crate) fn advance(&mut self, actions: &mut Vec<Action>) {
-        if !self.is_quiet() {
+        // Nothing is due before the deadline that is armed (S21).
+        if self.summary == Summary::Unborn || self.armed.is_some_and(|at| at <= self.now) {
             self.catch_up(actions);
         }
     }

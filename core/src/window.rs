@@ -9,6 +9,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::branch::likely;
 use crate::cell::Cell;
 use crate::id::RequestId;
 use crate::places::{KEPT, LEAST};
@@ -66,26 +67,24 @@ impl Window {
         true
     }
 
-    /// Whether an id is here.
-    #[inline]
-    pub(crate) fn has(&self, id: RequestId) -> bool {
-        self.cell(id).is_some_and(|at| !self.get(at).is_nowhere())
-    }
-
     /// Whether it would not be sparse with one less.
     #[inline]
     pub(crate) fn can_spare(&self) -> bool {
         self.len > self.fewest
     }
 
-    /// Moves what is in a cell to that of an id, which is in the ring too.
-    #[inline]
-    pub(crate) fn hand_over(&mut self, from: usize, to: RequestId) -> Cell {
-        let to = self.at(to.0);
-        let cell = core::mem::replace(&mut self.cells[from], Cell::NOWHERE);
-        self.cells[to] = cell;
-        self.len -= 1;
-        cell
+    /// Moves what is in a cell to that of an id; not, if that has none or it is empty. Whether it was moved.
+    #[inline(always)]
+    pub(crate) fn hand_over(&mut self, from: usize, to: RequestId, cell: Cell) -> bool {
+        match self.cell(to) {
+            Some(to) if likely(!self.get(to).is_nowhere()) && likely(from < self.cells.len()) => {
+                self.cells[from] = Cell::NOWHERE;
+                self.cells[to] = cell;
+                self.len -= 1;
+                true
+            }
+            _ => likely(false),
+        }
     }
 
     /// Puts something into an empty cell.
@@ -107,8 +106,13 @@ impl Window {
     /// Whether an id is the next, and nobody falls off for it.
     #[inline]
     pub(crate) fn is_next(&self, id: RequestId) -> bool {
-        let cell = self.cells.get(self.at(id.0));
-        cell.is_some_and(|cell| cell.is_nowhere()) && self.last.wrapping_add(1) == id.0
+        if !likely(self.last.wrapping_add(1) == id.0) {
+            return false;
+        }
+        match self.cells.get(self.at(id.0)) {
+            Some(cell) => likely(cell.is_nowhere()),
+            None => likely(false),
+        }
     }
 
     /// Moves on by one, to an id for which that holds, and puts something there.

@@ -48,19 +48,20 @@ fn only_a_class_that_is_to_be_counted_changes_without_more_ado() {
     let mut classes = Classes::new();
     let class = classes.join(1, 2);
     // As it was added it was counted.
-    assert!(!classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_none());
+    assert!(!classes.recent_is_to_count(1, 2) && classes.first_to_count(2).is_none());
     classes.join(1, 2);
-    assert!(classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_some());
-    assert!(!classes.can_join_again(1, 3) && !classes.can_join_again(0, 2));
-    assert!(classes.first_to_shrink(1).is_none() && classes.first_to_shrink(3).is_none());
-    classes.join_again();
+    assert!(classes.recent_is_to_count(1, 2) && classes.first_to_count(2).is_some());
+    assert!(!classes.recent_is_to_count(1, 3) && !classes.recent_is_to_count(0, 2));
+    assert!(classes.first_to_count(1).is_none() && classes.first_to_count(3).is_none());
+    classes.join_recent();
     assert_eq!((requests(&classes), classes.rank(1, 2)), (3, 3));
-    assert!(!classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_none());
+    assert!(!classes.recent_is_to_count(1, 2) && classes.first_to_count(2).is_none());
     classes.leave(class);
-    classes.shrink_first();
+    let first = classes.first_to_count(2).unwrap();
+    assert!(!first.has_one());
+    assert_eq!(first.shrink(), 2);
+    assert!(first.has_one());
     assert_eq!(requests(&classes), 1);
-    // The last would leave no class.
-    assert!(classes.can_join_again(1, 2) && classes.first_to_shrink(2).is_none());
     assert!(classes.check());
 }
 

@@ -127,6 +127,10 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S7",
         "no machine is asked for when one more waits",
-        &[edit("full just_waits", "!self.would_lack(procs)", "true")],
+        &[edit(
+            "full waits_if_near",
+            "!self.would_lack(procs)",
+            "true",
+        )],
     ),
 ];

@@ -135,7 +135,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S9",
         "a machine that cannot be reached gets the next of the queue",
         &[edit(
-            "full hands_over",
+            "manager handle_into",
             "outcome == Outcome::Unreachable",
             "false",
         )],
@@ -154,8 +154,24 @@ pub(super) const FLAWS: &[Flaw] = &[
         "that not every machine is plain is not known where one goes on probation",
         &[edit(
             "plain set",
-            "self.odd += u32::from(id == NIL);",
-            "self.odd += u32::from(id == NIL && old == NIL);",
+            "self.odd += u32::from(id != slot);",
+            "self.odd += u32::from(id != slot && old != slot);",
         )],
+    ),
+    Flaw::new(
+        "S9",
+        "a machine that came after another in its slot is taken for that",
+        &[
+            edit(
+                "plain set",
+                "self.odd += u32::from(id != slot);",
+                "self.odd += u32::from(id == NIL);",
+            ),
+            edit(
+                "plain set",
+                "self.odd -= u32::from(old != slot);",
+                "self.odd -= u32::from(old == NIL);",
+            ),
+        ],
     ),
 ];

@@ -8,19 +8,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "last come, first served",
         &[
             edit(
-                "fifo first",
-                "self.gone.trailing_ones()",
-                "((1u32 << self.taken.get()) - 1 & !u32::from(self.gone)).ilog2()",
+                "fifo take",
+                "self.there.trailing_zeros()",
+                "self.there.ilog2()",
             ),
             edit(
-                "fifo pop",
-                "self.gone |= self.gone + 1;",
-                "self.gone |= 1 << ((1u32 << self.taken.get()) - 1 & !u32::from(self.gone)).ilog2();",
-            ),
-            edit(
-                "fifo is_empty",
-                "self.gone.trailing_ones() == u32::from(self.taken.get())",
-                "self.gone.count_ones() == u32::from(self.taken.get())",
+                "fifo take",
+                "self.others()",
+                "self.there & !(1 << self.there.ilog2())",
             ),
         ],
     ),
@@ -174,7 +169,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S5",
         "a place is handed over to one who asks for less",
         &[edit(
-            "classes first_to_shrink",
+            "classes first_to_count",
             "class.procs == procs",
             "class.procs <= procs",
         )],
@@ -182,24 +177,32 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S3",
         "the last of a class that is handed a place leaves the class",
-        &[edit("classes first_to_shrink", "class.len > 1", "true")],
+        &[edit(
+            "requests first_of",
+            "head.has_one() && class.has_one()",
+            "false",
+        )],
     ),
     Flaw::new(
         "S5",
         "one that was handed a place is still counted",
-        &[edit("classes first_to_shrink", "class.to_count", "true")],
+        &[edit("classes first_to_count", "class.to_count", "true")],
     ),
     Flaw::new(
         "F4",
         "the need is not lowered when a place is handed over",
-        &[edit("full seat", "self.need -= u64::from(procs);", "")],
+        &[edit(
+            "full hand_over",
+            "self.need -= u64::from(class.shrink());",
+            "class.shrink();",
+        )],
     ),
     Flaw::new(
         "F4",
         "the need is not raised by one that just waits",
         &[edit(
-            "full wait",
-            "self.need += u64::from(self.procs(demand));",
+            "full waits_if_near",
+            "self.need += u64::from(procs);",
             "",
         )],
     ),
@@ -219,8 +222,32 @@ pub(super) const FLAWS: &[Flaw] = &[
         "of those who took one seat in turn the first is thought to sit there until it is written down",
         &[edit(
             "running seated",
-            "self.recent[..n].iter().rposition(|&(other, _)| other == at)",
-            "self.recent[..n].iter().position(|&(other, _)| other == at)",
+            "notes.filter(|&(_, &(other, _))| other == at).last()",
+            "{ notes }.find(|&(_, &(other, _))| other == at)",
+        )],
+    ),
+    Flaw::new(
+        "F11",
+        "who sits down when there is no room for one more note is not noted",
+        &[edit("running sit", "self.note(at, request);", "")],
+    )
+    .shown_in(20),
+    Flaw::new(
+        "F11",
+        "who is handed a place when there is no room for one more note is not noted",
+        &[edit(
+            "full seat",
+            "self.machines.running.sit(at, request);",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "a place is handed over in the window of ids to one who is not there",
+        &[edit(
+            "window hand_over",
+            "!self.get(to).is_nowhere()",
+            "true",
         )],
     ),
     Flaw::new(

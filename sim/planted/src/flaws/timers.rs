@@ -15,12 +15,15 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F5",
         "a clock that steps back is believed",
-        &[edit("manager handle_into", "self.now.max(now)", "now")],
+        &[
+            edit("manager decide", "self.now.max(now)", "now"),
+            edit("full is_early", "self.now.max(now)", "now"),
+        ],
     ),
     Flaw::new(
         "F10",
         "what is due at this very instant does not fire",
-        &[edit("timers is_quiet", "at > self.now", "at >= self.now")],
+        &[edit("timers advance", "at <= self.now", "at < self.now")],
     ),
     Flaw::new(
         "F10",
@@ -40,12 +43,20 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F10",
         "one waits before what is due fires",
-        &[edit("full just_waits", "self.is_quiet()", "true")],
+        &[edit(
+            "full waits_if_near",
+            "!self.is_early(now)",
+            "self.is_early(now) && false",
+        )],
     ),
     Flaw::new(
         "F10",
         "a place is handed over before what is due fires",
-        &[edit("full just_hands_over", "!self.is_quiet()", "false")],
+        &[edit(
+            "full hands_over",
+            "!self.is_early(now)",
+            "self.is_early(now) && false",
+        )],
     ),
     Flaw::new(
         "F10",
