@@ -128,7 +128,7 @@ impl Manager {
                     Ended::No => self.decide_done(request, outcome, now, actions),
                 }
             }
-            _ => self.decide(event, now, actions),
+            _ => self.decide_other(event, now, actions),
         }
     }
 
@@ -141,12 +141,12 @@ impl Manager {
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
-        let event = Event::Submit {
-            request,
-            priority,
-            demand,
-        };
-        self.decide(event, now, actions);
+        self.begin(now, actions);
+        let result = self.submit(request, priority, demand, actions);
+        answer(result, actions);
+        // It has a machine already, if it can have one; nothing else can be placed.
+        self.grow_if_short(actions);
+        self.rearm(false, actions);
     }
 
     #[inline(never)]
@@ -157,34 +157,34 @@ impl Manager {
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
-        self.decide(Event::Done { request, outcome }, now, actions);
+        self.begin(now, actions);
+        let result = self.done(request, outcome, actions);
+        answer(result, actions);
+        self.settle(actions);
+        self.rearm(false, actions);
     }
 
-    /// Does what an event calls for, the long way.
+    /// Does what any other event calls for.
     #[inline(never)]
-    fn decide(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+    fn decide_other(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+        self.begin(now, actions);
+        let result = self.apply(event, actions);
+        answer(result, actions);
+        self.settle(actions);
+        self.rearm(matches!(event, Event::Timer), actions);
+    }
+
+    /// The time is now, and what has become due fires.
+    #[inline]
+    fn begin(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.now = self.now.max(now);
         self.advance(actions);
-        if let Err(reject) = self.apply(event, actions) {
-            actions.push(Action::Reject(reject));
-        }
-        match event {
-            // It has a machine already, if it can have one; nothing else can be placed.
-            Event::Submit { .. } => self.grow_if_short(actions),
-            _ => self.settle(actions),
-        }
-        self.rearm(matches!(event, Event::Timer), actions);
     }
 
     fn apply(&mut self, event: Event, actions: &mut Vec<Action>) -> Result<(), Reject> {
         match event {
-            Event::Submit {
-                request,
-                priority,
-                demand,
-            } => self.submit(request, priority, demand, actions),
+            Event::Submit { .. } | Event::Done { .. } => unreachable!("these are decided apart"),
             Event::Cancel { request } => self.cancel(request),
-            Event::Done { request, outcome } => self.done(request, outcome, actions),
             Event::Up { machine } => self.up(machine, actions),
             Event::StartFailed { machine } => self.start_failed(machine, actions),
             Event::Stopped { machine } => self.stopped(machine, actions),
@@ -229,6 +229,7 @@ impl Manager {
         }
     }
 
+    #[inline(always)]
     fn submit(
         &mut self,
         request: RequestId,
@@ -270,6 +271,7 @@ impl Manager {
         Ok(())
     }
 
+    #[inline(always)]
     fn done(
         &mut self,
         request: RequestId,
@@ -540,5 +542,13 @@ impl Manager {
     pub(crate) fn in_service(&self, machine: MachineId) -> Result<u32, Reject> {
         self.in_service_or_lost(machine)?
             .ok_or(Reject::MachineNotInService { machine })
+    }
+}
+
+/// F5: says what is wrong with an event.
+#[inline]
+fn answer(result: Result<(), Reject>, actions: &mut Vec<Action>) {
+    if let Err(reject) = result {
+        actions.push(Action::Reject(reject));
     }
 }

@@ -16,7 +16,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F5",
         "a clock that steps back is believed",
         &[
-            edit("manager decide", "self.now.max(now)", "now"),
+            edit("manager begin", "self.now.max(now)", "now"),
             edit("full is_early", "self.now.max(now)", "now"),
         ],
     ),
