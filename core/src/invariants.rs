@@ -8,13 +8,13 @@ use crate::cell::Place;
 use crate::classes::{Class, Classes};
 use crate::id::RequestId;
 use crate::machines::{Machine, Poll, State};
-use crate::manager::Manager;
+use crate::manager::{Manager, Summary};
 use crate::requests::Requests;
 
 type Invariant = (&'static str, fn(&Manager) -> bool);
 
 /// What holds whenever no call is in progress. A number, once given, keeps its meaning.
-const INVARIANTS: [Invariant; 17] = [
+const INVARIANTS: [Invariant; 18] = [
     (
         "need is what queued and running requests ask for (S2)",
         need_is_the_sum,
@@ -76,6 +76,10 @@ const INVARIANTS: [Invariant; 17] = [
     ("nothing waits after a shutdown (S22)", |m| {
         !m.shutdown || m.requests.queued() == 0
     }),
+    (
+        "when the next summary is due is known as soon as there is anything (S20)",
+        |m| m.summary != Summary::Unborn || m.need == 0 && m.machines.slab.is_empty(),
+    ),
 ];
 
 impl Manager {

@@ -395,4 +395,9 @@ fn what_was_left_undone_is_noticed() {
         m.armed = None;
     };
     assert_eq!(broken_by(still_waiting), 17);
+    let before_all = |m: &mut Manager| {
+        m.summary = Summary::Unborn;
+        m.armed = m.next_timeout();
+    };
+    assert_eq!(broken_by(before_all), 18);
 }
