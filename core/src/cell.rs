@@ -50,21 +50,21 @@ impl Cell {
 pub(crate) struct Layout {
     /// The procs, less one, are at most this.
     most: u32,
-    /// The bits of the procs.
-    seat: u32,
-    /// The bits of the procs and the seat.
-    machine: u32,
+    /// The bits of the procs, which the seat's follow.
+    seat_shift: u32,
+    /// Those of both, which the machine's follow.
+    machine_shift: u32,
 }
 
 impl Layout {
     /// For machines of so many procs, which are one to 65,536.
     pub(crate) fn new(machine_procs: u32) -> Layout {
         let values = machine_procs.next_power_of_two();
-        let seat = values.trailing_zeros();
+        let seat_shift = values.trailing_zeros();
         Layout {
             most: values - 1,
-            seat,
-            machine: seat + seat_bits(machine_procs),
+            seat_shift,
+            machine_shift: seat_shift + seat_bits(machine_procs),
         }
     }
 
@@ -80,8 +80,8 @@ impl Layout {
                 procs,
             } => {
                 let procs = procs.wrapping_sub(1);
-                let fits = machine < QUEUED >> self.machine && procs <= self.most;
-                let bits = machine << self.machine | seat << self.seat | procs;
+                let fits = machine < QUEUED >> self.machine_shift && procs <= self.most;
+                let bits = machine << self.machine_shift | seat << self.seat_shift | procs;
                 fits.then_some(Cell(bits))
             }
         }
@@ -96,7 +96,7 @@ impl Layout {
         }
         let (machine, procs) = (self.machine(cell), self.procs(cell));
         // Without the machine, to which its bits are next.
-        let seat = (cell.0 ^ machine << self.machine) >> self.seat;
+        let seat = (cell.0 ^ machine << self.machine_shift) >> self.seat_shift;
         Place::Running {
             machine,
             seat,
@@ -107,13 +107,13 @@ impl Layout {
     /// The machine of one who runs.
     #[inline]
     pub(crate) fn machine(self, Cell(bits): Cell) -> u32 {
-        bits >> self.machine
+        bits >> self.machine_shift
     }
 
     /// The machine and the seat of one who runs, in one number.
     #[inline]
     pub(crate) fn machine_and_seat(self, Cell(bits): Cell) -> usize {
-        (bits >> self.seat) as usize
+        (bits >> self.seat_shift) as usize
     }
 
     /// The procs of one who runs.

@@ -140,7 +140,7 @@ impl Classes {
                     && likely(class.procs == procs)
                     && likely(class.priority == priority)
             }
-            None => likely(false),
+            None => false,
         }
     }
 

@@ -276,6 +276,14 @@ impl Chunks {
 }
 
 #[cfg(test)]
+impl Chunks {
+    /// For how many chunks there is memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slab.capacity()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::{Chunk, Chunks, Fifo, NIL};
     use crate::id::RequestId;

@@ -59,10 +59,7 @@ impl Manager {
 
     #[inline(always)]
     fn waits_if_near(&mut self, request: RequestId, procs: u32, now: Instant) -> bool {
-        if !self.requests.is_next(request)
-            || !likely(!self.would_lack(procs))
-            || !self.is_early(now)
-        {
+        if !self.requests.is_next(request) || !likely(!self.would_lack(procs)) || !self.tick(now) {
             return false;
         }
         self.need += u64::from(procs);
@@ -78,7 +75,7 @@ impl Manager {
         now: Instant,
         actions: &mut Vec<Action>,
     ) -> Ended {
-        if !self.is_early(now) || !likely(self.machines.ready.len() == 0) {
+        if !self.tick(now) || !likely(self.machines.ready.len() == 0) {
             return Ended::No;
         }
         let Some(near) = self.requests.places.running_near(request) else {
@@ -145,9 +142,9 @@ impl Manager {
         self.requests.drop_head();
     }
 
-    /// Takes note of the time. Whether nothing is due then.
+    /// The clock goes on to this time. Whether nothing is due then.
     #[inline(always)]
-    fn is_early(&mut self, now: Instant) -> bool {
+    fn tick(&mut self, now: Instant) -> bool {
         self.now = self.now.max(now);
         // S21.
         match self.armed {
@@ -159,6 +156,7 @@ impl Manager {
 
 #[cfg(test)]
 mod tests {
+    use super::Ended;
     use crate::{
         Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, Reject, RequestId,
     };
@@ -205,6 +203,18 @@ mod tests {
             })
         }
 
+        /// Whether the short way is open to the end of a request.
+        fn would_hand_over(&self, request: u64) -> bool {
+            let (mut manager, mut actions) = (self.manager.clone(), Vec::with_capacity(1));
+            manager.hands_over(RequestId(request), Instant::ZERO, &mut actions) != Ended::No
+        }
+
+        /// Whether it is to a new request.
+        fn would_wait(&self, request: u64, priority: i64, procs: u32) -> bool {
+            let (mut manager, demand) = (self.manager.clone(), Demand::procs(procs).unwrap());
+            manager.waits(RequestId(request), priority, demand, Instant::ZERO)
+        }
+
         fn done(&mut self, request: u64) -> &[Action] {
             self.handle(Event::Done {
                 request: RequestId(request),
@@ -222,11 +232,19 @@ mod tests {
 
     #[test]
     fn a_place_is_handed_over() {
-        let mut world = World::new(2);
+        let (mut world, mut short) = (World::new(2), 0);
         for id in 2..100 {
+            short += u32::from(world.would_wait(id, 0, 2));
+            assert!(!world.would_wait(id, 1, 2) && !world.would_wait(id, 0, 1));
+            assert!(!world.would_wait(id + 1, 0, 2) && !world.would_wait(0, 0, 2));
             assert_eq!(world.submit(id, 0, 2), []);
         }
+        // Two of them make the class and have it counted; for three the window of ids grows.
+        assert_eq!(short, 98 - 5);
         for id in 0..98 {
+            // The last one leaves no class.
+            assert_eq!(world.would_hand_over(id), id < 97);
+            assert!(!world.would_hand_over(id + 2), "it waits");
             assert_eq!(world.done(id), [grant(id + 2, id % 2)]);
         }
         assert_eq!(world.done(98), []);
@@ -281,9 +299,16 @@ mod tests {
         for id in 2..3000 {
             world.submit(id, 0, 2);
         }
-        for id in 0..2998 {
+        let most = world.manager.requests.places.cells();
+        for id in 0..2950 {
+            assert!(world.would_hand_over(id));
             assert_eq!(world.done(id), [grant(id + 2, id % 2)]);
         }
+        // Some still wait, and all of them went the short way.
+        let requests = &world.manager.requests;
+        assert_eq!(requests.queued(), 48);
+        assert!(most >= 3000 && requests.places.cells() == 512);
+        assert!(requests.chunks.capacity() <= 64);
     }
 
     #[test]

@@ -334,6 +334,11 @@ impl Far {
 
 #[cfg(test)]
 impl Places {
+    /// How many cells the window has.
+    pub(crate) fn cells(&self) -> usize {
+        self.near.cells()
+    }
+
     /// Spoils it: an id moves into the table, to where it cannot be found.
     pub(crate) fn misplace(&mut self, id: RequestId) {
         self.push_out(id);

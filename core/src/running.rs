@@ -1,13 +1,13 @@
 //! What runs on the machines, in the order of the grants (F4, F11).
 //!
-//! A machine has up to sixteen seats, and with who sits down the number of the grant is kept. So who leaves needs no search, and
+//! A machine has up to sixteen seats, and memory for the next power of two of them; with who sits down the number of the grant is kept. So who leaves needs no search, and
 //! nobody moves up. The list of all seats, which is large when there are many machines, is only written to, and for some
 //! grants at once: one store that waits for memory would hold up those behind it, while some of them wait together. Until then
 //! the grants are noted. Where more run on a machine than it has seats they are in a list.
 
 use alloc::vec::Vec;
+use core::hint::cold_path;
 
-use crate::branch::likely;
 use crate::cell::{SEATS, seat_bits};
 use crate::id::RequestId;
 
@@ -136,7 +136,10 @@ impl Running {
     pub(crate) fn note(&mut self, at: usize, request: RequestId) -> bool {
         match self.notes.get_mut(self.noted) {
             Some(note) => *note = (at, request),
-            None => return likely(false),
+            None => {
+                cold_path();
+                return false;
+            }
         }
         self.noted += 1;
         true

@@ -17,7 +17,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a clock that steps back is believed",
         &[
             edit("manager begin", "self.now.max(now)", "now"),
-            edit("full is_early", "self.now.max(now)", "now"),
+            edit("full tick", "self.now.max(now)", "now"),
         ],
     ),
     Flaw::new(
@@ -45,8 +45,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "one waits before what is due fires",
         &[edit(
             "full waits_if_near",
-            "!self.is_early(now)",
-            "self.is_early(now) && false",
+            "!self.tick(now)",
+            "self.tick(now) && false",
         )],
     ),
     Flaw::new(
@@ -54,8 +54,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a place is handed over before what is due fires",
         &[edit(
             "full hands_over",
-            "!self.is_early(now)",
-            "self.is_early(now) && false",
+            "!self.tick(now)",
+            "self.tick(now) && false",
         )],
     ),
     Flaw::new(
