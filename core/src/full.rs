@@ -171,9 +171,13 @@ mod tests {
 
     impl World {
         fn new(machines: u64) -> World {
+            World::with_summaries(machines, Duration::ZERO)
+        }
+
+        fn with_summaries(machines: u64, summary_interval: Duration) -> World {
             let config = Config {
                 poll_interval: Duration::ZERO,
-                summary_interval: Duration::ZERO,
+                summary_interval,
                 ..Config::new(2, 2 * machines).unwrap()
             };
             let mut world = World {
@@ -249,6 +253,41 @@ mod tests {
         }
         assert_eq!(world.done(98), []);
         assert_eq!(world.done(99), []);
+    }
+
+    #[test]
+    fn what_is_due_and_an_action_without_room_take_the_long_way() {
+        let mut world = World::with_summaries(2, Duration::from_secs(10));
+        for id in 2..10 {
+            world.submit(id, 0, 2);
+        }
+        let (early, due) = (Instant(10_000_000_000 - 1), Instant::from_secs(10));
+        assert_eq!(world.manager.next_timeout(), Some(due));
+        let demand = Demand::procs(2).unwrap();
+        for (now, short) in [
+            (Instant::ZERO, true),
+            (early, true),
+            (due, false),
+            (Instant::MAX, false),
+        ] {
+            let (mut manager, mut actions) = (world.manager.clone(), Vec::with_capacity(1));
+            assert_eq!(manager.waits(RequestId(10), 0, demand, now), short);
+            let ended = manager.hands_over(RequestId(0), now, &mut actions);
+            assert_eq!((ended != Ended::No, actions.len() == 1), (short, short));
+            assert_eq!(manager.now, now);
+        }
+        let (mut manager, mut none) = (world.manager.clone(), Vec::new());
+        assert!(manager.hands_over(RequestId(0), early, &mut none) == Ended::No);
+        assert_eq!(none.capacity(), 0);
+        manager.handle_into(
+            Event::Done {
+                request: RequestId(0),
+                outcome: Outcome::Ok,
+            },
+            early,
+            &mut none,
+        );
+        assert_eq!(none, [grant(2, 0)]);
     }
 
     #[test]
