@@ -25,8 +25,10 @@ pub struct Steady<C: Carrier> {
     running: Vec<C::Grant>,
     /// They run, and end next.
     drawn: Vec<C::Grant>,
-    /// So many of them at a time the carrier is told of, a power of two, if it is told at all.
-    tells: usize,
+    /// So many of them at a time begin, a power of two.
+    batch: usize,
+    /// Whether the carrier is told of these before.
+    tells: bool,
     next: u64,
     rng: Rng,
 }
@@ -46,7 +48,8 @@ impl<C: Carrier> Steady<C> {
             carrier,
             running,
             drawn: Vec::with_capacity(DRAWN),
-            tells: 0,
+            batch: DRAWN,
+            tells: false,
             next: full + queued,
             rng: Rng::new(1),
         }
@@ -55,7 +58,11 @@ impl<C: Carrier> Steady<C> {
     /// The same, with a carrier that is told of so many grants at a time that they will end, before the first of them does.
     pub fn telling(self, tells: usize) -> Steady<C> {
         assert!(tells.is_power_of_two() && tells <= DRAWN, "they are drawn");
-        Steady { tells, ..self }
+        Steady {
+            batch: tells,
+            tells: true,
+            ..self
+        }
     }
 
     /// Until four times as many have ended as run at a time: of those who run since the beginning one in fifty is left.
@@ -86,19 +93,25 @@ impl<C: Carrier> Steady<C> {
 
     #[inline(always)]
     fn end_one(&mut self, outcome: Outcome) {
-        if self.drawn.is_empty() {
-            self.draw();
-        }
-        let left = self.drawn.len();
-        if self.tells > 0 && left & (self.tells - 1) == 0 {
-            self.carrier.prefetch(&self.drawn[left - self.tells..]);
+        if self.drawn.len() & (self.batch - 1) == 0 {
+            self.begin_batch();
         }
         let grant = self.drawn.pop().expect("some were drawn");
         self.carrier.done(grant, outcome, &mut self.running);
     }
 
-    /// Draws those who end next.
+    /// Draws those who end next, if none are left, and tells of the next of them.
     #[inline(never)]
+    fn begin_batch(&mut self) {
+        if self.drawn.is_empty() {
+            self.draw();
+        }
+        if self.tells {
+            let left = self.drawn.len();
+            self.carrier.prefetch(&self.drawn[left - self.batch..]);
+        }
+    }
+
     fn draw(&mut self) {
         for _ in 0..DRAWN {
             let at = self.rng.below(self.running.len() as u64) as usize;
