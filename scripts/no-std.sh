@@ -23,9 +23,10 @@ build() { # CARGO ARGUMENT...: the core, each way
     for features in "" serde journal; do
         echo "no_std: $target, features: ${features:-none}"
         # Debian's Rust 1.85 is older than our rust-version, but all we use and it does not have is `let` in chains, which it
-        # calls a feature. A compiler that has it takes no notice.
+        # calls a feature, and `cold_path`. A compiler that has the first takes no notice.
         RUSTC_BOOTSTRAP=1 "$cargo" rustc --locked --quiet --ignore-rust-version -p remuda --lib --no-default-features \
-            --features "$features" --target "$target" "$@" -- -Zcrate-attr='feature(let_chains)' -Astable-features
+            --features "$features" --target "$target" "$@" -- \
+            -Zcrate-attr='feature(let_chains)' -Astable-features --cfg no_cold_path
     done
     echo "no_std: builds on $("${RUSTC:-rustc}" --version)"
 }

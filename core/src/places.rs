@@ -1,9 +1,7 @@
 //! From request ids to where the requests are. Those near the latest are in a ring without search, all others in a hash
 //! table; no decision follows which (F6).
 
-use core::hint::cold_path;
-
-use crate::branch::likely;
+use crate::branch::{cold_path, likely};
 use crate::cell::{Cell, Layout, Packed, Place};
 use crate::id::RequestId;
 use crate::table::{self, Table};

@@ -1,8 +1,6 @@
 //! The requests, queued and running: where each is, and the queue in order (S3, S6).
 
-use core::hint::cold_path;
-
-use crate::branch::likely;
+use crate::branch::{cold_path, likely};
 use crate::cell::Place;
 use crate::classes::{Class, Classes};
 use crate::fifo::{Chunk, Chunks};

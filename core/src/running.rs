@@ -6,8 +6,8 @@
 //! the grants are noted. Where more run on a machine than it has seats they are in a list.
 
 use alloc::vec::Vec;
-use core::hint::cold_path;
 
+use crate::branch::cold_path;
 use crate::cell::{SEATS, seat_bits};
 use crate::id::RequestId;
 
