@@ -16,10 +16,9 @@ use remuda::{Config, MachineId, Manager, RequestId};
 use remuda_sim::find::{Find, Found};
 use remuda_sim::shrink::{self, Run, Verdict};
 
-use crate::args::seconds;
 use crate::replay::input::Input;
-use crate::replay::select::id;
 use crate::signals;
+use crate::values::{id, seconds};
 use check::{Check, Said};
 use forms::{Forms, Stem};
 

@@ -7,7 +7,7 @@ mod lives;
 mod picture;
 pub(crate) mod play;
 pub(crate) mod scenario;
-pub(crate) mod select;
+mod select;
 mod span;
 mod tally;
 mod tui;
@@ -22,12 +22,13 @@ use jiff::Timestamp;
 use remuda::RequestId;
 use serde_json::json;
 
+use crate::values::id;
 use divergence::Cause;
 use input::Input;
 use lines::Lines;
 use picture::Pictures;
 use play::{End, Nobody, Played, play};
-use select::{Point, Selection, id};
+use select::{Point, Selection};
 use tally::Tally;
 
 /// Replay a recorded run event by event, check that it goes the same way, and tell what it comes to.

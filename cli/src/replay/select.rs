@@ -5,6 +5,7 @@ use clap::Args;
 use remuda::{Action, Event, Instant, MachineId, Notice, RequestId};
 
 use super::span;
+use crate::values::id;
 
 /// What to look at.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,13 +54,6 @@ impl FromStr for Point {
         let point = span::parse(text).map(|span| Point::Time(Instant::ZERO + span));
         point.map_err(|error| format!("{error}, or the number of an event such as #123"))
     }
-}
-
-/// `7` or `r7`.
-pub(crate) fn id(text: &str, letter: char) -> Result<u64, String> {
-    let number = text.strip_prefix(letter).unwrap_or(text);
-    let number = number.parse();
-    number.map_err(|_| format!("expected a number such as 7, or {letter}7"))
 }
 
 impl Selection {
