@@ -242,12 +242,12 @@ fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
         "config       machine_procs {}, max_procs {}, probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
         config.machine_procs,
         config.max_procs,
-        scenario::exact(config.probation),
-        scenario::exact(config.start_backoff_base),
-        scenario::exact(config.start_backoff_cap),
+        span::exact(config.probation),
+        span::exact(config.start_backoff_base),
+        span::exact(config.start_backoff_cap),
         config.silent_polls,
-        scenario::exact(config.poll_interval),
-        scenario::exact(config.summary_interval),
+        span::exact(config.poll_interval),
+        span::exact(config.summary_interval),
     )
 }
 
