@@ -6,7 +6,7 @@ use remuda::{Action, Event, Health, Instant, Manager};
 use remuda_sim::script;
 
 use super::input::{Input, Item, Place, Recorded, Step};
-use super::play::Player;
+use super::player::Player;
 use super::scenario::config_hash;
 
 /// So many of a kind are shown of a state.

@@ -1,11 +1,12 @@
-//! Playing a run again on a manager, each answer compared with the recorded one.
+//! Plays a run again, to its end or to its first divergence; a `Watch` sees each event.
 use std::io;
 
-use remuda::journal::{Error, Frozen, Note, hash_with};
+use remuda::journal::{Error, Note};
 use remuda::{Action, Manager};
 
 use super::divergence::Divergence;
 use super::input::{Input, Item, Recorded, Step};
+use super::player::Player;
 use super::select::Selection;
 
 /// Looks on.
@@ -106,53 +107,6 @@ impl End {
                 it.cause.name()
             )),
         }
-    }
-}
-
-/// A manager, its last answer, and the buffer of its hash.
-#[derive(Debug)]
-pub(crate) struct Player {
-    pub(crate) manager: Manager,
-    pub(crate) actions: Vec<Action>,
-    buffer: Vec<u8>,
-}
-
-impl Player {
-    /// The manager that the run began with.
-    pub(crate) fn new(input: &Input) -> Option<Player> {
-        let manager = if input.head.fresh {
-            Manager::new(input.head.config).expect("a config that was read was validated")
-        } else {
-            match input.items().next() {
-                Some(Ok(Item::Snapshot(frozen))) => frozen.thaw().ok()?,
-                _ => return None,
-            }
-        };
-        Some(Player {
-            manager,
-            actions: Vec::new(),
-            buffer: Vec::new(),
-        })
-    }
-
-    /// Plays an event.
-    pub(crate) fn play(&mut self, step: &Step<'_>) {
-        self.actions.clear();
-        self.manager
-            .handle_into(step.event, step.time, &mut self.actions);
-    }
-
-    /// Whether the answer is the recorded one; true where none was.
-    pub(crate) fn agrees(&mut self, step: &Step<'_>) -> bool {
-        match step.recorded {
-            Recorded::Nothing => true,
-            Recorded::Hash(hash) => hash_with(&self.actions, &mut self.buffer) == hash,
-            Recorded::Actions(actions) => self.actions == actions,
-        }
-    }
-
-    fn stands_at(&self, frozen: &Frozen<'_>) -> bool {
-        frozen.is(&self.manager)
     }
 }
 
