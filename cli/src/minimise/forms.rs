@@ -11,7 +11,7 @@ use remuda_sim::shrink::Run;
 use remuda_sim::{Model, Script};
 
 use super::{Failure, Known, manager, rust};
-use crate::replay::input::{Head, Place, Recorded, Step};
+use crate::replay::items::{Head, Place, Recorded, Step};
 use crate::replay::scenario::{OtherLine, head_line};
 
 /// A result.

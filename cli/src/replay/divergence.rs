@@ -5,7 +5,8 @@ use remuda::journal::{Error, Frozen, RULES};
 use remuda::{Action, Event, Health, Instant, Manager};
 use remuda_sim::script;
 
-use super::input::{Input, Item, Place, Recorded, Step};
+use super::input::Input;
+use super::items::{Item, Place, Recorded, Step};
 use super::player::Player;
 use super::scenario::config_hash;
 

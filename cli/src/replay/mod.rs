@@ -2,6 +2,7 @@
 mod compare;
 mod divergence;
 pub(crate) mod input;
+pub(crate) mod items;
 mod lines;
 mod lives;
 mod picture;

@@ -5,7 +5,8 @@ use remuda::journal::{Error, Note};
 use remuda::{Action, Manager};
 
 use super::divergence::Divergence;
-use super::input::{Input, Item, Recorded, Step};
+use super::input::Input;
+use super::items::{Item, Recorded, Step};
 use super::player::Player;
 use super::select::Selection;
 

@@ -2,7 +2,8 @@
 use remuda::journal::{Frozen, hash_with};
 use remuda::{Action, Manager};
 
-use super::input::{Input, Item, Recorded, Step};
+use super::input::Input;
+use super::items::{Item, Recorded, Step};
 
 /// A manager, its last answer, and the buffer of its hash.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use remuda::journal::{Label, Note, RULES, hash};
 use remuda::{Action, Config, Event, Instant, MachineId};
 use serde::{Deserialize, Serialize};
 
-use super::input::{Head, Item, Place, Recorded, Step};
+use super::items::{Head, Item, Place, Recorded, Step};
 use super::span;
 
 /// A scenario that was read.

@@ -7,7 +7,7 @@ use remuda::journal::Note;
 use remuda::{Action, Demand, Event, Instant, Loss, Manager, Notice, Recovery, RequestId};
 use serde::Serialize;
 
-use super::input::Step;
+use super::items::Step;
 use super::play::Watch;
 use super::span::Shown;
 use super::waits::{Wait, Waits};

@@ -17,7 +17,8 @@ use std::time::Duration;
 use remuda::journal::RULES;
 use remuda::{Action, Config, Event, Instant, MachineId, Manager, Reject, RequestId};
 
-use super::super::input::{Head, Input};
+use super::super::input::Input;
+use super::super::items::Head;
 use super::super::scenario::Line;
 use super::workload::{Fate, Job, Workload};
 

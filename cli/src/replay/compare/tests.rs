@@ -4,7 +4,8 @@ use remuda::{Config, Event, Instant, Manager};
 use remuda_sim::{Cluster, Plan, Rng};
 
 use super::*;
-use crate::replay::input::{Head, Input, Item};
+use crate::replay::input::Input;
+use crate::replay::items::{Head, Item};
 use crate::replay::scenario::Line;
 
 fn input(config: Config, log: &[(Instant, Event)]) -> Input {

@@ -8,7 +8,7 @@ use remuda::{
 };
 
 use super::slots::{Run, Seats};
-use crate::replay::input::Step;
+use crate::replay::items::Step;
 use crate::replay::lives::{End as LifeEnd, Life, Lives, Point};
 use crate::replay::play::Watch;
 

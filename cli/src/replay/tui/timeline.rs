@@ -5,7 +5,8 @@ use std::io;
 use remuda::journal::Note;
 use remuda::{Action, Event, Instant, Manager, Notice, RequestId};
 
-use crate::replay::input::{Input, Step};
+use crate::replay::input::Input;
+use crate::replay::items::Step;
 use crate::replay::play::{End, Watch, play};
 use crate::replay::select::{About, Selection};
 
