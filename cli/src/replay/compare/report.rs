@@ -10,8 +10,8 @@ use serde_json::json;
 use super::super::span::Shown;
 use super::super::tally::Seconds;
 use super::super::waits::Wait;
+use super::comparison::{Comparison, Differs, Moved, Placed, Sums};
 use super::workload::Workload;
-use super::{Comparison, Differs, Moved, Placed, Sums};
 
 /// So many of those that moved farthest are shown.
 const SHOWN: usize = 10;
