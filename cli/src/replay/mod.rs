@@ -60,6 +60,7 @@ pub(crate) struct ReplayArgs {
 
     /// Print the same as JSON lines, a scenario that can be replayed, with a summary as the last.
     ///
+    /// It lists the waits of each priority; a printed table has ranges if there are more than 12 priorities.
     /// Example: remuda replay run.journal --json > run.jsonl
     #[arg(long)]
     json: bool,

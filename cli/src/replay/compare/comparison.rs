@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::decisions::{Decision, Decisions};
 use crate::replay::input::Input;
 use crate::replay::lives::{self, End, Key, Life, Lives};
-use crate::replay::waits::{Wait, Waits};
+use crate::replay::waits::Waits;
 
 /// Two runs, compared.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub(super) struct Sums {
     pub(super) machines_up: u64,
     pub(super) starts_failed: u64,
     pub(super) machines_lost: u64,
-    pub(super) waits: Vec<Wait>,
+    pub(super) waits: Waits,
     /// When the last request ended.
     pub(super) over: Instant,
     #[serde(skip)]
@@ -238,16 +238,16 @@ impl Sums {
             machines_up: lives.machines.up,
             starts_failed: lives.machines.failed,
             machines_lost: lives.machines.lost,
-            waits: Vec::new(),
+            waits: Waits::default(),
             over: Instant::ZERO,
             procs: lives.procs,
         };
-        let mut waits = Waits::default();
         for life in &lives.all {
             if let Some((granted, _)) = life.granted {
                 sums.granted += 1;
                 if let Some(submitted) = life.submitted {
-                    waits.add(life.priority, granted.time.0 - submitted.time.0);
+                    sums.waits
+                        .add(life.priority, granted.time.0 - submitted.time.0);
                 }
             }
             if let Some((at, end)) = life.end {
@@ -260,7 +260,6 @@ impl Sums {
                 }
             }
         }
-        sums.waits = waits.sums();
         sums
     }
 }
