@@ -195,7 +195,7 @@ pub(crate) fn minimise(args: &MinimiseArgs) -> Result<u8, String> {
     })
 }
 
-/// A line on standard error, where nobody may be there to read it.
+/// Prints a line on standard error; an error of that is ignored, since standard error may be closed.
 fn say(name: &str, text: &str) {
     let _ = writeln!(io::stderr(), "remuda: {name}: {text}");
 }

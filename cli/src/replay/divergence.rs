@@ -13,7 +13,7 @@ use super::scenario::config_hash;
 /// So many of a kind are shown of a state.
 const SHOWN: usize = 20;
 
-/// Where a replay goes another way than the run.
+/// The first point where a replay is not what was recorded.
 #[derive(Debug)]
 pub(crate) struct Divergence {
     pub(crate) number: u64,
@@ -40,7 +40,7 @@ enum Was {
     Actions(Vec<Action>),
 }
 
-/// Why a replay may go another way.
+/// Why a replay may differ from the recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The file is not what was written.
@@ -163,7 +163,7 @@ impl Divergence {
     }
 }
 
-/// Why the run may have gone another way than two replays that agree.
+/// Why a recording may differ from two replays that agree with each other.
 fn cause(input: &Input) -> Cause {
     let head = &input.head;
     let said = |hash| hash != config_hash(&head.config);

@@ -29,7 +29,7 @@ use divergence::Cause;
 use input::Input;
 use lines::Lines;
 use picture::Pictures;
-use play::{End, Nobody, Played, play};
+use play::{End, NoWatch, Played, play};
 use select::{Point, Selection};
 use tally::Tally;
 
@@ -179,7 +179,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
 fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u8> {
     let begun = Instant::now();
     if let Some(request) = args.explain {
-        let played = play(input, &Selection::up_to(args.at), &mut Nobody)?;
+        let played = play(input, &Selection::up_to(args.at), &mut NoWatch)?;
         let fits = matches!(played.end, End::Whole | End::Selected | End::Unreadable(_));
         if let Some(manager) = played.manager.as_ref().filter(|_| fits) {
             let explanation = manager.explain(request);
@@ -215,7 +215,7 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
     let Played { events, equal, .. } = played;
     let rate = events as f64 / secs.max(1e-9);
     let name = &input.name;
-    // Nobody may be there to read it.
+    // Standard error may be closed: that is no failure of the replay.
     let _ = writeln!(
         io::stderr(),
         "remuda: {name}: {events} events replayed, {equal} of them compared and equal; {secs:.3} s, {rate:.0} events/s"

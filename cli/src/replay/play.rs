@@ -10,7 +10,7 @@ use super::items::{Item, Recorded, Step};
 use super::player::Player;
 use super::select::Selection;
 
-/// Looks on.
+/// Is told of each event of a replay.
 pub(crate) trait Watch {
     /// The manager before the first event.
     fn begin(&mut self, manager: &Manager);
@@ -28,7 +28,7 @@ pub(crate) trait Watch {
     fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()>;
 }
 
-/// Both look on.
+/// Both are told, in this order.
 impl<A: Watch, B: Watch> Watch for (A, B) {
     fn begin(&mut self, manager: &Manager) {
         self.0.begin(manager);
@@ -52,11 +52,11 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
-/// Looks at nothing: what counts is where the manager stands at the end.
+/// Ignores all events: for callers that need only the manager at the end.
 #[derive(Debug)]
-pub(crate) struct Nobody;
+pub(crate) struct NoWatch;
 
-impl Watch for Nobody {
+impl Watch for NoWatch {
     fn begin(&mut self, _: &Manager) {}
 
     fn step(&mut self, _: &Step<'_>, _: &[Action], _: &Manager, _: bool) -> io::Result<()> {

@@ -121,7 +121,7 @@ impl Selection {
     }
 }
 
-/// Whom an event or an action names.
+/// The request and the machines that an event or an action names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
     pub(crate) request: Option<RequestId>,
@@ -131,7 +131,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    const NOBODY: About = About {
+    const NONE: About = About {
         request: None,
         first: None,
         count: 1,
@@ -140,14 +140,14 @@ impl About {
     fn request(request: RequestId) -> About {
         About {
             request: Some(request),
-            ..About::NOBODY
+            ..About::NONE
         }
     }
 
     fn machine(machine: MachineId) -> About {
         About {
             first: Some(machine),
-            ..About::NOBODY
+            ..About::NONE
         }
     }
 
@@ -165,7 +165,7 @@ impl About {
             | Event::OnceDone { machine, .. }
             | Event::Forget { machine, .. }
             | Event::Polled { machine, .. } => About::machine(machine),
-            _ => About::NOBODY,
+            _ => About::NONE,
         }
     }
 
@@ -198,7 +198,7 @@ impl About {
             | Action::SetTimer { .. }
             | Action::ClearTimer
             | Action::Notice(_)
-            | Action::Reject(_) => About::NOBODY,
+            | Action::Reject(_) => About::NONE,
         }
     }
 }

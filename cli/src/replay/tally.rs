@@ -204,7 +204,7 @@ impl Tally {
                     Demand::Machine => manager.config().machine_procs,
                 };
                 let known = Known {
-                    // A clock that steps back waits for nobody (F5).
+                    // The manager's time, which stays where it is when the clock steps back (F5).
                     submitted: Some(manager.now()),
                     priority,
                     procs,
@@ -213,7 +213,7 @@ impl Tally {
                 self.known.insert(request, known);
             }
             Event::Done { request, .. } => self.end(request),
-            // Who cancels what runs says done too (S6).
+            // If it runs, the cancel changes nothing: its client must still say done (S6).
             Event::Cancel { request } if self.known.get(&request).is_some_and(|it| !it.runs) => {
                 self.end(request);
                 self.requests.cancelled += u64::from(selected);

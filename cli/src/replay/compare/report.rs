@@ -1,4 +1,4 @@
-//! A comparison as it is printed: a table of sums, who was placed earlier or later, the first decision that differs.
+//! A comparison as it is printed: a table of sums, the requests that were placed earlier or later, the first decision that differs.
 use std::fmt;
 use std::io::{self, Write};
 

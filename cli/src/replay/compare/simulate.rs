@@ -136,7 +136,7 @@ impl Simulation<'_> {
                     self.happen(what, time);
                 }
                 (_, Some(due)) => {
-                    // Nobody does anything any more, and no probation or back-off is left to wait for.
+                    // No job is left that could go on, and no probation or back-off that could change that.
                     if self.living == 0 && due > self.patience() {
                         return Ok(());
                     }
@@ -242,7 +242,7 @@ impl Simulation<'_> {
         self.left -= 1;
     }
 
-    /// Whoever waited for this id may have it.
+    /// Submits the next job that waited for this id, which is free now.
     fn unblock(&mut self, request: RequestId, now: Instant) {
         let next = self.blocked.get_mut(&request).and_then(VecDeque::pop_front);
         if let Some(next) = next {

@@ -84,7 +84,7 @@ proptest! {
             _ => None,
         });
         prop_assume!(last.max() < Some(Instant(u64::MAX / 2)) && sums.over < Instant::MAX);
-        // Who could not be placed was refused, or cancelled by its client.
+        // A request that was not placed was refused, or cancelled by its client.
         prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled, "{}", comparison);
     }
 }

@@ -1,4 +1,4 @@
-//! What there is to draw of a run, or a part of it: machines, grants, and who waited in vain.
+//! What there is to draw of a run, or a part of it: machines, grants, and the requests that were never granted.
 use std::collections::HashMap;
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::replay::items::Step;
 use crate::replay::lives::{End as LifeEnd, Life, Lives, Point};
 use crate::replay::play::Watch;
 
-/// Looks on, and keeps what is to be drawn.
+/// Is told of each event, and keeps what is to be drawn.
 #[derive(Debug, Default)]
 pub(super) struct Film {
     lives: Lives,

@@ -1,4 +1,4 @@
-//! A run that can be looked at anywhere: its events, what stands out, and managers kept on the way to go to any of them.
+//! A run that can be looked at anywhere: its events, what stands out, and copies of the manager from which any of them is replayed soon.
 use std::collections::VecDeque;
 use std::io;
 

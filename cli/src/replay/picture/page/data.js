@@ -1,5 +1,5 @@
 "use strict";
-// What the page carries, read into tables: a number of each kind for a machine, a grant, a request that waited in vain.
+// What the page carries, read into tables: a number of each kind for a machine, a grant, a request that was never granted.
 // All times are nanoseconds after `words.base`.
 
 /** The bytes that a text in base64 stands for. */
@@ -213,7 +213,7 @@ function queueCurve(run) {
   const falls = new Float64Array(count + waiters.count);
   let queued = 0;
   for (let at = 0; at < count; at++) {
-    // Who waited when the record begins, and who ran then already.
+    // Of requests that came before the recording no wait is known: those that ran already are left out.
     if (Number.isNaN(wait[at]) && from[at] === 0) continue;
     rises[queued] = Number.isNaN(wait[at]) ? 0 : from[at] - wait[at];
     falls[queued++] = from[at];

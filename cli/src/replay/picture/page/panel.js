@@ -74,7 +74,7 @@ function drawHistogram(run, picture) {
   const ranks = Math.min(6, Math.max(1, run.words.priorities.length));
   const columns = new Map();
   for (let at = 0; at < run.count; at++) {
-    // Whom the summary counts: those that were granted in the part, and of whom it is known when they came.
+    // As the summary counts: requests that were granted in this part, and whose time of submission is known.
     if (Number.isNaN(run.wait[at]) || run.from[at] < run.begin) continue;
     const column = Math.max(0, Math.floor(Math.log10(Math.max(1, run.wait[at])) * 3) - 11);
     if (!columns.has(column)) columns.set(column, new Uint32Array(6));
