@@ -296,7 +296,9 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     finished.prints("diverges at event #4 at 3s (byte ");
     finished.prints("): up m0\nrecorded: actions with hash ");
     finished.prints("replayed:\n  -> poll m0\n  -> grant r0 m0\n");
-    finished.prints("state before it:\n  procs: need 12, have 0, pending 8\n  m0: pending, 0 of 4 procs used by nobody\n");
+    finished.prints(
+        "state before it:\n  procs: need 12, have 0, pending 8\n  m0: pending, 0 of 4 procs used\n",
+    );
     finished.prints("  queued: r0 prio 0 procs 4\n");
     finished.prints("cause: nondeterminism: ");
     let json = replay(&[&dir.text("other"), "--json"]);

@@ -261,24 +261,12 @@ fn state(f: &mut fmt::Formatter<'_>, manager: &Manager) -> fmt::Result {
             Health::Ok => write!(f, "ok")?,
             Health::Probation { until } => write!(f, "on probation until {until}")?,
         }
-        write!(
-            f,
-            ", {} of {} procs used by",
-            machine.used(),
-            machine.total()
-        )?;
-        for (request, _) in machine.grants().take(SHOWN) {
-            write!(f, " {request}")?;
+        write!(f, ", {} of {} procs used", machine.used(), machine.total())?;
+        for (nth, (request, _)) in machine.grants().take(SHOWN).enumerate() {
+            let before = if nth == 0 { " by" } else { "" };
+            write!(f, "{before} {request}")?;
         }
-        writeln!(
-            f,
-            "{}",
-            if machine.grants().next().is_none() {
-                " nobody"
-            } else {
-                ""
-            }
-        )?;
+        writeln!(f)?;
     }
     if machines > SHOWN {
         writeln!(f, "  and {} more machines", machines - SHOWN)?;

@@ -57,7 +57,7 @@ function fillWaits(run, picture) {
     return element("tr", "", element("td", "", chip, String(it.priority)), element("td", "", count(it.n)), ...cells);
   });
   if (waits.length > SHOWN) rows.push(element("tr", "", element("td", "", `and ${count(waits.length - SHOWN)} more`)));
-  if (!waits.length) rows.push(element("tr", "", element("td", "", "nobody was served")));
+  if (!waits.length) rows.push(element("tr", "", element("td", "", "no request was granted")));
   byId("waits").replaceChildren(head, ...rows);
   drawHistogram(run, picture);
 }
