@@ -10,6 +10,7 @@ use remuda::{
     Config, ConfigError, Counts, Demand, Event, MachineId, Manager, OnceKey, Reject, TaskId,
 };
 
+use crate::lost_tasks::LostTasks;
 use crate::once::{OnceError, OnceMachine};
 use crate::record::Recorder;
 use crate::request::Request;
@@ -17,7 +18,6 @@ use crate::runtime::Runtime;
 use crate::state::{Effect, Shared};
 use crate::status::MachineStatus;
 use crate::system::{CallError, System};
-use crate::tasks::LostTasks;
 use crate::timer;
 
 /// The time-outs that are the driver's to enforce.

@@ -24,6 +24,7 @@ use smallvec::SmallVec;
 
 use crate::cluster::Options;
 use crate::ids::IdMap;
+use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
 use crate::once::OnceError;
 use crate::panics::caught;
@@ -33,7 +34,6 @@ use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
 use crate::system::{CallError, System};
-use crate::tasks::LostTask;
 
 /// How many lost machines stay listed by `Cluster::machines`.
 const LOST_LISTED: usize = 32;
