@@ -14,12 +14,13 @@ use remuda::{Event, RequestId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::CallError;
 use crate::machine::Machine;
 use crate::panics::caught_in;
 use crate::runtime::Runtime;
 use crate::signal::{Defer, Signal};
 use crate::state::{Entry, Shared};
-use crate::system::{CallError, Chunk, Invocation, Output, System};
+use crate::system::{Chunk, Invocation, Output, System};
 
 /// Chunks that are thrown away in one poll.
 const READ_AT_ONCE: usize = 64;

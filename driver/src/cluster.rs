@@ -10,14 +10,15 @@ use remuda::{
     Config, ConfigError, Counts, Demand, Event, MachineId, Manager, OnceKey, Reject, TaskId,
 };
 
+use crate::error::{CallError, OnceError};
 use crate::lost_tasks::LostTasks;
-use crate::once::{OnceError, OnceMachine};
+use crate::once::OnceMachine;
 use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
 use crate::state::{Effect, Shared};
 use crate::status::MachineStatus;
-use crate::system::{CallError, System};
+use crate::system::System;
 use crate::timer;
 
 /// The time-outs that are the driver's to enforce.

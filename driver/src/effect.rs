@@ -7,6 +7,7 @@ use futures::future::{Either, select};
 use remuda::{Event, MachineId, Notice, OnceKey, OnceOutcome, Reject, TaskId};
 use remuda_worker::wire::Figures;
 
+use crate::error::CallError;
 use crate::lost_tasks::LostTask;
 use crate::machine::{self, Machine};
 use crate::panics::{caught_in, dispose};
@@ -14,7 +15,7 @@ use crate::runtime::{Runtime, timeout};
 use crate::signal::Defer;
 use crate::state::{Effect, OnceWork, Shared, State};
 use crate::status::Shown;
-use crate::system::{CallError, System};
+use crate::system::System;
 
 impl<R: Runtime, S: System> Shared<R, S> {
     pub(crate) fn run(self: &Arc<Self>, effect: Effect<S>) {

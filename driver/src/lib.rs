@@ -45,6 +45,7 @@
 mod call;
 mod cluster;
 mod effect;
+mod error;
 mod ids;
 mod lease;
 mod lost_tasks;
@@ -63,15 +64,16 @@ mod timer;
 
 pub use call::Call;
 pub use cluster::{Cluster, Options};
+pub use error::{CallError, OnceError, RequestError, StartError};
 pub use lease::Lease;
 pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
-pub use once::{OnceError, OnceMachine};
+pub use once::OnceMachine;
 pub use process::ProcessSystem;
 pub use record::{FileRecorder, RecordOptions, Recorder, Recording, RecordingError};
 pub use remuda;
 pub use remuda_worker::wire::{Figures, Stream, Usage};
-pub use request::{Request, RequestError};
+pub use request::Request;
 pub use runtime::{Child, Process, Runtime};
 pub use status::MachineStatus;
-pub use system::{CallError, Chunk, Invocation, Output, StartError, System};
+pub use system::{Chunk, Invocation, Output, System};

@@ -9,11 +9,12 @@ use futures::channel::oneshot;
 use futures::future::{Either, Shared as SharedFuture, select};
 use remuda::{Event, MachineId};
 
+use crate::error::StartError;
 use crate::panics::{caught, caught_in};
 use crate::runtime::{Runtime, timeout};
 use crate::signal::Signal;
 use crate::state::{Effect, Shared, Slot};
-use crate::system::{StartError, System};
+use crate::system::System;
 
 /// The back-off's step at which requests that wait for a first machine are failed.
 const HOPELESS_STEP: u32 = 4;

@@ -6,40 +6,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use remuda::{Event, MachineId, OnceKey, Reject, WaiterId};
+use remuda::{Event, MachineId, OnceKey, WaiterId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::Call;
+use crate::error::{CallError, OnceError};
 use crate::machine::Machine;
 use crate::runtime::Runtime;
 use crate::signal::Defer;
 use crate::state::{OnceWaiter, OnceWork, Shared};
-use crate::system::{CallError, System};
-
-/// Why work that is done once gave no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnceError {
-    /// The work failed; every asker is told so until it is forgotten.
-    Failed(CallError),
-    /// The machine is lost.
-    MachineLost(MachineId),
-    /// The manager refused the question.
-    Rejected(Reject),
-}
-
-impl fmt::Display for OnceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OnceError::Failed(error) => write!(f, "{error}"),
-            OnceError::MachineLost(machine) => write!(f, "machine {machine} is lost"),
-            OnceError::Rejected(reject) => write!(f, "{reject}"),
-        }
-    }
-}
-
-impl std::error::Error for OnceError {}
+use crate::system::System;
 
 /// The machine on which work is done once. Derefs to the [`Machine`]; its calls belong to no lease.
 pub struct OnceMachine<R: Runtime, S: System> {

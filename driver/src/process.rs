@@ -17,8 +17,9 @@ use futures::io::AsyncRead;
 use remuda::{MachineId, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
+use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
-use crate::system::{CallError, Invocation, StartError, System};
+use crate::system::{Invocation, System};
 use group::Group;
 use link::Link;
 use pump::{Death, Pipes, Tail};

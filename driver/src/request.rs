@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use remuda::{Demand, Event, MachineId, Outcome, Reject, RequestId};
+use remuda::{Demand, Event, Outcome, RequestId};
 
 use crate::cluster::Cluster;
+use crate::error::RequestError;
 use crate::lease::Lease;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
@@ -30,36 +31,6 @@ enum Stage {
     New,
     Made(RequestId),
 }
-
-/// Why a request got no lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// The machine was lost after the grant and before the client saw it. Ask again.
-    Lost(MachineId),
-    /// No machine was ever up and four steps of the start back-off have passed (F7); the last start's error. A request
-    /// that is made later has a start tried once more, when the back-off allows it.
-    NoMachines(String),
-    /// The manager refused the request, with the limit that it breaks (F2).
-    Rejected(Reject),
-    /// The cluster was shut down (S22).
-    Shutdown,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RequestError::Lost(machine) => {
-                write!(f, "machine {machine} was lost between grant and delivery")
-            }
-            RequestError::NoMachines(error) => write!(f, "no machine could be started: {error}"),
-            RequestError::Rejected(reject) => write!(f, "{reject}"),
-            RequestError::Shutdown => f.write_str("the cluster was shut down"),
-        }
-    }
-}
-
-impl std::error::Error for RequestError {}
 
 impl<R: Runtime, S: System> Request<R, S> {
     pub(crate) fn new(cluster: Cluster<R, S>, demand: Demand) -> Self {

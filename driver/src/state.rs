@@ -23,17 +23,16 @@ use remuda_worker::wire::Figures;
 use smallvec::SmallVec;
 
 use crate::cluster::Options;
+use crate::error::{CallError, OnceError, RequestError};
 use crate::ids::IdMap;
 use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
-use crate::once::OnceError;
 use crate::panics::caught;
 use crate::record::Recorder;
-use crate::request::RequestError;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
-use crate::system::{CallError, System};
+use crate::system::System;
 
 /// How many lost machines stay listed by `Cluster::machines`.
 const LOST_LISTED: usize = 32;

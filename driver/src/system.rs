@@ -1,13 +1,13 @@
 //! How machines are started, stopped, polled and called: the one trait to implement for another kind of machine.
 
-use std::fmt;
 use std::future::Future;
 
 use futures::SinkExt as _;
 use futures::channel::mpsc;
-use remuda::{MachineId, Outcome, TaskId};
+use remuda::{MachineId, TaskId};
 use remuda_worker::wire::{Figures, Stream};
 
+use crate::error::{CallError, StartError};
 use crate::signal::Signal;
 
 /// How machines start, stop, are polled and called.
@@ -101,64 +101,3 @@ pub struct Chunk {
     /// The bytes; at most 64 KiB from the process system.
     pub bytes: Vec<u8>,
 }
-
-/// Why a machine did not start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartError(String);
-
-impl StartError {
-    /// An error that says `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        StartError(text.into())
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for StartError {}
-
-/// Why a call gave no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The function itself failed on the machine; says nothing of the machine's health (S11).
-    Remote(String),
-    /// The call never got a proper answer: the machinery failed (S9).
-    Unreachable(String),
-    /// The machine is lost, and what it ran is dead (S12). A system that says so has [`System::stopped`] resolve too:
-    /// the client is told after the manager.
-    Lost(String),
-    /// The call was cancelled and has ended (F12).
-    Cancelled,
-    /// The call could not be made or its result not be read: no such function, arguments too large, another type.
-    Invalid(String),
-}
-
-impl CallError {
-    /// The outcome to finish the lease with after this error.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            CallError::Remote(_) | CallError::Invalid(_) => Outcome::Remote,
-            CallError::Unreachable(_) | CallError::Lost(_) => Outcome::Unreachable,
-            CallError::Cancelled => Outcome::Unused,
-        }
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::Remote(text) | CallError::Invalid(text) => f.write_str(text),
-            CallError::Unreachable(why) => write!(f, "no answer from the machine: {why}"),
-            CallError::Lost(why) => write!(f, "the machine was lost: {why}"),
-            CallError::Cancelled => f.write_str("the call was cancelled"),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}

@@ -11,9 +11,10 @@ use futures::future::{Either, select};
 use remuda_worker::wire::{Failure, Figures, FromWorker, MAX_CHUNK, ToWorker, WINDOW, encode};
 
 use super::events::{self, CallEvent, Receiver, Sender};
+use crate::error::CallError;
 use crate::ids::IdMap;
 use crate::signal::{Defer, Signal};
-use crate::system::{CallError, Chunk, Invocation};
+use crate::system::{Chunk, Invocation};
 
 /// Bytes that are written at once, at the most (one frame may be larger).
 const BATCH: usize = 64 * 1024;
