@@ -113,7 +113,7 @@ fn look<S: System>(
             }
         }
         Entry::Ended(_) => match state.requests.remove(&request) {
-            Some(Entry::Ended(end)) => Poll::Ready(Err(end.into())),
+            Some(Entry::Ended(end)) => Poll::Ready(Err(end)),
             _ => unreachable!("it was there"),
         },
     }

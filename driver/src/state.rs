@@ -81,7 +81,7 @@ pub(crate) enum Entry<S: System> {
     Granted(Arc<Machine<S>>),
     Leased(Leased),
     /// Ended before the client saw a grant.
-    Ended(RequestEnd),
+    Ended(RequestError),
 }
 
 /// A lease in the client's hands.
@@ -91,25 +91,6 @@ pub(crate) struct Leased {
     pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
     /// The client is done; said to the manager when the last call has ended (F12).
     pub(crate) given_up: Option<Outcome>,
-}
-
-/// How a request ended without a lease.
-pub(crate) enum RequestEnd {
-    Lost(MachineId),
-    NoMachines(String),
-    Rejected(Reject),
-    Shutdown,
-}
-
-impl From<RequestEnd> for RequestError {
-    fn from(end: RequestEnd) -> RequestError {
-        match end {
-            RequestEnd::Lost(machine) => RequestError::Lost(machine),
-            RequestEnd::NoMachines(error) => RequestError::NoMachines(error),
-            RequestEnd::Rejected(reject) => RequestError::Rejected(reject),
-            RequestEnd::Shutdown => RequestError::Shutdown,
-        }
-    }
 }
 
 /// A machine in service.
@@ -303,7 +284,7 @@ impl<S: System> State<S> {
             demand,
         });
         let (entry, machine) = match (self.making.take(), rejected) {
-            (_, Some(reject)) => (Entry::Ended(RequestEnd::Rejected(reject)), None),
+            (_, Some(reject)) => (Entry::Ended(RequestError::Rejected(reject)), None),
             (Some((_, Entry::Granted(machine))), None) => {
                 (Entry::Leased(Leased::default()), Some(machine))
             }
@@ -390,7 +371,7 @@ impl<S: System> State<S> {
                     self.push(poll);
                 }
             }
-            Action::Cancelled { request } => self.end_queued(request, RequestEnd::Shutdown),
+            Action::Cancelled { request } => self.end_queued(request, RequestError::Shutdown),
             Action::SetTimer { at } => {
                 if self.timer.sleeping_until.is_none_or(|until| at < until) {
                     self.wake_timer();
@@ -426,7 +407,7 @@ impl<S: System> State<S> {
             // The client was woken for the grant and finds this instead.
             Some(entry @ Entry::Granted(_)) => {
                 self.requests
-                    .insert(request, Entry::Ended(RequestEnd::Lost(machine)));
+                    .insert(request, Entry::Ended(RequestError::Lost(machine)));
                 self.push(Effect::DropEntry(entry));
             }
             Some(entry) => self.push(Effect::DropEntry(entry)),
@@ -435,7 +416,7 @@ impl<S: System> State<S> {
     }
 
     /// Ends a request that waits, for its client to see.
-    pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestEnd) {
+    pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestError) {
         let Some(entry) = self.entry(request) else {
             return;
         };
@@ -520,7 +501,7 @@ impl<S: System> State<S> {
         let mut waiting: Vec<RequestId> = queued.map(|(&request, _)| request).collect();
         waiting.sort_unstable();
         for request in waiting {
-            self.end_queued(request, RequestEnd::NoMachines(error.to_owned()));
+            self.end_queued(request, RequestError::NoMachines(error.to_owned()));
             self.feed(Event::Cancel { request });
         }
     }
