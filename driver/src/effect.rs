@@ -8,8 +8,9 @@ use remuda::{Event, MachineId, Notice, OnceKey, OnceOutcome, Reject, TaskId};
 use remuda_worker::wire::Figures;
 
 use crate::error::CallError;
+use crate::lifecycle;
 use crate::lost_tasks::LostTask;
-use crate::machine::{self, Machine};
+use crate::machine::Machine;
 use crate::panics::{caught_in, dispose};
 use crate::runtime::{Runtime, timeout};
 use crate::signal::Defer;
@@ -23,10 +24,10 @@ impl<R: Runtime, S: System> Shared<R, S> {
             Effect::Wake(waker) => waker.wake(),
             Effect::Raise(signal) => signal.raise(),
             Effect::DropEntry(entry) => drop(entry),
-            Effect::Start(id) => self.runtime.spawn(machine::live(self.clone(), id)),
+            Effect::Start(id) => self.runtime.spawn(lifecycle::live(self.clone(), id)),
             Effect::Stop { machine, urgent } => {
                 self.runtime
-                    .spawn(machine::stop(self.clone(), machine, urgent));
+                    .spawn(lifecycle::stop(self.clone(), machine, urgent));
             }
             Effect::Poll(machine) => self.runtime.spawn(poll(self.clone(), machine)),
             Effect::Discard { machine, task } => {

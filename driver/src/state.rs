@@ -22,11 +22,11 @@ use remuda::{
 use remuda_worker::wire::Figures;
 use smallvec::SmallVec;
 
-use crate::cluster::Options;
 use crate::error::{CallError, OnceError, RequestError};
 use crate::ids::IdMap;
 use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
+use crate::options::Options;
 use crate::panics::caught;
 use crate::record::Recorder;
 use crate::runtime::Runtime;
