@@ -18,9 +18,10 @@ use crate::error::CallError;
 use crate::machine::Machine;
 use crate::panics::caught_in;
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::signal::{Defer, Signal};
-use crate::state::{Entry, Shared};
 use crate::system::{Chunk, Invocation, Output, System};
+use crate::tables::Entry;
 
 /// Chunks that are thrown away in one poll.
 const READ_AT_ONCE: usize = 64;

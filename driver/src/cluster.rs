@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
-use crate::state::{Effect, Shared};
+use crate::shared::Shared;
 use crate::status::MachineStatus;
 use crate::system::System;
 use crate::timer;
@@ -124,7 +124,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             let live = state
                 .manager
                 .machines()
-                .filter_map(|view| Some(MachineStatus::of(&view, state.machines.get(&view.id())?)));
+                .filter_map(|view| Some(state.machines.get(&view.id())?.status(&view)));
             state.lost.iter().cloned().chain(live).collect()
         })
     }
@@ -218,21 +218,5 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {
         &self.handle.0
-    }
-}
-
-impl<R: Runtime, S: System> Shared<R, S> {
-    /// Shuts down: no start goes on, the manager tells every machine to stop.
-    pub(crate) fn close(self: &Arc<Self>) {
-        self.with(|state| {
-            let Some(open) = state.open.take() else {
-                return;
-            };
-            state.feed(Event::Shutdown);
-            state.push(Effect::Close(open));
-            if state.is_ended() {
-                state.wake_timer();
-            }
-        });
     }
 }

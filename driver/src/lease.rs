@@ -11,10 +11,11 @@ use serde::de::DeserializeOwned;
 
 use crate::call::Call;
 use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Effect, Entry};
 use crate::system::System;
+use crate::tables::Entry;
 
 /// Procs of one machine. Derefs to the [`Machine`].
 ///

@@ -42,6 +42,7 @@
 //!
 //! Notices go to [`tracing`]: losses, failed starts and probations as warnings, the rest as information.
 
+mod background;
 mod call;
 mod cluster;
 mod effect;
@@ -58,10 +59,12 @@ pub mod process;
 mod record;
 mod request;
 mod runtime;
+mod shared;
 mod signal;
 mod state;
 mod status;
 mod system;
+mod tables;
 mod timer;
 
 pub use call::Call;

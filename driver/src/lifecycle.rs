@@ -7,12 +7,14 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use remuda::{Event, MachineId};
 
+use crate::effect::Effect;
 use crate::error::StartError;
 use crate::machine::Machine;
 use crate::panics::{caught, caught_in};
 use crate::runtime::{Runtime, timeout};
-use crate::state::{Effect, Shared, Slot};
+use crate::shared::Shared;
 use crate::system::System;
+use crate::tables::Slot;
 
 /// The back-off's step at which requests that wait for a first machine are failed.
 const HOPELESS_STEP: u32 = 4;

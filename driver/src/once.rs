@@ -14,9 +14,10 @@ use crate::call::Call;
 use crate::error::{CallError, OnceError};
 use crate::machine::Machine;
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::signal::Defer;
-use crate::state::{OnceWaiter, OnceWork, Shared};
 use crate::system::System;
+use crate::tables::{OnceWaiter, OnceWork};
 
 /// The machine on which work is done once. Derefs to the [`Machine`]; its calls belong to no lease.
 pub struct OnceMachine<R: Runtime, S: System> {

@@ -13,8 +13,9 @@ use crate::error::RequestError;
 use crate::lease::Lease;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Entry, Leased, State};
+use crate::state::State;
 use crate::system::System;
+use crate::tables::{Entry, Leased};
 
 /// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
 /// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).

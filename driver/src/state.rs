@@ -1,51 +1,32 @@
-//! The manager behind its mutex, the driver's tables beside it, and the outbox.
+//! What the cluster's lock guards: the manager, the driver's tables and the outbox; and how an action of the manager changes
+//! them.
 //!
-//! Under the lock, events are fed and actions only change the tables here; everything that may run somebody else's
-//! code (a waker, a `System`, a `tracing` subscriber, a destructor) is put into the outbox, first in, first out, and
-//! run by one drainer after unlocking. So clients hear of things in the order the manager decided them, and nothing
-//! they do in return can deadlock.
+//! Nothing here runs code of others (a waker, a `System`, a `tracing` subscriber, a destructor): that becomes an [`Effect`].
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::Arc;
 
 use futures::channel::{mpsc, oneshot};
-use futures::future::{BoxFuture, Shared as SharedFuture};
 use remuda::journal::Note;
 use remuda::{
-    Action, Demand, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Outcome,
-    Reject, RequestId, TaskId, WaiterId,
+    Action, Demand, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Reject,
+    RequestId, WaiterId,
 };
-use remuda_worker::wire::Figures;
-use smallvec::SmallVec;
 
+use crate::effect::Effect;
 use crate::error::{CallError, OnceError, RequestError};
 use crate::ids::IdMap;
 use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
-use crate::options::Options;
-use crate::panics::caught;
 use crate::record::Recorder;
-use crate::runtime::Runtime;
-use crate::signal::Signal;
 use crate::status::MachineStatus;
 use crate::system::System;
+use crate::tables::{Entry, Leased, OnceWaiter, Slot, TimerSlot};
 
 /// How many lost machines stay listed by `Cluster::machines`.
 const LOST_LISTED: usize = 32;
-
-/// What all handles of one cluster share.
-pub(crate) struct Shared<R, S: System> {
-    pub(crate) runtime: R,
-    pub(crate) system: S,
-    pub(crate) options: Options,
-    /// Resolves when the cluster shuts down: starts under way are given up.
-    pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
-    state: Mutex<State<S>>,
-}
 
 /// What the lock guards.
 pub(crate) struct State<S: System> {
@@ -67,104 +48,21 @@ pub(crate) struct State<S: System> {
     /// Taken when the cluster shuts down.
     pub(crate) open: Option<oneshot::Sender<()>>,
     pub(crate) ended: Vec<oneshot::Sender<()>>,
-    outbox: VecDeque<Effect<S>>,
-    draining: bool,
+    pub(crate) outbox: VecDeque<Effect<S>>,
+    pub(crate) draining: bool,
     actions: Vec<Action>,
     clock: Box<dyn Fn() -> Instant + Send>,
     next_id: u64,
 }
 
-/// What the driver knows of a request that its client has not done with.
-pub(crate) enum Entry<S: System> {
-    Queued(Option<Waker>),
-    /// Granted, and not yet seen by the client.
-    Granted(Arc<Machine<S>>),
-    Leased(Leased),
-    /// Ended before the client saw a grant.
-    Ended(RequestError),
-}
-
-/// A lease in the client's hands.
-#[derive(Default)]
-pub(crate) struct Leased {
-    /// The calls that run under it, with the flag that cancels each.
-    pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
-    /// The client is done; said to the manager when the last call has ended (F12).
-    pub(crate) given_up: Option<Outcome>,
-}
-
-/// A machine in service.
-pub(crate) struct Slot<S: System> {
-    pub(crate) machine: Arc<Machine<S>>,
-    pub(crate) figures: Figures,
-    /// The manager has counted it lost.
-    pub(crate) lost: bool,
-    /// Why it ended, once known.
-    pub(crate) reason: Option<String>,
-}
-
-/// Somebody who waits for work done once on a machine (S16).
-pub(crate) struct OnceWaiter {
-    pub(crate) machine: MachineId,
-    pub(crate) answer: oneshot::Sender<Result<(), OnceError>>,
-    pub(crate) work: Option<OnceWork>,
-}
-
-/// The work of an asker; only the first asker's is run.
-pub(crate) type OnceWork = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), CallError>> + Send>;
-
-/// What the timer task sleeps on.
-#[derive(Default)]
-pub(crate) struct TimerSlot {
-    pub(crate) waker: Option<Waker>,
-    pub(crate) sleeping_until: Option<Instant>,
-    pub(crate) changed: bool,
-}
-
-/// What is to be done outside the lock, in order.
-pub(crate) enum Effect<S: System> {
-    Wake(Waker),
-    Raise(Signal),
-    DropEntry(Entry<S>),
-    Start(MachineId),
-    Stop {
-        machine: Arc<Machine<S>>,
-        urgent: bool,
-    },
-    Poll(Arc<Machine<S>>),
-    Discard {
-        machine: Arc<Machine<S>>,
-        task: TaskId,
-    },
-    RunOnce {
-        machine: MachineId,
-        key: OnceKey,
-        work: OnceWork,
-    },
-    OnceReady(OnceWaiter, Result<(), OnceError>),
-    TaskLost(LostTask),
-    Notice {
-        notice: Notice,
-        about: Option<String>,
-        expected: bool,
-    },
-    Rejected(Event, Reject),
-    Close(oneshot::Sender<()>),
-    /// A recorder that panicked, and what it threw.
-    EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
-}
-
-impl<R: Runtime, S: System> Shared<R, S> {
+impl<S: System> State<S> {
     pub(crate) fn new(
-        runtime: R,
-        system: S,
-        options: Options,
         manager: Manager,
         recorder: Option<Box<dyn Recorder>>,
-    ) -> Arc<Self> {
-        let (open, closing) = oneshot::channel();
-        let clock = runtime.clone();
-        let state = State {
+        clock: Box<dyn Fn() -> Instant + Send>,
+        open: oneshot::Sender<()>,
+    ) -> Self {
+        State {
             manager,
             recorder,
             requests: IdMap::default(),
@@ -183,60 +81,11 @@ impl<R: Runtime, S: System> Shared<R, S> {
             outbox: VecDeque::new(),
             draining: false,
             actions: Vec::new(),
-            clock: Box::new(move || clock.now()),
+            clock,
             next_id: 0,
-        };
-        Arc::new(Shared {
-            runtime,
-            system,
-            options,
-            closing: futures::FutureExt::shared(closing),
-            state: Mutex::new(state),
-        })
-    }
-
-    /// Tells the manager of `event`; the rejection, if it was one.
-    pub(crate) fn handle(self: &Arc<Self>, event: Event) -> Option<Reject> {
-        self.with(|state| state.feed(event))
-    }
-
-    /// Changes the state under the lock, then does what that brought about. `change` must run nobody else's code.
-    pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut State<S>) -> T) -> T {
-        let mut state = self.lock();
-        let answer = change(&mut state);
-        self.drain(state);
-        answer
-    }
-
-    /// Looks at the state under the lock.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&State<S>) -> T) -> T {
-        look(&self.lock())
-    }
-
-    /// Only our own code runs under the lock: a panic there is reported by itself, and what is dropped while it
-    /// unwinds must not panic again.
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Empties the outbox, unless somebody is at it: then that one will come to what was just put in.
-    fn drain<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State<S>>) {
-        if state.draining {
-            return;
         }
-        while let Some(effect) = state.outbox.pop_front() {
-            state.draining = true;
-            drop(state);
-            // What panics here is a client's waker or destructor, and was reported by the panic hook. It must neither
-            // keep the rest from being done, nor take along whoever happens to be at it: a machine's task, or a drop.
-            caught(|| self.run(effect));
-            state = self.lock();
-        }
-        state.draining = false;
     }
-}
 
-impl<S: System> State<S> {
     /// An id for a request, a waiter or a call; ascending from 0, never given twice.
     pub(crate) fn mint(&mut self) -> u64 {
         self.next_id += 1;
@@ -463,7 +312,7 @@ impl<S: System> State<S> {
             slot.lost = true;
             let reason = slot.reason.clone();
             let reason = reason.unwrap_or_else(|| "its last polls went unanswered".into());
-            let status = MachineStatus::of_lost(slot, &reason);
+            let status = slot.lost_status(&reason);
             about = Some(reason);
             if self.lost.len() == LOST_LISTED {
                 self.lost.pop_front();

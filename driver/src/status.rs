@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use remuda::{Health, MachineId, MachineView};
+use remuda::{Health, MachineId};
 use remuda_worker::wire::{Figures, Usage};
-
-use crate::state::Slot;
-use crate::system::System;
 
 /// A machine as it stands: `Display` gives the status line of rule S17,
 /// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)` or ` (lost)` at the end.
@@ -27,32 +24,6 @@ pub struct MachineStatus {
     pub figures: Figures,
     /// Why it was lost.
     pub reason: Option<String>,
-}
-
-impl MachineStatus {
-    pub(crate) fn of<S: System>(view: &MachineView<'_>, slot: &Slot<S>) -> Self {
-        MachineStatus {
-            id: view.id(),
-            name: slot.machine.name().to_owned(),
-            health: Some(view.health()),
-            used: view.used(),
-            procs: view.total(),
-            figures: slot.figures.clone(),
-            reason: None,
-        }
-    }
-
-    pub(crate) fn of_lost<S: System>(slot: &Slot<S>, reason: &str) -> Self {
-        MachineStatus {
-            id: slot.machine.id(),
-            name: slot.machine.name().to_owned(),
-            health: None,
-            used: 0,
-            procs: 0,
-            figures: slot.figures.clone(),
-            reason: Some(reason.to_owned()),
-        }
-    }
 }
 
 impl fmt::Display for MachineStatus {

@@ -8,8 +8,8 @@ use futures::future::select;
 use remuda::Event;
 
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::signal::Defer;
-use crate::state::Shared;
 use crate::system::System;
 
 /// Feeds timer events when they are due, until the cluster has ended. A runtime that drops this goes away, and the
