@@ -1,27 +1,41 @@
-//! The driver's short tasks: a poll, a task's result to drop, work done once.
+//! The driver's tasks: starts each, and does the short ones, a poll of a machine and a discard.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use futures::future::{Either, select};
-use remuda::{Event, MachineId, OnceKey, OnceOutcome, TaskId};
+use remuda::{Event, MachineId, TaskId};
 use remuda_worker::wire::Figures;
 
-use crate::error::CallError;
+use crate::effect::Task;
+use crate::lifecycle;
 use crate::machine::Machine;
+use crate::once;
 use crate::panics::caught_in;
 use crate::runtime::{Runtime, timeout};
 use crate::shared::Shared;
-use crate::signal::Defer;
 use crate::status::Shown;
 use crate::system::System;
-use crate::tables::OnceWork;
+
+/// Starts a task on the runtime.
+pub(crate) fn spawn<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, task: Task<S>) {
+    let runtime = &shared.runtime;
+    match task {
+        Task::Run(id) => runtime.spawn(lifecycle::live(shared.clone(), id)),
+        Task::Stop { machine, urgent } => {
+            runtime.spawn(lifecycle::stop(shared.clone(), machine, urgent));
+        }
+        Task::Poll(machine) => runtime.spawn(poll(shared.clone(), machine)),
+        Task::Discard { machine, task } => {
+            runtime.spawn(discard(shared.clone(), machine, task));
+        }
+        Task::RunOnce { machine, key, work } => {
+            runtime.spawn(once::run(shared.clone(), machine, key, work));
+        }
+    }
+}
 
 /// Asks a machine for its figures, and tells the manager whether any part was answered (S17, F8).
-pub(crate) async fn poll<R: Runtime, S: System>(
-    shared: Arc<Shared<R, S>>,
-    machine: Arc<Machine<S>>,
-) {
+async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Machine<S>>) {
     let answer = timeout(
         &shared.runtime,
         shared.options.poll_timeout,
@@ -69,7 +83,7 @@ fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId,
     });
 }
 
-pub(crate) async fn discard<R: Runtime, S: System>(
+async fn discard<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
     machine: Arc<Machine<S>>,
     task: TaskId,
@@ -81,52 +95,4 @@ pub(crate) async fn discard<R: Runtime, S: System>(
     if let Err(error) = answer.unwrap_or_else(Err) {
         tracing::warn!(machine = %machine.name(), %task, "could not drop a task's result: {error}");
     }
-}
-
-/// Does work once on a machine. The askers are told also when the runtime drops the task, even unborn.
-pub(crate) fn run_once<R: Runtime, S: System>(
-    shared: Arc<Shared<R, S>>,
-    machine: MachineId,
-    key: OnceKey,
-    work: OnceWork,
-) -> impl Future<Output = ()> + Send {
-    let dropped = shared.clone();
-    let unanswered = Defer::new(move || {
-        let error = CallError::Unreachable("the work ended without an answer".into());
-        once_done(&dropped, machine, key, Err(error));
-    });
-    async move {
-        let result = caught_in(async { work().await }).await;
-        unanswered.disarm();
-        let result = result.unwrap_or_else(|panic| {
-            let error = CallError::Unreachable(format!("the work {panic}"));
-            Err(error)
-        });
-        once_done(&shared, machine, key, result);
-    }
-}
-
-fn once_done<R: Runtime, S: System>(
-    shared: &Arc<Shared<R, S>>,
-    machine: MachineId,
-    key: OnceKey,
-    result: Result<(), CallError>,
-) {
-    let outcome = match &result {
-        Ok(()) => OnceOutcome::Ok,
-        Err(CallError::Unreachable(_) | CallError::Lost(_)) => OnceOutcome::Unreachable,
-        Err(_) => OnceOutcome::Remote,
-    };
-    shared.with(|state| {
-        if let Err(error) = result
-            && state.machines.contains_key(&machine)
-        {
-            state.once_errors.insert((machine, key), error);
-        }
-        state.feed(Event::OnceDone {
-            machine,
-            key,
-            outcome,
-        });
-    });
 }

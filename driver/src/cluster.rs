@@ -9,6 +9,7 @@ use remuda::{
     Config, ConfigError, Counts, Demand, Event, MachineId, Manager, OnceKey, Reject, TaskId,
 };
 
+use crate::background;
 use crate::error::{CallError, OnceError};
 use crate::lost_tasks::LostTasks;
 use crate::once::OnceMachine;
@@ -101,7 +102,14 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         manager: Manager,
         recorder: Option<Box<dyn Recorder>>,
     ) -> Self {
-        let shared = Shared::new(runtime, system, options, manager, recorder);
+        let shared = Shared::new(
+            runtime,
+            system,
+            options,
+            manager,
+            recorder,
+            background::spawn,
+        );
         shared.runtime.spawn(timer::keep_time(shared.clone()));
         Cluster {
             handle: Arc::new(Handle(shared)),

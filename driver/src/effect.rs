@@ -20,21 +20,8 @@ pub(crate) enum Effect<S: System> {
     Wake(Waker),
     Raise(Signal),
     DropEntry(Entry<S>),
-    Start(MachineId),
-    Stop {
-        machine: Arc<Machine<S>>,
-        urgent: bool,
-    },
-    Poll(Arc<Machine<S>>),
-    Discard {
-        machine: Arc<Machine<S>>,
-        task: TaskId,
-    },
-    RunOnce {
-        machine: MachineId,
-        key: OnceKey,
-        work: OnceWork,
-    },
+    /// Starts a task on the runtime.
+    Spawn(Task<S>),
     OnceReady(OnceWaiter, Result<(), OnceError>),
     TaskLost(LostTask),
     Notice {
@@ -46,4 +33,28 @@ pub(crate) enum Effect<S: System> {
     Close(oneshot::Sender<()>),
     /// A recorder that panicked, and what it threw.
     EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
+}
+
+/// A task that the driver runs for a machine.
+pub(crate) enum Task<S: System> {
+    /// Starts the machine and watches it until it is dead.
+    Run(MachineId),
+    /// Ends the machine; urgent: kills it at once.
+    Stop {
+        machine: Arc<Machine<S>>,
+        urgent: bool,
+    },
+    /// Asks for the machine's figures (S17).
+    Poll(Arc<Machine<S>>),
+    /// Drops a task's result (S15).
+    Discard {
+        machine: Arc<Machine<S>>,
+        task: TaskId,
+    },
+    /// Does work once (S16).
+    RunOnce {
+        machine: MachineId,
+        key: OnceKey,
+        work: OnceWork,
+    },
 }

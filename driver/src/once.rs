@@ -6,13 +6,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use remuda::{Event, MachineId, OnceKey, WaiterId};
+use remuda::{Event, MachineId, OnceKey, OnceOutcome, WaiterId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::Call;
 use crate::error::{CallError, OnceError};
 use crate::machine::Machine;
+use crate::panics::caught_in;
 use crate::runtime::Runtime;
 use crate::shared::Shared;
 use crate::signal::Defer;
@@ -102,4 +103,52 @@ where
             .await
             .unwrap_or(Err(OnceError::MachineLost(machine))),
     }
+}
+
+/// Does work once on a machine. The askers are told also when the runtime drops the task, even unborn.
+pub(crate) fn run<R: Runtime, S: System>(
+    shared: Arc<Shared<R, S>>,
+    machine: MachineId,
+    key: OnceKey,
+    work: OnceWork,
+) -> impl Future<Output = ()> + Send {
+    let dropped = shared.clone();
+    let unanswered = Defer::new(move || {
+        let error = CallError::Unreachable("the work ended without an answer".into());
+        done(&dropped, machine, key, Err(error));
+    });
+    async move {
+        let result = caught_in(async { work().await }).await;
+        unanswered.disarm();
+        let result = result.unwrap_or_else(|panic| {
+            let error = CallError::Unreachable(format!("the work {panic}"));
+            Err(error)
+        });
+        done(&shared, machine, key, result);
+    }
+}
+
+fn done<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    machine: MachineId,
+    key: OnceKey,
+    result: Result<(), CallError>,
+) {
+    let outcome = match &result {
+        Ok(()) => OnceOutcome::Ok,
+        Err(CallError::Unreachable(_) | CallError::Lost(_)) => OnceOutcome::Unreachable,
+        Err(_) => OnceOutcome::Remote,
+    };
+    shared.with(|state| {
+        if let Err(error) = result
+            && state.machines.contains_key(&machine)
+        {
+            state.once_errors.insert((machine, key), error);
+        }
+        state.feed(Event::OnceDone {
+            machine,
+            key,
+            outcome,
+        });
+    });
 }

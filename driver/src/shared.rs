@@ -11,9 +11,7 @@ use futures::channel::oneshot;
 use futures::future::Shared as SharedFuture;
 use remuda::{Event, Manager, Notice, Reject};
 
-use crate::background::{discard, poll, run_once};
-use crate::effect::Effect;
-use crate::lifecycle;
+use crate::effect::{Effect, Task};
 use crate::lost_tasks::LostTask;
 use crate::options::Options;
 use crate::panics::{caught, dispose};
@@ -29,6 +27,8 @@ pub(crate) struct Shared<R, S: System> {
     pub(crate) options: Options,
     /// Resolves when the cluster shuts down: starts under way are given up.
     pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
+    /// Starts a task on the runtime. Tasks use what is here, so this is given and not imported.
+    spawn: fn(&Arc<Self>, Task<S>),
     state: Mutex<State<S>>,
 }
 
@@ -39,6 +39,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
         options: Options,
         manager: Manager,
         recorder: Option<Box<dyn Recorder>>,
+        spawn: fn(&Arc<Self>, Task<S>),
     ) -> Arc<Self> {
         let (open, closing) = oneshot::channel();
         let clock = runtime.clone();
@@ -48,6 +49,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
             system,
             options,
             closing: closing.shared(),
+            spawn,
             state: Mutex::new(state),
         })
     }
@@ -106,24 +108,12 @@ impl<R: Runtime, S: System> Shared<R, S> {
         });
     }
 
-    pub(crate) fn run(self: &Arc<Self>, effect: Effect<S>) {
+    fn run(self: &Arc<Self>, effect: Effect<S>) {
         match effect {
             Effect::Wake(waker) => waker.wake(),
             Effect::Raise(signal) => signal.raise(),
             Effect::DropEntry(entry) => drop(entry),
-            Effect::Start(id) => self.runtime.spawn(lifecycle::live(self.clone(), id)),
-            Effect::Stop { machine, urgent } => {
-                self.runtime
-                    .spawn(lifecycle::stop(self.clone(), machine, urgent));
-            }
-            Effect::Poll(machine) => self.runtime.spawn(poll(self.clone(), machine)),
-            Effect::Discard { machine, task } => {
-                self.runtime.spawn(discard(self.clone(), machine, task));
-            }
-            Effect::RunOnce { machine, key, work } => {
-                self.runtime
-                    .spawn(run_once(self.clone(), machine, key, work));
-            }
+            Effect::Spawn(task) => (self.spawn)(self, task),
             Effect::OnceReady(asker, answer) => drop(asker.answer.send(answer)),
             Effect::TaskLost(lost) => self.tell_lost(lost),
             Effect::Notice {

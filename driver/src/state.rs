@@ -15,7 +15,7 @@ use remuda::{
     RequestId, WaiterId,
 };
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Task};
 use crate::error::{CallError, OnceError, RequestError};
 use crate::ids::IdMap;
 use crate::lost_tasks::LostTask;
@@ -95,6 +95,11 @@ impl<S: System> State<S> {
     /// Puts an effect into the outbox.
     pub(crate) fn push(&mut self, effect: Effect<S>) {
         self.outbox.push_back(effect);
+    }
+
+    /// Puts the start of a task into the outbox.
+    fn spawn(&mut self, task: Task<S>) {
+        self.push(Effect::Spawn(task));
     }
 
     /// No machine is left of a cluster that was shut down.
@@ -183,16 +188,16 @@ impl<S: System> State<S> {
             Action::Start { first, count } => {
                 self.live += count as usize;
                 for nth in 0..u64::from(count) {
-                    self.push(Effect::Start(MachineId(first.0 + nth)));
+                    self.spawn(Task::Run(MachineId(first.0 + nth)));
                 }
             }
             Action::Stop { machine } => {
                 if let Some(slot) = self.machines.get(&machine) {
-                    let stop = Effect::Stop {
+                    let stop = Task::Stop {
                         machine: slot.machine.clone(),
                         urgent: slot.lost,
                     };
-                    self.push(stop);
+                    self.spawn(stop);
                 }
             }
             Action::RequestLost { request, machine } => self.request_lost(request, machine),
@@ -201,11 +206,11 @@ impl<S: System> State<S> {
             }
             Action::DropTask { task, machine } => {
                 if let Some(slot) = self.machines.get(&machine) {
-                    let discard = Effect::Discard {
+                    let discard = Task::Discard {
                         machine: slot.machine.clone(),
                         task,
                     };
-                    self.push(discard);
+                    self.spawn(discard);
                 }
             }
             Action::RunOnce { machine, key } => self.run_once(machine, key, event),
@@ -216,8 +221,8 @@ impl<S: System> State<S> {
             } => self.once_ready(waiter, key, outcome),
             Action::Poll { machine } => {
                 if let Some(slot) = self.machines.get(&machine) {
-                    let poll = Effect::Poll(slot.machine.clone());
-                    self.push(poll);
+                    let poll = Task::Poll(slot.machine.clone());
+                    self.spawn(poll);
                 }
             }
             Action::Cancelled { request } => self.end_queued(request, RequestError::Shutdown),
@@ -283,7 +288,7 @@ impl<S: System> State<S> {
             .get_mut(waiter)
             .and_then(|asker| asker.work.take());
         let work = work.expect("the first asker of a machine in service brings the work");
-        self.push(Effect::RunOnce { machine, key, work });
+        self.spawn(Task::RunOnce { machine, key, work });
     }
 
     fn once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
