@@ -17,7 +17,7 @@ use crate::options::Options;
 use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
-use crate::shared::Shared;
+use crate::shared::{Handle, Shared};
 use crate::status::MachineStatus;
 use crate::system::System;
 use crate::timer;
@@ -25,16 +25,7 @@ use crate::timer;
 /// A cluster that manages itself. Clones are handles of the same one; when the last handle, request and lease is
 /// dropped, the cluster shuts down.
 pub struct Cluster<R: Runtime, S: System> {
-    handle: Arc<Handle<R, S>>,
-}
-
-/// The users' share of a cluster; the driver's own tasks hold only what is inside.
-struct Handle<R: Runtime, S: System>(Arc<Shared<R, S>>);
-
-impl<R: Runtime, S: System> Drop for Handle<R, S> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
+    handle: Handle<R, S>,
 }
 
 impl<R: Runtime, S: System> Clone for Cluster<R, S> {
@@ -112,13 +103,13 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         );
         shared.runtime.spawn(timer::keep_time(shared.clone()));
         Cluster {
-            handle: Arc::new(Handle(shared)),
+            handle: Handle::new(shared),
         }
     }
 
     /// Asks for procs of one machine. The request is made when the future is first polled; dropping it cancels.
     pub fn request(&self, demand: Demand) -> Request<R, S> {
-        Request::new(self.clone(), demand)
+        Request::new(self.handle.clone(), demand)
     }
 
     /// The manager's counts.
@@ -224,7 +215,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         let _ = ended.await;
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {
-        &self.handle.0
+    fn shared(&self) -> &Arc<Shared<R, S>> {
+        self.handle.shared()
     }
 }

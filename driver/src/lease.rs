@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::Call;
-use crate::cluster::Cluster;
 use crate::effect::Effect;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
+use crate::shared::Handle;
 use crate::system::System;
 use crate::tables::Entry;
 
@@ -23,18 +23,14 @@ use crate::tables::Entry;
 /// running calls are cancelled first, and the procs are free only once the machine has confirmed their end, or is
 /// lost (F12). May be dropped on any thread.
 pub struct Lease<R: Runtime, S: System> {
-    cluster: Cluster<R, S>,
+    cluster: Handle<R, S>,
     request: RequestId,
     machine: Arc<Machine<S>>,
     outcome: Outcome,
 }
 
 impl<R: Runtime, S: System> Lease<R, S> {
-    pub(crate) fn new(
-        cluster: Cluster<R, S>,
-        request: RequestId,
-        machine: Arc<Machine<S>>,
-    ) -> Self {
+    pub(crate) fn new(cluster: Handle<R, S>, request: RequestId, machine: Arc<Machine<S>>) -> Self {
         Lease {
             cluster,
             request,
@@ -75,7 +71,11 @@ impl<R: Runtime, S: System> Lease<R, S> {
     /// # Errors
     /// Never for a lease's own machine: a lost one is answered by a lost task.
     pub fn assign(&self, task: TaskId) -> Result<(), Reject> {
-        self.cluster.assign(self.machine.id(), task)
+        let machine = self.machine.id();
+        self.cluster
+            .shared()
+            .handle(Event::Assign { machine, task })
+            .map_or(Ok(()), Err)
     }
 
     /// Says how the work went; the manager judges the machine's health by it (S9–S11, S13).

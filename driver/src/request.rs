@@ -8,21 +8,21 @@ use std::task::{Context, Poll, Waker};
 
 use remuda::{Demand, Event, Outcome, RequestId};
 
-use crate::cluster::Cluster;
 use crate::error::RequestError;
 use crate::lease::Lease;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
+use crate::shared::Handle;
 use crate::state::State;
 use crate::system::System;
 use crate::tables::{Entry, Leased};
 
-/// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
+/// A request for procs of one machine, made by [`Cluster::request`](crate::Cluster::request). Nothing is asked for before the first poll;
 /// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).
 #[must_use = "a request does nothing unless awaited"]
 pub struct Request<R: Runtime, S: System> {
     /// Until it resolves: then the lease has it.
-    cluster: Option<Cluster<R, S>>,
+    cluster: Option<Handle<R, S>>,
     demand: Demand,
     priority: i64,
     stage: Stage,
@@ -34,7 +34,7 @@ enum Stage {
 }
 
 impl<R: Runtime, S: System> Request<R, S> {
-    pub(crate) fn new(cluster: Cluster<R, S>, demand: Demand) -> Self {
+    pub(crate) fn new(cluster: Handle<R, S>, demand: Demand) -> Self {
         Request {
             cluster: Some(cluster),
             demand,

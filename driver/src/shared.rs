@@ -32,6 +32,34 @@ pub(crate) struct Shared<R, S: System> {
     state: Mutex<State<S>>,
 }
 
+/// The users' share of a cluster, which the cluster, its requests and its leases hold. When the last clone is dropped, the
+/// cluster shuts down. The driver's own tasks hold the [`Shared`] inside and do not keep the cluster open.
+pub(crate) struct Handle<R: Runtime, S: System>(Arc<CloseOnDrop<R, S>>);
+
+struct CloseOnDrop<R: Runtime, S: System>(Arc<Shared<R, S>>);
+
+impl<R: Runtime, S: System> Drop for CloseOnDrop<R, S> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<R: Runtime, S: System> Clone for Handle<R, S> {
+    fn clone(&self) -> Self {
+        Handle(self.0.clone())
+    }
+}
+
+impl<R: Runtime, S: System> Handle<R, S> {
+    pub(crate) fn new(shared: Arc<Shared<R, S>>) -> Self {
+        Handle(Arc::new(CloseOnDrop(shared)))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {
+        &self.0.0
+    }
+}
+
 impl<R: Runtime, S: System> Shared<R, S> {
     pub(crate) fn new(
         runtime: R,
