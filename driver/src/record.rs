@@ -1,11 +1,7 @@
 //! Recording: a cluster tells a recorder all that its manager is told, to be played again.
 
-mod file;
-
 use remuda::journal::Note;
 use remuda::{Action, Event, Instant, Manager};
-
-pub use file::{FileRecorder, RecordOptions, Recording, RecordingError};
 
 /// Hears of each event in the order the manager is told of them, and what came of it.
 ///

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use remuda::journal::{Label, Note, Writer};
 use remuda::{Action, Event, Instant, Manager};
 
-use super::Recorder;
+use crate::record::Recorder;
 
 /// So much is written at once, before its time, to keep buffers small.
 const SOON: usize = 256 << 10;
