@@ -7,6 +7,7 @@ mod events;
 mod group;
 mod link;
 mod pump;
+mod tail;
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -20,12 +21,10 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, System};
-use group::Group;
+use group::{EXIT_GRACE, Group};
 use link::Link;
-use pump::{Death, Pipes, Tail};
-
-/// How long a process that has closed its output may take to exit, before it is killed.
-const EXIT_GRACE: Duration = Duration::from_secs(1);
+use pump::{Death, Pipes};
+use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -191,26 +190,6 @@ impl<R: Runtime> ProcessSystem<R> {
             Some(Err(error)) => format!("it ended ({error})"),
             None => "it closed its output".into(),
         }
-    }
-}
-
-/// The end of what a process printed, fit for a message.
-fn readable(bytes: &[u8]) -> String {
-    const SHOWN: usize = 300;
-    let text = String::from_utf8_lossy(bytes);
-    let text: Vec<char> = text
-        .trim()
-        .chars()
-        .map(|c| match c {
-            '\n' => c,
-            char::REPLACEMENT_CHARACTER => '.',
-            c if c.is_control() => '.',
-            c => c,
-        })
-        .collect();
-    match text.len().checked_sub(SHOWN) {
-        None | Some(0) => text.into_iter().collect(),
-        Some(cut) => format!("…{}", text[cut..].iter().collect::<String>()),
     }
 }
 

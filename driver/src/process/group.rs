@@ -3,10 +3,14 @@
 
 use std::io;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::runtime::Process;
+
+/// How long a process that has closed its output may take to exit, before it is killed.
+pub(super) const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 /// A process that leads a group. Dropping it kills the group.
 pub(super) struct Group {
