@@ -42,30 +42,41 @@
 //!
 //! Notices go to [`tracing`]: losses, failed starts and probations as warnings, the rest as information.
 
+// From the bottom up: a module imports only from its own group and from those above it, and no two import each other.
+
+// Small tools.
+mod ids;
+mod panics;
+mod signal;
+
+// The traits that a user implements, and their types.
+mod error;
+mod record;
+mod runtime;
+mod system;
+
+// What a user passes in or reads.
+mod file_recorder;
+mod lost_tasks;
+mod machine;
+mod options;
+pub mod process;
+mod status;
+
+// The state, from its records to its lock.
+mod effect;
+mod shared;
+mod state;
+mod tables;
+
+// The driver's tasks, and the handles of its clients.
 mod background;
 mod call;
 mod cluster;
-mod effect;
-mod error;
-mod file_recorder;
-mod ids;
 mod lease;
 mod lifecycle;
-mod lost_tasks;
-mod machine;
 mod once;
-mod options;
-mod panics;
-pub mod process;
-mod record;
 mod request;
-mod runtime;
-mod shared;
-mod signal;
-mod state;
-mod status;
-mod system;
-mod tables;
 mod timer;
 
 pub use call::Call;
