@@ -10,17 +10,17 @@ use crate::effect::Task;
 use crate::lifecycle;
 use crate::machine::Machine;
 use crate::once;
-use crate::panics::caught_in;
+use crate::panics::catch_panic_in;
 use crate::runtime::{Runtime, timeout};
 use crate::shared::Shared;
-use crate::status::Shown;
+use crate::status::DisplayFigures;
 use crate::system::System;
 
 /// Starts a task on the runtime.
 pub(crate) fn spawn<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, task: Task<S>) {
     let runtime = &shared.runtime;
     match task {
-        Task::Run(id) => runtime.spawn(lifecycle::live(shared.clone(), id)),
+        Task::Run(id) => runtime.spawn(lifecycle::run(shared.clone(), id)),
         Task::Stop { machine, urgent } => {
             runtime.spawn(lifecycle::stop(shared.clone(), machine, urgent));
         }
@@ -39,7 +39,7 @@ async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Mac
     let answer = timeout(
         &shared.runtime,
         shared.options.poll_timeout,
-        caught_in(shared.system.poll(machine.handle())),
+        catch_panic_in(shared.system.poll(machine.handle())),
     );
     // Dead: nobody waits for figures any more.
     let Either::Left((answer, _)) = select(std::pin::pin!(answer), machine.dead.clone()).await
@@ -59,7 +59,7 @@ async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Mac
 
 fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId, figures: Figures) {
     shared.with(|state| {
-        let Some(slot) = state.machines.get_mut(&machine).filter(|slot| !slot.lost) else {
+        let Some(entry) = state.machines.get_mut(&machine).filter(|entry| !entry.lost) else {
             return;
         };
         let Figures {
@@ -70,14 +70,14 @@ fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId,
         } = figures;
         let answered = memory.is_some() || disk.is_some() || load.is_some() || counters.is_some();
         // What failed keeps its last value.
-        let last = &mut slot.figures;
+        let last = &mut entry.figures;
         last.memory = memory.or(last.memory.take());
         last.disk = disk.or(last.disk.take());
         last.load = load.or(last.load.take());
         last.counters = counters.or(last.counters.take());
         if answered {
             let figures = last.clone();
-            state.note(machine, "figures", Shown(&figures));
+            state.note(machine, "figures", DisplayFigures(&figures));
         }
         state.feed(Event::Polled { machine, answered });
     });
@@ -88,7 +88,9 @@ async fn discard<R: Runtime, S: System>(
     machine: Arc<Machine<S>>,
     task: TaskId,
 ) {
-    let done = std::pin::pin!(caught_in(shared.system.discard(machine.handle(), task)));
+    let done = std::pin::pin!(catch_panic_in(
+        shared.system.discard(machine.handle(), task)
+    ));
     let Either::Left((answer, _)) = select(done, machine.dead.clone()).await else {
         return;
     };

@@ -16,19 +16,19 @@ use serde::de::DeserializeOwned;
 
 use crate::error::CallError;
 use crate::machine::Machine;
-use crate::panics::caught_in;
+use crate::panics::catch_panic_in;
 use crate::runtime::Runtime;
 use crate::shared::Shared;
 use crate::signal::{Defer, Signal};
 use crate::system::{Chunk, Invocation, Output, System};
-use crate::tables::Entry;
+use crate::tables::RequestEntry;
 
-/// Chunks that are thrown away in one poll.
+/// How many chunks of unread output are discarded in one poll.
 const READ_AT_ONCE: usize = 64;
 
 /// A running call. Await it for the result; [`output`](Call::output) gives what it prints on the way.
 ///
-/// Output that is not read is thrown away when the result is awaited. Dropping a call cancels it.
+/// Output that is not read is discarded when the result is awaited. Dropping a call cancels it.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<T> {
     result: oneshot::Receiver<Result<Vec<u8>, CallError>>,
@@ -130,7 +130,7 @@ impl<T> Call<T> {
                 return call;
             }
         };
-        let Some(entry) = enter(shared, request, &cancel) else {
+        let Some(registered) = register(shared, request, &cancel) else {
             let _ = answer.send(Err(CallError::Lost(machine.why_dead().to_string())));
             return call;
         };
@@ -142,10 +142,12 @@ impl<T> Call<T> {
         };
         let (task, machine) = (shared.clone(), machine.clone());
         // Made before the task is: a runtime that is gone drops it unborn.
-        let books = shared.clone();
-        let left = Defer::new(move || leave(&books, entry));
+        let for_unregister = shared.clone();
+        let unregister_on_drop = Defer::new(move || unregister(&for_unregister, registered));
         shared.runtime.spawn(async move {
-            let ended = Box::pin(caught_in(task.system.call(machine.handle(), invocation)));
+            let ended = Box::pin(catch_panic_in(
+                task.system.call(machine.handle(), invocation),
+            ));
             let result = match select(ended, machine.dead.clone()).await {
                 Either::Left((result, _)) => result.unwrap_or_else(|panic| {
                     Err(CallError::Unreachable(format!("the system {panic}")))
@@ -162,8 +164,8 @@ impl<T> Call<T> {
                 // First the manager, then the client: what it does next does not meet the dead machine.
                 let _ = machine.dead.clone().await;
             }
-            // First the books, then the client: what it does next finds the call ended.
-            drop(left);
+            // The lease before the client: what the client does next finds the call ended.
+            drop(unregister_on_drop);
             let _ = answer.send(result);
         });
         call
@@ -171,7 +173,7 @@ impl<T> Call<T> {
 }
 
 /// Enters a call into its lease's books. `None`: the lease is lost.
-fn enter<R: Runtime, S: System>(
+fn register<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     request: Option<RequestId>,
     cancel: &Signal,
@@ -180,8 +182,8 @@ fn enter<R: Runtime, S: System>(
         return Some(None);
     };
     shared.with(|state| {
-        let id = state.mint();
-        let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+        let id = state.new_id();
+        let Some(RequestEntry::Leased(leased)) = state.requests.get_mut(&request) else {
             return None;
         };
         leased.calls.push((id, cancel.clone()));
@@ -190,16 +192,21 @@ fn enter<R: Runtime, S: System>(
 }
 
 /// Strikes a call from its lease's books; the last one of a lease that was given up says its done (F12).
-fn leave<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, entry: Option<(RequestId, u64)>) {
-    let Some((request, id)) = entry else { return };
+fn unregister<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    registered: Option<(RequestId, u64)>,
+) {
+    let Some((request, id)) = registered else {
+        return;
+    };
     let cancel = shared.with(|state| {
-        let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+        let Some(RequestEntry::Leased(leased)) = state.requests.get_mut(&request) else {
             return None;
         };
         let at = leased.calls.iter().position(|&(call, _)| call == id)?;
         let (_, cancel) = leased.calls.swap_remove(at);
         if leased.calls.is_empty()
-            && let Some(outcome) = leased.given_up
+            && let Some(outcome) = leased.finished
         {
             state.requests.remove(&request);
             state.feed(Event::Done { request, outcome });

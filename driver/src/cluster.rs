@@ -38,7 +38,7 @@ impl<R: Runtime, S: System> Clone for Cluster<R, S> {
 
 impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared().look(|state| {
+        self.shared().read(|state| {
             f.debug_struct("Cluster")
                 .field("counts", &state.manager.counts())
                 .field("requests", &state.requests.len())
@@ -101,7 +101,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             recorder,
             background::spawn,
         );
-        shared.runtime.spawn(timer::keep_time(shared.clone()));
+        shared.runtime.spawn(timer::run(shared.clone()));
         Cluster {
             handle: Handle::new(shared),
         }
@@ -114,12 +114,12 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     /// The manager's counts.
     pub fn counts(&self) -> Counts {
-        self.shared().look(|state| state.manager.counts())
+        self.shared().read(|state| state.manager.counts())
     }
 
     /// The machines in service by id, after the last few that were lost.
     pub fn machines(&self) -> Vec<MachineStatus> {
-        self.shared().look(|state| {
+        self.shared().read(|state| {
             let live = state
                 .manager
                 .machines()
@@ -130,7 +130,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     /// The error of the last start that failed, empty if none has.
     pub fn last_start_error(&self) -> String {
-        self.shared().look(|state| state.last_start_error.clone())
+        self.shared().read(|state| state.last_start_error.clone())
     }
 
     /// Says that the result of `task` lives on `machine` (S14). If the machine is lost already, so is the task, at once.

@@ -13,13 +13,13 @@ use crate::machine::Machine;
 use crate::record::Recorder;
 use crate::signal::Signal;
 use crate::system::System;
-use crate::tables::{Entry, OnceWaiter, OnceWork};
+use crate::tables::{OnceWaiter, OnceWork, RequestEntry};
 
 /// What is to be done outside the lock, in order.
 pub(crate) enum Effect<S: System> {
     Wake(Waker),
     Raise(Signal),
-    DropEntry(Entry<S>),
+    DropEntry(RequestEntry<S>),
     /// Starts a task on the runtime.
     Spawn(Task<S>),
     OnceReady(OnceWaiter, Result<(), OnceError>),

@@ -16,7 +16,7 @@ use remuda::{Action, Event, Instant, Manager};
 use crate::record::Recorder;
 
 /// So much is written at once, before its time, to keep buffers small.
-const SOON: usize = 256 << 10;
+const FLUSH_SIZE: usize = 256 << 10;
 
 /// How a journal is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,22 +76,22 @@ impl std::error::Error for RecordingError {}
 /// Records a cluster into a file, or whatever takes bytes. Dropped, it writes what is left.
 #[derive(Debug)]
 pub struct FileRecorder {
-    tape: Arc<Tape>,
+    inner: Arc<Inner>,
     writer: Option<Writer>,
     labels: Vec<Label>,
 }
 
 /// A handle of a recording that goes on. Clones are handles of the same one.
 #[derive(Clone, Debug)]
-pub struct Recording(Arc<Tape>);
+pub struct Recording(Arc<Inner>);
 
 /// What the recorder and its thread share.
 #[derive(Debug)]
-struct Tape {
+struct Inner {
     options: RecordOptions,
     state: Mutex<State>,
     /// There is something to write, or no more to come.
-    news: Condvar,
+    changed: Condvar,
     /// The thread has ended.
     ended: Condvar,
 }
@@ -104,9 +104,9 @@ struct State {
     written: u64,
     error: Option<RecordingError>,
     /// The thread was asked to write before its time.
-    hurried: bool,
+    flush_requested: bool,
     /// The thread has ended.
-    over: bool,
+    thread_ended: bool,
 }
 
 impl FileRecorder {
@@ -119,19 +119,19 @@ impl FileRecorder {
         options: RecordOptions,
     ) -> io::Result<(FileRecorder, Recording)> {
         let labels = options.labels.clone();
-        let tape = Arc::new(Tape {
+        let inner = Arc::new(Inner {
             options,
             state: Mutex::default(),
-            news: Condvar::new(),
+            changed: Condvar::new(),
             ended: Condvar::new(),
         });
-        let own = tape.clone();
+        let on_thread = inner.clone();
         thread::Builder::new()
             .name("remuda-journal".into())
-            .spawn(move || own.write_all(file))?;
-        let recording = Recording(tape.clone());
+            .spawn(move || on_thread.write_all(file))?;
+        let recording = Recording(inner.clone());
         let recorder = FileRecorder {
-            tape,
+            inner,
             writer: None,
             labels,
         };
@@ -141,7 +141,7 @@ impl FileRecorder {
     /// Appends to the buffer, unless recording has ended.
     fn append(&mut self, append: impl FnOnce(&mut Writer, &mut Vec<u8>)) {
         if let Some(writer) = &mut self.writer {
-            self.tape.append(|buffer| append(writer, buffer));
+            self.inner.append(|buffer| append(writer, buffer));
         }
     }
 }
@@ -152,7 +152,7 @@ impl Recorder for FileRecorder {
         let since = since.ok().and_then(|it| u64::try_from(it.as_nanos()).ok());
         let origin = since.and_then(|nanos| nanos.checked_sub(now.0));
         let mut writer = None;
-        self.tape.append(|buffer| {
+        self.inner.append(|buffer| {
             writer = Some(Writer::new(manager, origin, &self.labels, buffer));
         });
         self.writer = writer;
@@ -170,7 +170,7 @@ impl Recorder for FileRecorder {
 impl Drop for FileRecorder {
     fn drop(&mut self) {
         // Whoever wants to know has a handle.
-        let _ = self.tape.finish();
+        let _ = self.inner.finish();
     }
 }
 
@@ -190,7 +190,7 @@ impl Recording {
     }
 }
 
-impl Tape {
+impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,26 +209,26 @@ impl Tape {
             state.error = Some(RecordingError::Slow { buffer });
             state.closed = true;
         }
-        let hurry = state.closed || state.buffer.len() >= SOON;
-        if before == 0 || (hurry && !state.hurried) {
-            state.hurried = hurry;
+        let flush_now = state.closed || state.buffer.len() >= FLUSH_SIZE;
+        if before == 0 || (flush_now && !state.flush_requested) {
+            state.flush_requested = flush_now;
             drop(state);
-            self.news.notify_one();
+            self.changed.notify_one();
         }
     }
 
     fn finish(&self) -> Result<u64, RecordingError> {
         let mut state = self.lock();
         state.closed = true;
-        self.news.notify_one();
+        self.changed.notify_one();
         let limit = self.options.finish_within;
         let waited = self
             .ended
-            .wait_timeout_while(state, limit, |state| !state.over);
+            .wait_timeout_while(state, limit, |state| !state.thread_ended);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match &state.error {
             Some(error) => Err(error.clone()),
-            None if !state.over => Err(RecordingError::Stuck),
+            None if !state.thread_ended => Err(RecordingError::Stuck),
             None => Ok(state.written),
         }
     }
@@ -243,7 +243,7 @@ impl Tape {
             }
             self.lock().written += taken.len() as u64;
             taken.clear();
-            taken.shrink_to(2 * SOON);
+            taken.shrink_to(2 * FLUSH_SIZE);
             if last {
                 let flushed = file.flush().err();
                 break flushed.map(|error| RecordingError::Write(error.to_string()));
@@ -258,22 +258,22 @@ impl Tape {
         if let Some(error) = error {
             tracing::warn!("recording ends here, the cluster goes on: {error}");
         }
-        self.lock().over = true;
+        self.lock().thread_ended = true;
         self.ended.notify_all();
     }
 
     /// Waits for something to write and takes it; whether it is the last.
     fn take(&self, taken: &mut Vec<u8>) -> bool {
         let idle = |state: &mut State| state.buffer.is_empty() && !state.closed;
-        let state = self.news.wait_while(self.lock(), idle);
+        let state = self.changed.wait_while(self.lock(), idle);
         let state = state.unwrap_or_else(PoisonError::into_inner);
         // Time for more to come.
-        let early = |state: &mut State| state.buffer.len() < SOON && !state.closed;
+        let early = |state: &mut State| state.buffer.len() < FLUSH_SIZE && !state.closed;
         let limit = self.options.flush_every;
-        let waited = self.news.wait_timeout_while(state, limit, early);
+        let waited = self.changed.wait_timeout_while(state, limit, early);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut state.buffer, taken);
-        state.hurried = false;
+        state.flush_requested = false;
         state.closed
     }
 }

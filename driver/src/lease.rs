@@ -15,7 +15,7 @@ use crate::machine::Machine;
 use crate::runtime::Runtime;
 use crate::shared::Handle;
 use crate::system::System;
-use crate::tables::Entry;
+use crate::tables::RequestEntry;
 
 /// Procs of one machine. Derefs to the [`Machine`].
 ///
@@ -48,7 +48,7 @@ impl<R: Runtime, S: System> Lease<R, S> {
     pub fn is_lost(&self) -> bool {
         self.cluster
             .shared()
-            .look(|state| !state.requests.contains_key(&self.request))
+            .read(|state| !state.requests.contains_key(&self.request))
     }
 
     /// Calls `function` on the machine. The call runs in the background from now on; dropping the [`Call`] cancels it.
@@ -100,14 +100,14 @@ impl<R: Runtime, S: System> Drop for Lease<R, S> {
             let Occupied(mut entry) = state.requests.entry(request) else {
                 return;
             };
-            let Entry::Leased(leased) = entry.get_mut() else {
+            let RequestEntry::Leased(leased) = entry.get_mut() else {
                 return;
             };
             if leased.calls.is_empty() {
                 entry.remove();
                 state.feed(Event::Done { request, outcome });
             } else {
-                leased.given_up = Some(outcome);
+                leased.finished = Some(outcome);
                 let cancels: Vec<_> = leased
                     .calls
                     .iter()

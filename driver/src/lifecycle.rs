@@ -10,17 +10,17 @@ use remuda::{Event, MachineId};
 use crate::effect::Effect;
 use crate::error::StartError;
 use crate::machine::Machine;
-use crate::panics::{caught, caught_in};
+use crate::panics::{catch_panic, catch_panic_in};
 use crate::runtime::{Runtime, timeout};
 use crate::shared::Shared;
 use crate::system::System;
-use crate::tables::Slot;
+use crate::tables::MachineEntry;
 
 /// The back-off's step at which requests that wait for a first machine are failed.
-const HOPELESS_STEP: u32 = 4;
+const FAIL_QUEUED_STEP: u32 = 4;
 
 /// Tells the manager how a machine's life ended, also when its task is dropped.
-struct Life<R: Runtime, S: System> {
+struct Lifecycle<R: Runtime, S: System> {
     shared: Arc<Shared<R, S>>,
     id: MachineId,
     phase: Phase,
@@ -29,27 +29,27 @@ struct Life<R: Runtime, S: System> {
 enum Phase {
     Starting,
     Up(oneshot::Sender<Arc<str>>),
-    Over,
+    Ended,
 }
 
 /// Starts a machine and watches it until it is dead.
-pub(crate) fn live<R: Runtime, S: System>(
+pub(crate) fn run<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
     id: MachineId,
 ) -> impl Future<Output = ()> + Send {
     // Made before the task is: a runtime that is gone drops it unborn.
-    let mut life = Life {
+    let mut lifecycle = Lifecycle {
         shared,
         id,
         phase: Phase::Starting,
     };
     async move {
-        let shared = life.shared.clone();
+        let shared = lifecycle.shared.clone();
         let machine = match start(&shared, id).await {
-            Ok((handle, name)) => life.up(handle, name),
-            Err(error) => return life.failed(error),
+            Ok((handle, name)) => lifecycle.on_up(handle, name),
+            Err(error) => return lifecycle.on_failed(error),
         };
-        let stopped = std::pin::pin!(caught_in(shared.system.stopped(machine.handle())));
+        let stopped = std::pin::pin!(catch_panic_in(shared.system.stopped(machine.handle())));
         let abandoned = std::pin::pin!(machine.abandoned.wait());
         let why = match select(stopped, abandoned).await {
             Either::Left((Ok(why), _)) => why,
@@ -60,7 +60,7 @@ pub(crate) fn live<R: Runtime, S: System>(
             }
             Either::Right(_) => "it did not end although it was killed, and is given up".into(),
         };
-        life.stopped(why);
+        lifecycle.on_stopped(why);
     }
 }
 
@@ -70,7 +70,7 @@ async fn start<R: Runtime, S: System>(
     id: MachineId,
 ) -> Result<(S::Machine, String), String> {
     let limit = shared.options.start_timeout;
-    let start = caught_in(async {
+    let start = catch_panic_in(async {
         let handle = shared.system.start(id).await?;
         let name = shared.system.name(id, &handle);
         Ok::<_, StartError>((handle, name))
@@ -85,7 +85,7 @@ async fn start<R: Runtime, S: System>(
 }
 
 fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: &Machine<S>) {
-    if caught(|| shared.system.kill(machine.handle())).is_none() {
+    if catch_panic(|| shared.system.kill(machine.handle())).is_none() {
         tracing::warn!(machine = %machine.name(), "could not be killed: the system panicked");
     }
 }
@@ -99,7 +99,7 @@ pub(crate) async fn stop<R: Runtime, S: System>(
     if !urgent {
         let limit = shared.options.stop_timeout;
         let asked = async {
-            match caught_in(shared.system.stop(machine.handle())).await {
+            match catch_panic_in(shared.system.stop(machine.handle())).await {
                 Ok(()) => std::future::pending().await,
                 Err(panic) => panic,
             }
@@ -128,13 +128,13 @@ pub(crate) async fn stop<R: Runtime, S: System>(
     }
 }
 
-impl<R: Runtime, S: System> Life<R, S> {
-    fn up(&mut self, handle: S::Machine, name: String) -> Arc<Machine<S>> {
-        let (machine, dying) = Machine::new(self.id, name, handle);
+impl<R: Runtime, S: System> Lifecycle<R, S> {
+    fn on_up(&mut self, handle: S::Machine, name: String) -> Arc<Machine<S>> {
+        let (machine, dead_sender) = Machine::new(self.id, name, handle);
         let machine = Arc::new(machine);
-        self.phase = Phase::Up(dying);
+        self.phase = Phase::Up(dead_sender);
         tracing::info!(machine = %machine.name(), "is up");
-        let slot = Slot {
+        let entry = MachineEntry {
             machine: machine.clone(),
             figures: Default::default(),
             lost: false,
@@ -143,15 +143,15 @@ impl<R: Runtime, S: System> Life<R, S> {
         self.shared.with(|state| {
             state.ever_up = true;
             state.note(self.id, "name", machine.name());
-            state.machines.insert(self.id, slot);
+            state.machines.insert(self.id, entry);
             state.feed(Event::Up { machine: self.id });
         });
         machine
     }
 
-    fn failed(&mut self, error: String) {
-        self.phase = Phase::Over;
-        let wanted = self.shared.look(|state| state.open.is_some());
+    fn on_failed(&mut self, error: String) {
+        self.phase = Phase::Ended;
+        let wanted = self.shared.read(|state| state.open.is_some());
         if wanted {
             tracing::warn!(machine = %self.id, "did not start: {error}");
         } else {
@@ -167,20 +167,20 @@ impl<R: Runtime, S: System> Life<R, S> {
                 .manager
                 .start_backoff()
                 .map_or(0, |backoff| backoff.step);
-            if !state.ever_up && step >= HOPELESS_STEP {
-                state.fail_waiting(&error);
+            if !state.ever_up && step >= FAIL_QUEUED_STEP {
+                state.fail_queued(&error);
             }
             state.last_start_error = error;
         });
     }
 
-    fn stopped(&mut self, why: String) {
-        let Phase::Up(dying) = std::mem::replace(&mut self.phase, Phase::Over) else {
+    fn on_stopped(&mut self, why: String) {
+        let Phase::Up(dead_sender) = std::mem::replace(&mut self.phase, Phase::Ended) else {
             return;
         };
         let gone = self.shared.with(|state| {
-            if let Some(slot) = state.machines.get_mut(&self.id) {
-                slot.reason = Some(why.clone());
+            if let Some(entry) = state.machines.get_mut(&self.id) {
+                entry.reason = Some(why.clone());
             }
             state.note(self.id, "stopped", &why);
             state.feed(Event::Stopped { machine: self.id });
@@ -191,23 +191,23 @@ impl<R: Runtime, S: System> Life<R, S> {
         });
         drop(gone);
         // After the manager: a client that hears of it finds its lease already ended.
-        let _ = dying.send(why.into());
+        let _ = dead_sender.send(why.into());
     }
 }
 
-impl<R: Runtime, S: System> Drop for Life<R, S> {
+impl<R: Runtime, S: System> Drop for Lifecycle<R, S> {
     fn drop(&mut self) {
         // The task was dropped: its runtime goes away, and nothing that is started now would live.
-        if !matches!(self.phase, Phase::Over) {
+        if !matches!(self.phase, Phase::Ended) {
             self.shared.close();
         }
         match self.phase {
-            Phase::Starting => self.failed("the system's start ended without an answer".into()),
-            Phase::Up(_) => self.stopped("nothing watches it any more".into()),
-            Phase::Over => {}
+            Phase::Starting => self.on_failed("the system's start ended without an answer".into()),
+            Phase::Up(_) => self.on_stopped("nothing watches it any more".into()),
+            Phase::Ended => {}
         }
         self.shared.with(|state| {
-            state.live -= 1;
+            state.machine_tasks -= 1;
             if state.is_ended() {
                 state.wake_timer();
                 for waiting in std::mem::take(&mut state.ended) {

@@ -29,7 +29,7 @@ impl<S: System> Machine<S> {
         name: String,
         handle: S::Machine,
     ) -> (Self, oneshot::Sender<Arc<str>>) {
-        let (dying, dead) = oneshot::channel();
+        let (dead_sender, dead) = oneshot::channel();
         let machine = Machine {
             id,
             name,
@@ -37,7 +37,7 @@ impl<S: System> Machine<S> {
             dead: dead.shared(),
             abandoned: Signal::default(),
         };
-        (machine, dying)
+        (machine, dead_sender)
     }
 
     /// The machine's id.

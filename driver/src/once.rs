@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::call::Call;
 use crate::error::{CallError, OnceError};
 use crate::machine::Machine;
-use crate::panics::caught_in;
+use crate::panics::catch_panic_in;
 use crate::runtime::Runtime;
 use crate::shared::Shared;
 use crate::signal::Defer;
@@ -68,23 +68,23 @@ where
     let mut work = Some(work);
     let mut answer = Some(answer);
     let (waiter, reject) = shared.with(|state| {
-        let waiter = WaiterId(state.mint());
-        let slot = state.machines.get(&machine);
-        let bound = slot.and_then(|slot| -> Option<OnceWork> {
+        let waiter = WaiterId(state.new_id());
+        let entry = state.machines.get(&machine);
+        let bound = entry.and_then(|entry| -> Option<OnceWork> {
             let work = work.take()?;
             let target = OnceMachine {
                 shared: shared.clone(),
-                machine: slot.machine.clone(),
+                machine: entry.machine.clone(),
             };
             Some(Box::new(move || Box::pin(work(target))))
         });
         state.waiters.extend(answer.take().map(|answer| {
-            let asker = OnceWaiter {
+            let entry = OnceWaiter {
                 machine,
                 answer,
                 work: bound,
             };
-            (waiter, asker)
+            (waiter, entry)
         }));
         (
             waiter,
@@ -96,7 +96,7 @@ where
         )
     });
     // A future that is dropped here takes its entry along; the work goes on.
-    let _gone = Defer::new(|| drop(shared.with(|state| state.waiters.remove(&waiter))));
+    let _remove_on_drop = Defer::new(|| drop(shared.with(|state| state.waiters.remove(&waiter))));
     match reject {
         Some(reject) => Err(OnceError::Rejected(reject)),
         None => answered
@@ -118,7 +118,7 @@ pub(crate) fn run<R: Runtime, S: System>(
         done(&dropped, machine, key, Err(error));
     });
     async move {
-        let result = caught_in(async { work().await }).await;
+        let result = catch_panic_in(async { work().await }).await;
         unanswered.disarm();
         let result = result.unwrap_or_else(|panic| {
             let error = CallError::Unreachable(format!("the work {panic}"));

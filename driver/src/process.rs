@@ -23,7 +23,7 @@ use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, System};
 use group::{EXIT_GRACE, Group};
 use link::Link;
-use pump::{Death, Pipes};
+use pump::{Exit, Pipes};
 use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
@@ -42,7 +42,7 @@ pub struct ProcessSystem<R> {
 pub struct Worker {
     link: Arc<Link>,
     pid: u32,
-    dead: Death,
+    dead: Exit,
 }
 
 impl Worker {
@@ -114,7 +114,7 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 
     /// What the words of the template are called in messages.
-    fn shown(&self) -> String {
+    fn template_text(&self) -> String {
         format!("`{}`", self.template.join(" "))
     }
 
@@ -203,7 +203,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
     async fn start(&self, id: MachineId) -> Result<Worker, StartError> {
-        let refuse = |what: String| StartError::new(format!("{}: {what}", self.shown()));
+        let refuse = |what: String| StartError::new(format!("{}: {what}", self.template_text()));
         let child = self
             .runtime
             .start(self.command(id)?)

@@ -15,7 +15,7 @@ use crate::runtime::Runtime;
 use crate::shared::Handle;
 use crate::state::State;
 use crate::system::System;
-use crate::tables::{Entry, Leased};
+use crate::tables::{Leased, RequestEntry};
 
 /// A request for procs of one machine, made by [`Cluster::request`](crate::Cluster::request). Nothing is asked for before the first poll;
 /// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).
@@ -71,9 +71,9 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
             Stage::Made(request) => request,
             Stage::New => {
                 let (request, machine) = shared.with(|state| {
-                    let request = RequestId(state.mint());
+                    let request = RequestId(state.new_id());
                     this.stage = Stage::Made(request);
-                    (request, state.make(request, this.priority, this.demand))
+                    (request, state.submit(request, this.priority, this.demand))
                 });
                 // Most are granted when they are made, and need no waker; of others their entries say what became of them.
                 if let Some(machine) = machine {
@@ -84,7 +84,7 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
         };
         // Cloning and dropping a waker may run anybody's code: not under the lock.
         let mut waker = Some(cx.waker().clone());
-        let answer = shared.with(|state| look(state, request, &mut waker));
+        let answer = shared.with(|state| poll_entry(state, request, &mut waker));
         let answer = answer.map(|answer| this.resolve(request, answer));
         // Last: should it panic, the lease is there to be dropped.
         drop(waker);
@@ -93,7 +93,7 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
 }
 
 /// Looks what became of a request. While it waits, `waker` changes places with the one it had.
-fn look<S: System>(
+fn poll_entry<S: System>(
     state: &mut State<S>,
     request: RequestId,
     waker: &mut Option<Waker>,
@@ -103,18 +103,18 @@ fn look<S: System>(
         .get_mut(&request)
         .expect("an entry stays until its client is done");
     match entry {
-        Entry::Queued(waiting) => {
+        RequestEntry::Queued(waiting) => {
             std::mem::swap(waiting, waker);
             Poll::Pending
         }
-        Entry::Granted(_) | Entry::Leased(_) => {
-            match std::mem::replace(entry, Entry::Leased(Leased::default())) {
-                Entry::Granted(machine) => Poll::Ready(Ok(machine)),
+        RequestEntry::Granted(_) | RequestEntry::Leased(_) => {
+            match std::mem::replace(entry, RequestEntry::Leased(Leased::default())) {
+                RequestEntry::Granted(machine) => Poll::Ready(Ok(machine)),
                 _ => unreachable!("a lease has no request any more"),
             }
         }
-        Entry::Ended(_) => match state.requests.remove(&request) {
-            Some(Entry::Ended(end)) => Poll::Ready(Err(end)),
+        RequestEntry::Ended(_) => match state.requests.remove(&request) {
+            Some(RequestEntry::Ended(end)) => Poll::Ready(Err(end)),
             _ => unreachable!("it was there"),
         },
     }
@@ -128,8 +128,8 @@ impl<R: Runtime, S: System> Drop for Request<R, S> {
         let entry = cluster.shared().with(|state| {
             let entry = state.requests.remove(&request);
             match entry {
-                Some(Entry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
-                Some(Entry::Granted(_)) => drop(state.feed(Event::Done {
+                Some(RequestEntry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
+                Some(RequestEntry::Granted(_)) => drop(state.feed(Event::Done {
                     request,
                     outcome: Outcome::Unused,
                 })),

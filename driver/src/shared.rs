@@ -14,7 +14,7 @@ use remuda::{Event, Manager, Notice, Reject};
 use crate::effect::{Effect, Task};
 use crate::lost_tasks::LostTask;
 use crate::options::Options;
-use crate::panics::{caught, dispose};
+use crate::panics::{catch_panic, drop_payload};
 use crate::record::Recorder;
 use crate::runtime::Runtime;
 use crate::state::State;
@@ -96,8 +96,8 @@ impl<R: Runtime, S: System> Shared<R, S> {
     }
 
     /// Looks at the state under the lock.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&State<S>) -> T) -> T {
-        look(&self.lock())
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&State<S>) -> T) -> T {
+        read(&self.lock())
     }
 
     /// Only our own code runs under the lock: a panic there is reported by itself, and what is dropped while it
@@ -116,7 +116,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
             drop(state);
             // What panics here is a client's waker or destructor, and was reported by the panic hook. It must neither
             // keep the rest from being done, nor take along whoever happens to be at it: a machine's task, or a drop.
-            caught(|| self.run(effect));
+            catch_panic(|| self.run(effect));
             state = self.lock();
         }
         state.draining = false;
@@ -142,8 +142,8 @@ impl<R: Runtime, S: System> Shared<R, S> {
             Effect::Raise(signal) => signal.raise(),
             Effect::DropEntry(entry) => drop(entry),
             Effect::Spawn(task) => (self.spawn)(self, task),
-            Effect::OnceReady(asker, answer) => drop(asker.answer.send(answer)),
-            Effect::TaskLost(lost) => self.tell_lost(lost),
+            Effect::OnceReady(waiter, answer) => drop(waiter.answer.send(answer)),
+            Effect::TaskLost(lost) => self.send_task_lost(lost),
             Effect::Notice {
                 notice,
                 about,
@@ -151,16 +151,16 @@ impl<R: Runtime, S: System> Shared<R, S> {
             } => log_notice(&notice, about.as_deref(), expected),
             Effect::Rejected(event, reject) => log_rejection(&event, &reject),
             Effect::Close(sender) => drop(sender),
-            Effect::EndRecording(recorder, thrown) => {
-                dispose(thrown);
+            Effect::EndRecording(recorder, payload) => {
+                drop_payload(payload);
                 tracing::warn!("recording ends here, the cluster goes on: the recorder panicked");
                 drop(recorder);
             }
         }
     }
 
-    fn tell_lost(self: &Arc<Self>, lost: LostTask) {
-        let listeners = self.look(|state| state.subscribers.clone());
+    fn send_task_lost(self: &Arc<Self>, lost: LostTask) {
+        let listeners = self.read(|state| state.subscribers.clone());
         let gone = listeners
             .iter()
             .filter(|listener| listener.unbounded_send(lost).is_err())

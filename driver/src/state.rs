@@ -23,7 +23,7 @@ use crate::machine::Machine;
 use crate::record::Recorder;
 use crate::status::MachineStatus;
 use crate::system::System;
-use crate::tables::{Entry, Leased, OnceWaiter, Slot, TimerSlot};
+use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, TimerState};
 
 /// How many lost machines stay listed by `Cluster::machines`.
 const LOST_LISTED: usize = 32;
@@ -32,19 +32,19 @@ const LOST_LISTED: usize = 32;
 pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
     recorder: Option<Box<dyn Recorder>>,
-    pub(crate) requests: IdMap<RequestId, Entry<S>>,
+    pub(crate) requests: IdMap<RequestId, RequestEntry<S>>,
     /// The request that is just being made, which is not among the others yet: most are granted at once.
-    making: Option<(RequestId, Entry<S>)>,
-    pub(crate) machines: IdMap<MachineId, Slot<S>>,
+    submitting: Option<(RequestId, RequestEntry<S>)>,
+    pub(crate) machines: IdMap<MachineId, MachineEntry<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
     pub(crate) waiters: IdMap<WaiterId, OnceWaiter>,
     pub(crate) once_errors: BTreeMap<(MachineId, OnceKey), CallError>,
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<LostTask>>,
-    pub(crate) timer: TimerSlot,
+    pub(crate) timer: TimerState,
     pub(crate) last_start_error: String,
     pub(crate) ever_up: bool,
     /// Machines whose task has not ended.
-    pub(crate) live: usize,
+    pub(crate) machine_tasks: usize,
     /// Taken when the cluster shuts down.
     pub(crate) open: Option<oneshot::Sender<()>>,
     pub(crate) ended: Vec<oneshot::Sender<()>>,
@@ -66,16 +66,16 @@ impl<S: System> State<S> {
             manager,
             recorder,
             requests: IdMap::default(),
-            making: None,
+            submitting: None,
             machines: IdMap::default(),
             lost: VecDeque::new(),
             waiters: IdMap::default(),
             once_errors: BTreeMap::new(),
             subscribers: Vec::new(),
-            timer: TimerSlot::default(),
+            timer: TimerState::default(),
             last_start_error: String::new(),
             ever_up: false,
-            live: 0,
+            machine_tasks: 0,
             open: Some(open),
             ended: Vec::new(),
             outbox: VecDeque::new(),
@@ -87,7 +87,7 @@ impl<S: System> State<S> {
     }
 
     /// An id for a request, a waiter or a call; ascending from 0, never given twice.
-    pub(crate) fn mint(&mut self) -> u64 {
+    pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1
     }
@@ -104,7 +104,7 @@ impl<S: System> State<S> {
 
     /// No machine is left of a cluster that was shut down.
     pub(crate) fn is_ended(&self) -> bool {
-        self.open.is_none() && self.live == 0
+        self.open.is_none() && self.machine_tasks == 0
     }
 
     /// Hands `event` to the manager and takes in what it decides.
@@ -113,11 +113,11 @@ impl<S: System> State<S> {
         let mut actions = std::mem::take(&mut self.actions);
         self.manager.handle_into(event, now, &mut actions);
         if self.recorder.is_some() {
-            self.tell_recorder(|recorder, manager| recorder.record(now, &event, &actions, manager));
+            self.with_recorder(|recorder, manager| recorder.record(now, &event, &actions, manager));
         }
         let mut reject = None;
         for &action in &actions {
-            self.take_in(action, &event, &mut reject);
+            self.apply(action, &event, &mut reject);
         }
         actions.clear();
         self.actions = actions;
@@ -125,22 +125,22 @@ impl<S: System> State<S> {
     }
 
     /// Makes a request. Its machine, if it gets one at once, which it is leased then; else its entry says what became of it.
-    pub(crate) fn make(
+    pub(crate) fn submit(
         &mut self,
         request: RequestId,
         priority: i64,
         demand: Demand,
     ) -> Option<Arc<Machine<S>>> {
-        self.making = Some((request, Entry::Queued(None)));
+        self.submitting = Some((request, RequestEntry::Queued(None)));
         let rejected = self.feed(Event::Submit {
             request,
             priority,
             demand,
         });
-        let (entry, machine) = match (self.making.take(), rejected) {
-            (_, Some(reject)) => (Entry::Ended(RequestError::Rejected(reject)), None),
-            (Some((_, Entry::Granted(machine))), None) => {
-                (Entry::Leased(Leased::default()), Some(machine))
+        let (entry, machine) = match (self.submitting.take(), rejected) {
+            (_, Some(reject)) => (RequestEntry::Ended(RequestError::Rejected(reject)), None),
+            (Some((_, RequestEntry::Granted(machine))), None) => {
+                (RequestEntry::Leased(Leased::default()), Some(machine))
             }
             (Some((_, entry)), None) => (entry, None),
             (None, None) => unreachable!("nobody else takes it"),
@@ -149,8 +149,8 @@ impl<S: System> State<S> {
         machine
     }
 
-    fn entry(&mut self, request: RequestId) -> Option<&mut Entry<S>> {
-        match &mut self.making {
+    fn entry(&mut self, request: RequestId) -> Option<&mut RequestEntry<S>> {
+        match &mut self.submitting {
             Some((made, entry)) if *made == request => Some(entry),
             _ => self.requests.get_mut(&request),
         }
@@ -166,62 +166,62 @@ impl<S: System> State<S> {
                 topic,
                 text: &text,
             };
-            self.tell_recorder(|recorder, _| recorder.note(&note));
+            self.with_recorder(|recorder, _| recorder.note(&note));
         }
     }
 
     /// A recorder may be anybody's: one that panics is dropped, outside the lock.
-    fn tell_recorder(&mut self, tell: impl FnOnce(&mut dyn Recorder, &Manager)) {
+    fn with_recorder(&mut self, tell: impl FnOnce(&mut dyn Recorder, &Manager)) {
         let Some(mut recorder) = self.recorder.take() else {
             return;
         };
         let told = AssertUnwindSafe(|| tell(recorder.as_mut(), &self.manager));
         match catch_unwind(told) {
             Ok(()) => self.recorder = Some(recorder),
-            Err(thrown) => self.push(Effect::EndRecording(recorder, thrown)),
+            Err(payload) => self.push(Effect::EndRecording(recorder, payload)),
         }
     }
 
-    fn take_in(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {
+    fn apply(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {
         match action {
-            Action::Grant { request, machine } => self.granted(request, machine),
+            Action::Grant { request, machine } => self.on_grant(request, machine),
             Action::Start { first, count } => {
-                self.live += count as usize;
+                self.machine_tasks += count as usize;
                 for nth in 0..u64::from(count) {
                     self.spawn(Task::Run(MachineId(first.0 + nth)));
                 }
             }
             Action::Stop { machine } => {
-                if let Some(slot) = self.machines.get(&machine) {
+                if let Some(entry) = self.machines.get(&machine) {
                     let stop = Task::Stop {
-                        machine: slot.machine.clone(),
-                        urgent: slot.lost,
+                        machine: entry.machine.clone(),
+                        urgent: entry.lost,
                     };
                     self.spawn(stop);
                 }
             }
-            Action::RequestLost { request, machine } => self.request_lost(request, machine),
+            Action::RequestLost { request, machine } => self.on_request_lost(request, machine),
             Action::TaskLost { task, machine } => {
                 self.push(Effect::TaskLost(LostTask { task, machine }));
             }
             Action::DropTask { task, machine } => {
-                if let Some(slot) = self.machines.get(&machine) {
+                if let Some(entry) = self.machines.get(&machine) {
                     let discard = Task::Discard {
-                        machine: slot.machine.clone(),
+                        machine: entry.machine.clone(),
                         task,
                     };
                     self.spawn(discard);
                 }
             }
-            Action::RunOnce { machine, key } => self.run_once(machine, key, event),
+            Action::RunOnce { machine, key } => self.on_run_once(machine, key, event),
             Action::OnceReady {
                 waiter,
                 key,
                 outcome,
-            } => self.once_ready(waiter, key, outcome),
+            } => self.on_once_ready(waiter, key, outcome),
             Action::Poll { machine } => {
-                if let Some(slot) = self.machines.get(&machine) {
-                    let poll = Task::Poll(slot.machine.clone());
+                if let Some(entry) = self.machines.get(&machine) {
+                    let poll = Task::Poll(entry.machine.clone());
                     self.spawn(poll);
                 }
             }
@@ -233,7 +233,7 @@ impl<S: System> State<S> {
             }
             // A timer that wakes for nothing reads the next deadline and sleeps again.
             Action::ClearTimer => {}
-            Action::Notice(notice) => self.noticed(notice),
+            Action::Notice(notice) => self.on_notice(notice),
             Action::Reject(why) => {
                 self.push(Effect::Rejected(*event, why));
                 *reject = Some(why);
@@ -241,7 +241,7 @@ impl<S: System> State<S> {
         }
     }
 
-    fn granted(&mut self, request: RequestId, machine: MachineId) {
+    fn on_grant(&mut self, request: RequestId, machine: MachineId) {
         let machine = self
             .machines
             .get(&machine)
@@ -251,17 +251,19 @@ impl<S: System> State<S> {
         let entry = self
             .entry(request)
             .expect("a request is cancelled when its entry goes");
-        if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Granted(machine)) {
+        if let RequestEntry::Queued(Some(waker)) =
+            std::mem::replace(entry, RequestEntry::Granted(machine))
+        {
             self.push(Effect::Wake(waker));
         }
     }
 
-    fn request_lost(&mut self, request: RequestId, machine: MachineId) {
+    fn on_request_lost(&mut self, request: RequestId, machine: MachineId) {
         match self.requests.remove(&request) {
             // The client was woken for the grant and finds this instead.
-            Some(entry @ Entry::Granted(_)) => {
+            Some(entry @ RequestEntry::Granted(_)) => {
                 self.requests
-                    .insert(request, Entry::Ended(RequestError::Lost(machine)));
+                    .insert(request, RequestEntry::Ended(RequestError::Lost(machine)));
                 self.push(Effect::DropEntry(entry));
             }
             Some(entry) => self.push(Effect::DropEntry(entry)),
@@ -274,50 +276,52 @@ impl<S: System> State<S> {
         let Some(entry) = self.entry(request) else {
             return;
         };
-        if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Ended(end)) {
+        if let RequestEntry::Queued(Some(waker)) =
+            std::mem::replace(entry, RequestEntry::Ended(end))
+        {
             self.push(Effect::Wake(waker));
         }
     }
 
-    fn run_once(&mut self, machine: MachineId, key: OnceKey, event: &Event) {
+    fn on_run_once(&mut self, machine: MachineId, key: OnceKey, event: &Event) {
         let Event::Once { waiter, .. } = event else {
             return;
         };
         let work = self
             .waiters
             .get_mut(waiter)
-            .and_then(|asker| asker.work.take());
+            .and_then(|waiter| waiter.work.take());
         let work = work.expect("the first asker of a machine in service brings the work");
         self.spawn(Task::RunOnce { machine, key, work });
     }
 
-    fn once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
+    fn on_once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
         // An asker that went away changes nothing.
-        let Some(asker) = self.waiters.remove(&waiter) else {
+        let Some(waiter) = self.waiters.remove(&waiter) else {
             return;
         };
         let answer = match outcome {
             OnceOutcome::Ok => Ok(()),
-            OnceOutcome::MachineLost => Err(OnceError::MachineLost(asker.machine)),
+            OnceOutcome::MachineLost => Err(OnceError::MachineLost(waiter.machine)),
             _ => Err(OnceError::Failed(
-                match self.once_errors.get(&(asker.machine, key)) {
+                match self.once_errors.get(&(waiter.machine, key)) {
                     Some(error) => error.clone(),
                     None => CallError::Unreachable("the work ended without an answer".into()),
                 },
             )),
         };
-        self.push(Effect::OnceReady(asker, answer));
+        self.push(Effect::OnceReady(waiter, answer));
     }
 
-    fn noticed(&mut self, notice: Notice) {
+    fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
         if let Notice::MachineLost { machine, .. } = &notice
-            && let Some(slot) = self.machines.get_mut(machine)
+            && let Some(entry) = self.machines.get_mut(machine)
         {
-            slot.lost = true;
-            let reason = slot.reason.clone();
+            entry.lost = true;
+            let reason = entry.reason.clone();
             let reason = reason.unwrap_or_else(|| "its last polls went unanswered".into());
-            let status = slot.lost_status(&reason);
+            let status = entry.lost_status(&reason);
             about = Some(reason);
             if self.lost.len() == LOST_LISTED {
                 self.lost.pop_front();
@@ -347,11 +351,11 @@ impl<S: System> State<S> {
     }
 
     /// Fails every request that waits (`NoMachines`).
-    pub(crate) fn fail_waiting(&mut self, error: &str) {
+    pub(crate) fn fail_queued(&mut self, error: &str) {
         let queued = self
             .requests
             .iter()
-            .filter(|(_, entry)| matches!(entry, Entry::Queued(_)));
+            .filter(|(_, entry)| matches!(entry, RequestEntry::Queued(_)));
         let mut waiting: Vec<RequestId> = queued.map(|(&request, _)| request).collect();
         waiting.sort_unstable();
         for request in waiting {

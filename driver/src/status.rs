@@ -28,7 +28,7 @@ pub struct MachineStatus {
 
 impl fmt::Display for MachineStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Shown(&self.figures).fmt(f)?;
+        DisplayFigures(&self.figures).fmt(f)?;
         match self.health {
             None => f.write_str(" (lost)"),
             Some(Health::Probation { .. }) => f.write_str(" (probation)"),
@@ -38,14 +38,14 @@ impl fmt::Display for MachineStatus {
 }
 
 /// Figures, as the status line has them.
-pub(crate) struct Shown<'a>(pub(crate) &'a Figures);
+pub(crate) struct DisplayFigures<'a>(pub(crate) &'a Figures);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for DisplayFigures<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let memory = self.0.memory.unwrap_or_default();
         let disk = self.0.disk.unwrap_or_default();
         let [one, five, fifteen] = self.0.load.unwrap_or_default();
-        write!(f, "mem {} disk {}", Of(memory), Of(disk))?;
+        write!(f, "mem {} disk {}", UsedOfTotal(memory), UsedOfTotal(disk))?;
         write!(f, " load {one:.1}/{five:.1}/{fifteen:.1} counters")?;
         for (name, value) in self.0.counters.iter().flatten() {
             write!(f, " {name}:{value}")?;
@@ -55,9 +55,9 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// `USED/TOTAL`.
-struct Of(Usage);
+struct UsedOfTotal(Usage);
 
-impl fmt::Display for Of {
+impl fmt::Display for UsedOfTotal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", Size(self.0.used), Size(self.0.total))
     }

@@ -16,7 +16,7 @@ use crate::status::MachineStatus;
 use crate::system::System;
 
 /// What the driver knows of a request that its client has not done with.
-pub(crate) enum Entry<S: System> {
+pub(crate) enum RequestEntry<S: System> {
     Queued(Option<Waker>),
     /// Granted, and not yet seen by the client.
     Granted(Arc<Machine<S>>),
@@ -31,11 +31,11 @@ pub(crate) struct Leased {
     /// The calls that run under it, with the flag that cancels each.
     pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
     /// The client is done; said to the manager when the last call has ended (F12).
-    pub(crate) given_up: Option<Outcome>,
+    pub(crate) finished: Option<Outcome>,
 }
 
 /// A machine in service.
-pub(crate) struct Slot<S: System> {
+pub(crate) struct MachineEntry<S: System> {
     pub(crate) machine: Arc<Machine<S>>,
     pub(crate) figures: Figures,
     /// The manager has counted it lost.
@@ -44,7 +44,7 @@ pub(crate) struct Slot<S: System> {
     pub(crate) reason: Option<String>,
 }
 
-impl<S: System> Slot<S> {
+impl<S: System> MachineEntry<S> {
     /// The machine's status; `view`: how the manager sees it.
     pub(crate) fn status(&self, view: &MachineView<'_>) -> MachineStatus {
         MachineStatus {
@@ -84,7 +84,7 @@ pub(crate) type OnceWork = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Cal
 
 /// What the timer task sleeps on.
 #[derive(Default)]
-pub(crate) struct TimerSlot {
+pub(crate) struct TimerState {
     pub(crate) waker: Option<Waker>,
     pub(crate) sleeping_until: Option<Instant>,
     pub(crate) changed: bool,

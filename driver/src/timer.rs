@@ -14,18 +14,18 @@ use crate::system::System;
 
 /// Feeds timer events when they are due, until the cluster has ended. A runtime that drops this goes away, and the
 /// cluster with it.
-pub(crate) fn keep_time<R: Runtime, S: System>(
+pub(crate) fn run<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
 ) -> impl Future<Output = ()> + Send {
     let dropped = shared.clone();
     let close = Defer::new(move || dropped.close());
     async move {
-        until_the_end(shared).await;
+        run_until_ended(shared).await;
         close.disarm();
     }
 }
 
-async fn until_the_end<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
+async fn run_until_ended<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
     loop {
         let (ended, deadline) = shared.with(|state| {
             state.timer.changed = false;

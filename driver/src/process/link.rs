@@ -101,7 +101,7 @@ impl Link {
     }
 
     /// Takes in what the worker said. The error is a breach of the protocol.
-    pub(crate) fn take_in(&self, message: FromWorker) -> Result<(), String> {
+    pub(crate) fn on_message(&self, message: FromWorker) -> Result<(), String> {
         match message {
             FromWorker::Hello { .. } => return Err("it said hello twice".into()),
             FromWorker::Output {
@@ -132,14 +132,14 @@ impl Link {
             }
             FromWorker::Figures { poll, figures } => {
                 // One that came after its time-out has nobody waiting.
-                if let Some(asker) = lock(&self.waiting).polls.remove(&poll) {
-                    let _ = asker.send(figures);
+                if let Some(reply) = lock(&self.waiting).polls.remove(&poll) {
+                    let _ = reply.send(figures);
                 }
             }
             FromWorker::Discarded { task, error } => {
-                let askers = lock(&self.waiting).discards.remove(&task);
-                for asker in askers.into_iter().flatten() {
-                    let _ = asker.send(error.clone().map_or(Ok(()), Err));
+                let replies = lock(&self.waiting).discards.remove(&task);
+                for reply in replies.into_iter().flatten() {
+                    let _ = reply.send(error.clone().map_or(Ok(()), Err));
                 }
             }
             FromWorker::Goodbye => lock(&self.waiting).said_goodbye = true,
@@ -152,7 +152,7 @@ impl Link {
     }
 
     /// Nothing is written any more.
-    pub(crate) fn hang_up(&self) {
+    pub(crate) fn close_input(&self) {
         let mut outgoing = lock(&self.outgoing);
         outgoing.closed = true;
         outgoing.control.clear();
@@ -161,7 +161,7 @@ impl Link {
     }
 
     /// The worker is dead: every call is lost, nothing is written any more.
-    pub(crate) fn die(&self, why: &str) {
+    pub(crate) fn close(&self, why: &str) {
         let mut waiting = lock(&self.waiting);
         waiting.dead = Some(why.to_owned());
         let calls = std::mem::take(&mut waiting.calls);
@@ -169,19 +169,19 @@ impl Link {
         let discards = std::mem::take(&mut waiting.discards);
         drop(waiting);
         drop((calls, polls, discards));
-        self.hang_up();
+        self.close_input();
     }
 
     /// Asks for the figures; `None` if the worker dies first.
     pub(crate) async fn poll(&self) -> Option<Figures> {
-        let (asker, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let poll = {
             let mut waiting = lock(&self.waiting);
             if waiting.dead.is_some() {
                 return None;
             }
-            let poll = waiting.mint();
-            waiting.polls.insert(poll, asker);
+            let poll = waiting.new_id();
+            waiting.polls.insert(poll, reply);
             poll
         };
         let _timed_out = Defer::new(|| drop(lock(&self.waiting).polls.remove(&poll)));
@@ -191,11 +191,11 @@ impl Link {
 
     /// Has the worker drop a task's result (S15).
     pub(crate) async fn discard(&self, task: u64) -> Result<(), String> {
-        let (asker, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         {
             let mut waiting = lock(&self.waiting);
             if waiting.dead.is_none() {
-                waiting.discards.entry(task).or_default().push(asker);
+                waiting.discards.entry(task).or_default().push(reply);
             }
         }
         self.control(&ToWorker::Discard { task });
@@ -272,7 +272,7 @@ impl Link {
                 drop(waiting);
                 return Err(self.lost());
             }
-            let call = waiting.mint();
+            let call = waiting.new_id();
             waiting.calls.insert(
                 call,
                 CallSlot {
@@ -336,7 +336,7 @@ impl Link {
 }
 
 impl Waiting {
-    fn mint(&mut self) -> u64 {
+    fn new_id(&mut self) -> u64 {
         self.next += 1;
         self.next
     }

@@ -18,10 +18,10 @@ use super::tail::Tail;
 use crate::runtime::{Runtime, timeout};
 
 /// How long a killed process may take to be gone, and its output to end.
-const DEATH_LIMIT: Duration = Duration::from_secs(5);
+const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a worker died, and when: resolves with the reason.
-pub(super) type Death = SharedFuture<oneshot::Receiver<String>>;
+pub(super) type Exit = SharedFuture<oneshot::Receiver<String>>;
 
 /// Runs a worker's tasks. The answer resolves when the process and all it ran are dead.
 pub(super) fn run<R: Runtime>(
@@ -31,22 +31,22 @@ pub(super) fn run<R: Runtime>(
     process: Group,
     decoder: Decoder<FromWorker>,
     tail: Tail,
-) -> Death {
+) -> Exit {
     let Pipes { stdin, stdout } = pipes;
     let (fault, faulted) = oneshot::channel();
     let (end, ended) = oneshot::channel();
-    let (dying, dead) = oneshot::channel();
+    let (dead_sender, dead) = oneshot::channel();
     let dead = dead.shared();
     runtime.spawn(write(stdin, link.clone(), dead.clone()));
-    let reading = take_in(stdout, link.clone(), decoder, fault, end);
-    runtime.spawn(until(dead.clone(), reading));
+    let reading = read_frames(stdout, link.clone(), decoder, fault, end);
+    runtime.spawn(run_until_dead(dead.clone(), reading));
     let owner = Owner {
         runtime: runtime.clone(),
         link,
         process,
         tail,
     };
-    runtime.spawn(owner.own(faulted, ended.shared(), dying));
+    runtime.spawn(owner.run(faulted, ended.shared(), dead_sender));
     dead
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Pipes {
 }
 
 /// Runs `task` until the worker is dead: what escaped it may hold its pipes open for ever.
-async fn until(dead: Death, task: impl Future<Output = ()>) {
+async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
     select(Box::pin(task), dead).await;
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn read(
     source.read(buffer).await.unwrap_or(0)
 }
 
-async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead: Death) {
+async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead: Exit) {
     let mut stdin = stdin;
     let writing = async {
         while let Some(batch) = link.next_batch().await {
@@ -79,12 +79,12 @@ async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead:
             }
         }
     };
-    until(dead, writing).await;
+    run_until_dead(dead, writing).await;
 }
 
 /// Takes in what the worker says. After a breach of the protocol it goes on reading to the end, for the end is the
 /// proof that all the worker ran is dead.
-async fn take_in(
+async fn read_frames(
     mut stdout: Box<dyn AsyncRead + Send + Unpin>,
     link: Arc<Link>,
     mut decoder: Decoder<FromWorker>,
@@ -114,7 +114,7 @@ async fn take_in(
 
 fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
     while let Some(message) = decoder.next().map_err(|error| error.to_string())? {
-        link.take_in(message)?;
+        link.on_message(message)?;
     }
     Ok(())
 }
@@ -149,11 +149,11 @@ impl Cause {
 type End = SharedFuture<oneshot::Receiver<Option<String>>>;
 
 impl<R: Runtime> Owner<R> {
-    async fn own(
+    async fn run(
         mut self,
         faulted: oneshot::Receiver<String>,
         ended: End,
-        dying: oneshot::Sender<String>,
+        dead_sender: oneshot::Sender<String>,
     ) {
         let mut cause = self.cause(faulted, ended.clone()).await;
         if let Cause::Closed = cause
@@ -165,20 +165,20 @@ impl<R: Runtime> Owner<R> {
             self.kill().await;
         }
         // A wrapper's worker lives on without it, until its input ends.
-        self.link.hang_up();
+        self.link.close_input();
         // The worker's guard holds its output open until all that it ran is dead.
-        let cut = match timeout(&self.runtime, DEATH_LIMIT, ended).await {
+        let cut = match timeout(&self.runtime, EXIT_LIMIT, ended).await {
             Some(cut) => cut.ok().flatten(),
             None => {
                 tracing::warn!(
-                    "the output of a dead worker is still held open after {DEATH_LIMIT:?}"
+                    "the output of a dead worker is still held open after {EXIT_LIMIT:?}"
                 );
                 None
             }
         };
-        let why = self.why(cause, cut).await;
-        self.link.die(&why);
-        let _ = dying.send(why);
+        let why = self.reason(cause, cut).await;
+        self.link.close(&why);
+        let _ = dead_sender.send(why);
     }
 
     async fn cause(&mut self, faulted: oneshot::Receiver<String>, ended: End) -> Cause {
@@ -199,11 +199,11 @@ impl<R: Runtime> Owner<R> {
         if let Err(error) = self.process.kill() {
             tracing::warn!("a worker cannot be killed: {error}");
         }
-        let _ = timeout(&self.runtime, DEATH_LIMIT, self.process.wait()).await;
+        let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;
     }
 
     /// Says why the worker is dead; `cut`: how its output broke off.
-    async fn why(&mut self, cause: Cause, cut: Option<String>) -> String {
+    async fn reason(&mut self, cause: Cause, cut: Option<String>) -> String {
         let mut why = match cause {
             Cause::Exited(how) => how,
             Cause::Breach(breach) => format!("it broke the protocol: {breach}"),
