@@ -1,4 +1,4 @@
-//! The driver's tasks: starts each, and does the short ones, a poll of a machine and a discard.
+//! Starts the driver's background tasks, and has the two short ones: a poll of a machine, and the discard of a task's result.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Mac
         shared.options.poll_timeout,
         catch_panic_in(shared.system.poll(machine.handle())),
     );
-    // Dead: nobody waits for figures any more.
+    // The machine has ended: its figures are no longer needed.
     let Either::Left((answer, _)) = select(std::pin::pin!(answer), machine.dead.clone()).await
     else {
         return;
@@ -69,7 +69,7 @@ fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId,
             counters,
         } = figures;
         let answered = memory.is_some() || disk.is_some() || load.is_some() || counters.is_some();
-        // What failed keeps its last value.
+        // A part that was not answered keeps its last value (S17).
         let last = &mut entry.figures;
         last.memory = memory.or(last.memory.take());
         last.disk = disk.or(last.disk.take());

@@ -26,7 +26,7 @@ use crate::tables::RequestEntry;
 /// How many chunks of unread output are discarded in one poll.
 const READ_AT_ONCE: usize = 64;
 
-/// A running call. Await it for the result; [`output`](Call::output) gives what it prints on the way.
+/// A running call. Await it for the result; [`output`](Call::output) returns what it prints meanwhile.
 ///
 /// Output that is not read is discarded when the result is awaited. Dropping a call cancels it.
 #[must_use = "dropping a call cancels it"]
@@ -38,13 +38,13 @@ pub struct Call<T> {
 }
 
 impl<T> Call<T> {
-    /// The next piece of output; `None` when the call has ended. A client that takes its time slows the call down and
-    /// costs no memory.
+    /// The next piece of output, or `None` when the call has ended. If the client reads slowly, the call is slowed down;
+    /// its output does not pile up in memory.
     pub async fn output(&mut self) -> Option<Chunk> {
         self.output.next().await
     }
 
-    /// Asks the machine to end the call; it resolves when that has happened (F12).
+    /// Asks the machine to end the call. The call resolves when it has ended there (F12).
     pub fn cancel(&self) {
         self.cancel.raise();
     }
@@ -64,7 +64,7 @@ impl<T: DeserializeOwned> Future for Call<T> {
             let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) else {
                 break;
             };
-            // A call that prints without end must not keep the client's task from everything else.
+            // A call that prints without end must not block the other work of the client's task.
             if read == READ_AT_ONCE {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -82,7 +82,7 @@ impl<T: DeserializeOwned> Future for Call<T> {
     }
 }
 
-/// The result of a call, of which no byte may be left over: that would be another type's.
+/// Decodes the result of a call. Bytes that are left over are an error: the result then has another type.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
     let wrong = |what: String| {
         let name = std::any::type_name::<T>();
@@ -141,7 +141,7 @@ impl<T> Call<T> {
             cancel,
         };
         let (task, machine) = (shared.clone(), machine.clone());
-        // Made before the task is: a runtime that is gone drops it unborn.
+        // Created outside the async block: a runtime that has ended drops the task without polling it.
         let for_unregister = shared.clone();
         let unregister_on_drop = Defer::new(move || unregister(&for_unregister, registered));
         shared.runtime.spawn(async move {
@@ -161,7 +161,7 @@ impl<T> Call<T> {
                 }
             };
             if let Err(CallError::Lost(_)) = result {
-                // First the manager, then the client: what it does next does not meet the dead machine.
+                // The manager before the client: a new request of the client must not be granted the dead machine.
                 let _ = machine.dead.clone().await;
             }
             // The lease before the client: what the client does next finds the call ended.
@@ -172,7 +172,7 @@ impl<T> Call<T> {
     }
 }
 
-/// Enters a call into its lease's books. `None`: the lease is lost.
+/// Adds a call to its lease, if it has one. Returns `None` if the lease is lost.
 fn register<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     request: Option<RequestId>,
@@ -191,7 +191,7 @@ fn register<R: Runtime, S: System>(
     })
 }
 
-/// Strikes a call from its lease's books; the last one of a lease that was given up says its done (F12).
+/// Removes a call from its lease. After the last call of a finished lease, the manager is told that it is done (F12).
 fn unregister<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     registered: Option<(RequestId, u64)>,
@@ -213,7 +213,7 @@ fn unregister<R: Runtime, S: System>(
         }
         Some(cancel)
     });
-    // The last of its flag may drop a waker.
+    // The last clone of the flag drops wakers: not under the lock.
     drop(cancel);
 }
 
@@ -249,12 +249,12 @@ mod tests {
             cancel: Signal::default(),
             result_type: PhantomData,
         };
-        // Each sender has room for one.
+        // The capacity of the channel grows by one with each sender.
         for _ in 0..=READ_AT_ONCE * 2 {
             let bytes = Vec::new();
             let stream = Stream::Stdout;
             let sent = sender.clone().try_send(Chunk { stream, bytes });
-            sent.expect("there is room for one");
+            sent.expect("each sender has its own slot");
         }
         answer.send(Ok(Vec::new())).expect("the call listens");
         let mut polls = 1;

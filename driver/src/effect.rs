@@ -1,4 +1,4 @@
-//! Effects: what the actions of the manager bring about outside the lock.
+//! The effects: what the driver does outside the lock after an action of the manager.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -15,43 +15,51 @@ use crate::signal::Signal;
 use crate::system::System;
 use crate::tables::{OnceWaiter, OnceWork, RequestEntry};
 
-/// What is to be done outside the lock, in order.
+/// One thing to do outside the lock. Effects are done in the order in which they were queued.
 pub(crate) enum Effect<S: System> {
+    /// Wakes a client's task, or the timer task.
     Wake(Waker),
+    /// Cancels a call.
     Raise(Signal),
+    /// Drops the record of a request, which may hold a client's waker.
     DropEntry(RequestEntry<S>),
     /// Starts a task on the runtime.
     Spawn(Task<S>),
+    /// Answers a caller of work done once (S16).
     OnceReady(OnceWaiter, Result<(), OnceError>),
+    /// Reports a lost task to the subscribers (S14).
     TaskLost(LostTask),
+    /// Logs a notice. `about` is the reason of a loss; `expected` is true after a shutdown.
     Notice {
         notice: Notice,
         about: Option<String>,
         expected: bool,
     },
+    /// Logs a rejected event.
     Rejected(Event, Reject),
+    /// Drops a sender, whose receiver waits for that.
     Close(oneshot::Sender<()>),
-    /// A recorder that panicked, and what it threw.
+    /// Drops a recorder that panicked, and the payload of its panic.
     EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
 }
 
-/// A task that the driver runs for a machine.
+/// A task that the driver runs in the background, for one machine.
 pub(crate) enum Task<S: System> {
-    /// Starts the machine and watches it until it is dead.
+    /// Starts the machine and watches it until it has ended.
     Run(MachineId),
-    /// Ends the machine; urgent: kills it at once.
+    /// Ends the machine. If `urgent`, it is killed at once, else it is asked to end first.
     Stop {
         machine: Arc<Machine<S>>,
         urgent: bool,
     },
     /// Asks for the machine's figures (S17).
     Poll(Arc<Machine<S>>),
-    /// Drops a task's result (S15).
+    /// Has the machine drop the result of a task (S15).
     Discard {
         machine: Arc<Machine<S>>,
         task: TaskId,
     },
-    /// Does work once (S16).
+    /// Does work once on the machine (S16).
     RunOnce {
         machine: MachineId,
         key: OnceKey,

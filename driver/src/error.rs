@@ -8,14 +8,14 @@ use remuda::{MachineId, Outcome, Reject};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The machine was lost after the grant and before the client saw it. Ask again.
+    /// The machine was lost after the grant and before the client saw the grant (F4). Request again.
     Lost(MachineId),
-    /// No machine was ever up and four steps of the start back-off have passed (F7); the last start's error. A request
-    /// that is made later has a start tried once more, when the back-off allows it.
+    /// No machine was ever up, and four steps of the start back-off have passed (F7). The text is the error of the last
+    /// start. A later request tries a start again, as soon as the back-off allows one.
     NoMachines(String),
-    /// The manager refused the request, with the limit that it breaks (F2).
+    /// The manager refused the request. The rejection names the limit that the request exceeds (F2).
     Rejected(Reject),
-    /// The cluster was shut down (S22).
+    /// The cluster is shut down (S22).
     Shutdown,
 }
 
@@ -57,21 +57,22 @@ impl std::error::Error for StartError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The function itself failed on the machine; says nothing of the machine's health (S11).
+    /// The function itself failed on the machine. This says nothing about the machine's health (S11).
     Remote(String),
-    /// The call never got a proper answer: the machinery failed (S9).
+    /// The call got no valid answer, because something other than the function failed (S9).
     Unreachable(String),
-    /// The machine is lost, and what it ran is dead (S12). A system that says so has [`System::stopped`](crate::System::stopped) resolve too:
-    /// the client is told after the manager.
+    /// The machine is lost, and all that it ran has ended (S12). When a system returns this error, its
+    /// [`System::stopped`](crate::System::stopped) must resolve too, because the manager is told before the client.
     Lost(String),
     /// The call was cancelled and has ended (F12).
     Cancelled,
-    /// The call could not be made or its result not be read: no such function, arguments too large, another type.
+    /// The call could not be sent or its result could not be decoded: the function does not exist, the arguments are too
+    /// large, or the result has another type.
     Invalid(String),
 }
 
 impl CallError {
-    /// The outcome to finish the lease with after this error.
+    /// The outcome to finish the lease with after this error (S9, S11, S13).
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -95,15 +96,15 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// Why work that is done once gave no result.
+/// Why work that is done once per machine gave no result (S16).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnceError {
-    /// The work failed; every asker is told so until it is forgotten.
+    /// The work failed. Every caller gets this error until the result is forgotten.
     Failed(CallError),
     /// The machine is lost.
     MachineLost(MachineId),
-    /// The manager refused the question.
+    /// The manager rejected the event, for example because the machine never existed.
     Rejected(Reject),
 }
 

@@ -1,7 +1,7 @@
-//! A recorder that writes a journal: into a bounded buffer, from which a thread of its own writes to a file.
+//! A recorder that writes a journal: it encodes into a bounded buffer, from which its own thread writes to a file.
 //!
-//! Nothing of it holds up the cluster. When the file takes no more, or so slowly that the buffer is full, recording ends
-//! with a warning: a journal with a hole could not be replayed, and a cluster that waits for a disk is worse than either.
+//! It never blocks the cluster. When a write fails, or the buffer is full because the file is slow, recording ends with a
+//! warning. A journal with a gap could not be replayed, and a cluster must not wait for a disk.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -15,20 +15,20 @@ use remuda::{Action, Event, Instant, Manager};
 
 use crate::record::Recorder;
 
-/// So much is written at once, before its time, to keep buffers small.
+/// When the buffer holds this many bytes it is written at once, to keep buffers small.
 const FLUSH_SIZE: usize = 256 << 10;
 
 /// How a journal is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordOptions {
-    /// How long an event may wait to be written; default 1 s. What a killed process has not written is lost.
+    /// How long an event may stay in the buffer; default 1 s. If the process is killed, the events in the buffer are lost.
     pub flush_every: Duration,
-    /// How many bytes may wait; default 64 MiB, three million events. Beyond that recording ends.
+    /// The size of the buffer in bytes; default 64 MiB, about three million events. When it is full, recording ends.
     pub buffer: usize,
-    /// How long the end waits for a file that does not take the rest; default 10 s.
+    /// How long [`Recording::finish`] waits until the file has taken the rest; default 10 s.
     pub finish_within: Duration,
-    /// What stands in the journal's header.
+    /// The labels in the journal's header.
     pub labels: Vec<Label>,
 }
 
@@ -43,18 +43,18 @@ impl Default for RecordOptions {
     }
 }
 
-/// Why a journal has not all of a run. What it has is whole up to there.
+/// Why a journal ends before its run did. It can be read up to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// It could not be written, say because the disk is full.
+    /// A write failed, for example because the disk is full.
     Write(String),
-    /// It was written too slowly: so many bytes waited.
+    /// The file was too slow and the buffer is full.
     Slow {
-        /// The size of the buffer.
+        /// The size of the buffer in bytes.
         buffer: usize,
     },
-    /// It was not written to its end within the time for that.
+    /// The rest was not written within [`RecordOptions::finish_within`].
     Stuck,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for RecordingError {
 
 impl std::error::Error for RecordingError {}
 
-/// Records a cluster into a file, or whatever takes bytes. Dropped, it writes what is left.
+/// Records a cluster into a file or another writer. When it is dropped, it writes the rest of its buffer.
 #[derive(Debug)]
 pub struct FileRecorder {
     inner: Arc<Inner>,
@@ -81,39 +81,39 @@ pub struct FileRecorder {
     labels: Vec<Label>,
 }
 
-/// A handle of a recording that goes on. Clones are handles of the same one.
+/// A handle of a recording. Clones are handles of the same recording.
 #[derive(Clone, Debug)]
 pub struct Recording(Arc<Inner>);
 
-/// What the recorder and its thread share.
+/// The state that the recorder, its handles and its thread share.
 #[derive(Debug)]
 struct Inner {
     options: RecordOptions,
     state: Mutex<State>,
-    /// There is something to write, or no more to come.
+    /// Signalled when there are bytes to write, or when recording ends.
     changed: Condvar,
-    /// The thread has ended.
+    /// Signalled when the thread has ended.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     buffer: Vec<u8>,
-    /// Nothing is recorded any more.
+    /// Recording has ended: nothing more is appended.
     closed: bool,
     written: u64,
     error: Option<RecordingError>,
-    /// The thread was asked to write before its time.
+    /// The thread was asked to write before `flush_every` has passed.
     flush_requested: bool,
     /// The thread has ended.
     thread_ended: bool,
 }
 
 impl FileRecorder {
-    /// A recorder that writes to `file`, on a thread of its own, and a handle to end it with.
+    /// A recorder that writes to `file` on its own thread, and a handle that ends the recording.
     ///
     /// # Errors
-    /// There is no thread to be had.
+    /// The thread cannot be started.
     pub fn start(
         file: impl Write + Send + 'static,
         options: RecordOptions,
@@ -169,14 +169,14 @@ impl Recorder for FileRecorder {
 
 impl Drop for FileRecorder {
     fn drop(&mut self) {
-        // Whoever wants to know has a handle.
+        // The error is ignored: the caller can get it from a `Recording`.
         let _ = self.inner.finish();
     }
 }
 
 impl Recording {
-    /// Ends the recording and waits until all is written; how many bytes that were. What is told the recorder later is
-    /// passed over.
+    /// Ends the recording, waits until everything is written, and returns the length of the journal in bytes. Later events
+    /// are not recorded.
     ///
     /// # Errors
     /// Why the journal ends before the run did.
@@ -184,7 +184,7 @@ impl Recording {
         self.0.finish()
     }
 
-    /// Why it has ended already, if it has.
+    /// The error that has ended the recording, if there is one.
     pub fn error(&self) -> Option<RecordingError> {
         self.0.lock().error.clone()
     }
@@ -203,7 +203,7 @@ impl Inner {
         let before = state.buffer.len();
         append(&mut state.buffer);
         if state.buffer.len() > self.options.buffer {
-            // Only whole frames are kept.
+            // Keep only whole frames.
             state.buffer.truncate(before);
             let buffer = self.options.buffer;
             state.error = Some(RecordingError::Slow { buffer });
@@ -233,7 +233,7 @@ impl Inner {
         }
     }
 
-    /// The thread: writes what comes until no more does.
+    /// The loop of the thread: writes the buffer until recording ends.
     fn write_all(&self, mut file: impl Write) {
         let mut taken = Vec::new();
         let error = loop {
@@ -262,12 +262,12 @@ impl Inner {
         self.ended.notify_all();
     }
 
-    /// Waits for something to write and takes it; whether it is the last.
+    /// Waits for bytes to write and moves them to `taken`. Returns true if no more will follow.
     fn take(&self, taken: &mut Vec<u8>) -> bool {
         let idle = |state: &mut State| state.buffer.is_empty() && !state.closed;
         let state = self.changed.wait_while(self.lock(), idle);
         let state = state.unwrap_or_else(PoisonError::into_inner);
-        // Time for more to come.
+        // Wait for more events, so that one write has many.
         let early = |state: &mut State| state.buffer.len() < FLUSH_SIZE && !state.closed;
         let limit = self.options.flush_every;
         let waited = self.changed.wait_timeout_while(state, limit, early);

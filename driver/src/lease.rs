@@ -1,4 +1,4 @@
-//! A lease: procs of one machine, in the client's hands until it says done.
+//! A lease: procs of one machine that a client has until it finishes the lease.
 
 use std::collections::hash_map::Entry::Occupied;
 use std::fmt;
@@ -19,9 +19,9 @@ use crate::tables::RequestEntry;
 
 /// Procs of one machine. Derefs to the [`Machine`].
 ///
-/// Say how the work went with [`finish`](Lease::finish); a lease that is dropped says *unused* (S13). Either way its
-/// running calls are cancelled first, and the procs are free only once the machine has confirmed their end, or is
-/// lost (F12). May be dropped on any thread.
+/// Report the outcome of the work with [`finish`](Lease::finish). A lease that is dropped reports *unused* (S13). In both
+/// cases its running calls are cancelled, and the procs are free when the machine has confirmed the end of the calls, or is
+/// lost (F12). A lease may be dropped on any thread.
 pub struct Lease<R: Runtime, S: System> {
     cluster: Handle<R, S>,
     request: RequestId,
@@ -44,14 +44,15 @@ impl<R: Runtime, S: System> Lease<R, S> {
         self.request
     }
 
-    /// Whether the machine was lost (F4): finishing the lease then changes nothing.
+    /// Whether the machine was lost (F4). Finishing the lease then changes nothing.
     pub fn is_lost(&self) -> bool {
         self.cluster
             .shared()
             .read(|state| !state.requests.contains_key(&self.request))
     }
 
-    /// Calls `function` on the machine. The call runs in the background from now on; dropping the [`Call`] cancels it.
+    /// Calls `function` on the machine. The call starts at once and runs in the background. Dropping the [`Call`] cancels
+    /// it.
     pub fn call<A: Serialize + ?Sized, T: DeserializeOwned>(
         &self,
         function: &str,
@@ -66,10 +67,10 @@ impl<R: Runtime, S: System> Lease<R, S> {
         )
     }
 
-    /// Says that the result of `task` lives on this machine (S14).
+    /// Records that this machine holds the result of `task` (S14). If the machine is lost, the task is reported lost at once.
     ///
     /// # Errors
-    /// Never for a lease's own machine: a lost one is answered by a lost task.
+    /// None for the machine of a lease, which always exists.
     pub fn assign(&self, task: TaskId) -> Result<(), Reject> {
         let machine = self.machine.id();
         self.cluster
@@ -78,7 +79,7 @@ impl<R: Runtime, S: System> Lease<R, S> {
             .map_or(Ok(()), Err)
     }
 
-    /// Says how the work went; the manager judges the machine's health by it (S9–S11, S13).
+    /// Reports the outcome of the work, from which the manager judges the machine's health (S9–S11, S13).
     pub fn finish(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -96,7 +97,7 @@ impl<R: Runtime, S: System> Drop for Lease<R, S> {
     fn drop(&mut self) {
         let (request, outcome) = (self.request, self.outcome);
         self.cluster.shared().with(|state| {
-            // Lost: the manager has forgotten it already (F4).
+            // No entry: the machine was lost, and the manager has already forgotten the request (F4).
             let Occupied(mut entry) = state.requests.entry(request) else {
                 return;
             };

@@ -1,4 +1,4 @@
-//! A machine's life in the driver: start, watch, stop, kill.
+//! The lifecycle of a machine: start, watch, stop, kill.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::shared::Shared;
 use crate::system::System;
 use crate::tables::MachineEntry;
 
-/// The back-off's step at which requests that wait for a first machine are failed.
+/// If no machine was ever up at this step of the start back-off (F7), queued requests fail.
 const FAIL_QUEUED_STEP: u32 = 4;
 
-/// Tells the manager how a machine's life ended, also when its task is dropped.
+/// The task of one machine. Tells the manager how the machine ended, also when the task is dropped.
 struct Lifecycle<R: Runtime, S: System> {
     shared: Arc<Shared<R, S>>,
     id: MachineId,
@@ -32,12 +32,12 @@ enum Phase {
     Ended,
 }
 
-/// Starts a machine and watches it until it is dead.
+/// Starts a machine and watches it until it has ended.
 pub(crate) fn run<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
     id: MachineId,
 ) -> impl Future<Output = ()> + Send {
-    // Made before the task is: a runtime that is gone drops it unborn.
+    // Created outside the async block: a runtime that has ended drops the task without polling it.
     let mut lifecycle = Lifecycle {
         shared,
         id,
@@ -54,7 +54,7 @@ pub(crate) fn run<R: Runtime, S: System>(
         let why = match select(stopped, abandoned).await {
             Either::Left((Ok(why), _)) => why,
             Either::Left((Err(panic), _)) => {
-                // Nobody would hear of its end.
+                // The driver can no longer learn when the machine ends.
                 kill(&shared, &machine);
                 format!("the system {panic}")
             }
@@ -64,7 +64,7 @@ pub(crate) fn run<R: Runtime, S: System>(
     }
 }
 
-/// Starts a machine; the error says why there is none.
+/// Starts a machine; the error says why that failed.
 async fn start<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     id: MachineId,
@@ -90,7 +90,7 @@ fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: &Machine<S>)
     }
 }
 
-/// Ends a machine: politely, then by force; given up if even that does not help.
+/// Ends a machine: asks it to end unless `urgent`, then kills it, and at last counts it as ended although it has not.
 pub(crate) async fn stop<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
     machine: Arc<Machine<S>>,
@@ -190,14 +190,14 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
             state.machines.remove(&self.id)
         });
         drop(gone);
-        // After the manager: a client that hears of it finds its lease already ended.
+        // After the manager: when a client learns of the end, its lease has already ended.
         let _ = dead_sender.send(why.into());
     }
 }
 
 impl<R: Runtime, S: System> Drop for Lifecycle<R, S> {
     fn drop(&mut self) {
-        // The task was dropped: its runtime goes away, and nothing that is started now would live.
+        // The task was dropped, so the runtime is ending: no new machine could run on it.
         if !matches!(self.phase, Phase::Ended) {
             self.shared.close();
         }

@@ -16,14 +16,14 @@ pub struct Machine<S: System> {
     id: MachineId,
     name: String,
     handle: S::Machine,
-    /// Resolves with the reason when the machine is dead and the manager was told.
+    /// Resolves with the reason when the machine has ended and the manager was told so.
     pub(crate) dead: SharedFuture<oneshot::Receiver<Arc<str>>>,
-    /// Raised when the machine does not die although it was killed.
+    /// Raised when the machine was killed and did not end within the time-out.
     pub(crate) abandoned: Signal,
 }
 
 impl<S: System> Machine<S> {
-    /// A machine that is up, and the sender that says why it is dead.
+    /// A machine that is up, and the sender of the reason of its end.
     pub(crate) fn new(
         id: MachineId,
         name: String,
@@ -45,19 +45,19 @@ impl<S: System> Machine<S> {
         self.id
     }
 
-    /// What the system calls it in messages.
+    /// The machine's name in messages, from [`System::name`].
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The system's own record of it.
+    /// The system's own value for the machine.
     pub fn handle(&self) -> &S::Machine {
         &self.handle
     }
 
-    /// Why the machine is dead, if it is.
+    /// The reason of the machine's end, or a general text while it is not known.
     pub(crate) fn why_dead(&self) -> Arc<str> {
-        // Not peeked at: that sees only what some other clone has polled.
+        // `peek` would see only what another clone has polled, so poll a clone.
         match self.dead.clone().now_or_never() {
             Some(Ok(why)) => why,
             _ => "it no longer serves".into(),

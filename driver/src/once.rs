@@ -1,4 +1,4 @@
-//! Work that is done once on each machine, however many ask for it (S16).
+//! Work that is done once per machine, whatever the number of callers (S16).
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +20,7 @@ use crate::signal::Defer;
 use crate::system::System;
 use crate::tables::{OnceWaiter, OnceWork};
 
-/// The machine on which work is done once. Derefs to the [`Machine`]; its calls belong to no lease.
+/// The machine on which work is done once (S16). Derefs to the [`Machine`]. Its calls belong to no lease.
 pub struct OnceMachine<R: Runtime, S: System> {
     shared: Arc<Shared<R, S>>,
     machine: Arc<Machine<S>>,
@@ -64,7 +64,7 @@ where
     Fut: Future<Output = Result<(), CallError>> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    // What the client gave is dropped outside the lock, whichever way this goes.
+    // The client's work may have a destructor, so it is dropped outside the lock in every case.
     let mut work = Some(work);
     let mut answer = Some(answer);
     let (waiter, reject) = shared.with(|state| {
@@ -95,7 +95,7 @@ where
             }),
         )
     });
-    // A future that is dropped here takes its entry along; the work goes on.
+    // If this future is dropped, its entry is removed; the work continues.
     let _remove_on_drop = Defer::new(|| drop(shared.with(|state| state.waiters.remove(&waiter))));
     match reject {
         Some(reject) => Err(OnceError::Rejected(reject)),
@@ -105,7 +105,7 @@ where
     }
 }
 
-/// Does work once on a machine. The askers are told also when the runtime drops the task, even unborn.
+/// Does work once on a machine. The callers get an answer also when the runtime drops the task, even before its first poll.
 pub(crate) fn run<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
     machine: MachineId,

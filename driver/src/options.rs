@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-/// The time-outs that are the driver's to enforce.
+/// The time-outs that the driver enforces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long a machine may take to come up; default 60 s.
+    /// How long a machine may take to come up before its start has failed (S8); default 60 s.
     pub start_timeout: Duration,
-    /// How long it may take to answer a poll; default 5 s (S17).
+    /// How long a machine may take to answer a poll (S17); default 5 s.
     pub poll_timeout: Duration,
-    /// How long it may take to end when asked to, before it is killed; default 5 s.
+    /// How long a machine may take to end after it was asked to, before it is killed; default 5 s.
     pub stop_timeout: Duration,
-    /// How long it may take to be dead after it was killed, before it is given up; default 10 s.
+    /// How long a machine may take to end after it was killed, before the driver counts it as ended; default 10 s.
     pub kill_timeout: Duration,
 }
 

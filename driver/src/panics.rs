@@ -1,4 +1,4 @@
-//! Panics of code that is not ours. Their payload may be anything, also a value whose destructor panics: it is
+//! Catches panics of code outside the driver. Their payload may be anything, also a value whose destructor panics: it is
 //! dropped here and goes no further.
 
 use std::any::Any;
@@ -8,14 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::FutureExt as _;
 
-/// What `run` returns; nothing, if it panicked, which the panic hook has reported.
+/// Calls `run` and returns its result, or `None` if it panicked. The panic hook has reported the panic.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run))
         .map_err(drop_payload)
         .ok()
 }
 
-/// Resolves like `future`, or with what it said when it panicked.
+/// Resolves like `future`, or with the text of its panic.
 pub(crate) async fn catch_panic_in<F: Future>(future: F) -> Result<F::Output, String> {
     let caught = AssertUnwindSafe(future).catch_unwind().await;
     caught.map_err(|payload| {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use std::panic::panic_any;
 
-    /// One whose destructor throws another, so many times.
+    /// A payload whose destructor panics with another `Bomb`, as many times as the number says.
     struct Bomb(u32);
 
     impl Drop for Bomb {

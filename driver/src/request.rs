@@ -17,11 +17,11 @@ use crate::state::State;
 use crate::system::System;
 use crate::tables::{Leased, RequestEntry};
 
-/// A request for procs of one machine, made by [`Cluster::request`](crate::Cluster::request). Nothing is asked for before the first poll;
-/// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).
+/// A request for procs of one machine, made by [`Cluster::request`](crate::Cluster::request). It is submitted at the first poll.
+/// Dropping it cancels it (S6). If it was granted and the client has not seen that, the grant is returned as *unused* (S13).
 #[must_use = "a request does nothing unless awaited"]
 pub struct Request<R: Runtime, S: System> {
-    /// Until it resolves: then the lease has it.
+    /// `None` once resolved: then the lease holds it.
     cluster: Option<Handle<R, S>>,
     demand: Demand,
     priority: i64,
@@ -43,7 +43,7 @@ impl<R: Runtime, S: System> Request<R, S> {
         }
     }
 
-    /// This request is done with.
+    /// Resolves this request.
     fn resolve(
         &mut self,
         request: RequestId,
@@ -53,7 +53,7 @@ impl<R: Runtime, S: System> Request<R, S> {
         answer.map(|machine| Lease::new(cluster, request, machine))
     }
 
-    /// Sets the priority; lower values come first, the default is 0 (S3).
+    /// Sets the priority. Lower values are served first; the default is 0 (S3).
     pub fn priority(mut self, priority: i64) -> Self {
         self.priority = priority;
         self
@@ -75,24 +75,24 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
                     this.stage = Stage::Made(request);
                     (request, state.submit(request, this.priority, this.demand))
                 });
-                // Most are granted when they are made, and need no waker; of others their entries say what became of them.
+                // Most requests are granted at once and need no waker. Otherwise look at the entry below.
                 if let Some(machine) = machine {
                     return Poll::Ready(this.resolve(request, Ok(machine)));
                 }
                 request
             }
         };
-        // Cloning and dropping a waker may run anybody's code: not under the lock.
+        // Cloning or dropping a waker may run any code: not under the lock.
         let mut waker = Some(cx.waker().clone());
         let answer = shared.with(|state| poll_entry(state, request, &mut waker));
         let answer = answer.map(|answer| this.resolve(request, answer));
-        // Last: should it panic, the lease is there to be dropped.
+        // Dropped last: if that panics, the lease exists and is dropped too.
         drop(waker);
         answer
     }
 }
 
-/// Looks what became of a request. While it waits, `waker` changes places with the one it had.
+/// Returns the answer to a request. While it is queued, `waker` is stored, and the former waker is in `waker` after that.
 fn poll_entry<S: System>(
     state: &mut State<S>,
     request: RequestId,
@@ -101,7 +101,7 @@ fn poll_entry<S: System>(
     let entry = state
         .requests
         .get_mut(&request)
-        .expect("an entry stays until its client is done");
+        .expect("an entry stays until its request is dropped");
     match entry {
         RequestEntry::Queued(waiting) => {
             std::mem::swap(waiting, waker);
@@ -110,12 +110,12 @@ fn poll_entry<S: System>(
         RequestEntry::Granted(_) | RequestEntry::Leased(_) => {
             match std::mem::replace(entry, RequestEntry::Leased(Leased::default())) {
                 RequestEntry::Granted(machine) => Poll::Ready(Ok(machine)),
-                _ => unreachable!("a lease has no request any more"),
+                _ => unreachable!("a request that has resolved is not polled"),
             }
         }
         RequestEntry::Ended(_) => match state.requests.remove(&request) {
             Some(RequestEntry::Ended(end)) => Poll::Ready(Err(end)),
-            _ => unreachable!("it was there"),
+            _ => unreachable!("the entry was just found"),
         },
     }
 }

@@ -1,8 +1,9 @@
-//! What all handles and tasks of one cluster share: the state behind its mutex, the system, the runtime.
+//! `Shared`, which all handles and tasks of one cluster hold: the runtime, the system, and the state behind its mutex.
 //!
-//! Everything that may run somebody else's code (a waker, a `System`, a `tracing` subscriber, a destructor) is put into the
-//! outbox under the lock, first in, first out, and run by one drainer after unlocking. So clients hear of things in the order
-//! the manager decided them, and nothing they do in return can deadlock.
+//! Under the lock, work that may run code of clients or systems (wakers, `System` methods, `tracing` subscribers,
+//! destructors) is only queued in the outbox. After unlocking, one thread at a time drains the outbox, first in, first out.
+//! So clients see grants and losses in the order in which the manager decided them, and may call the cluster in return
+//! without a deadlock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,20 +21,20 @@ use crate::runtime::Runtime;
 use crate::state::State;
 use crate::system::System;
 
-/// What all handles of one cluster share.
+/// Everything that the handles and tasks of one cluster share.
 pub(crate) struct Shared<R, S: System> {
     pub(crate) runtime: R,
     pub(crate) system: S,
     pub(crate) options: Options,
-    /// Resolves when the cluster shuts down: starts under way are given up.
+    /// Resolves when the cluster shuts down: running starts are then dropped.
     pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
-    /// Starts a task on the runtime. Tasks use what is here, so this is given and not imported.
+    /// Starts a task on the runtime. The tasks import this file, so the function is passed in and not imported.
     spawn: fn(&Arc<Self>, Task<S>),
     state: Mutex<State<S>>,
 }
 
-/// The users' share of a cluster, which the cluster, its requests and its leases hold. When the last clone is dropped, the
-/// cluster shuts down. The driver's own tasks hold the [`Shared`] inside and do not keep the cluster open.
+/// Keeps a cluster open. The cluster, its requests and its leases hold one; when the last clone is dropped, the cluster
+/// shuts down. The driver's own tasks hold a [`Shared`], which does not keep the cluster open.
 pub(crate) struct Handle<R: Runtime, S: System>(Arc<CloseOnDrop<R, S>>);
 
 struct CloseOnDrop<R: Runtime, S: System>(Arc<Shared<R, S>>);
@@ -82,12 +83,12 @@ impl<R: Runtime, S: System> Shared<R, S> {
         })
     }
 
-    /// Tells the manager of `event`; the rejection, if it was one.
+    /// Has the manager handle `event`. Returns the rejection, if there is one.
     pub(crate) fn handle(self: &Arc<Self>, event: Event) -> Option<Reject> {
         self.with(|state| state.feed(event))
     }
 
-    /// Changes the state under the lock, then does what that brought about. `change` must run nobody else's code.
+    /// Changes the state under the lock, then drains the outbox. `change` must run no code of clients or systems.
     pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut State<S>) -> T) -> T {
         let mut state = self.lock();
         let answer = change(&mut state);
@@ -95,18 +96,18 @@ impl<R: Runtime, S: System> Shared<R, S> {
         answer
     }
 
-    /// Looks at the state under the lock.
+    /// Reads the state under the lock.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&State<S>) -> T) -> T {
         read(&self.lock())
     }
 
-    /// Only our own code runs under the lock: a panic there is reported by itself, and what is dropped while it
-    /// unwinds must not panic again.
+    /// Ignores poisoning: only the driver's own code runs under the lock. If that panics, the panic hook reports it, and
+    /// a destructor that takes the lock while unwinding must not panic again.
     fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Empties the outbox, unless somebody is at it: then that one will come to what was just put in.
+    /// Drains the outbox. If another thread, or a caller of this one, is already draining, it will do the new effects too.
     fn drain<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State<S>>) {
         if state.draining {
             return;
@@ -114,15 +115,15 @@ impl<R: Runtime, S: System> Shared<R, S> {
         while let Some(effect) = state.outbox.pop_front() {
             state.draining = true;
             drop(state);
-            // What panics here is a client's waker or destructor, and was reported by the panic hook. It must neither
-            // keep the rest from being done, nor take along whoever happens to be at it: a machine's task, or a drop.
+            // A client's waker or destructor may panic, which the panic hook reports. That must not prevent the other
+            // effects, and must not unwind into this caller, which may be a machine's task or a destructor.
             catch_panic(|| self.run(effect));
             state = self.lock();
         }
         state.draining = false;
     }
 
-    /// Shuts down: no start goes on, the manager tells every machine to stop.
+    /// Shuts the cluster down (S22): running starts are dropped, and the manager stops every machine.
     pub(crate) fn close(self: &Arc<Self>) {
         self.with(|state| {
             let Some(open) = state.open.take() else {
@@ -185,7 +186,7 @@ fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
     }
 }
 
-/// A done or a cancel that crosses a loss is expected (F4); every other rejection tells of a mistake.
+/// Logged at debug level, because a rejected done or cancel is expected when it crosses a loss (F4).
 fn log_rejection(event: &Event, reject: &Reject) {
     tracing::debug!(?event, "rejected: {reject}");
 }

@@ -1,7 +1,8 @@
-//! What the cluster's lock guards: the manager, the driver's tables and the outbox; and how an action of the manager changes
-//! them.
+//! The state under the cluster's lock (the manager, the driver's tables, the outbox), and how each action of the manager
+//! changes it.
 //!
-//! Nothing here runs code of others (a waker, a `System`, a `tracing` subscriber, a destructor): that becomes an [`Effect`].
+//! No code of clients or systems runs here (wakers, `System` methods, `tracing` subscribers, destructors). Such work is
+//! queued as an [`Effect`], which `shared.rs` runs after unlocking.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -25,15 +26,16 @@ use crate::status::MachineStatus;
 use crate::system::System;
 use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, TimerState};
 
-/// How many lost machines stay listed by `Cluster::machines`.
+/// How many lost machines `Cluster::machines` lists, the latest ones.
 const LOST_LISTED: usize = 32;
 
-/// What the lock guards.
+/// The state under the lock.
 pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
     recorder: Option<Box<dyn Recorder>>,
     pub(crate) requests: IdMap<RequestId, RequestEntry<S>>,
-    /// The request that is just being made, which is not among the others yet: most are granted at once.
+    /// The request that is being submitted. It is not in `requests` yet, because most requests are granted at once and
+    /// this saves two accesses to the map.
     submitting: Option<(RequestId, RequestEntry<S>)>,
     pub(crate) machines: IdMap<MachineId, MachineEntry<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
@@ -43,9 +45,9 @@ pub(crate) struct State<S: System> {
     pub(crate) timer: TimerState,
     pub(crate) last_start_error: String,
     pub(crate) ever_up: bool,
-    /// Machines whose task has not ended.
+    /// The number of machines whose task has not ended.
     pub(crate) machine_tasks: usize,
-    /// Taken when the cluster shuts down.
+    /// Dropped when the cluster shuts down, which resolves `Shared::closing`.
     pub(crate) open: Option<oneshot::Sender<()>>,
     pub(crate) ended: Vec<oneshot::Sender<()>>,
     pub(crate) outbox: VecDeque<Effect<S>>,
@@ -86,28 +88,28 @@ impl<S: System> State<S> {
         }
     }
 
-    /// An id for a request, a waiter or a call; ascending from 0, never given twice.
+    /// A new id for a request, a waiter or a call: ascending from 0, never used twice.
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1
     }
 
-    /// Puts an effect into the outbox.
+    /// Queues an effect in the outbox.
     pub(crate) fn push(&mut self, effect: Effect<S>) {
         self.outbox.push_back(effect);
     }
 
-    /// Puts the start of a task into the outbox.
+    /// Queues the start of a task in the outbox.
     fn spawn(&mut self, task: Task<S>) {
         self.push(Effect::Spawn(task));
     }
 
-    /// No machine is left of a cluster that was shut down.
+    /// Whether the cluster is shut down and no machine is left.
     pub(crate) fn is_ended(&self) -> bool {
         self.open.is_none() && self.machine_tasks == 0
     }
 
-    /// Hands `event` to the manager and takes in what it decides.
+    /// Has the manager handle `event` and applies its actions. Returns the rejection, if there is one.
     pub(crate) fn feed(&mut self, event: Event) -> Option<Reject> {
         let now = (self.clock)();
         let mut actions = std::mem::take(&mut self.actions);
@@ -124,7 +126,8 @@ impl<S: System> State<S> {
         reject
     }
 
-    /// Makes a request. Its machine, if it gets one at once, which it is leased then; else its entry says what became of it.
+    /// Submits a request. If it is granted at once, its entry is a lease already and the machine is returned; otherwise the
+    /// entry has its state.
     pub(crate) fn submit(
         &mut self,
         request: RequestId,
@@ -143,7 +146,7 @@ impl<S: System> State<S> {
                 (RequestEntry::Leased(Leased::default()), Some(machine))
             }
             (Some((_, entry)), None) => (entry, None),
-            (None, None) => unreachable!("nobody else takes it"),
+            (None, None) => unreachable!("nothing else takes it"),
         };
         self.requests.insert(request, entry);
         machine
@@ -156,7 +159,7 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Records a remark on a machine.
+    /// Records a remark about a machine.
     pub(crate) fn note(&mut self, machine: MachineId, topic: &str, text: impl fmt::Display) {
         if self.recorder.is_some() {
             let (time, text) = ((self.clock)(), text.to_string());
@@ -170,7 +173,7 @@ impl<S: System> State<S> {
         }
     }
 
-    /// A recorder may be anybody's: one that panics is dropped, outside the lock.
+    /// Calls the recorder. A recorder that panics is removed, and dropped outside the lock.
     fn with_recorder(&mut self, tell: impl FnOnce(&mut dyn Recorder, &Manager)) {
         let Some(mut recorder) = self.recorder.take() else {
             return;
@@ -231,7 +234,7 @@ impl<S: System> State<S> {
                     self.wake_timer();
                 }
             }
-            // A timer that wakes for nothing reads the next deadline and sleeps again.
+            // A timer that wakes too early reads the next deadline and sleeps again, so this needs no wake.
             Action::ClearTimer => {}
             Action::Notice(notice) => self.on_notice(notice),
             Action::Reject(why) => {
@@ -260,7 +263,7 @@ impl<S: System> State<S> {
 
     fn on_request_lost(&mut self, request: RequestId, machine: MachineId) {
         match self.requests.remove(&request) {
-            // The client was woken for the grant and finds this instead.
+            // The client was woken for the grant and finds the loss instead.
             Some(entry @ RequestEntry::Granted(_)) => {
                 self.requests
                     .insert(request, RequestEntry::Ended(RequestError::Lost(machine)));
@@ -271,7 +274,7 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Ends a request that waits, for its client to see.
+    /// Ends a queued request with an error, and wakes its client.
     pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestError) {
         let Some(entry) = self.entry(request) else {
             return;
@@ -291,12 +294,12 @@ impl<S: System> State<S> {
             .waiters
             .get_mut(waiter)
             .and_then(|waiter| waiter.work.take());
-        let work = work.expect("the first asker of a machine in service brings the work");
+        let work = work.expect("the first caller on a machine that is up has passed the work");
         self.spawn(Task::RunOnce { machine, key, work });
     }
 
     fn on_once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
-        // An asker that went away changes nothing.
+        // A caller that has dropped its future changes nothing (S16).
         let Some(waiter) = self.waiters.remove(&waiter) else {
             return;
         };
@@ -336,7 +339,7 @@ impl<S: System> State<S> {
         });
     }
 
-    /// Takes out who no longer listens, to be dropped outside the lock.
+    /// Removes the subscribers whose stream is dropped. Drop the result outside the lock.
     pub(crate) fn closed_subscribers(&mut self) -> Vec<mpsc::UnboundedSender<LostTask>> {
         self.subscribers
             .extract_if(.., |listener| listener.is_closed())
@@ -350,7 +353,7 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Fails every request that waits (`NoMachines`).
+    /// Ends every queued request with `NoMachines`, the oldest first.
     pub(crate) fn fail_queued(&mut self, error: &str) {
         let queued = self
             .requests

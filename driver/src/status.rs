@@ -1,28 +1,28 @@
-//! What a cluster's machines look like from outside: their figures and their status line (S17).
+//! The public status of a machine, and its status line (S17).
 
 use std::fmt;
 
 use remuda::{Health, MachineId};
 use remuda_worker::wire::{Figures, Usage};
 
-/// A machine as it stands: `Display` gives the status line of rule S17,
+/// The status of a machine at one moment. `Display` writes the status line of rule S17,
 /// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)` or ` (lost)` at the end.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MachineStatus {
-    /// The machine.
+    /// The machine's id.
     pub id: MachineId,
-    /// What its system calls it.
+    /// Its name in messages.
     pub name: String,
-    /// How it is; `None`: lost.
+    /// Its health, or `None` if it is lost.
     pub health: Option<Health>,
-    /// Procs in use.
+    /// Procs in use; 0 if it is lost.
     pub used: u32,
-    /// Procs it has.
+    /// Procs that the machine has; 0 if it is lost.
     pub procs: u32,
-    /// What its polls said last, each part on its own.
+    /// The figures of its polls, each part from the last poll that answered it.
     pub figures: Figures,
-    /// Why it was lost.
+    /// Why it was lost, if it is.
     pub reason: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for MachineStatus {
     }
 }
 
-/// Figures, as the status line has them.
+/// Displays figures as the status line does.
 pub(crate) struct DisplayFigures<'a>(pub(crate) &'a Figures);
 
 impl fmt::Display for DisplayFigures<'_> {
@@ -74,7 +74,7 @@ impl fmt::Display for Size {
         }
         let mut value = self.0 as f64 / 1024.0;
         let mut unit = 0;
-        // 1023.95 would print as 1024.0.
+        // 1023.95 would be rounded to 1024.0, so go to the next unit.
         while value >= 1023.95 && unit + 1 < UNITS.len() {
             value /= 1024.0;
             unit += 1;

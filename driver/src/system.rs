@@ -1,4 +1,4 @@
-//! How machines are started, stopped, polled and called: the one trait to implement for another kind of machine.
+//! The trait `System`: how machines are started, stopped, polled and called; and a call as a system receives it.
 
 use std::future::Future;
 
@@ -12,40 +12,41 @@ use crate::signal::Signal;
 
 /// How machines start, stop, are polled and called.
 ///
-/// The driver calls these from tasks of its own, never under a lock. Every future may take its time; those with a
-/// time-out (start, stop, poll) are dropped when it has passed. A panic in one counts as its failure.
+/// Implement it for another kind of machine. The driver calls the methods in its own tasks and never under a lock. A future
+/// may take any time; those with a time-out (start, stop, poll) are dropped after it. A panic counts as a failure.
 pub trait System: Send + Sync + 'static {
     /// A running machine.
     type Machine: Send + Sync + 'static;
 
-    /// Starts machine `id` and resolves once it can take calls (rules S8, S19, F9). Dropped when the start time-out
-    /// has passed or the cluster shuts down: whatever was started so far must then end.
+    /// Starts machine `id` and resolves when it can take calls (S8, S19, F9). The future is dropped when the start
+    /// time-out has passed or the cluster shuts down; all that it started must then end.
     fn start(
         &self,
         id: MachineId,
     ) -> impl Future<Output = Result<Self::Machine, StartError>> + Send;
 
-    /// Resolves when the machine is dead and nothing of what it ran is running any more, with the reason (S12).
+    /// Resolves with the reason when the machine has ended and none of its processes runs any more (S12).
     fn stopped(&self, machine: &Self::Machine) -> impl Future<Output = String> + Send;
 
-    /// Asks the machine to end. If [`stopped`](System::stopped) has not resolved within the stop time-out, the driver kills it.
+    /// Asks the machine to end. The driver calls [`kill`](System::kill) if [`stopped`](System::stopped) does not resolve
+    /// within the stop time-out.
     fn stop(&self, machine: &Self::Machine) -> impl Future<Output = ()> + Send;
 
-    /// Ends the machine by force, without waiting.
+    /// Ends the machine by force. Must return at once.
     fn kill(&self, machine: &Self::Machine);
 
-    /// Asks for the machine's figures. Each is independent (S17): what could not be had is `None`.
+    /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.
     fn poll(&self, machine: &Self::Machine) -> impl Future<Output = Figures> + Send;
 
-    /// Calls a function on the machine. Resolves only when the call has truly ended there (F12), also after
-    /// [`Invocation::cancelled`].
+    /// Calls a function on the machine. Must resolve only when the call has ended on the machine, also after a cancel
+    /// (F12); see [`Invocation::cancelled`].
     fn call(
         &self,
         machine: &Self::Machine,
         call: Invocation,
     ) -> impl Future<Output = Result<Vec<u8>, CallError>> + Send;
 
-    /// Tells the machine to drop a task's result (S15). A failure is only logged.
+    /// Tells the machine to drop the result of a task (S15). An error is only logged. Does nothing by default.
     fn discard(
         &self,
         machine: &Self::Machine,
@@ -55,14 +56,14 @@ pub trait System: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// What to call the machine in messages.
+    /// The machine's name in messages; its id by default.
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
         let _ = machine;
         id.to_string()
     }
 }
 
-/// One call of a function, as a [`System`] gets it.
+/// One call of a function, as a [`System`] receives it.
 #[derive(Debug)]
 pub struct Invocation {
     /// The function's name.
@@ -75,7 +76,8 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Resolves when nobody wants the call's result any more: end it, and resolve [`System::call`] when it has ended.
+    /// Resolves when the result of the call is no longer wanted. End the call, and resolve [`System::call`] when it has
+    /// ended.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
         let cancel = self.cancel.clone();
         async move { cancel.wait().await }
@@ -87,7 +89,7 @@ impl Invocation {
 pub struct Output(pub(crate) mpsc::Sender<Chunk>);
 
 impl Output {
-    /// Hands a chunk to the client and waits until it is taken. False: the client no longer listens.
+    /// Sends a chunk to the client and waits until there is space for it. Returns false if the client has dropped the call.
     pub async fn send(&mut self, chunk: Chunk) -> bool {
         self.0.send(chunk).await.is_ok()
     }
@@ -98,6 +100,6 @@ impl Output {
 pub struct Chunk {
     /// Which of the two streams it belongs to.
     pub stream: Stream,
-    /// The bytes; at most 64 KiB from the process system.
+    /// The bytes. The process system sends at most 64 KiB in a chunk.
     pub bytes: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! The records in the driver's tables: of requests, machines, work done once, and the timer.
+//! The records in the driver's tables: requests, machines, callers of work done once, and the timer.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -15,37 +15,39 @@ use crate::signal::Signal;
 use crate::status::MachineStatus;
 use crate::system::System;
 
-/// What the driver knows of a request that its client has not done with.
+/// A request until its client has dropped it, or has finished its lease.
 pub(crate) enum RequestEntry<S: System> {
+    /// Submitted and not granted; the waker of the client's task, once it has polled.
     Queued(Option<Waker>),
-    /// Granted, and not yet seen by the client.
+    /// Granted; the client has not seen the grant.
     Granted(Arc<Machine<S>>),
+    /// The client has the lease.
     Leased(Leased),
-    /// Ended before the client saw a grant.
+    /// Ended without a lease; the client has not seen the error.
     Ended(RequestError),
 }
 
-/// A lease in the client's hands.
+/// A lease that the client has, or has finished while calls still run.
 #[derive(Default)]
 pub(crate) struct Leased {
-    /// The calls that run under it, with the flag that cancels each.
+    /// The running calls of the lease, each with the flag that cancels it.
     pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
-    /// The client is done; said to the manager when the last call has ended (F12).
+    /// The outcome, once the client has finished the lease. The manager is told when the last call has ended (F12).
     pub(crate) finished: Option<Outcome>,
 }
 
-/// A machine in service.
+/// A machine that is up.
 pub(crate) struct MachineEntry<S: System> {
     pub(crate) machine: Arc<Machine<S>>,
     pub(crate) figures: Figures,
-    /// The manager has counted it lost.
+    /// The manager has reported it lost.
     pub(crate) lost: bool,
-    /// Why it ended, once known.
+    /// Why it ended, once that is known.
     pub(crate) reason: Option<String>,
 }
 
 impl<S: System> MachineEntry<S> {
-    /// The machine's status; `view`: how the manager sees it.
+    /// The machine's status; `view` is the manager's part of it.
     pub(crate) fn status(&self, view: &MachineView<'_>) -> MachineStatus {
         MachineStatus {
             id: view.id(),
@@ -58,7 +60,7 @@ impl<S: System> MachineEntry<S> {
         }
     }
 
-    /// The status of a machine that the manager has counted lost.
+    /// The status of a machine that the manager has reported lost.
     pub(crate) fn lost_status(&self, reason: &str) -> MachineStatus {
         MachineStatus {
             id: self.machine.id(),
@@ -72,17 +74,17 @@ impl<S: System> MachineEntry<S> {
     }
 }
 
-/// Somebody who waits for work done once on a machine (S16).
+/// A caller of work done once on a machine (S16).
 pub(crate) struct OnceWaiter {
     pub(crate) machine: MachineId,
     pub(crate) answer: oneshot::Sender<Result<(), OnceError>>,
     pub(crate) work: Option<OnceWork>,
 }
 
-/// The work of an asker; only the first asker's is run.
+/// The work that a caller passed. Only the work of the first caller is run.
 pub(crate) type OnceWork = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), CallError>> + Send>;
 
-/// What the timer task sleeps on.
+/// The state of the timer task.
 #[derive(Default)]
 pub(crate) struct TimerState {
     pub(crate) waker: Option<Waker>,

@@ -1,5 +1,5 @@
-//! The tasks of one worker: a writer, a reader that never waits for anybody, one that drains its standard error, and
-//! one that owns the process and knows when it is dead.
+//! The tasks of one worker: a writer, a reader that never waits for another task, and an owner, which waits for the end of
+//! the process.
 
 use std::io;
 use std::process::ExitStatus;
@@ -17,13 +17,13 @@ use super::link::Link;
 use super::tail::Tail;
 use crate::runtime::{Runtime, timeout};
 
-/// How long a killed process may take to be gone, and its output to end.
+/// How long a killed process may take to end, and its output to end after that.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How a worker died, and when: resolves with the reason.
+/// Resolves with the reason when a worker has ended.
 pub(super) type Exit = SharedFuture<oneshot::Receiver<String>>;
 
-/// Runs a worker's tasks. The answer resolves when the process and all it ran are dead.
+/// Starts the tasks of a worker. The result resolves when the process and all that it ran have ended.
 pub(super) fn run<R: Runtime>(
     runtime: &R,
     link: Arc<Link>,
@@ -50,18 +50,18 @@ pub(super) fn run<R: Runtime>(
     dead
 }
 
-/// The two pipes of the conversation.
+/// The two pipes of the protocol.
 pub(super) struct Pipes {
     pub(super) stdin: Box<dyn AsyncWrite + Send + Unpin>,
     pub(super) stdout: Box<dyn AsyncRead + Send + Unpin>,
 }
 
-/// Runs `task` until the worker is dead: what escaped it may hold its pipes open for ever.
+/// Runs `task` until the worker has ended. A process that escaped the worker may hold its pipes open for ever.
 async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
     select(Box::pin(task), dead).await;
 }
 
-/// Reads some bytes; an error counts as the end, like everywhere with pipes whose other side may be killed.
+/// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
 pub(super) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
@@ -73,7 +73,7 @@ async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead:
     let mut stdin = stdin;
     let writing = async {
         while let Some(batch) = link.next_batch().await {
-            // A broken pipe: the reader's end and the exit tell the rest.
+            // A broken pipe: the reader and the owner see the end of the worker.
             if stdin.write_all(&batch).await.is_err() || stdin.flush().await.is_err() {
                 return;
             }
@@ -82,8 +82,8 @@ async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead:
     run_until_dead(dead, writing).await;
 }
 
-/// Takes in what the worker says. After a breach of the protocol it goes on reading to the end, for the end is the
-/// proof that all the worker ran is dead.
+/// Reads the frames of the worker. After a breach of the protocol it continues to read to the end of the output, because the
+/// end proves that all that the worker ran has ended.
 async fn read_frames(
     mut stdout: Box<dyn AsyncRead + Send + Unpin>,
     link: Arc<Link>,
@@ -119,7 +119,7 @@ fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
     Ok(())
 }
 
-/// Owns the process.
+/// The task that owns the process.
 struct Owner<R> {
     runtime: R,
     link: Arc<Link>,
@@ -127,12 +127,15 @@ struct Owner<R> {
     tail: Tail,
 }
 
-/// What ends a worker.
+/// The first sign of a worker's end.
 enum Cause {
-    /// Its process, as it says here.
+    /// The process has exited; the text says how.
     Exited(String),
+    /// The worker broke the protocol; the text says how.
     Breach(String),
+    /// The worker closed its output.
     Closed,
+    /// The driver asks to kill it.
     Killed,
 }
 
@@ -145,7 +148,7 @@ impl Cause {
     }
 }
 
-/// The end of a worker's output, and how it broke off if it did.
+/// Resolves when the worker's output ends, with an error text if it ended in the middle of a frame.
 type End = SharedFuture<oneshot::Receiver<Option<String>>>;
 
 impl<R: Runtime> Owner<R> {
@@ -164,9 +167,9 @@ impl<R: Runtime> Owner<R> {
         if !matches!(cause, Cause::Exited(_)) {
             self.kill().await;
         }
-        // A wrapper's worker lives on without it, until its input ends.
+        // If the process was a wrapper, its worker may still run, and ends when its input ends.
         self.link.close_input();
-        // The worker's guard holds its output open until all that it ran is dead.
+        // The worker's guard holds the output open until all that the worker ran has ended.
         let cut = match timeout(&self.runtime, EXIT_LIMIT, ended).await {
             Some(cut) => cut.ok().flatten(),
             None => {
@@ -190,7 +193,7 @@ impl<R: Runtime> Owner<R> {
             Either::Right((Either::Left((Either::Left((Ok(breach), _)), _)), _)) => {
                 Cause::Breach(breach)
             }
-            // The reader has let go of both.
+            // The reader has dropped its sender without a breach: the output has ended.
             Either::Right((Either::Left(_), _)) => Cause::Closed,
         }
     }
@@ -202,7 +205,7 @@ impl<R: Runtime> Owner<R> {
         let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;
     }
 
-    /// Says why the worker is dead; `cut`: how its output broke off.
+    /// Why the worker has ended; `cut`: the error if its output ended in the middle of a frame.
     async fn reason(&mut self, cause: Cause, cut: Option<String>) -> String {
         let mut why = match cause {
             Cause::Exited(how) => how,

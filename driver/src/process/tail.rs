@@ -1,4 +1,4 @@
-//! The standard error of a worker: drained by a task of its own, logged line by line, and its end kept for error messages.
+//! The standard error of a worker: a task reads it, logs each line, and keeps the last bytes for error messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,19 +11,19 @@ use remuda::MachineId;
 
 use crate::runtime::{Runtime, timeout};
 
-/// How much of what a worker prints to its standard error is kept for the message when it fails.
+/// How many bytes of the standard error are kept for an error message.
 const TAIL: usize = 2 * 1024;
 
-/// The end of what a worker prints to its standard error, which is drained and logged.
+/// The last bytes of a worker's standard error.
 pub(super) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
-    /// Dropped with the rest: what escaped a worker may hold its standard error open for ever.
+    /// Ends the task when it is dropped: a process that escaped the worker may hold its standard error open for ever.
     _listening: oneshot::Sender<()>,
 }
 
 impl Tail {
-    /// Drains the standard error of a worker in a task of its own.
+    /// Starts the task that reads the standard error of a worker.
     pub(super) fn follow<R: Runtime>(
         runtime: &R,
         id: MachineId,
@@ -43,7 +43,7 @@ impl Tail {
         }
     }
 
-    /// What was printed last, once there is no more or a moment has passed.
+    /// The last bytes as text. Waits for the end of the standard error, at most 200 ms.
     pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
         let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +60,7 @@ async fn log_lines(
     let mut stderr = futures::io::BufReader::new(stderr);
     let mut line = Vec::new();
     loop {
-        // A line without end is logged in pieces.
+        // A very long line is logged in pieces.
         let mut piece = (&mut stderr).take(TAIL as u64);
         match piece.read_until(b'\n', &mut line).await {
             Ok(n) if n > 0 => {}
@@ -75,7 +75,7 @@ async fn log_lines(
     drop(done);
 }
 
-/// The end of what a process printed, fit for a message.
+/// The last characters of what a process printed, without control characters.
 pub(super) fn readable(bytes: &[u8]) -> String {
     const SHOWN: usize = 300;
     let text = String::from_utf8_lossy(bytes);
