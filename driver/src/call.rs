@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::channel::{mpsc, oneshot};
+use futures::FutureExt as _;
+use futures::channel::oneshot;
 use futures::future::{Either, select};
-use futures::{FutureExt as _, StreamExt as _};
 use remuda::{Event, RequestId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,7 +20,7 @@ use crate::panics::catch_panic_in;
 use crate::runtime::Runtime;
 use crate::shared::Shared;
 use crate::signal::{Defer, Signal};
-use crate::system::{Chunk, Invocation, Output, System};
+use crate::system::{Caller, Chunk, Invocation, System};
 use crate::tables::RequestEntry;
 
 /// How many chunks of unread output are discarded in one poll.
@@ -31,9 +31,9 @@ const READ_AT_ONCE: usize = 64;
 /// Output that is not read is discarded when the result is awaited. Dropping a call cancels it.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<T> {
+    /// Cancels the call when it is dropped.
+    caller: Caller,
     result: oneshot::Receiver<Result<Vec<u8>, CallError>>,
-    output: mpsc::Receiver<Chunk>,
-    cancel: Signal,
     result_type: PhantomData<fn() -> T>,
 }
 
@@ -41,18 +41,12 @@ impl<T> Call<T> {
     /// The next piece of output, or `None` when the call has ended. If the client reads slowly, the call is slowed down;
     /// its output does not pile up in memory.
     pub async fn output(&mut self) -> Option<Chunk> {
-        self.output.next().await
+        self.caller.output().await
     }
 
     /// Asks the machine to end the call. The call resolves when it has ended there (F12).
     pub fn cancel(&self) {
-        self.cancel.raise();
-    }
-}
-
-impl<T> Drop for Call<T> {
-    fn drop(&mut self) {
-        self.cancel.raise();
+        self.caller.cancel();
     }
 }
 
@@ -61,7 +55,7 @@ impl<T: DeserializeOwned> Future for Call<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         for read in 1.. {
-            let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) else {
+            let Poll::Ready(Some(_)) = self.caller.poll_output(cx) else {
                 break;
             };
             // A call that prints without end must not block the other work of the client's task.
@@ -98,7 +92,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
 impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("cancelled", &self.cancel.is_raised())
+            .field("cancelled", &self.caller.signal().is_raised())
             .finish_non_exhaustive()
     }
 }
@@ -113,32 +107,26 @@ impl<T> Call<T> {
         args: &A,
     ) -> Call<T> {
         let (answer, result) = oneshot::channel();
-        let (sender, output) = mpsc::channel(1);
-        let cancel = Signal::default();
+        let (args, invalid) = match postcard::to_allocvec(args) {
+            Ok(args) => (args, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let (invocation, caller) = Invocation::new(function, args);
+        let cancel = caller.signal().clone();
         let call = Call {
+            caller,
             result,
-            output,
-            cancel: cancel.clone(),
             result_type: PhantomData,
         };
-        let args = match postcard::to_allocvec(args) {
-            Ok(args) => args,
-            Err(error) => {
-                let _ = answer.send(Err(CallError::Invalid(format!(
-                    "the arguments of `{function}` do not encode: {error}"
-                ))));
-                return call;
-            }
-        };
+        if let Some(error) = invalid {
+            let _ = answer.send(Err(CallError::Invalid(format!(
+                "the arguments of `{function}` do not encode: {error}"
+            ))));
+            return call;
+        }
         let Some(registered) = register(shared, request, &cancel) else {
             let _ = answer.send(Err(CallError::Lost(machine.why_dead().to_string())));
             return call;
-        };
-        let invocation = Invocation {
-            function: function.to_owned(),
-            args,
-            output: Output(sender),
-            cancel,
         };
         let (task, machine) = (shared.clone(), machine.clone());
         // Created outside the async block: a runtime that has ended drops the task without polling it.
@@ -242,18 +230,21 @@ mod tests {
     #[test]
     fn a_call_that_prints_a_lot_lets_others_run_meanwhile() {
         let (answer, result) = oneshot::channel();
-        let (sender, output) = mpsc::channel(1);
+        let (invocation, caller) = Invocation::new("prints", Vec::new());
         let mut call: Call<()> = Call {
+            caller,
             result,
-            output,
-            cancel: Signal::default(),
             result_type: PhantomData,
         };
         // The capacity of the channel grows by one with each sender.
         for _ in 0..=READ_AT_ONCE * 2 {
             let bytes = Vec::new();
             let stream = Stream::Stdout;
-            let sent = sender.clone().try_send(Chunk { stream, bytes });
+            let sent = invocation
+                .output
+                .0
+                .clone()
+                .try_send(Chunk { stream, bytes });
             sent.expect("each sender has its own slot");
         }
         answer.send(Ok(Vec::new())).expect("the call listens");

@@ -1,9 +1,10 @@
 //! The trait `System`: how machines are started, stopped, polled and called; and a call as a system receives it.
 
 use std::future::Future;
+use std::task::{Context, Poll};
 
-use futures::SinkExt as _;
 use futures::channel::mpsc;
+use futures::{SinkExt as _, StreamExt as _};
 use remuda::{MachineId, TaskId};
 use remuda_worker::wire::{Figures, Stream};
 
@@ -14,6 +15,8 @@ use crate::signal::Signal;
 ///
 /// Implement it for another kind of machine. The driver calls the methods in its own tasks and never under a lock. A future
 /// may take any time; those with a time-out (start, stop, poll) are dropped after it. A panic counts as a failure.
+///
+/// To test a system without a cluster, make its calls with [`Invocation::new`].
 pub trait System: Send + Sync + 'static {
     /// A running machine.
     type Machine: Send + Sync + 'static;
@@ -72,15 +75,79 @@ pub struct Invocation {
     pub args: Vec<u8>,
     /// Where the call's output goes.
     pub output: Output,
-    pub(crate) cancel: Signal,
+    cancel: Signal,
 }
 
 impl Invocation {
+    /// A call of `function`, and the caller's end of it. The driver makes calls with it; you need it to test a [`System`]
+    /// without a cluster. `args` are encoded with postcard.
+    ///
+    /// ```
+    /// use futures::FutureExt as _;
+    /// use remuda_driver::{Chunk, Invocation, Stream};
+    ///
+    /// let (mut call, mut caller) = Invocation::new("echo", b"hi".to_vec());
+    /// let stream = Stream::Stdout;
+    /// let chunk = Chunk { stream, bytes: call.args.clone() };
+    /// assert_eq!(call.output.send(chunk.clone()).now_or_never(), Some(true));
+    /// assert_eq!(caller.output().now_or_never(), Some(Some(chunk)));
+    ///
+    /// let cancelled = call.cancelled();
+    /// caller.cancel();
+    /// assert_eq!(cancelled.now_or_never(), Some(()));
+    /// ```
+    pub fn new(function: impl Into<String>, args: Vec<u8>) -> (Invocation, Caller) {
+        let (sender, output) = mpsc::channel(1);
+        let cancel = Signal::default();
+        let invocation = Invocation {
+            function: function.into(),
+            args,
+            output: Output(sender),
+            cancel: cancel.clone(),
+        };
+        (invocation, Caller { output, cancel })
+    }
+
     /// Resolves when the result of the call is no longer wanted. End the call, and resolve [`System::call`] when it has
     /// ended.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
         let cancel = self.cancel.clone();
         async move { cancel.wait().await }
+    }
+}
+
+/// The caller's end of an [`Invocation`]. Dropping it cancels the call.
+#[derive(Debug)]
+#[must_use = "dropping it cancels the call"]
+pub struct Caller {
+    output: mpsc::Receiver<Chunk>,
+    cancel: Signal,
+}
+
+impl Caller {
+    /// The next piece of output, or `None` when the [`Output`] is dropped and everything is read.
+    pub async fn output(&mut self) -> Option<Chunk> {
+        self.output.next().await
+    }
+
+    /// Asks for the end of the call: [`Invocation::cancelled`] resolves.
+    pub fn cancel(&self) {
+        self.cancel.raise();
+    }
+
+    pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        self.output.poll_next_unpin(cx)
+    }
+
+    /// The flag that [`cancel`](Caller::cancel) raises.
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.cancel
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.cancel.raise();
     }
 }
 
