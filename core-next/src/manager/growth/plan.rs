@@ -1,0 +1,503 @@
+//! How many machines of each kind are asked for (G1, G2), and which are stopped so that others can
+//! be (G5) or because they are not wanted any more (E4).
+//!
+//! A plan is made in every step in which a kind may grow. It counts in *shares* of a machine: a
+//! demand of which an empty machine holds n takes 1/n of one, in units of 2^-32.
+
+use alloc::vec::Vec;
+
+use super::super::Manager;
+use crate::machines::KindState;
+use crate::protocol::action::{Action, Notice};
+use crate::protocol::id::{KindId, RequestId};
+use crate::protocol::resources::Demand;
+use crate::queue::DemandKey;
+use crate::storage::list::MAX_RECORDS;
+
+/// A whole machine, in shares.
+const ONE: u64 = 1 << 32;
+
+/// What a plan says of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct KindPlan {
+    /// Shares that are free on pending machines, and on machines on probation for the first time
+    /// (H1); the latter alone.
+    pool: u64,
+    on_probation: u64,
+    /// Shares that the queue takes of those, and of machines asked for now.
+    taken: u64,
+    asked_shares: u64,
+    /// Machines asked for now: by the queue, and in all.
+    for_queue: u64,
+    asked: u64,
+}
+
+/// A plan: of each kind, and procs asked for over all kinds.
+#[derive(Clone, Debug, Default)]
+struct Plan {
+    kinds: Vec<KindPlan>,
+    procs: u64,
+    /// Whether a demand lacks nothing but `max_procs`, and the procs that are kept for its machine
+    /// from what is leaving (G5).
+    waiting: bool,
+    kept: u64,
+    /// The first requests of the demands of which it has to be said that they have no home (G1).
+    no_home: Vec<RequestId>,
+}
+
+impl Plan {
+    /// What was asked for so far, as a kind's room sees it.
+    fn asked(&self, index: usize) -> Asked {
+        Asked {
+            of_kind: self.kinds[index].asked,
+            procs: self.procs,
+            kept: self.kept,
+        }
+    }
+}
+
+/// What a plan asked for so far: machines of one kind, procs in all, and procs that are kept.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    of_kind: u64,
+    procs: u64,
+    kept: u64,
+}
+
+impl Manager {
+    /// G1, G2, G5, E4.
+    #[inline]
+    pub(crate) fn grow_fit(&mut self, actions: &mut Vec<Action>) {
+        if self.may_plan() && !self.shutdown {
+            self.grow_by_plan(actions);
+        }
+    }
+
+    #[inline(never)]
+    fn grow_by_plan(&mut self, actions: &mut Vec<Action>) {
+        let mut plan = self.plan_of_pending();
+        self.plan_queue(&mut plan, actions);
+        for &request in &plan.no_home {
+            actions.push(Action::Notice(Notice::NoHome { request }));
+        }
+        self.plan_mins_and_spares(&mut plan);
+        for index in 0..plan.kinds.len() {
+            // At most 64 kinds.
+            self.start(KindId(index as u8), plan.kinds[index].asked, actions);
+        }
+        if self.config.withdraw {
+            self.withdraw(&plan, actions);
+        }
+    }
+
+    /// Whether there may be anything to ask for, to stop or to say. Where all procs are there and in
+    /// use this is seen at a glance.
+    #[inline]
+    pub(in super::super) fn may_plan(&self) -> bool {
+        let queued = self.queue.counts().0 > 0;
+        let left = self.max_procs.saturating_sub(self.machines.procs().0);
+        // G5, where nothing but `max_procs` is in the way.
+        let replaces = queued && (self.machines.idle_count() > 0 || self.growth.len() > 1);
+        replaces || left >= self.least_procs && self.may_start() || self.may_say_or_withdraw()
+    }
+
+    /// Starts, for the queue or by a `min` or `spare`.
+    fn may_start(&self) -> bool {
+        let queued = self.queue.counts().0 > 0;
+        let mut kinds = self.machines.kinds.iter().zip(&self.growth);
+        kinds.any(|(kind, growth)| {
+            let wanted = queued || kind.kind.min > 0 || kind.kind.spare > 0;
+            wanted && kind.kind.startable && !growth.is_paused()
+        })
+    }
+
+    /// A demand without a home, where machines offered less than their kind has; a pending machine
+    /// that is not wanted any more.
+    fn may_say_or_withdraw(&self) -> bool {
+        let queued = self.queue.counts().0 > 0;
+        self.machines.kinds.iter().any(|kind| {
+            let short = queued && kind.expected != kind.kind.capacity;
+            short || self.config.withdraw && !kind.pending.is_empty()
+        })
+    }
+
+    /// How many more machines of a kind may be asked for, beside what is asked for now.
+    fn room(&self, index: usize, asked: Asked) -> u64 {
+        let kind = &self.machines.kinds[index];
+        if !kind.kind.startable || self.growth[index].is_paused() {
+            return 0;
+        }
+        let one = u64::from(kind.kind.capacity.proc_count());
+        let (there, leaving) = self.machines.procs();
+        let left = self
+            .max_procs
+            .saturating_sub(there.saturating_add(asked.procs));
+        // G5: once what is leaving is gone, the machine that procs are kept for has to fit.
+        let active = (there - leaving)
+            .saturating_add(asked.procs)
+            .saturating_add(asked.kept);
+        let beside = match asked.kept {
+            0 => u64::MAX,
+            _ => self.max_procs.saturating_sub(active),
+        };
+        (left.min(beside) / one).min(self.room_but_for_procs(index, asked.of_kind))
+    }
+
+    /// The same if there were no `max_procs`.
+    fn room_but_for_procs(&self, index: usize, asked: u64) -> u64 {
+        let (kind, growth) = (&self.machines.kinds[index], &self.growth[index]);
+        if !kind.kind.startable || growth.is_paused() {
+            return 0;
+        }
+        let by_max = u64::from(kind.kind.max).saturating_sub(kind.sums.machines_there() + asked);
+        let by_pending =
+            u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
+        let by_memory = u64::from(MAX_RECORDS).saturating_sub(self.machines.len() as u64 + asked);
+        // G3: after a failure one machine, then 2, 4, …
+        let by_caution = match growth.cautious {
+            true => self.pending_since_last_step(index).map_or(0, |pending| {
+                let most = 1_u64
+                    .checked_shl(growth.step.saturating_sub(1))
+                    .unwrap_or(u64::MAX);
+                most.saturating_sub(pending.saturating_add(asked))
+            }),
+            false => u64::MAX,
+        };
+        by_max.min(by_pending).min(by_memory).min(by_caution)
+    }
+
+    /// Pending machines that were asked for since the last step of the back-off.
+    fn pending_since_last_step(&self, index: usize) -> Option<u64> {
+        let steps = self.growth[index].steps;
+        let pending = self.machines.kinds[index].pending.values();
+        let since = pending.filter(|&&slot| self.machines.get(slot).asked_at() == Some(steps));
+        Some(since.count() as u64)
+    }
+
+    /// What pending machines hold, and those on probation for the first time (H1).
+    fn plan_of_pending(&self) -> Plan {
+        let pool = |kind: &KindState| {
+            let pending = kind.sums.machines.pending * ONE;
+            let free = kind.first_probation.iter().map(|&slot| {
+                let machine = self.machines.get(slot);
+                let (free, offer) = (machine.free.proc_count(), machine.offer.proc_count());
+                (ONE * u64::from(free))
+                    .checked_div(u64::from(offer))
+                    .unwrap_or(0)
+            });
+            let on_probation = free.sum();
+            KindPlan {
+                pool: pending + on_probation,
+                on_probation,
+                ..KindPlan::default()
+            }
+        };
+        Plan {
+            kinds: self.machines.kinds.iter().map(pool).collect(),
+            ..Plan::default()
+        }
+    }
+
+    /// G1: gives each demand of the queue its shares of pending machines, then a home; makes room for
+    /// the first that lacks nothing but `max_procs` (G5).
+    fn plan_queue(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) {
+        self.queue.demands.begin_plan();
+        let mut next = self.queue.first_class();
+        while let Some(class) = next {
+            next = self.queue.next_class(class);
+            let Some((key, queued)) = self.queue.see_demand(class) else {
+                continue;
+            };
+            let left = self.take_pending(plan, &key, queued);
+            let left = self.find_homes(plan, &key, left);
+            if left == 0 {
+                continue;
+            }
+            if !plan.waiting
+                && let Some(kind) = self.cheapest(&key, |index| {
+                    self.room_but_for_procs(index, plan.kinds[index].asked) > 0
+                })
+            {
+                plan.waiting = true;
+                self.make_room(plan, &key, class, kind, actions);
+            }
+            let homeless = self
+                .kinds_of(&key)
+                .all(|index| self.share(&key, index).is_none());
+            if homeless && !self.queue.say_no_home(class) {
+                plan.no_home
+                    .push(self.requests.get(self.queue.first(class)).id);
+            }
+        }
+    }
+
+    /// Takes shares of pending machines for `left` requests, in the order in which homes are chosen:
+    /// so a second plan takes what the first has asked for. Gives how many are left.
+    fn take_pending(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
+        while left > 0 {
+            let fits = |index: usize| {
+                self.share(key, index)
+                    .is_some_and(|share| plan.kinds[index].pool >= share)
+            };
+            let cheapest = self.cheapest(key, fits);
+            let Some((index, share)) =
+                cheapest.and_then(|index| Some((index, self.share(key, index)?)))
+            else {
+                break;
+            };
+            let kind = &mut plan.kinds[index];
+            let taken = left.min(kind.pool / share);
+            kind.pool -= taken * share;
+            kind.taken += taken * share;
+            left -= taken;
+        }
+        left
+    }
+
+    /// Asks for machines for `left` requests, kind by kind; gives how many are left.
+    fn find_homes(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
+        while left > 0 {
+            let holds = |index: usize| {
+                let room = u128::from(self.room(index, plan.asked(index)));
+                let kind = &plan.kinds[index];
+                let most = (u128::from(kind.for_queue) + room) * u128::from(ONE);
+                most - u128::from(kind.asked_shares)
+            };
+            let home = self.cheapest(key, |index| {
+                self.share(key, index)
+                    .is_some_and(|share| holds(index) >= u128::from(share))
+            });
+            let Some((index, share)) =
+                home.and_then(|index| Some((index, self.share(key, index)?)))
+            else {
+                return left;
+            };
+            let fit = holds(index) / u128::from(share);
+            // The lesser of the two is a u64.
+            let placed = u128::from(left).min(fit) as u64;
+            let kind = &mut plan.kinds[index];
+            kind.asked_shares += placed * share;
+            let machines = kind.asked_shares.div_ceil(ONE);
+            plan.procs += (machines - kind.for_queue) * self.procs_of_one(index);
+            (kind.for_queue, kind.asked) = (machines, machines);
+            left -= placed;
+        }
+        0
+    }
+
+    /// The accepted kind with the least cost of a share, then the lowest number, of those that may
+    /// be chosen and that are expected to hold the demand.
+    fn cheapest(&self, key: &DemandKey, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let cost = |index: usize| {
+            let share = self.share(key, index)?;
+            let cost = u64::from(self.machines.kinds[index].kind.cost);
+            Some((u128::from(cost) * u128::from(share), index))
+        };
+        let costs = self
+            .kinds_of(key)
+            .filter(|&index| may(index))
+            .filter_map(cost);
+        costs.min().map(|(_, index)| index)
+    }
+
+    /// The kinds that a demand accepts.
+    fn kinds_of(&self, key: &DemandKey) -> impl Iterator<Item = usize> + use<> {
+        let kinds = key.kinds;
+        // At most 64.
+        (0..self.machines.kinds.len()).filter(move |&index| kinds.contains(KindId(index as u8)))
+    }
+
+    /// The part of a machine of a kind that one request takes, if it is expected to fit.
+    fn share(&self, key: &DemandKey, index: usize) -> Option<u64> {
+        let expected = self.machines.kinds[index].expected;
+        let times = match key.demand {
+            Demand::Amounts(amounts) => amounts.times_in(expected),
+            Demand::Machine => expected.proc_count().min(1),
+        };
+        ONE.checked_div(u64::from(times))
+    }
+
+    fn procs_of_one(&self, index: usize) -> u64 {
+        u64::from(self.machines.kinds[index].kind.capacity.proc_count())
+    }
+
+    /// G2: machines beside those that the queue asks for, first up to each kind's `min`, then up to
+    /// its `spare`. No spares while a demand lacks nothing but `max_procs` (G5).
+    fn plan_mins_and_spares(&self, plan: &mut Plan) {
+        for spares in [false, true] {
+            if spares && plan.waiting {
+                return;
+            }
+            for index in 0..plan.kinds.len() {
+                let kind = &self.machines.kinds[index].kind;
+                let target = match spares {
+                    false => u64::from(kind.min),
+                    true => self.target(index, plan),
+                };
+                let there = self.counted(index) + plan.kinds[index].asked;
+                let lacking = target
+                    .saturating_sub(there)
+                    .min(self.room(index, plan.asked(index)));
+                plan.kinds[index].asked += lacking;
+                plan.procs += lacking * self.procs_of_one(index);
+            }
+        }
+    }
+
+    /// G2: so many machines there should be in service and pending.
+    fn target(&self, index: usize, plan: &Plan) -> u64 {
+        let kind = &self.machines.kinds[index];
+        let used =
+            u64::from(kind.in_use()) + Manager::wanted(index, plan) + u64::from(kind.kind.spare);
+        used.max(u64::from(kind.kind.min))
+    }
+
+    /// G1: so many pending machines the queue wants, those asked for now among them. What machines on
+    /// probation can take comes first.
+    fn wanted(index: usize, plan: &Plan) -> u64 {
+        let kind = &plan.kinds[index];
+        let pending = kind.taken.saturating_sub(kind.on_probation);
+        pending.div_ceil(ONE) + kind.for_queue
+    }
+
+    /// The machines of a kind that are in service and count for growth, and the pending ones (H1).
+    pub(in super::super) fn counted(&self, index: usize) -> u64 {
+        let sums = &self.machines.kinds[index].sums;
+        u64::from(sums.counted) + sums.machines.pending
+    }
+
+    /// G5: stops idle machines so that one of `kind` can be started for a demand; if that is not
+    /// enough, and its turn has come and it has no machine to hold, drains the emptiest of the others.
+    fn make_room(
+        &mut self,
+        plan: &mut Plan,
+        key: &DemandKey,
+        class: u32,
+        kind: usize,
+        actions: &mut Vec<Action>,
+    ) {
+        while self.lacking(plan, kind) > 0
+            && let Some(slot) = self.idle_to_replace()
+        {
+            self.stop(slot, actions);
+            self.machines.relist();
+        }
+        let lacking = self.lacking(plan, kind);
+        if lacking > 0
+            && self.has_waited(class)
+            && !self.has_machine(key)
+            && let Some(slot) = self.one_to_drain(key, lacking)
+        {
+            self.drain(slot, None, actions);
+            self.stop_drained(actions);
+            self.machines.relist();
+        }
+        if self.lacking(plan, kind) == 0 {
+            plan.kept = self.procs_of_one(kind);
+        }
+    }
+
+    /// Procs that have to go for one machine of a kind, beside those that are leaving already.
+    fn lacking(&self, plan: &Plan, kind: usize) -> u64 {
+        let (there, leaving) = self.machines.procs();
+        let wanted = there
+            .saturating_add(plan.procs)
+            .saturating_add(self.procs_of_one(kind));
+        wanted
+            .saturating_sub(self.max_procs)
+            .saturating_sub(leaving)
+    }
+
+    /// The machine that has been idle for longest, then the highest id, of the kinds that are above
+    /// their `min`, and that no queued request fits on.
+    fn idle_to_replace(&self) -> Option<u32> {
+        let kinds = self.machines.kinds.iter().enumerate();
+        let above: Vec<bool> = kinds
+            .map(|(index, kind)| {
+                kind.idle_lengths() > 0 && self.counted(index) > u64::from(kind.kind.min)
+            })
+            .collect();
+        if !above.contains(&true) {
+            return None;
+        }
+        let replaceable = |slot: &u32| {
+            let machine = self.machines.get(*slot);
+            let mut spot = machine.spot();
+            spot.free = machine.offer;
+            above[usize::from(machine.kind.0)]
+                && self.machines.is_idle(*slot)
+                && self.queue.first_fit(&spot, |_| false).is_none()
+        };
+        let key = |slot: &u32| {
+            let machine = self.machines.get(*slot);
+            (machine.idle_since, core::cmp::Reverse(machine.id))
+        };
+        { self.machines.slots() }
+            .filter(replaceable)
+            .min_by_key(key)
+    }
+
+    /// Whether a machine in good health could ever take the demand.
+    fn has_machine(&self, key: &DemandKey) -> bool {
+        self.kinds_of(key)
+            .any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
+    }
+
+    /// The machine to drain for a demand that it could not take: the one with the fewest procs used,
+    /// then the lowest id, that is not held and whose kind is above its `min`. None if all such
+    /// machines together would not be enough.
+    fn one_to_drain(&self, key: &DemandKey, lacking: u64) -> Option<u32> {
+        let get = |slot: u32| self.machines.get(slot);
+        let useless = |slot: &u32| {
+            let machine = get(*slot);
+            let fits = match key.demand {
+                Demand::Amounts(amounts) => amounts.fits(machine.offer),
+                Demand::Machine => machine.offer.proc_count() > 0,
+            };
+            machine.is_active() && !machine.held && !(fits && key.kinds.contains(machine.kind))
+        };
+        let mut others: Vec<u32> = self.machines.slots().filter(useless).collect();
+        others.sort_by_key(|&slot| get(slot).offer.minus(get(slot).free).proc_count());
+        let kinds = self.machines.kinds.iter().enumerate();
+        let mut above: Vec<u64> = kinds
+            .map(|(index, kind)| self.counted(index).saturating_sub(u64::from(kind.kind.min)))
+            .collect();
+        let mut emptiest = None;
+        let mut procs = 0;
+        for slot in others {
+            let machine = get(slot);
+            let above = &mut above[usize::from(machine.kind.0)];
+            if *above > 0 {
+                *above -= u64::from(machine.counts());
+                emptiest = emptiest.or(Some(slot));
+                procs += u64::from(machine.offer.proc_count());
+            }
+        }
+        emptiest.filter(|_| procs >= lacking)
+    }
+
+    /// E4: pending machines that are not wanted any more are told to stop, the latest first.
+    fn withdraw(&mut self, plan: &Plan, actions: &mut Vec<Action>) {
+        for index in 0..plan.kinds.len() {
+            let kind = &self.machines.kinds[index];
+            if plan.kinds[index].asked > 0 || kind.pending.is_empty() {
+                continue;
+            }
+            let beside = self
+                .target(index, plan)
+                .saturating_sub(u64::from(kind.sums.counted));
+            let needed = beside.max(Manager::wanted(index, plan));
+            let surplus = kind.sums.machines.pending.saturating_sub(needed);
+            for _ in 0..surplus {
+                let latest = self.machines.kinds[index]
+                    .pending
+                    .values()
+                    .next_back()
+                    .copied();
+                if let Some(slot) = latest {
+                    self.stop(slot, actions);
+                }
+            }
+        }
+    }
+}
