@@ -1,0 +1,5 @@
+//! Ways to look at a manager; nothing here changes one.
+
+pub(crate) mod invariants;
+pub(crate) mod outstanding;
+pub(crate) mod view;

@@ -1,0 +1,31 @@
+//! The second edition of the manager.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::std_instead_of_core,
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate self as remuda;
+
+mod inspect;
+mod manager;
+mod protocol;
+
+pub use inspect::invariants::Violation;
+pub use inspect::outstanding::Outstanding;
+pub use inspect::view::{MachineView, Waiting};
+pub use manager::Manager;
+
+pub use protocol::action::{Action, Loss, Notice, Recovery};
+pub use protocol::config::{Config, ConfigError, Kind, Packing, Policy};
+pub use protocol::counts::{Counts, Health, MachineCounts, StartBackoff};
+pub use protocol::event::{Event, Limits, OnceOutcome, Outcome, StartHint, Submit};
+pub use protocol::id::{KindId, Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
+pub use protocol::reject::Reject;
+pub use protocol::resources::{Demand, Resources, Totals};
+pub use protocol::time::Instant;
