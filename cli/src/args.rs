@@ -9,6 +9,7 @@ use remuda_cli::jobs;
 
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
+use crate::values::seconds;
 
 /// Runs shell commands on a cluster of worker processes that manages itself.
 #[derive(Debug, Parser)]
@@ -286,20 +287,6 @@ fn load(text: &str) -> Result<f64, String> {
         Ok(load) if load.is_finite() && load > 0.0 => Ok(load),
         _ => Err("expected a number above 0, such as 0.95".into()),
     }
-}
-
-/// Seconds, from a tenth up.
-///
-/// # Errors
-/// What would be right.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .filter(|seconds| (0.1..=1e6).contains(seconds));
-    seconds
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "expected seconds from 0.1 to 1000000".into())
 }
 
 fn template(text: &str) -> Result<Template, String> {

@@ -121,7 +121,7 @@ impl Joblog {
             error,
             attempts: attempt.number,
         };
-        // One write a line: whoever reads along sees whole lines.
+        // One write for each line, so that a program that follows the file sees whole lines only.
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
         self.file.write_all(&bytes)

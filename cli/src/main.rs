@@ -14,6 +14,7 @@ mod run;
 mod signals;
 mod spool;
 mod summary;
+mod values;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

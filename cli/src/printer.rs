@@ -66,7 +66,7 @@ impl Printer {
     pub(crate) fn start(settings: Settings) -> io::Result<(Printer, Thread)> {
         let (sender, receiver) = channel();
         let keep_order = settings.keep_order;
-        let desk = Desk {
+        let state = State {
             out: Sink::new(io::stdout().as_fd(), io::stdout().is_terminal())?,
             err: Sink::new(io::stderr().as_fd(), io::stderr().is_terminal())?,
             settings,
@@ -76,7 +76,7 @@ impl Printer {
             ended: false,
         };
         let thread = std::thread::Builder::new().name("printer".into());
-        let thread = thread.spawn(move || desk.serve(&receiver))?;
+        let thread = thread.spawn(move || state.serve(&receiver))?;
         Ok((Printer { sender, keep_order }, Thread(thread)))
     }
 
@@ -104,7 +104,7 @@ impl Printer {
     }
 
     fn send(&self, message: Message) {
-        // The thread ends before its handles only after the last line; what comes later has nobody to read it.
+        // The thread ends before its handles only after the last line; what is sent later is not printed.
         let _ = self.sender.send(message);
     }
 }
@@ -117,11 +117,11 @@ impl Thread {
 }
 
 /// The thread's own state.
-struct Desk {
+struct State {
     settings: Settings,
     out: Sink,
     err: Sink,
-    /// With `--keep-order`: whose turn it is, and what came before its turn.
+    /// With `--keep-order`: the index of the job to print next, and jobs that ended before their turn.
     next: usize,
     waiting: BTreeMap<usize, Print>,
     /// Output of a job was lost.
@@ -129,7 +129,7 @@ struct Desk {
     ended: bool,
 }
 
-impl Desk {
+impl State {
     fn serve(mut self, receiver: &Receiver<Message>) -> bool {
         let tick_every = self.settings.progress.tick_every();
         let mut tick_at = tick_every.map(|every| Instant::now() + every);
@@ -166,7 +166,7 @@ impl Desk {
                 Message::Print(_) | Message::Note(_) => {}
             }
         }
-        // Moved out for the call only, as what it suspends for needs the rest of the desk.
+        // Moved out for the call only, as what it suspends for needs the rest of the state.
         let progress = std::mem::replace(&mut self.settings.progress, Progress::Nothing);
         let with_bar = progress.is_bar();
         progress.suspend(|| {
@@ -246,7 +246,7 @@ impl Desk {
         self.line(&format!("remuda: {line}"));
     }
 
-    /// A line of our own. Standard error may be gone: then nobody is there to be told.
+    /// A line of our own. Standard error may be closed; then the line is dropped.
     fn line(&mut self, line: &str) {
         self.out.end_line();
         self.err.end_line();
@@ -285,7 +285,7 @@ impl Sink {
                     bytes = &bytes[written..];
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Somebody we share the terminal or pipe with made it non-blocking.
+                // Another process that shares the terminal or pipe with us made it non-blocking.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let _ = poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None);
                 }

@@ -36,7 +36,7 @@ impl Board {
     }
 }
 
-/// What is shown. Used by the printer's thread alone, so a terminal that blocks holds up nobody else.
+/// What is shown. Used by the printer's thread alone, so a terminal that blocks stops no other thread.
 pub(crate) enum Progress {
     Nothing,
     /// The bar, once a first tick has passed: a run shorter than that shows none.

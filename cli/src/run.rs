@@ -331,7 +331,7 @@ impl<'a> Running<'a> {
         });
     }
 
-    /// The next time to publish; never where nobody looks.
+    /// The next time to publish; never, if no progress is shown.
     fn tick(&self) -> Pin<Box<dyn FusedFuture<Output = ()>>> {
         match self.plan.progress {
             Some(_) => Box::pin(self.runtime.sleep_until(self.runtime.now() + TICK).fuse()),

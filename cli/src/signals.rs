@@ -22,8 +22,8 @@ pub(crate) enum Control {
 }
 
 /// Sends the first of SIGINT, SIGTERM and SIGHUP to `to`; the next one ends the process. A hang-up that was ignored when this
-/// process was started (`nohup`) stays so. Not so SIGINT, which scripts ignore for all they start with `&`: who sends one
-/// to such a run means it.
+/// process was started (`nohup`) stays so. Not so SIGINT, which scripts ignore for all they start with `&`: a
+/// SIGINT that is sent to such a run is meant for it.
 ///
 /// # Errors
 /// The operating system refuses a handler.

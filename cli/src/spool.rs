@@ -21,10 +21,10 @@ const HEAD: usize = 5;
 /// Most bytes to write at once when an output is printed.
 const BLOCK: usize = 64 * 1024;
 
-/// All files, and who uses them.
+/// All files, and which of them are in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Spools {
-    shelf: Arc<Mutex<Shelf>>,
+    pool: Arc<Mutex<Pool>>,
     dir: Arc<PathBuf>,
     most_open: usize,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Spool {
 /// The output of a job that is done. Dropped, its space is given back.
 #[derive(Debug)]
 pub(crate) struct Output {
-    shelf: Arc<Mutex<Shelf>>,
+    pool: Arc<Mutex<Pool>>,
     place: Place,
 }
 
@@ -52,9 +52,9 @@ struct Place {
     end: u64,
 }
 
-/// The files by slot, with the slots nobody writes to in two heaps: those that hold nothing and those that hold output.
+/// The files by slot, with the slots that are not being written to in two heaps: those that hold nothing and those that hold output.
 #[derive(Debug, Default)]
-struct Shelf {
+struct Pool {
     slots: Vec<Slot>,
     empty: Vec<usize>,
     partly: Vec<usize>,
@@ -75,7 +75,7 @@ impl Spools {
     /// Spools in a directory.
     pub(crate) fn new(dir: &Path) -> Spools {
         Spools {
-            shelf: Arc::default(),
+            pool: Arc::default(),
             dir: Arc::new(dir.to_owned()),
             most_open: MOST_OPEN,
         }
@@ -89,26 +89,25 @@ impl Spools {
         }
     }
 
-    /// A file nobody writes to: an empty one, a new one, or behind what waits in another.
+    /// A place in a file that is not being written to: an empty file, a new one, or the end of one with kept outputs.
     fn take(&self) -> io::Result<Place> {
-        let mut shelf = lock(&self.shelf);
-        if shelf.empty.is_empty() && (shelf.slots.len() < self.most_open || shelf.partly.is_empty())
-        {
+        let mut pool = lock(&self.pool);
+        if pool.empty.is_empty() && (pool.slots.len() < self.most_open || pool.partly.is_empty()) {
             match tempfile::tempfile_in(self.dir.as_path()) {
-                Ok(file) => shelf.add(file),
+                Ok(file) => pool.add(file),
                 // Out of descriptors, say: what is open still serves.
-                Err(error) if shelf.partly.is_empty() => return Err(error),
+                Err(error) if pool.partly.is_empty() => return Err(error),
                 Err(_) => {}
             }
         }
-        let slot = shelf
+        let slot = pool
             .empty
             .pop()
-            .or_else(|| shelf.partly.pop())
+            .or_else(|| pool.partly.pop())
             .expect("one was there or just added");
         let Slot {
             file, end, busy, ..
-        } = &mut shelf.slots[slot];
+        } = &mut pool.slots[slot];
         *busy = true;
         Ok(Place {
             slot,
@@ -119,7 +118,7 @@ impl Spools {
     }
 }
 
-impl Shelf {
+impl Pool {
     fn add(&mut self, file: File) {
         self.empty.push(self.slots.len());
         self.slots.push(Slot {
@@ -130,8 +129,8 @@ impl Shelf {
         });
     }
 
-    /// Nobody writes to this slot any more.
-    fn rest(&mut self, slot: usize) {
+    /// The writer of this slot is done: another attempt may take it.
+    fn release(&mut self, slot: usize) {
         let Slot { busy, kept, .. } = &mut self.slots[slot];
         *busy = false;
         let heap = if *kept == 0 {
@@ -169,13 +168,13 @@ impl Spool {
     /// Keeps the output for printing; none if there was none.
     pub(crate) fn finish(mut self) -> Option<Output> {
         let place = self.place.take()?;
-        let mut shelf = lock(&self.spools.shelf);
-        shelf.slots[place.slot].end = place.end;
-        shelf.slots[place.slot].kept += 1;
-        shelf.rest(place.slot);
-        drop(shelf);
+        let mut pool = lock(&self.spools.pool);
+        pool.slots[place.slot].end = place.end;
+        pool.slots[place.slot].kept += 1;
+        pool.release(place.slot);
+        drop(pool);
         Some(Output {
-            shelf: Arc::clone(&self.spools.shelf),
+            pool: Arc::clone(&self.spools.pool),
             place,
         })
     }
@@ -185,14 +184,14 @@ impl Spool {
         let Some(place) = self.place.take() else {
             return;
         };
-        let mut shelf = lock(&self.spools.shelf);
-        let slot = &mut shelf.slots[place.slot];
+        let mut pool = lock(&self.spools.pool);
+        let slot = &mut pool.slots[place.slot];
         if slot.kept == 0 {
             slot.end = 0;
         }
         // Shortening a file of one's own cannot fail in a way that matters: the next attempt writes over the rest.
         let _ = place.file.set_len(slot.end);
-        shelf.rest(place.slot);
+        pool.release(place.slot);
     }
 }
 
@@ -250,20 +249,20 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         let slot = self.place.slot;
-        let mut shelf = lock(&self.shelf);
-        shelf.slots[slot].kept -= 1;
-        if shelf.slots[slot].kept > 0 || shelf.slots[slot].busy {
-            drop(shelf);
+        let mut pool = lock(&self.pool);
+        pool.slots[slot].kept -= 1;
+        if pool.slots[slot].kept > 0 || pool.slots[slot].busy {
+            drop(pool);
             punch(&self.place);
             return;
         }
         // Emptied without the lock: freeing a large file takes its time, and running jobs must not wait for it.
-        shelf.slots[slot].busy = true;
-        shelf.slots[slot].end = 0;
-        shelf.partly.retain(|&other| other != slot);
-        drop(shelf);
+        pool.slots[slot].busy = true;
+        pool.slots[slot].end = 0;
+        pool.partly.retain(|&other| other != slot);
+        drop(pool);
         let _ = self.place.file.set_len(0);
-        lock(&self.shelf).rest(slot);
+        lock(&self.pool).release(slot);
     }
 }
 
@@ -315,9 +314,9 @@ fn punch(place: &Place) {
     let _ = place;
 }
 
-/// A panic elsewhere leaves the shelf as consistent as it was.
-fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+/// A panic elsewhere leaves the pool as consistent as it was.
+fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -376,16 +375,15 @@ mod tests {
         let outputs: Vec<_> = (0..2000)
             .map(|job| kept(&spools, &format!("job {job}\n")))
             .collect();
-        assert_eq!(lock(&spools.shelf).slots.len(), MOST_OPEN);
+        assert_eq!(lock(&spools.pool).slots.len(), MOST_OPEN);
         for (job, output) in outputs.iter().enumerate() {
             assert_eq!(text(output).0, format!("job {job}\n"));
         }
         drop(outputs);
-        let shelf = lock(&spools.shelf);
-        assert_eq!((shelf.empty.len(), shelf.partly.len()), (MOST_OPEN, 0));
+        let pool = lock(&spools.pool);
+        assert_eq!((pool.empty.len(), pool.partly.len()), (MOST_OPEN, 0));
         assert!(
-            shelf
-                .slots
+            pool.slots
                 .iter()
                 .all(|slot| slot.file.metadata().unwrap().len() == 0)
         );

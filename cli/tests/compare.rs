@@ -94,6 +94,44 @@ simulated    the recorded workload, simulated under both configs; under that of 
 }
 
 #[test]
+fn of_many_priorities_ranges_are_compared_and_json_has_all() {
+    let mut story = String::from(
+        r#"{"config": {"machine_procs": 100, "max_procs": 100, "poll_interval": "0s", "summary_interval": "0s"}}"#,
+    );
+    for n in 0..100 {
+        let priority = n * 1000;
+        story += &format!(
+            "\n{{\"time\": \"0s\", \"event\": {{\"submit\": {{\"request\": {n}, \"priority\": {priority}, \"demand\": {{\"procs\": 1}}}}}}}}"
+        );
+    }
+    story += "\n{\"time\": \"1s\", \"event\": {\"up\": {\"machine\": 0}}}\n";
+    let dir = Dir::new();
+    let file = dir.write("story.jsonl", &story);
+    let report = replay(&[&file, "--diff", &file]);
+    prints(
+        &report,
+        "
+mean wait at prio 0 to 7000                          1.000 s                  1.000 s
+p99 wait at prio 0 to 7000                           1.000 s                  1.000 s
+longest wait at prio 0 to 7000                       1.000 s                  1.000 s
+mean wait at prio 8000 to 15000                      1.000 s                  1.000 s
+",
+    );
+    prints(
+        &report,
+        "
+longest wait at prio 91000 to 99000                  1.000 s                  1.000 s
+(100 priorities in 12 ranges; --json lists each priority)
+placed       100 at the same time",
+    );
+    let waits = |line: &&str| line.contains(" wait at prio ");
+    assert_eq!(report.out.lines().filter(waits).count(), 36);
+    let json = replay(&[&file, "--diff", &file, "--json"]);
+    let last: Value = serde_json::from_str(json.out.lines().next_back().unwrap()).unwrap();
+    assert_eq!(last["diff"]["a"]["waits"].as_array().unwrap().len(), 100);
+}
+
+#[test]
 fn who_is_lost_only_now_runs_again() {
     let dir = Dir::new();
     let file = dir.write(

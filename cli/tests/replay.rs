@@ -150,6 +150,56 @@ utilisation  26.4 %: 45.000 of 170.000 proc-seconds in service were granted
 }
 
 #[test]
+fn of_a_thousand_priorities_the_summary_shows_twelve_ranges_and_json_all() {
+    let mut scenario = String::from(
+        r#"{"config": {"machine_procs": 1000, "max_procs": 1000, "poll_interval": "0s", "summary_interval": "0s"}}"#,
+    );
+    for n in 0..1000 {
+        // One priority each from -500 to 499, in no order; the later it came, the shorter it waited.
+        let priority = n * 7919 % 1000 - 500;
+        scenario += &format!(
+            "\n{{\"time\": \"{n}ms\", \"event\": {{\"submit\": {{\"request\": {n}, \"priority\": {priority}, \"demand\": {{\"procs\": 1}}}}}}}}"
+        );
+    }
+    scenario += "\n{\"time\": \"1s\", \"event\": {\"up\": {\"machine\": 0}}}\n";
+
+    let summary = replay_of(&scenario, &["-"]);
+    summary.exits(0);
+    let table = summary
+        .out
+        .lines()
+        .skip_while(|it| !it.starts_with("waits"));
+    let table: Vec<_> = table.take(15).collect();
+    assert!(
+        table[1].starts_with("             -500 to -418         83   498.349 ms "),
+        "{table:#?}"
+    );
+    assert!(
+        table[12].starts_with("               416 to 499         84   500.357 ms "),
+        "{table:#?}"
+    );
+    assert_eq!(
+        table[13],
+        "             1000 priorities in 12 ranges; --json lists each priority"
+    );
+    assert!(table[14].starts_with("utilisation"), "{table:#?}");
+    let ranges = table[1..13].iter().map(|row| {
+        let words: Vec<_> = row.split_whitespace().collect();
+        words[3].parse::<u64>().unwrap()
+    });
+    assert_eq!(ranges.sum::<u64>(), 1000);
+    assert_eq!(replay_of(&scenario, &["-"]).out, summary.out);
+
+    let json = replay_of(&scenario, &["-", "--json"]);
+    let last = json.out.lines().next_back().unwrap();
+    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    let waits = last["summary"]["waits"].as_array().unwrap();
+    assert_eq!(waits.len(), 1000);
+    assert_eq!(waits[0]["priority"], -500);
+    assert_eq!(waits[0]["max"], 1_000_000_000);
+}
+
+#[test]
 fn a_part_of_a_run_is_selected() {
     let numbers = |words: &[&str]| {
         let words = [&["-", "--events"], words].concat();
@@ -246,7 +296,9 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     finished.prints("diverges at event #4 at 3s (byte ");
     finished.prints("): up m0\nrecorded: actions with hash ");
     finished.prints("replayed:\n  -> poll m0\n  -> grant r0 m0\n");
-    finished.prints("state before it:\n  procs: need 12, have 0, pending 8\n  m0: pending, 0 of 4 procs used by nobody\n");
+    finished.prints(
+        "state before it:\n  procs: need 12, have 0, pending 8\n  m0: pending, 0 of 4 procs used\n",
+    );
     finished.prints("  queued: r0 prio 0 procs 4\n");
     finished.prints("cause: nondeterminism: ");
     let json = replay(&[&dir.text("other"), "--json"]);

@@ -14,7 +14,7 @@ use remuda_sim::shrink::Run;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use super::{forms, manager};
+use super::candidate::{manager, scenario};
 
 /// How often a check that runs is asked whether it should end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -95,7 +95,7 @@ impl Check {
 
     fn candidate(&self, run: &Run) -> Result<PathBuf, String> {
         let path = self.dir.path().join("candidate.jsonl");
-        let text = forms::scenario(run, &answers(run, &manager), None);
+        let text = scenario(run, &answers(run, &manager), None);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
     }

@@ -4,15 +4,14 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use remuda::journal::{Label, RULES};
-use remuda::{Action, Config};
+use remuda::Action;
 use remuda_sim::find::answers;
 use remuda_sim::shrink::Run;
 use remuda_sim::{Model, Script};
 
-use super::{Failure, Known, manager, rust};
-use crate::replay::input::{Head, Place, Recorded, Step};
-use crate::replay::scenario::{OtherLine, head_line};
+use super::candidate::{manager, scenario};
+use super::failure::{Failure, Known};
+use super::rust;
 
 /// A result.
 pub(super) struct Forms {
@@ -88,42 +87,6 @@ fn one_line(text: &str) -> String {
         false => c.to_string(),
     };
     text.chars().map(plain).collect()
-}
-
-/// A run in JSON lines.
-pub(super) fn scenario(run: &Run, answers: &[Vec<Action>], what: Option<&str>) -> String {
-    let label = what.map(|what| Label::new("minimised", what));
-    let mut text = head_line(&head(run.config, label.into_iter().collect()));
-    text.push('\n');
-    for (number, (time, event)) in (1..).zip(&run.events) {
-        let step = Step {
-            number,
-            time: *time,
-            event: *event,
-            recorded: Recorded::Nothing,
-            place: Place::Line(0),
-        };
-        let line = match answers.get(number as usize - 1) {
-            Some(actions) => OtherLine::event(&step, actions),
-            None => OtherLine::unanswered(&step),
-        };
-        text += &serde_json::to_string(&line).expect("all of it is plain data");
-        text.push('\n');
-    }
-    text
-}
-
-fn head(config: Config, labels: Vec<Label>) -> Head {
-    Head {
-        is_journal: false,
-        config,
-        config_hash: None,
-        fresh: true,
-        crate_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        rules: Some(RULES),
-        origin: None,
-        labels,
-    }
 }
 
 /// The three files that are written.

@@ -1,5 +1,7 @@
 //! `remuda minimise`: a run cut down to the fewest events that still show a failure.
+mod candidate;
 mod check;
+mod failure;
 mod forms;
 mod rust;
 mod whole;
@@ -10,17 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 use indicatif::{ProgressBar, ProgressStyle};
-use remuda::{Config, MachineId, Manager, RequestId};
-use remuda_sim::find::{Find, Found};
+use remuda::{MachineId, RequestId};
+use remuda_sim::find::Find;
 use remuda_sim::shrink::{self, Run, Verdict};
 
-use crate::args::seconds;
 use crate::replay::input::Input;
-use crate::replay::select::id;
 use crate::signals;
+use crate::values::{id, seconds};
+use candidate::manager;
 use check::{Check, Said};
+use failure::{Failure, Known};
 use forms::{Forms, Stem};
 
 /// Exit status of a search that a signal ended.
@@ -108,25 +111,6 @@ Exit status:
        or a run of no events does, by the check
   130  interrupted: the smallest so far was written; a second Ctrl-C ends at once";
 
-/// A failure that is known here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Known {
-    /// The manager panics, always at the same place.
-    Panic,
-    /// It panics, decides otherwise than the model of the rules, or breaks an invariant.
-    Violation,
-    /// The first event with another answer than the recorded one still gets the answer it gets in a whole replay.
-    Divergence,
-    /// A request or a task is lost with its machine.
-    Loss,
-}
-
-/// What is looked for, and how it is known in a candidate.
-enum Failure {
-    Known(Known, Found),
-    Check(Check),
-}
-
 /// Cuts down; gives the exit status.
 ///
 /// # Errors
@@ -211,11 +195,7 @@ pub(crate) fn minimise(args: &MinimiseArgs) -> Result<u8, String> {
     })
 }
 
-fn manager(config: Config) -> Manager {
-    Manager::new(config).expect("configs that are not valid are not tried")
-}
-
-/// A line on standard error, where nobody may be there to read it.
+/// Prints a line on standard error; an error of that is ignored, since standard error may be closed.
 fn say(name: &str, text: &str) {
     let _ = writeln!(io::stderr(), "remuda: {name}: {text}");
 }

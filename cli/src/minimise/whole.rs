@@ -4,8 +4,9 @@ use remuda_sim::Find;
 use remuda_sim::script;
 use remuda_sim::shrink::Run;
 
-use crate::replay::input::{Input, Item, Recorded};
-use crate::replay::play::Player;
+use crate::replay::input::Input;
+use crate::replay::items::{Item, Recorded};
+use crate::replay::player::Player;
 
 /// The events of an input, and a remark if it ends before its end.
 ///

@@ -5,14 +5,15 @@ use remuda::journal::{Error, Frozen, RULES};
 use remuda::{Action, Event, Health, Instant, Manager};
 use remuda_sim::script;
 
-use super::input::{Input, Item, Place, Recorded, Step};
-use super::play::Player;
+use super::input::Input;
+use super::items::{Item, Place, Recorded, Step};
+use super::player::Player;
 use super::scenario::config_hash;
 
 /// So many of a kind are shown of a state.
 const SHOWN: usize = 20;
 
-/// Where a replay goes another way than the run.
+/// The first point where a replay is not what was recorded.
 #[derive(Debug)]
 pub(crate) struct Divergence {
     pub(crate) number: u64,
@@ -39,7 +40,7 @@ enum Was {
     Actions(Vec<Action>),
 }
 
-/// Why a replay may go another way.
+/// Why a replay may differ from the recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The file is not what was written.
@@ -162,7 +163,7 @@ impl Divergence {
     }
 }
 
-/// Why the run may have gone another way than two replays that agree.
+/// Why a recording may differ from two replays that agree with each other.
 fn cause(input: &Input) -> Cause {
     let head = &input.head;
     let said = |hash| hash != config_hash(&head.config);
@@ -260,24 +261,12 @@ fn state(f: &mut fmt::Formatter<'_>, manager: &Manager) -> fmt::Result {
             Health::Ok => write!(f, "ok")?,
             Health::Probation { until } => write!(f, "on probation until {until}")?,
         }
-        write!(
-            f,
-            ", {} of {} procs used by",
-            machine.used(),
-            machine.total()
-        )?;
-        for (request, _) in machine.grants().take(SHOWN) {
-            write!(f, " {request}")?;
+        write!(f, ", {} of {} procs used", machine.used(), machine.total())?;
+        for (nth, (request, _)) in machine.grants().take(SHOWN).enumerate() {
+            let before = if nth == 0 { " by" } else { "" };
+            write!(f, "{before} {request}")?;
         }
-        writeln!(
-            f,
-            "{}",
-            if machine.grants().next().is_none() {
-                " nobody"
-            } else {
-                ""
-            }
-        )?;
+        writeln!(f)?;
     }
     if machines > SHOWN {
         writeln!(f, "  and {} more machines", machines - SHOWN)?;

@@ -5,7 +5,7 @@ use remuda::journal::Note;
 use remuda::{Action, Manager};
 use remuda_sim::script;
 
-use super::input::Step;
+use super::items::Step;
 use super::play::Watch;
 use super::scenario::OtherLine;
 use super::select::Selection;

@@ -142,7 +142,7 @@ impl Lives {
 
     /// The next event of the run.
     pub(crate) fn take_in(&mut self, number: u64, time: Instant, event: Event, actions: &[Action]) {
-        // A clock that steps back waits for nobody (F5).
+        // As in the manager: when the clock steps back, its time stays where it is (F5).
         let now = self.now.max(time);
         let passed = u128::from(now.0 - self.now.0);
         self.procs.granted += u128::from(self.running) * passed;
@@ -213,7 +213,7 @@ impl Lives {
         }
     }
 
-    /// Who cancels what runs says done too (S6).
+    /// Cancels what is queued. Of what runs, the client must still say done (S6).
     fn cancel(&mut self, request: RequestId, at: Point) {
         let Some(life) = self.open.get(&request).map(|it| &mut self.all[*it]) else {
             return;

@@ -2,12 +2,14 @@
 mod compare;
 mod divergence;
 pub(crate) mod input;
+pub(crate) mod items;
 mod lines;
 mod lives;
 mod picture;
-pub(crate) mod play;
+mod play;
+pub(crate) mod player;
 pub(crate) mod scenario;
-pub(crate) mod select;
+mod select;
 mod span;
 mod tally;
 mod tui;
@@ -22,12 +24,13 @@ use jiff::Timestamp;
 use remuda::RequestId;
 use serde_json::json;
 
+use crate::values::id;
 use divergence::Cause;
 use input::Input;
 use lines::Lines;
 use picture::Pictures;
-use play::{End, Nobody, Played, play};
-use select::{Point, Selection, id};
+use play::{End, NoWatch, Played, play};
+use select::{Point, Selection};
 use tally::Tally;
 
 /// Replay a recorded run event by event, check that it goes the same way, and tell what it comes to.
@@ -57,6 +60,7 @@ pub(crate) struct ReplayArgs {
 
     /// Print the same as JSON lines, a scenario that can be replayed, with a summary as the last.
     ///
+    /// It lists the waits of each priority; a printed table has ranges if there are more than 12 priorities.
     /// Example: remuda replay run.journal --json > run.jsonl
     #[arg(long)]
     json: bool,
@@ -175,7 +179,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
 fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u8> {
     let begun = Instant::now();
     if let Some(request) = args.explain {
-        let played = play(input, &Selection::up_to(args.at), &mut Nobody)?;
+        let played = play(input, &Selection::up_to(args.at), &mut NoWatch)?;
         let fits = matches!(played.end, End::Whole | End::Selected | End::Unreadable(_));
         if let Some(manager) = played.manager.as_ref().filter(|_| fits) {
             let explanation = manager.explain(request);
@@ -211,7 +215,7 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
     let Played { events, equal, .. } = played;
     let rate = events as f64 / secs.max(1e-9);
     let name = &input.name;
-    // Nobody may be there to read it.
+    // Standard error may be closed: that is no failure of the replay.
     let _ = writeln!(
         io::stderr(),
         "remuda: {name}: {events} events replayed, {equal} of them compared and equal; {secs:.3} s, {rate:.0} events/s"
@@ -241,12 +245,12 @@ fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
         "config       machine_procs {}, max_procs {}, probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
         config.machine_procs,
         config.max_procs,
-        scenario::exact(config.probation),
-        scenario::exact(config.start_backoff_base),
-        scenario::exact(config.start_backoff_cap),
+        span::exact(config.probation),
+        span::exact(config.start_backoff_base),
+        span::exact(config.start_backoff_cap),
         config.silent_polls,
-        scenario::exact(config.poll_interval),
-        scenario::exact(config.summary_interval),
+        span::exact(config.poll_interval),
+        span::exact(config.summary_interval),
     )
 }
 

@@ -1,14 +1,16 @@
-//! Playing a run again on a manager, each answer compared with the recorded one.
+//! Plays a run again, to its end or to its first divergence; a `Watch` sees each event.
 use std::io;
 
-use remuda::journal::{Error, Frozen, Note, hash_with};
+use remuda::journal::{Error, Note};
 use remuda::{Action, Manager};
 
 use super::divergence::Divergence;
-use super::input::{Input, Item, Recorded, Step};
+use super::input::Input;
+use super::items::{Item, Recorded, Step};
+use super::player::Player;
 use super::select::Selection;
 
-/// Looks on.
+/// Is told of each event of a replay.
 pub(crate) trait Watch {
     /// The manager before the first event.
     fn begin(&mut self, manager: &Manager);
@@ -26,7 +28,7 @@ pub(crate) trait Watch {
     fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()>;
 }
 
-/// Both look on.
+/// Both are told, in this order.
 impl<A: Watch, B: Watch> Watch for (A, B) {
     fn begin(&mut self, manager: &Manager) {
         self.0.begin(manager);
@@ -50,11 +52,11 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
-/// Looks at nothing: what counts is where the manager stands at the end.
+/// Ignores all events: for callers that need only the manager at the end.
 #[derive(Debug)]
-pub(crate) struct Nobody;
+pub(crate) struct NoWatch;
 
-impl Watch for Nobody {
+impl Watch for NoWatch {
     fn begin(&mut self, _: &Manager) {}
 
     fn step(&mut self, _: &Step<'_>, _: &[Action], _: &Manager, _: bool) -> io::Result<()> {
@@ -106,53 +108,6 @@ impl End {
                 it.cause.name()
             )),
         }
-    }
-}
-
-/// A manager, its last answer, and the buffer of its hash.
-#[derive(Debug)]
-pub(crate) struct Player {
-    pub(crate) manager: Manager,
-    pub(crate) actions: Vec<Action>,
-    buffer: Vec<u8>,
-}
-
-impl Player {
-    /// The manager that the run began with.
-    pub(crate) fn new(input: &Input) -> Option<Player> {
-        let manager = if input.head.fresh {
-            Manager::new(input.head.config).expect("a config that was read was validated")
-        } else {
-            match input.items().next() {
-                Some(Ok(Item::Snapshot(frozen))) => frozen.thaw().ok()?,
-                _ => return None,
-            }
-        };
-        Some(Player {
-            manager,
-            actions: Vec::new(),
-            buffer: Vec::new(),
-        })
-    }
-
-    /// Plays an event.
-    pub(crate) fn play(&mut self, step: &Step<'_>) {
-        self.actions.clear();
-        self.manager
-            .handle_into(step.event, step.time, &mut self.actions);
-    }
-
-    /// Whether the answer is the recorded one; true where none was.
-    pub(crate) fn agrees(&mut self, step: &Step<'_>) -> bool {
-        match step.recorded {
-            Recorded::Nothing => true,
-            Recorded::Hash(hash) => hash_with(&self.actions, &mut self.buffer) == hash,
-            Recorded::Actions(actions) => self.actions == actions,
-        }
-    }
-
-    fn stands_at(&self, frozen: &Frozen<'_>) -> bool {
-        frozen.is(&self.manager)
     }
 }
 

@@ -6,7 +6,7 @@ use remuda::journal::{Label, Note, RULES, hash};
 use remuda::{Action, Config, Event, Instant, MachineId};
 use serde::{Deserialize, Serialize};
 
-use super::input::{Head, Item, Place, Recorded, Step};
+use super::items::{Head, Item, Place, Recorded, Step};
 use super::span;
 
 /// A scenario that was read.
@@ -185,12 +185,6 @@ pub(crate) fn head_line(head: &Head) -> String {
     serde_json::to_string(&line).expect("all of it is plain data")
 }
 
-/// Seconds, to the nanosecond.
-pub(crate) fn exact(span: Duration) -> String {
-    let digits = format!("{}.{:09}", span.as_secs(), span.subsec_nanos());
-    format!("{}s", digits.trim_end_matches('0').trim_end_matches('.'))
-}
-
 /// Tells whether a config is the one that a run was recorded with.
 pub(crate) fn config_hash(config: &Config) -> u32 {
     let spans = [
@@ -299,7 +293,7 @@ pub(crate) fn changed(config: &Config, changes: &str) -> Result<Config, String> 
 
 impl ConfigLine {
     fn of(config: &Config) -> ConfigLine {
-        let span = |span: Duration| Some(exact(span));
+        let span = |span: Duration| Some(span::exact(span));
         ConfigLine {
             machine_procs: config.machine_procs,
             max_procs: config.max_procs,

@@ -5,6 +5,7 @@ use clap::Args;
 use remuda::{Action, Event, Instant, MachineId, Notice, RequestId};
 
 use super::span;
+use crate::values::id;
 
 /// What to look at.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,13 +54,6 @@ impl FromStr for Point {
         let point = span::parse(text).map(|span| Point::Time(Instant::ZERO + span));
         point.map_err(|error| format!("{error}, or the number of an event such as #123"))
     }
-}
-
-/// `7` or `r7`.
-pub(crate) fn id(text: &str, letter: char) -> Result<u64, String> {
-    let number = text.strip_prefix(letter).unwrap_or(text);
-    let number = number.parse();
-    number.map_err(|_| format!("expected a number such as 7, or {letter}7"))
 }
 
 impl Selection {
@@ -127,7 +121,7 @@ impl Selection {
     }
 }
 
-/// Whom an event or an action names.
+/// The request and the machines that an event or an action names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
     pub(crate) request: Option<RequestId>,
@@ -137,7 +131,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    const NOBODY: About = About {
+    const NONE: About = About {
         request: None,
         first: None,
         count: 1,
@@ -146,14 +140,14 @@ impl About {
     fn request(request: RequestId) -> About {
         About {
             request: Some(request),
-            ..About::NOBODY
+            ..About::NONE
         }
     }
 
     fn machine(machine: MachineId) -> About {
         About {
             first: Some(machine),
-            ..About::NOBODY
+            ..About::NONE
         }
     }
 
@@ -171,7 +165,7 @@ impl About {
             | Event::OnceDone { machine, .. }
             | Event::Forget { machine, .. }
             | Event::Polled { machine, .. } => About::machine(machine),
-            _ => About::NOBODY,
+            _ => About::NONE,
         }
     }
 
@@ -204,7 +198,7 @@ impl About {
             | Action::SetTimer { .. }
             | Action::ClearTimer
             | Action::Notice(_)
-            | Action::Reject(_) => About::NOBODY,
+            | Action::Reject(_) => About::NONE,
         }
     }
 }

@@ -55,6 +55,12 @@ fn scaled(number: &str, unit: u128) -> Option<u128> {
     (!part.is_empty()).then_some(total)
 }
 
+/// Seconds, to the nanosecond.
+pub(crate) fn exact(span: Duration) -> String {
+    let digits = format!("{}.{:09}", span.as_secs(), span.subsec_nanos());
+    format!("{}s", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// A span with three digits after the point, in the unit that suits it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shown(pub(crate) u128);
@@ -76,7 +82,6 @@ impl fmt::Display for Shown {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::scenario::exact;
     use super::*;
 
     #[test]

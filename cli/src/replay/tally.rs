@@ -7,10 +7,10 @@ use remuda::journal::Note;
 use remuda::{Action, Demand, Event, Instant, Loss, Manager, Notice, Recovery, RequestId};
 use serde::Serialize;
 
-use super::input::Step;
+use super::items::Step;
 use super::play::Watch;
 use super::span::Shown;
-use super::waits::{Wait, Waits};
+use super::waits::{self, Figures, Waits};
 
 /// The names of the events, in the order they are shown.
 const KINDS: [&str; 15] = [
@@ -204,7 +204,7 @@ impl Tally {
                     Demand::Machine => manager.config().machine_procs,
                 };
                 let known = Known {
-                    // A clock that steps back waits for nobody (F5).
+                    // The manager's time, which stays where it is when the clock steps back (F5).
                     submitted: Some(manager.now()),
                     priority,
                     procs,
@@ -213,7 +213,7 @@ impl Tally {
                 self.known.insert(request, known);
             }
             Event::Done { request, .. } => self.end(request),
-            // Who cancels what runs says done too (S6).
+            // If it runs, the cancel changes nothing: its client must still say done (S6).
             Event::Cancel { request } if self.known.get(&request).is_some_and(|it| !it.runs) => {
                 self.end(request);
                 self.requests.cancelled += u64::from(selected);
@@ -290,7 +290,7 @@ impl Tally {
             "machines": self.machines,
             "probation": self.probation,
             "requests": self.requests,
-            "waits": self.waits.sums(),
+            "waits": self.waits,
             "procs": {
                 "granted": whole(self.procs.granted),
                 "in_service": whole(self.procs.in_service),
@@ -383,30 +383,39 @@ impl Tally {
     }
 
     fn write_waits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waits = self.waits.sums();
-        if waits.is_empty() {
+        let priorities = self.waits.priorities();
+        if priorities.is_empty() {
             return writeln!(f, "waits        none");
         }
+        let rows = waits::ranges(&priorities).into_iter().filter_map(|range| {
+            let figures = self.waits.within(range)?;
+            Some((range.to_string(), figures))
+        });
+        let rows: Vec<_> = rows.collect();
+        let width = rows.iter().map(|(range, _)| range.len()).max();
+        let width = width.unwrap_or(0).max(12);
         writeln!(
             f,
-            "waits        {:>12} {:>10} {:>12} {:>12} {:>12} {:>12}",
+            "waits        {:>width$} {:>10} {:>12} {:>12} {:>12} {:>12}",
             "priority", "n", "mean", "p50", "p99", "max"
         )?;
-        for wait in waits {
+        for (range, figures) in rows {
             let shown = |nanos: u64| Shown(nanos.into()).to_string();
-            let Wait {
-                priority,
+            let Figures {
                 n,
                 mean,
                 p50,
                 p99,
                 max,
-            } = wait;
+            } = figures;
             let [mean, p50, p99, max] = [mean, p50, p99, max].map(shown);
             writeln!(
                 f,
-                "             {priority:>12} {n:>10} {mean:>12} {p50:>12} {p99:>12} {max:>12}"
+                "             {range:>width$} {n:>10} {mean:>12} {p50:>12} {p99:>12} {max:>12}"
             )?;
+        }
+        if let Some(remark) = waits::remark(&priorities) {
+            writeln!(f, "             {remark}")?;
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 use remuda::journal::Error;
 use remuda::{Action, Event, Instant, Manager};
 
-use super::super::input::{Input, Item, Items, Recorded};
-use super::super::play::Player;
+use super::super::input::{Input, Items};
+use super::super::items::{Item, Recorded};
+use super::super::player::Player;
 
 /// An event and what it caused.
 #[derive(Debug)]

@@ -1,5 +1,4 @@
-//! A comparison as it is printed: a table of sums, who was placed earlier or later, the first decision that differs.
-use std::collections::BTreeMap;
+//! A comparison as it is printed: a table of sums, the requests that were placed earlier or later, the first decision that differs.
 use std::fmt;
 use std::io::{self, Write};
 
@@ -9,9 +8,9 @@ use serde_json::json;
 
 use super::super::span::Shown;
 use super::super::tally::Seconds;
-use super::super::waits::Wait;
+use super::super::waits::{self, Figures};
+use super::comparison::{Comparison, Differs, Moved, Placed, Sums};
 use super::workload::Workload;
-use super::{Comparison, Differs, Moved, Placed, Sums};
 
 /// So many of those that moved farthest are shown.
 const SHOWN: usize = 10;
@@ -120,28 +119,29 @@ impl Comparison {
             let end: String = name.chars().skip(long).collect();
             if long > 0 { format!("…{end}") } else { end }
         };
-        writeln!(f, "{:24} {:>24} {:>24}", "", column(a), column(b))?;
-        for (name, value) in ROWS {
-            let [a, b] = self.sums.each_ref().map(value);
-            if (a.as_str(), b.as_str()) != ("0", "0") {
-                writeln!(f, "{name:24} {a:>24} {b:>24}")?;
-            }
-        }
-        let mut waits: BTreeMap<i64, [Option<Wait>; 2]> = BTreeMap::new();
-        for (n, sums) in self.sums.iter().enumerate() {
-            for wait in &sums.waits {
-                waits.entry(wait.priority).or_default()[n] = Some(*wait);
-            }
-        }
-        for (priority, waits) in waits {
-            for (name, of) in WAITS {
-                let [a, b] = waits.map(|wait| match wait {
-                    Some(wait) => Shown(of(&wait).into()).to_string(),
+        let priorities = self.sums.each_ref().map(|it| it.waits.priorities());
+        let priorities = &priorities[0] | &priorities[1];
+        let rows = ROWS.map(|(name, value)| (name.to_owned(), self.sums.each_ref().map(value)));
+        let rows = rows.into_iter().filter(|(_, values)| *values != ["0", "0"]);
+        let waits = waits::ranges(&priorities).into_iter().flat_map(|range| {
+            let both = self.sums.each_ref().map(|it| it.waits.within(range));
+            WAITS.map(|(name, of)| {
+                let values = both.map(|figures| match figures {
+                    Some(figures) => Shown(of(&figures).into()).to_string(),
                     None => "-".to_owned(),
                 });
-                let name = format!("{name} at prio {priority}");
-                writeln!(f, "{name:24} {a:>24} {b:>24}")?;
-            }
+                (format!("{name} at prio {range}"), values)
+            })
+        });
+        let rows: Vec<_> = rows.chain(waits).collect();
+        let width = rows.iter().map(|(name, _)| name.len()).max();
+        let width = width.unwrap_or(0).max(24);
+        writeln!(f, "{:width$} {:>24} {:>24}", "", column(a), column(b))?;
+        for (name, [a, b]) in rows {
+            writeln!(f, "{name:width$} {a:>24} {b:>24}")?;
+        }
+        if let Some(remark) = waits::remark(&priorities) {
+            writeln!(f, "({remark})")?;
         }
         Ok(())
     }
@@ -167,7 +167,7 @@ const ROWS: [Row; 10] = [
     }),
 ];
 
-type Part = (&'static str, fn(&Wait) -> u64);
+type Part = (&'static str, fn(&Figures) -> u64);
 
 const WAITS: [Part; 3] = [
     ("mean wait", |it| it.mean),

@@ -17,7 +17,8 @@ use std::time::Duration;
 use remuda::journal::RULES;
 use remuda::{Action, Config, Event, Instant, MachineId, Manager, Reject, RequestId};
 
-use super::super::input::{Head, Input};
+use super::super::input::Input;
+use super::super::items::Head;
 use super::super::scenario::Line;
 use super::workload::{Fate, Job, Workload};
 
@@ -135,7 +136,7 @@ impl Simulation<'_> {
                     self.happen(what, time);
                 }
                 (_, Some(due)) => {
-                    // Nobody does anything any more, and no probation or back-off is left to wait for.
+                    // No job is left that could go on, and no probation or back-off that could change that.
                     if self.living == 0 && due > self.patience() {
                         return Ok(());
                     }
@@ -241,7 +242,7 @@ impl Simulation<'_> {
         self.left -= 1;
     }
 
-    /// Whoever waited for this id may have it.
+    /// Submits the next job that waited for this id, which is free now.
     fn unblock(&mut self, request: RequestId, now: Instant) {
         let next = self.blocked.get_mut(&request).and_then(VecDeque::pop_front);
         if let Some(next) = next {

@@ -4,7 +4,8 @@ use remuda::{Config, Event, Instant, Manager};
 use remuda_sim::{Cluster, Plan, Rng};
 
 use super::*;
-use crate::replay::input::{Head, Input, Item};
+use crate::replay::input::Input;
+use crate::replay::items::{Head, Item};
 use crate::replay::scenario::Line;
 
 fn input(config: Config, log: &[(Instant, Event)]) -> Input {
@@ -83,7 +84,7 @@ proptest! {
             _ => None,
         });
         prop_assume!(last.max() < Some(Instant(u64::MAX / 2)) && sums.over < Instant::MAX);
-        // Who could not be placed was refused, or cancelled by its client.
+        // A request that was not placed was refused, or cancelled by its client.
         prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled, "{}", comparison);
     }
 }

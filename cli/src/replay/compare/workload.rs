@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use remuda::{Action, Demand, Event, Instant, Loss, MachineId, Notice, Outcome, RequestId};
 
-use super::super::input::{Head, Input};
+use super::super::input::Input;
+use super::super::items::Head;
 use super::super::lives::{End, Life, Lives, Point};
 use super::decisions::{Decision, Decisions};
 

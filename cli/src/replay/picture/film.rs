@@ -1,4 +1,4 @@
-//! What there is to draw of a run, or a part of it: machines, grants, and who waited in vain.
+//! What there is to draw of a run, or a part of it: machines, grants, and the requests that were never granted.
 use std::collections::HashMap;
 use std::io;
 
@@ -7,12 +7,12 @@ use remuda::{
     Action, Event, Health, Instant, Loss, MachineId, MachineView, Manager, Notice, Recovery,
 };
 
-use super::slots::{Run, Seats};
-use crate::replay::input::Step;
+use super::slots::{Run, Slots};
+use crate::replay::items::Step;
 use crate::replay::lives::{End as LifeEnd, Life, Lives, Point};
 use crate::replay::play::Watch;
 
-/// Looks on, and keeps what is to be drawn.
+/// Is told of each event, and keeps what is to be drawn.
 #[derive(Debug, Default)]
 pub(super) struct Film {
     lives: Lives,
@@ -72,7 +72,7 @@ pub(super) struct Grant<'a> {
     pub(super) life: &'a Life,
     pub(super) from: Point,
     /// The procs of its machine that it is drawn on: it is the same for the same run, and no two overlap.
-    pub(super) seats: Vec<Run>,
+    pub(super) slots: Vec<Run>,
 }
 
 impl Watch for Film {
@@ -252,7 +252,7 @@ impl Film {
                         lanes[*lane].grants.push(Grant {
                             life,
                             from,
-                            seats: Vec::new(),
+                            slots: Vec::new(),
                         });
                     }
                 }
@@ -261,13 +261,13 @@ impl Film {
             }
         }
         for lane in &mut lanes {
-            let mut seats = Seats::new(self.lives.machine_procs);
+            let mut slots = Slots::new(self.lives.machine_procs);
             lane.grants.sort_by_key(|it| it.from.number);
             for grant in &mut lane.grants {
-                seats.leave(grant.from.number);
+                slots.release(grant.from.number);
                 let procs = grant.life.procs(self.lives.machine_procs);
                 let until = grant.life.end.map_or(u64::MAX, |(at, _)| at.number);
-                grant.seats = seats.take(procs, until);
+                grant.slots = slots.take(procs, until);
             }
         }
         Scene {

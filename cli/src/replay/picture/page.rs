@@ -225,12 +225,12 @@ impl Numbers {
             self.put(end.time.0 - from);
         }
         // The first run, and whether there are more.
-        for (nth, (first, len)) in grant.seats.iter().enumerate() {
-            let more = u64::from(nth + 1 < grant.seats.len());
+        for (nth, (first, len)) in grant.slots.iter().enumerate() {
+            let more = u64::from(nth + 1 < grant.slots.len());
             self.put(u64::from(*first) << 1 | more);
             self.put(u64::from(*len));
         }
-        if grant.seats.is_empty() {
+        if grant.slots.is_empty() {
             self.put(0);
             self.put(0);
         }

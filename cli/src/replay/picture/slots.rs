@@ -7,23 +7,23 @@ pub(super) type Run = (u32, u32);
 
 /// The procs of a machine.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(super) struct Slots {
     /// In order, never side by side.
     free: Vec<Run>,
     /// What is taken, by the event that gives it back.
     taken: BinaryHeap<Reverse<(u64, Vec<Run>)>>,
 }
 
-impl Seats {
-    pub(super) fn new(procs: u32) -> Seats {
-        Seats {
+impl Slots {
+    pub(super) fn new(procs: u32) -> Slots {
+        Slots {
             free: vec![(0, procs)],
             taken: BinaryHeap::new(),
         }
     }
 
     /// Gives back what was taken until this event.
-    pub(super) fn leave(&mut self, event: u64) {
+    pub(super) fn release(&mut self, event: u64) {
         while let Some(Reverse((until, _))) = self.taken.peek()
             && *until <= event
         {
@@ -89,16 +89,16 @@ mod tests {
 
     #[test]
     fn grants_take_the_lowest_free_procs_side_by_side_if_they_fit_so() {
-        let mut seats = Seats::new(8);
-        assert_eq!(seats.take(2, 10), [(0, 2)]);
-        assert_eq!(seats.take(3, 5), [(2, 3)]);
-        assert_eq!(seats.take(1, 20), [(5, 1)]);
-        seats.leave(5);
-        assert_eq!(seats.take(2, 11), [(2, 2)]);
+        let mut slots = Slots::new(8);
+        assert_eq!(slots.take(2, 10), [(0, 2)]);
+        assert_eq!(slots.take(3, 5), [(2, 3)]);
+        assert_eq!(slots.take(1, 20), [(5, 1)]);
+        slots.release(5);
+        assert_eq!(slots.take(2, 11), [(2, 2)]);
         // Procs 4, 6 and 7 are free.
-        assert_eq!(seats.take(3, 12), [(4, 1), (6, 2)]);
-        assert_eq!(seats.take(1, 12), []);
-        seats.leave(20);
-        assert_eq!(seats.take(8, 30), [(0, 8)]);
+        assert_eq!(slots.take(3, 12), [(4, 1), (6, 2)]);
+        assert_eq!(slots.take(1, 12), []);
+        slots.release(20);
+        assert_eq!(slots.take(8, 30), [(0, 8)]);
     }
 }

@@ -93,21 +93,21 @@ fn write_lane(
     )?;
     meta(out, pid, "thread_name", "\"name\":\"machine\"")?;
     meta(out, pid, "thread_sort_index", "\"sort_index\":0")?;
-    let seats = lane.grants.iter().filter_map(|it| it.seats.first());
-    let seats = seats.map(|(first, _)| u64::from(*first) + 1).max();
-    let seats = seats.unwrap_or(0);
-    for seat in 0..seats {
+    let slots = lane.grants.iter().filter_map(|it| it.slots.first());
+    let slots = slots.map(|(first, _)| u64::from(*first) + 1).max();
+    let slots = slots.unwrap_or(0);
+    for slot in 0..slots {
         meta(
             out,
-            pid + 1 + seat,
+            pid + 1 + slot,
             "thread_name",
-            &format!("\"name\":\"proc {seat}\""),
+            &format!("\"name\":\"proc {slot}\""),
         )?;
         meta(
             out,
-            pid + 1 + seat,
+            pid + 1 + slot,
             "thread_sort_index",
-            &format!("\"sort_index\":{}", seat + 1),
+            &format!("\"sort_index\":{}", slot + 1),
         )?;
     }
     let end = machine.end.map(|(at, _)| at.time);
@@ -157,7 +157,7 @@ fn write_lane(
     }
     for grant in &lane.grants {
         let (life, from) = (grant.life, grant.from.time);
-        let procs: u32 = grant.seats.iter().map(|(_, len)| len).sum();
+        let procs: u32 = grant.slots.iter().map(|(_, len)| len).sum();
         let fate = life.end.map_or("running", |(_, end)| match end {
             End::Done(Outcome::Ok) => "ok",
             End::Done(Outcome::Remote) => "remote error",
@@ -187,11 +187,11 @@ fn write_lane(
             }
             None => {}
         }
-        let seat = grant
-            .seats
+        let slot = grant
+            .slots
             .first()
             .map_or(0, |(first, _)| u64::from(*first));
-        slice(out, pid + 1 + seat, &request.to_string(), from, to, &args)?;
+        slice(out, pid + 1 + slot, &request.to_string(), from, to, &args)?;
         if fate == "lost" {
             instant(
                 out,
@@ -201,7 +201,7 @@ fn write_lane(
             )?;
         }
     }
-    Ok(pid + 1 + seats)
+    Ok(pid + 1 + slots)
 }
 
 fn write_counters(scene: &Scene<'_>, mut changes: Changes, out: &mut dyn Write) -> io::Result<()> {

@@ -16,7 +16,7 @@ pub(super) struct App {
     pub(super) scene: Scene,
     /// The first machine that is shown.
     pub(super) machine: usize,
-    /// Whose life is followed.
+    /// The request that is followed.
     pub(super) followed: Option<RequestId>,
     pub(super) prompt: Option<(Prompt, String)>,
     /// What could not be done.

@@ -178,7 +178,7 @@ fn draw_log(frame: &mut Frame<'_>, area: Rect, app: &App) {
         .map(|event| Line::from(format!("  {}", line(event))).dim())
         .collect();
     let mut above: Vec<Line<'_>> = Vec::new();
-    let room = height - below.len();
+    let rows = height - below.len();
     for (event, actions) in app.scene.recent.iter().rev() {
         let now = event + 1 == at;
         for action in actions.iter().rev() {
@@ -190,11 +190,11 @@ fn draw_log(frame: &mut Frame<'_>, area: Rect, app: &App) {
         } else {
             Line::from(text)
         });
-        if above.len() >= room {
+        if above.len() >= rows {
             break;
         }
     }
-    above.truncate(room);
+    above.truncate(rows);
     above.reverse();
     above.append(&mut below);
     frame.render_widget(Paragraph::new(above).block(block), area);
@@ -207,11 +207,11 @@ fn draw_foot(frame: &mut Frame<'_>, area: Rect, app: &App) {
             Line::from(format!(" {}", app.message)).fg(Color::Yellow)
         }
         None => {
-            // As many as there is room for; the last is always there.
-            let room = usize::from(area.width).saturating_sub(" q quit".len() + 1);
+            // As many keys as fit into the line; the last one is always shown.
+            let width = usize::from(area.width).saturating_sub(" q quit".len() + 1);
             let mut keys = String::new();
             for key in KEYS.split("  ").take_while(|key| *key != "q quit") {
-                if keys.chars().count() + key.chars().count() + 2 > room {
+                if keys.chars().count() + key.chars().count() + 2 > width {
                     break;
                 }
                 keys.push_str(key);

@@ -1,11 +1,12 @@
-//! A run that can be looked at anywhere: its events, what stands out, and managers kept on the way to go to any of them.
+//! A run that can be looked at anywhere: its events, what stands out, and copies of the manager from which any of them is replayed soon.
 use std::collections::VecDeque;
 use std::io;
 
 use remuda::journal::Note;
 use remuda::{Action, Event, Instant, Manager, Notice, RequestId};
 
-use crate::replay::input::{Input, Step};
+use crate::replay::input::Input;
+use crate::replay::items::Step;
 use crate::replay::play::{End, Watch, play};
 use crate::replay::select::{About, Selection};
 

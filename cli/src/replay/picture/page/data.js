@@ -1,5 +1,5 @@
 "use strict";
-// What the page carries, read into tables: a number of each kind for a machine, a grant, a request that waited in vain.
+// What the page carries, read into tables: a number of each kind for a machine, a grant, a request that was never granted.
 // All times are nanoseconds after `words.base`.
 
 /** The bytes that a text in base64 stands for. */
@@ -89,9 +89,9 @@ function readRun(words, bytes) {
     wait: new Float64Array(count), // NaN: not known
     rank: new Uint32Array(count),
     fate: new Uint8Array(count),
-    seat: new Uint32Array(count),
-    size: new Uint32Array(count), // procs from that seat on
-    seats: new Map(), // all [seat, size] of those that are not side by side
+    slot: new Uint32Array(count),
+    size: new Uint32Array(count), // procs from that slot on
+    slots: new Map(), // all [slot, size] of those that are not side by side
   };
   const request = requests(numbers, words.wide);
   let id = 0;
@@ -157,16 +157,16 @@ function readLane(run, numbers, lane, id, grant, request) {
     run.to[grant] = run.fate[grant] ? from + numbers.next() : run.end;
     reach = Math.max(reach, run.to[grant]);
     run.reach[grant] = reach;
-    let seat = numbers.next();
-    run.seat[grant] = seat >> 1;
+    let slot = numbers.next();
+    run.slot[grant] = slot >> 1;
     run.size[grant] = numbers.next();
-    if (seat & 1) {
-      const seats = [[run.seat[grant], run.size[grant]]];
-      while (seat & 1) {
-        seat = numbers.next();
-        seats.push([seat >> 1, numbers.next()]);
+    if (slot & 1) {
+      const slots = [[run.slot[grant], run.size[grant]]];
+      while (slot & 1) {
+        slot = numbers.next();
+        slots.push([slot >> 1, numbers.next()]);
       }
-      run.seats.set(grant, seats);
+      run.slots.set(grant, slots);
     }
   }
   return grant;
@@ -213,7 +213,7 @@ function queueCurve(run) {
   const falls = new Float64Array(count + waiters.count);
   let queued = 0;
   for (let at = 0; at < count; at++) {
-    // Who waited when the record begins, and who ran then already.
+    // Of requests that came before the recording no wait is known: those that ran already are left out.
     if (Number.isNaN(wait[at]) && from[at] === 0) continue;
     rises[queued] = Number.isNaN(wait[at]) ? 0 : from[at] - wait[at];
     falls[queued++] = from[at];

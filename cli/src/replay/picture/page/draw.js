@@ -52,11 +52,11 @@ class Picture extends Lanes {
   chart(view, top, height, title, curves) {
     const { pen, colours } = this;
     const columns = Math.ceil(view.right - view.left);
-    const room = height - 20;
+    const plotHeight = height - 20;
     const found = curves.map(([curve]) => this.columns(curve, view, columns));
     const most = found[0].high.reduce((most, it) => Math.max(most, it), 1);
     const base = top + height - 1;
-    const y = (value) => base - (value / most) * room;
+    const y = (value) => base - (value / most) * plotHeight;
     const area = (values, colour, alpha) => {
       pen.globalAlpha = alpha;
       pen.fillStyle = colour;

@@ -89,8 +89,8 @@ class Lanes {
 
   /** The procs of a grant. */
   procsOf(at) {
-    const seats = this.run.seats.get(at);
-    return seats ? seats.reduce((sum, [, size]) => sum + size, 0) : this.run.size[at];
+    const slots = this.run.slots.get(at);
+    return slots ? slots.reduce((sum, [, size]) => sum + size, 0) : this.run.size[at];
   }
 
   drawLanes(view, drawn) {
@@ -184,12 +184,12 @@ class Lanes {
     const { run, pen, colours } = this;
     const left = Math.max(x, view.left - 4);
     const wide = Math.min(x + width, view.right + 4) - left;
-    const seat = high / run.procs;
-    const space = seat >= 5 ? 1 : 0;
+    const slotHeight = high / run.procs;
+    const space = slotHeight >= 5 ? 1 : 0;
     const fate = run.fate[at];
-    for (const [first, size] of run.seats.get(at) || [[run.seat[at], run.size[at]]]) {
-      const y = top + first * seat;
-      const tall = Math.max(1, size * seat - space);
+    for (const [first, size] of run.slots.get(at) || [[run.slot[at], run.size[at]]]) {
+      const y = top + first * slotHeight;
+      const tall = Math.max(1, size * slotHeight - space);
       const shown = Math.max(1, wide - (wide > 4 ? 1 : 0));
       pen.fillStyle = this.colourOf(run.rank[at]);
       if (wide > 8 && tall > 7) {
@@ -372,10 +372,10 @@ class Lanes {
     const at = picked.grant;
     const lane = run.lane[at];
     const gap = view.tall >= 9 ? Math.min(4, view.tall / 8) : 0.5;
-    const seat = (view.tall - gap) / run.procs;
-    const top = view.laneTop(lane) + run.seat[at] * seat;
+    const slotHeight = (view.tall - gap) / run.procs;
+    const top = view.laneTop(lane) + run.slot[at] * slotHeight;
     const from = Math.max(view.x(run.from[at]), view.left - 9), to = Math.min(view.x(run.to[at]), view.right + 9);
-    const tall = Math.max(3, run.size[at] * seat);
+    const tall = Math.max(3, run.size[at] * slotHeight);
     pen.strokeStyle = colour;
     pen.lineWidth = 2;
     pen.strokeRect(from - 1, top - 1, Math.max(3, to - from + 1), tall + 1);

@@ -55,13 +55,13 @@ function start() {
   function grantAt(lane, x, y) {
     const time = view.time(x);
     const near = ((view.to - view.from) / (view.right - view.left)) * 3;
-    const seat = Math.floor(((y - view.laneTop(lane)) / view.tall) * run.procs);
+    const slot = Math.floor(((y - view.laneTop(lane)) / view.tall) * run.procs);
     const [first, last] = picture.grantsIn({ from: time - near, to: time + near }, lane);
     let best = -1, distance = Infinity;
     for (let at = first; at < last; at++) {
       if (run.to[at] < time - near) continue;
-      const seats = run.seats.get(at) || [[run.seat[at], run.size[at]]];
-      const isOn = seats.some(([from, size]) => seat >= from && seat < from + size);
+      const slots = run.slots.get(at) || [[run.slot[at], run.size[at]]];
+      const isOn = slots.some(([from, size]) => slot >= from && slot < from + size);
       const away = Math.max(0, run.from[at] - time, time - run.to[at]) + (isOn ? 0 : near * 2);
       if (away < distance) [best, distance] = [at, away];
     }
@@ -204,8 +204,8 @@ function start() {
 
   function goMachine(lane) {
     const [from, to] = [run.asked[lane], run.gone[lane]];
-    const room = (to - from) * 0.03;
-    view.show(from - room, to + room);
+    const margin = (to - from) * 0.03;
+    view.show(from - margin, to + margin);
     view.showLane(lane);
     pick({ lane, grant: -1 });
   }

@@ -57,7 +57,7 @@ function fillWaits(run, picture) {
     return element("tr", "", element("td", "", chip, String(it.priority)), element("td", "", count(it.n)), ...cells);
   });
   if (waits.length > SHOWN) rows.push(element("tr", "", element("td", "", `and ${count(waits.length - SHOWN)} more`)));
-  if (!waits.length) rows.push(element("tr", "", element("td", "", "nobody was served")));
+  if (!waits.length) rows.push(element("tr", "", element("td", "", "no request was granted")));
   byId("waits").replaceChildren(head, ...rows);
   drawHistogram(run, picture);
 }
@@ -74,7 +74,7 @@ function drawHistogram(run, picture) {
   const ranks = Math.min(6, Math.max(1, run.words.priorities.length));
   const columns = new Map();
   for (let at = 0; at < run.count; at++) {
-    // Whom the summary counts: those that were granted in the part, and of whom it is known when they came.
+    // As the summary counts: requests that were granted in this part, and whose time of submission is known.
     if (Number.isNaN(run.wait[at]) || run.from[at] < run.begin) continue;
     const column = Math.max(0, Math.floor(Math.log10(Math.max(1, run.wait[at])) * 3) - 11);
     if (!columns.has(column)) columns.set(column, new Uint32Array(6));
@@ -84,11 +84,11 @@ function drawHistogram(run, picture) {
   const first = Math.min(...columns.keys()), last = Math.max(...columns.keys(), first + 5);
   const most = Math.max(...[...columns.values()].map((it) => it.reduce((sum, n) => sum + n, 0)));
   const wide = width / (last - first + 1);
-  const room = height - 20;
+  const plotHeight = height - 20;
   for (const [column, counts] of columns) {
-    let y = room;
+    let y = plotHeight;
     for (let rank = 0; rank < ranks; rank++) {
-      const high = (counts[rank] / most) * (room - 2);
+      const high = (counts[rank] / most) * (plotHeight - 2);
       if (!high) continue;
       pen.fillStyle = picture.colourOf(rank);
       pen.fillRect((column - first) * wide + 1, y - Math.max(1, high), Math.max(1, wide - 2), Math.max(1, high));
@@ -96,7 +96,7 @@ function drawHistogram(run, picture) {
     }
   }
   pen.fillStyle = colours.line;
-  pen.fillRect(0, room, width, 1);
+  pen.fillRect(0, plotHeight, width, 1);
   pen.fillStyle = colours.soft;
   pen.font = "10.5px system-ui, sans-serif";
   pen.textBaseline = "bottom";
@@ -169,12 +169,12 @@ function machineName(run, lane) {
 
 /** All about a grant. */
 function aboutGrant(run, at) {
-  const seats = run.seats.get(at) || [[run.seat[at], run.size[at]]];
+  const slots = run.slots.get(at) || [[run.slot[at], run.size[at]]];
   const fate = run.fate[at];
   const isOver = fate > 0;
   const rows = [
     ["priority", Number.isNaN(run.wait[at]) && run.from[at] === 0 ? "not known" : run.words.priorities[run.rank[at]]],
-    ["procs", String(seats.reduce((sum, [, size]) => sum + size, 0))],
+    ["procs", String(slots.reduce((sum, [, size]) => sum + size, 0))],
     ["machine", machineName(run, run.lane[at])],
     ["waited", Number.isNaN(run.wait[at]) ? "came before the record" : span(run.wait[at])],
     ["ran", `${span(run.to[at] - run.from[at])}${isOver ? "" : " so far"}`],
