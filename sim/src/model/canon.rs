@@ -77,7 +77,7 @@ impl Model {
             let said = |key: &super::grow::DemandKey| {
                 key.demand == request.spec.demand && key.kinds == request.spec.kinds
             };
-            out.push(u8::from(self.homeless.iter().any(said)));
+            out.push(u8::from(self.no_home_said.iter().any(said)));
         }
     }
 

@@ -42,7 +42,7 @@ impl Model {
         }
         let mut plan = self.plan_for_queue();
         self.make_room(&plan);
-        self.say_homeless(&plan);
+        self.say_no_home(&plan);
         let wanted = self.wanted(&plan);
         self.plan_mins_and_spares(&mut plan, &wanted);
         for number in 0..plan.asked.len() {
@@ -61,7 +61,7 @@ impl Model {
         };
         let mut pools: Vec<u128> = (0..kinds).map(|n| self.pool(KindId(n as u8))).collect();
         if pools.iter().any(|pool| pool % ONE > 0) {
-            self.mark(Mark::G1BackSoon);
+            self.mark(Mark::G1FirstProbation);
         }
         // What homes were asked for, in shares.
         let mut sums = vec![0; kinds];
@@ -151,13 +151,15 @@ impl Model {
     /// G1, H1: what is to come of the kind: its pending machines, and of those on their first
     /// probation what is free.
     fn pool(&self, kind: KindId) -> u128 {
-        let back_soon = self.machines.iter().filter(|m| {
+        let first_probation = self.machines.iter().filter(|m| {
             m.kind == kind && m.is_counted() && matches!(m.state, State::Probation { .. })
         });
-        let parts = back_soon.filter(|m| m.offer.proc_count() > 0).map(|m| {
-            let free = u128::from(self.free(m.id).proc_count());
-            ONE * free / u128::from(m.offer.proc_count())
-        });
+        let parts = first_probation
+            .filter(|m| m.offer.proc_count() > 0)
+            .map(|m| {
+                let free = u128::from(self.free(m.id).proc_count());
+                ONE * free / u128::from(m.offer.proc_count())
+            });
         ONE * self.pending_of(kind).len() as u128 + parts.sum::<u128>()
     }
 
@@ -214,16 +216,16 @@ impl Model {
 
     /// G1: no machine of an accepted kind is expected to offer enough; said once while the demand
     /// is queued.
-    fn say_homeless(&mut self, plan: &Plan) {
+    fn say_no_home(&mut self, plan: &Plan) {
         let queued = |key: &DemandKey| plan.demands.iter().any(|demand| demand.key == *key);
-        self.homeless.retain(queued);
+        self.no_home_said.retain(queued);
         for demand in &plan.demands {
             let key = demand.key;
             let mut accepted = self.accepted(key.kinds).into_iter();
             let fits = accepted.any(|kind| self.share(key.demand, kind).is_some());
-            if !fits && !self.homeless.contains(&key) {
+            if !fits && !self.no_home_said.contains(&key) {
                 self.mark(Mark::G1NoHome);
-                self.homeless.push(key);
+                self.no_home_said.push(key);
                 let request = demand.first;
                 self.act(Place::Resize, Action::Notice(Notice::NoHome { request }));
             }
@@ -243,11 +245,11 @@ impl Model {
     /// G2: mins of all kinds, then spares of all kinds.
     fn plan_mins_and_spares(&mut self, plan: &mut Plan, wanted: &[u64]) {
         for spares in [false, true] {
-            for number in 0..plan.asked.len() {
+            for (number, wanted) in wanted.iter().enumerate() {
                 let kind = KindId(number as u8);
                 let target = match spares {
                     false => u64::from(self.config.kinds[number].min),
-                    true => self.target(kind, wanted[number]),
+                    true => self.target(kind, *wanted),
                 };
                 let counted = self.counted_of(kind);
                 while counted + plan.asked[number] < target && self.may_ask(kind, &plan.asked) {

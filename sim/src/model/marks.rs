@@ -104,7 +104,7 @@ marks! {
     /// G1: pending machines suffice
     G1TakenFromPending,
     /// G1, H1: a machine on its first probation counts as one to come
-    G1BackSoon,
+    G1FirstProbation,
     /// G2: a machine is started for a minimum
     G2Min,
     /// G2: a machine is started as a spare

@@ -226,7 +226,7 @@ pub struct Model {
     /// What each group had been granted when its last holder was (P4).
     hold_marks: Vec<(Kinds, u64)>,
     /// Demands whose `NoHome` was said (G1).
-    homeless: Vec<grow::DemandKey>,
+    no_home_said: Vec<grow::DemandKey>,
     summary: Option<Instant>,
     /// The deadline that the timer actions last spoke of.
     armed: Option<Instant>,
@@ -285,7 +285,7 @@ impl Model {
             known: Vec::new(),
             holds: Vec::new(),
             hold_marks: Vec::new(),
-            homeless: Vec::new(),
+            no_home_said: Vec::new(),
             summary: None,
             armed: None,
             step_actions: Vec::new(),

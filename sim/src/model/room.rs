@@ -9,7 +9,7 @@ use super::place::fits_offer;
 use super::{Machine, Mark, Model, Place};
 
 impl Model {
-    /// G5: idle machines of no use to the queue are stopped; if that is not enough, the emptiest
+    /// G5: idle machines on which no queued request fits are stopped; if that is not enough, the emptiest
     /// of another kind is drained for a request whose turn has come.
     pub(super) fn make_room(&mut self, plan: &Plan) {
         let blocked = plan.demands.iter().filter(|demand| demand.left > 0);
@@ -20,13 +20,13 @@ impl Model {
         };
         self.mark(Mark::G5OnlyMaxProcs);
         while self.lack(kind, plan) > 0 {
-            let Some(machine) = self.useless_idle() else {
+            let Some(machine) = self.idle_to_stop() else {
                 break;
             };
             self.mark(Mark::G5IdleStopped);
             self.tell_to_stop(machine, Place::Resize);
         }
-        if self.lack(kind, plan) > 0 && self.is_desperate(demand) {
+        if self.lack(kind, plan) > 0 && self.may_drain_for(demand) {
             self.drain_emptiest(&demand.key);
         }
     }
@@ -52,23 +52,23 @@ impl Model {
 
     /// The longest idle machine above its kind's `min` on which no queued request fits; of equals
     /// the highest id.
-    fn useless_idle(&self) -> Option<MachineId> {
+    fn idle_to_stop(&self) -> Option<MachineId> {
         let idle = self.machines.iter().filter(|m| {
             let min = u64::from(self.config.kinds[usize::from(m.kind.0)].min);
-            self.is_idle(m) && self.counted_of(m.kind) > min && !self.is_of_use(m)
+            self.is_idle(m) && self.counted_of(m.kind) > min && !self.fits_queued(m)
         });
         let longest = idle.min_by_key(|m| (m.idle_from, Reverse(m.id)));
         longest.map(|m| m.id)
     }
 
-    fn is_of_use(&self, machine: &Machine) -> bool {
+    fn fits_queued(&self, machine: &Machine) -> bool {
         self.queue.iter().any(|r| {
             r.spec.kinds.contains(machine.kind) && fits_offer(r.spec.demand, machine.offer)
         })
     }
 
     /// The demand's first request has its turn (P4), and no machine that could be held for it.
-    fn is_desperate(&self, demand: &Queued) -> bool {
+    fn may_drain_for(&self, demand: &Queued) -> bool {
         let first = self.queue.iter().find(|r| r.id == demand.first);
         first.is_some_and(|first| self.has_turn(first))
             && !self
