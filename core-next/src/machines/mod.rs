@@ -23,7 +23,7 @@ use crate::storage::list::{self, Moves};
 
 pub(crate) use free::{Ask, FreeOrder};
 pub(crate) use holdings::{Asked, Holdings};
-pub(crate) use kind::{IdleKey, KindState, Sums};
+pub(crate) use kind::{IdleKey, KindState};
 pub(crate) use machine::{Machine, Phase, Poll};
 pub(crate) use timers::Timer;
 

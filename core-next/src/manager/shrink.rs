@@ -13,7 +13,7 @@ use crate::protocol::time::Instant;
 
 impl Manager {
     /// E2: stops the machines that have been idle for as long as their kind allows.
-    pub(super) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
         if self.shutdown {
             return;
         }

@@ -246,6 +246,11 @@ impl Queue {
         self.next_arrival
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) fn set_next_arrival(&mut self, arrival: u64) {
+        self.next_arrival = arrival;
+    }
+
     /// Follows requests that were moved in memory.
     pub(crate) fn follow(&mut self, moves: &Moves) {
         for (_, class) in &mut self.classes {

@@ -116,6 +116,11 @@ impl Growth {
         backoff.into_iter().chain(capacity).min()
     }
 
+    /// Whether nothing that keeps the kind from growing should have ended by now.
+    pub(crate) fn deadline_is_ahead(&self, now: Instant) -> bool {
+        self.deadline().is_none_or(|at| at > now)
+    }
+
     /// Ends what has lasted until now.
     pub(super) fn end_pauses(&mut self, now: Instant) {
         self.held &= self.until.is_none_or(|until| until > now);
@@ -219,7 +224,7 @@ impl Manager {
     }
 
     /// S7, F7: bigslice's growth. Draining machines count for the limit alone (D1).
-    pub(super) fn grow_bigslice(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn grow_bigslice(&mut self, actions: &mut Vec<Action>) {
         let wanted = self.wanted_by_bigslice();
         if wanted > 0 {
             self.start(KindId(0), wanted, actions);

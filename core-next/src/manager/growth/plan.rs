@@ -48,7 +48,7 @@ struct Blocked {
 
 impl Manager {
     /// G1, G2, G5, E4.
-    pub(in super::super) fn grow_fit(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn grow_fit(&mut self, actions: &mut Vec<Action>) {
         if self.shutdown || !self.may_plan() {
             return;
         }
@@ -182,19 +182,20 @@ impl Manager {
         blocked
     }
 
-    /// Takes shares of pending machines for `left` requests; gives how many are left.
+    /// Takes shares of pending machines for `left` requests, in the order in which homes are chosen:
+    /// so a second plan takes what the first has asked for. Gives how many are left.
     fn take_pending(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
-        for index in self.kinds_of(key) {
+        while left > 0 {
+            let fits = |index: usize| self.share(key, index).is_some_and(|share| plan.kinds[index].pool >= share);
+            let cheapest = self.cheapest(key, fits);
+            let Some((index, share)) = cheapest.and_then(|index| Some((index, self.share(key, index)?))) else {
+                break;
+            };
             let kind = &mut plan.kinds[index];
-            if kind.pool == 0 || left == 0 {
-                continue;
-            }
-            if let Some(share) = self.share(key, index) {
-                let taken = left.min(kind.pool / share);
-                kind.pool -= taken * share;
-                kind.taken += taken * share;
-                left -= taken;
-            }
+            let taken = left.min(kind.pool / share);
+            kind.pool -= taken * share;
+            kind.taken += taken * share;
+            left -= taken;
         }
         left
     }

@@ -70,7 +70,7 @@ impl Manager {
 
     /// P2: walks the requests in their order, grants each that fits, until none does.
     #[inline]
-    pub(in super::super) fn place_fit(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn place_fit(&mut self, actions: &mut Vec<Action>) {
         if self.queue.counts().0 == 0 || self.shutdown {
             return;
         }
@@ -174,7 +174,7 @@ impl Manager {
 
     /// What a queued request asks for, and the machine that it prefers.
     #[inline]
-    pub(in super::super) fn queued_key(&self, request: u32) -> (ClassKey, Option<MachineId>) {
+    pub(crate) fn queued_key(&self, request: u32) -> (ClassKey, Option<MachineId>) {
         let record = self.requests.get(request);
         let Some(Queued { class, .. }) = record.queued() else {
             unreachable!("the caller knows that it is queued");

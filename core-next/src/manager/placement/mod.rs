@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 use super::Manager;
 use crate::protocol::action::Action;
 pub(super) use fit::Candidates;
+#[cfg(feature = "serde")]
+pub(crate) use fit::Turn;
 
 impl Manager {
     /// Grants a queued request a machine on which it fits.
