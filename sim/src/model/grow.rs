@@ -32,16 +32,19 @@ pub(super) struct Plan {
     pub(super) asked: Vec<u64>,
     /// What demands took of pending machines, by kind, in shares.
     taken: Vec<u128>,
+    /// The kind of the first demand that lacks nothing but `max_procs` (G5).
+    pub(super) waiting: Option<KindId>,
+    /// Procs that are kept for one machine of that kind (G5).
+    pub(super) kept: u64,
 }
 
 impl Model {
-    /// G1, G5, G2, E4.
+    /// G1 with G5, G2, E4.
     pub(super) fn grow(&mut self) {
         if self.shut_down {
             return;
         }
         let mut plan = self.plan_for_queue();
-        self.make_room(&plan);
         self.say_no_home(&plan);
         let wanted = self.wanted(&plan);
         self.plan_mins_and_spares(&mut plan, &wanted);
@@ -58,6 +61,8 @@ impl Model {
             demands: self.demands(),
             asked: vec![0; kinds],
             taken: vec![0; kinds],
+            waiting: None,
+            kept: 0,
         };
         let mut pools: Vec<u128> = (0..kinds).map(|n| self.pool(KindId(n as u8))).collect();
         if pools.iter().any(|pool| pool % ONE > 0) {
@@ -82,7 +87,7 @@ impl Model {
             }
             let mut home_before = None;
             while left > 0 {
-                let Some((kind, share)) = self.home(&key, &plan.asked, &sums) else {
+                let Some((kind, share)) = self.home(&key, &plan, &sums) else {
                     self.mark_no_room(&key, &plan.asked);
                     break;
                 };
@@ -96,6 +101,9 @@ impl Model {
                 left -= 1;
             }
             plan.demands[at].left = left;
+            if left > 0 && plan.waiting.is_none() {
+                self.make_room(&mut plan, at);
+            }
         }
         plan
     }
@@ -164,13 +172,13 @@ impl Model {
     }
 
     /// G1: the cheapest accepted kind that has room for one request more, with its share.
-    fn home(&self, key: &DemandKey, asked: &[u64], sums: &[u128]) -> Option<(KindId, u128)> {
+    fn home(&self, key: &DemandKey, plan: &Plan, sums: &[u128]) -> Option<(KindId, u128)> {
         let accepted = self.accepted(key.kinds).into_iter();
         let with_room = accepted.filter_map(|kind| {
             let number = usize::from(kind.0);
             let share = self.share(key.demand, kind)?;
-            let left_over = u128::from(asked[number]) * ONE - sums[number];
-            (left_over >= share || self.may_ask(kind, asked)).then_some((kind, share))
+            let left_over = u128::from(plan.asked[number]) * ONE - sums[number];
+            (left_over >= share || self.may_ask(kind, plan)).then_some((kind, share))
         });
         with_room.min_by_key(|(kind, share)| (self.price(*kind, *share), *kind))
     }
@@ -180,8 +188,10 @@ impl Model {
     }
 
     /// Whether one machine more of the kind may be asked for, beside those that are already.
-    fn may_ask(&self, kind: KindId, asked: &[u64]) -> bool {
-        self.may_ask_but_for_procs(kind, asked) && self.procs_lacking(kind, asked) == 0
+    fn may_ask(&self, kind: KindId, plan: &Plan) -> bool {
+        self.may_ask_but_for_procs(kind, &plan.asked)
+            && self.procs_lacking(kind, &plan.asked) == 0
+            && self.leaves_room_kept(kind, plan)
     }
 
     /// R2, G3: the limits of the kind allow one more.
@@ -200,11 +210,20 @@ impl Model {
 
     /// How far one machine more would go above `max_procs`; draining and stopping ones count.
     pub(super) fn procs_lacking(&self, kind: KindId, asked: &[u64]) -> u64 {
-        let capacity = |n: usize| u64::from(self.config.kinds[n].capacity.proc_count());
-        let asked = asked.iter().enumerate();
-        let asked: u64 = asked.map(|(n, count)| count * capacity(n)).sum();
-        let procs = self.procs_there() + asked + capacity(usize::from(kind.0));
+        let procs = self.procs_there() + self.procs_asked(asked) + self.procs_of_one(kind);
         procs.saturating_sub(self.config.max_procs)
+    }
+
+    pub(super) fn procs_asked(&self, asked: &[u64]) -> u64 {
+        let asked = (0..).map(KindId).zip(asked);
+        asked
+            .map(|(kind, count)| count * self.procs_of_one(kind))
+            .sum()
+    }
+
+    pub(super) fn procs_of_one(&self, kind: KindId) -> u64 {
+        let capacity = self.config.kinds[usize::from(kind.0)].capacity;
+        u64::from(capacity.proc_count())
     }
 
     /// The machines of the kind that are asked for and not told to stop.
@@ -242,9 +261,13 @@ impl Model {
         wanted.collect()
     }
 
-    /// G2: mins of all kinds, then spares of all kinds.
+    /// G2: mins of all kinds, then spares of all kinds; no spares while a demand lacks nothing but
+    /// `max_procs` (G5).
     fn plan_mins_and_spares(&mut self, plan: &mut Plan, wanted: &[u64]) {
         for spares in [false, true] {
+            if spares && plan.waiting.is_some() {
+                return;
+            }
             for (number, wanted) in wanted.iter().enumerate() {
                 let kind = KindId(number as u8);
                 let target = match spares {
@@ -252,7 +275,7 @@ impl Model {
                     true => self.target(kind, *wanted),
                 };
                 let counted = self.counted_of(kind);
-                while counted + plan.asked[number] < target && self.may_ask(kind, &plan.asked) {
+                while counted + plan.asked[number] < target && self.may_ask(kind, plan) {
                     self.mark(if spares { Mark::G2Spare } else { Mark::G2Min });
                     plan.asked[number] += 1;
                 }

@@ -45,6 +45,8 @@ pub(crate) struct Queued {
     pub(crate) spec: Submit,
     /// What its group had been granted when it was submitted (P4).
     granted_before: u64,
+    /// What all kinds had been granted then (G5).
+    all_granted_before: u64,
 }
 
 /// A request that has a machine, in the order of the grants.

@@ -2,23 +2,23 @@
 
 use core::cmp::Reverse;
 
-use remuda::{KindId, MachineId};
+use remuda::{KindId, Kinds, MachineId};
 
 use super::grow::{DemandKey, Plan, Queued};
 use super::place::fits_offer;
 use super::{Machine, Mark, Model, Place};
 
 impl Model {
-    /// G5: idle machines on which no queued request fits are stopped; if that is not enough, the emptiest
-    /// of another kind is drained for a request whose turn has come.
-    pub(super) fn make_room(&mut self, plan: &Plan) {
-        let blocked = plan.demands.iter().filter(|demand| demand.left > 0);
-        let mut blocked =
-            blocked.filter_map(|demand| Some((demand, self.blocked_kind(demand, plan)?)));
-        let Some((demand, kind)) = blocked.next() else {
+    /// G5, for the first demand that has found no home and lacks nothing but `max_procs`: idle
+    /// machines on which no queued request fits are stopped; if that is not enough, the emptiest of
+    /// another kind is drained for a request that was passed by for long.
+    pub(super) fn make_room(&mut self, plan: &mut Plan, at: usize) {
+        let demand = plan.demands[at].clone();
+        let Some(kind) = self.blocked_kind(&demand, plan) else {
             return;
         };
         self.mark(Mark::G5OnlyMaxProcs);
+        plan.waiting = Some(kind);
         while self.lack(kind, plan) > 0 {
             let Some(machine) = self.idle_to_stop() else {
                 break;
@@ -26,9 +26,22 @@ impl Model {
             self.mark(Mark::G5IdleStopped);
             self.tell_to_stop(machine, Place::Resize);
         }
-        if self.lack(kind, plan) > 0 && self.may_drain_for(demand) {
+        if self.lack(kind, plan) > 0 && self.may_drain_for(&demand) {
             self.drain_emptiest(&demand.key);
         }
+        if self.lack(kind, plan) == 0 {
+            self.mark(Mark::G5RoomKept);
+            plan.kept = self.procs_of_one(kind);
+        }
+    }
+
+    /// G5: once all that is leaving is gone, there is room for this machine and for the one that
+    /// room is kept for.
+    pub(super) fn leaves_room_kept(&self, kind: KindId, plan: &Plan) -> bool {
+        let active = self.machines.iter().filter(|m| m.is_active());
+        let active: u64 = active.map(|m| u64::from(m.offer.proc_count())).sum();
+        let procs = active + self.procs_asked(&plan.asked) + self.procs_of_one(kind);
+        plan.kept == 0 || procs + plan.kept <= self.config.max_procs
     }
 
     /// The cheapest accepted kind that could grow but for `max_procs`.
@@ -67,10 +80,19 @@ impl Model {
         })
     }
 
-    /// The demand's first request has its turn (P4), and no machine that could be held for it.
+    /// The demand's first request was passed by for long, as P4 counts it but over all kinds, and
+    /// there is no machine that could be held for it.
     fn may_drain_for(&self, demand: &Queued) -> bool {
+        let good = self.machines.iter().filter(|m| m.is_good());
+        let procs: u64 = good.map(|m| u64::from(m.offer.proc_count())).sum();
+        let wanted = procs.saturating_mul(u64::from(self.config.patience));
         let first = self.queue.iter().find(|r| r.id == demand.first);
-        first.is_some_and(|first| self.has_turn(first))
+        let granted = first.map_or(0, |first| {
+            self.granted(Kinds::ALL)
+                .saturating_sub(first.all_granted_before)
+        });
+        wanted > 0
+            && granted >= wanted
             && !self
                 .machines
                 .iter()
