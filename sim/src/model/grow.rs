@@ -72,11 +72,8 @@ impl Model {
         let mut sums = vec![0; kinds];
         for at in 0..plan.demands.len() {
             let Queued { key, mut left, .. } = plan.demands[at].clone();
-            for kind in self.accepted(key.kinds) {
+            for (kind, share) in self.by_price(&key) {
                 let number = usize::from(kind.0);
-                let Some(share) = self.share(key.demand, kind) else {
-                    continue;
-                };
                 let taken = u128::from(left).min(pools[number] / share);
                 if taken > 0 {
                     self.mark(Mark::G1TakenFromPending);
@@ -110,10 +107,7 @@ impl Model {
 
     /// What keeps the kinds that could take the demand from growing.
     fn mark_no_room(&mut self, key: &DemandKey, asked: &[u64]) {
-        for kind in self.accepted(key.kinds) {
-            if self.share(key.demand, kind).is_none() {
-                continue;
-            }
+        for (kind, _) in self.by_price(key) {
             self.mark(Mark::G1NoRoom);
             let number = usize::from(kind.0);
             if self.kinds[number].backoff != Pause::No {
@@ -147,7 +141,7 @@ impl Model {
     }
 
     /// G1: the share of a machine of the kind that one request takes; none if it does not fit.
-    pub(super) fn share(&self, demand: Demand, kind: KindId) -> Option<u128> {
+    fn share(&self, demand: Demand, kind: KindId) -> Option<u128> {
         let expected = self.kinds[usize::from(kind.0)].expected;
         let times = match demand {
             Demand::Amounts(amounts) => amounts.times_in(expected),
@@ -173,17 +167,24 @@ impl Model {
 
     /// G1: the cheapest accepted kind that has room for one request more, with its share.
     fn home(&self, key: &DemandKey, plan: &Plan, sums: &[u128]) -> Option<(KindId, u128)> {
-        let accepted = self.accepted(key.kinds).into_iter();
-        let with_room = accepted.filter_map(|kind| {
+        self.by_price(key).into_iter().find(|(kind, share)| {
             let number = usize::from(kind.0);
-            let share = self.share(key.demand, kind)?;
             let left_over = u128::from(plan.asked[number]) * ONE - sums[number];
-            (left_over >= share || self.may_ask(kind, plan)).then_some((kind, share))
-        });
-        with_room.min_by_key(|(kind, share)| (self.price(*kind, *share), *kind))
+            left_over >= *share || self.may_ask(*kind, plan)
+        })
     }
 
-    pub(super) fn price(&self, kind: KindId, share: u128) -> u128 {
+    /// G1: the accepted kinds that are expected to offer enough, with their shares, by the price
+    /// of a share, then by number.
+    pub(super) fn by_price(&self, key: &DemandKey) -> Vec<(KindId, u128)> {
+        let accepted = self.accepted(key.kinds).into_iter();
+        let shares = accepted.filter_map(|kind| Some((kind, self.share(key.demand, kind)?)));
+        let mut shares: Vec<_> = shares.collect();
+        shares.sort_by_key(|(kind, share)| (self.price(*kind, *share), *kind));
+        shares
+    }
+
+    fn price(&self, kind: KindId, share: u128) -> u128 {
         u128::from(self.config.kinds[usize::from(kind.0)].cost) * share
     }
 
@@ -240,9 +241,7 @@ impl Model {
         self.no_home_said.retain(queued);
         for demand in &plan.demands {
             let key = demand.key;
-            let mut accepted = self.accepted(key.kinds).into_iter();
-            let fits = accepted.any(|kind| self.share(key.demand, kind).is_some());
-            if !fits && !self.no_home_said.contains(&key) {
+            if self.by_price(&key).is_empty() && !self.no_home_said.contains(&key) {
                 self.mark(Mark::G1NoHome);
                 self.no_home_said.push(key);
                 let request = demand.first;

@@ -46,13 +46,9 @@ impl Model {
 
     /// The cheapest accepted kind that could grow but for `max_procs`.
     fn blocked_kind(&self, demand: &Queued, plan: &Plan) -> Option<KindId> {
-        let accepted = self.accepted(demand.key.kinds).into_iter();
-        let blocked = accepted.filter_map(|kind| {
-            let share = self.share(demand.key.demand, kind)?;
-            let only_procs = self.may_ask_but_for_procs(kind, &plan.asked);
-            only_procs.then(|| (self.price(kind, share), kind))
-        });
-        blocked.min().map(|(_, kind)| kind)
+        let mut kinds = self.by_price(&demand.key).into_iter();
+        let kind = kinds.find(|(kind, _)| self.may_ask_but_for_procs(*kind, &plan.asked));
+        kind.map(|(kind, _)| kind)
     }
 
     /// Procs that must still go, beside those that are going already.
