@@ -125,6 +125,8 @@ marks! {
     G5IdleStopped,
     /// G5: a machine is drained for it
     G5Drained,
+    /// G5: all that could be drained would not be enough
+    G5NothingToDrain,
     /// G5: room is kept for it until what is leaving is gone
     G5RoomKept,
     /// E2: an idle machine is stopped

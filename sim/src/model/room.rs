@@ -26,8 +26,9 @@ impl Model {
             self.mark(Mark::G5IdleStopped);
             self.tell_to_stop(machine, Place::Resize);
         }
-        if self.lack(kind, plan) > 0 && self.may_drain_for(&demand) {
-            self.drain_emptiest(&demand.key);
+        let lack = self.lack(kind, plan);
+        if lack > 0 && self.may_drain_for(&demand) {
+            self.drain_emptiest(&demand.key, lack);
         }
         if self.lack(kind, plan) == 0 {
             self.mark(Mark::G5RoomKept);
@@ -95,16 +96,28 @@ impl Model {
                 .any(|m| m.is_good() && could_take(&demand.key, m))
     }
 
-    /// The machine with the least procs in use that could not take the demand and is not held; of
-    /// equals the lowest id.
-    fn drain_emptiest(&mut self, key: &DemandKey) {
+    /// Of the machines that could not take the demand, are not held, and whose kind has more than
+    /// its `min`, the one with the least procs in use, then the lowest id; none if even all of them
+    /// were not enough.
+    fn drain_emptiest(&mut self, key: &DemandKey, lack: u64) {
         let others = self
             .machines
             .iter()
             .filter(|m| m.is_active() && m.is_up() && !self.is_held(m.id) && !could_take(key, m));
-        let emptiest = others.min_by_key(|m| (self.used(m.id).proc_count(), m.id));
-        let Some(machine) = emptiest.map(|m| m.id) else {
-            return;
+        let mut others: Vec<&Machine> = others.collect();
+        others.sort_by_key(|m| (self.used(m.id).proc_count(), m.id));
+        let mut taken: Vec<&Machine> = Vec::new();
+        for machine in others {
+            let kind = machine.kind;
+            let before = taken.iter().filter(|m| m.kind == kind && m.is_counted());
+            let left = self.counted_of(kind) - before.count() as u64;
+            if left > u64::from(self.config.kinds[usize::from(kind.0)].min) {
+                taken.push(machine);
+            }
+        }
+        let procs: u64 = taken.iter().map(|m| u64::from(m.offer.proc_count())).sum();
+        let Some(machine) = taken.first().map(|m| m.id).filter(|_| procs >= lack) else {
+            return self.mark(Mark::G5NothingToDrain);
         };
         self.mark(Mark::G5Drained);
         self.begin_drain_at(machine, None, Place::Resize);
