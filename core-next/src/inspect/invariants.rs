@@ -141,11 +141,16 @@ fn nothing_can_be_placed(m: &Manager) -> bool {
     }
 }
 
-/// Growth right after growth asks for nothing.
+/// Growth right after growth asks for nothing. (With several kinds, an urgent demand may turn to the
+/// pending machines that a later one has asked for, which then asks for others.)
 fn nothing_is_wanted(m: &Manager) -> bool {
-    let said = m.grown_anew();
-    let wanted = |action: &Action| matches!(action, Action::Start { .. } | Action::Notice(Notice::NoHome { .. }));
-    !said.iter().any(wanted)
+    let stable = m.machines.kinds.len() == 1 || m.queue.counts().0 == 0;
+    let wanted = |action: &Action| match action {
+        Action::Start { .. } => stable,
+        Action::Notice(notice) => matches!(notice, Notice::NoHome { .. }),
+        _ => false,
+    };
+    !m.grown_anew().iter().any(wanted)
 }
 
 fn nothing_is_to_be_stopped(m: &Manager) -> bool {

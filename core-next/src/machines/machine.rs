@@ -174,7 +174,7 @@ impl Machine {
             machine: self.id,
             kind: self.kind,
             free: self.free,
-            empty: self.grants == 0,
+            empty: self.grants == 0 && self.free.proc_count() > 0,
         }
     }
 

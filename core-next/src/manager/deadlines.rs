@@ -81,16 +81,15 @@ impl Manager {
 
     /// Fires what has become due meanwhile as if the timer had come punctually (F10).
     #[inline]
-    pub(super) fn fire_due(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn fire_due(&mut self, now: Instant, actions: &mut Vec<Action>) {
         // Nothing is due before the deadline that is armed (S21).
-        if self.summary == Summary::Unborn || self.armed.is_some_and(|at| at <= self.now) {
-            self.catch_up(actions);
+        if self.summary == Summary::Unborn || self.armed.is_some_and(|at| at <= now) {
+            self.catch_up(now, actions);
         }
     }
 
     #[cold]
-    fn catch_up(&mut self, actions: &mut Vec<Action>) {
-        let now = self.now;
+    fn catch_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.summary == Summary::Unborn {
             self.summary = self.summary_after(now);
         }
@@ -110,7 +109,6 @@ impl Manager {
             }
             self.settle(step, actions);
         }
-        self.now = now;
     }
 
     /// Whether what is due belongs to a step of its own: under bigslice's policy all but give-ups.

@@ -129,8 +129,9 @@ impl Manager {
     /// Like [`Manager::handle`], but appends to the caller's buffer: where that is reused, a steady
     /// state allocates nothing.
     pub fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        self.now = self.now.max(now);
-        self.fire_due(actions);
+        let now = self.now.max(now);
+        self.fire_due(now, actions);
+        self.now = now;
         let step = actions.len();
         if let Err(reject) = self.apply(event, actions) {
             actions.push(Action::Reject(reject));

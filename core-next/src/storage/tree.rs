@@ -101,7 +101,8 @@ impl<N: Node> Tree<N> {
             parent,
             left,
             right,
-            ..
+            height,
+            summary,
         } = *branch(slab, slot);
         if left == NIL || right == NIL {
             let child = if left == NIL { right } else { left };
@@ -120,8 +121,14 @@ impl<N: Node> Tree<N> {
         }
         branch_mut(slab, next).left = left;
         branch_mut(slab, left).parent = next;
+        // What those above know of this subtree, against which the repair compares.
+        branch_mut(slab, next).height = height;
+        branch_mut(slab, next).summary = summary;
         self.replace(slab, parent, slot, next);
-        self.repair(slab, if above == slot { next } else { above });
+        if above != slot {
+            self.repair(slab, above);
+        }
+        self.repair(slab, next);
     }
 
     /// Brings the summaries up to date after a record's own summary has changed.

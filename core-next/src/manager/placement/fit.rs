@@ -166,7 +166,7 @@ impl Manager {
         let (key, _) = self.queued_key(request);
         let fits = match key.demand {
             Demand::Amounts(amounts) => amounts.fits(spot.free),
-            Demand::Machine => spot.empty && spot.free.proc_count() > 0,
+            Demand::Machine => spot.empty,
         };
         fits && key.kinds.contains(spot.kind)
             && (key.avoid != Some(spot.machine) || self.may_have_avoided(&key, spot.machine))
@@ -226,9 +226,10 @@ impl Manager {
     /// Whether a request fits on a machine as it is, and may have it.
     fn fits_now(&self, key: &ClassKey, holder: Option<u32>, slot: u32) -> bool {
         let record = self.machines.get(slot);
+        let spot = record.spot();
         let fits = match key.demand {
-            Demand::Amounts(amounts) => amounts.fits(record.free),
-            Demand::Machine => record.grants == 0 && record.free.proc_count() > 0,
+            Demand::Amounts(amounts) => amounts.fits(spot.free),
+            Demand::Machine => spot.empty,
         };
         if !fits || !key.kinds.contains(record.kind) || !record.is_healthy() {
             return false;

@@ -1,0 +1,1 @@
+//! Golden files: a journal of each format, which stays readable for ever.
