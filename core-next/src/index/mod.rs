@@ -25,6 +25,7 @@ enum State {
         class: u32,
         arrival: u64,
         granted: u64,
+        granted_anywhere: u64,
     },
     Running {
         machine: u32,
@@ -42,6 +43,8 @@ pub(crate) struct Queued {
     pub(crate) arrival: u64,
     /// Procs that had been granted on machines of the kinds that it accepts when it came (P4).
     pub(crate) granted: u64,
+    /// The same on machines of any kind (G5).
+    pub(crate) granted_anywhere: u64,
 }
 
 /// A request that has a machine.
@@ -65,11 +68,13 @@ impl Request {
             class,
             arrival,
             granted,
+            granted_anywhere,
         } = queued;
         let state = State::Queued {
             class,
             arrival,
             granted,
+            granted_anywhere,
         };
         Request {
             id,
@@ -100,10 +105,12 @@ impl Request {
                 class,
                 arrival,
                 granted,
+                granted_anywhere,
             } => Some(Queued {
                 class,
                 arrival,
                 granted,
+                granted_anywhere,
             }),
             State::Running { .. } => None,
         }

@@ -153,8 +153,10 @@ fn nothing_is_wanted(m: &Manager) -> bool {
     !m.grown_anew().iter().any(wanted)
 }
 
+/// (Machines that growth has just asked for may allow others to be stopped in the next step.)
 fn nothing_is_to_be_stopped(m: &Manager) -> bool {
-    m.shutdown || m.idle_stopped_anew().is_empty()
+    let pending = m.machines.kinds.iter().any(|kind| !kind.pending.is_empty());
+    pending || m.shutdown || m.idle_stopped_anew().is_empty()
 }
 
 fn backoffs_are_sound(m: &Manager) -> bool {

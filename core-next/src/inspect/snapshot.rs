@@ -42,6 +42,7 @@ pub(crate) struct OneQueued {
     pub(crate) spec: Submit,
     pub(crate) arrival: u64,
     pub(crate) granted: u64,
+    pub(crate) granted_anywhere: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,6 +142,7 @@ impl Manager {
                 spec: self.queue.spec(record.id, queued.class),
                 arrival: queued.arrival,
                 granted: queued.granted,
+                granted_anywhere: queued.granted_anywhere,
             })
         };
         let kinds = self.machines.kinds.iter().zip(&self.growth);

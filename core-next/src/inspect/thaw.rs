@@ -13,7 +13,7 @@ use crate::index::{Queued, Request};
 use crate::machines::{Phase, Poll, Timer};
 use crate::manager::{Hold, Manager, Turn};
 use crate::protocol::event::OnceOutcome;
-use crate::protocol::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
+use crate::protocol::id::{Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::protocol::resources::Demand;
 use crate::queue::DemandKey;
 
@@ -93,6 +93,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         (kind.expected, kind.granted, kind.lost, kind.ended) = (one.expected, one.granted, one.lost, one.ended);
         manager.growth[index] = one.growth;
     }
+    manager.choose_packing();
     for queued in snapshot.queue {
         manager.thaw_queued(queued, snapshot.next_arrival)?;
     }
@@ -126,7 +127,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
 
 impl Manager {
     fn thaw_queued(&mut self, one: OneQueued, next_arrival: u64) -> Result<(), Unsound> {
-        let OneQueued { request, spec, arrival, granted } = one;
+        let OneQueued { request, spec, arrival, granted, granted_anywhere } = one;
         if self.requests.find(request).is_some() {
             return Err(Unsound::DuplicateRequest(request));
         }
@@ -134,11 +135,11 @@ impl Manager {
             Demand::Machine => 1,
             Demand::Amounts(amounts) => amounts.proc_count(),
         };
-        if procs == 0 || arrival >= next_arrival || granted > LARGEST {
+        if procs == 0 || arrival >= next_arrival || granted > LARGEST || granted_anywhere > self.granted(Kinds::ALL) {
             return Err(Unsound::Request(request));
         }
         self.queue.set_next_arrival(arrival);
-        self.queue.push(&mut self.requests, request, &spec, granted);
+        self.queue.push(&mut self.requests, request, &spec, (granted, granted_anywhere));
         self.holds.enter(spec.kinds);
         Ok(())
     }

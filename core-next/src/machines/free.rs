@@ -123,7 +123,6 @@ impl Node for Set {
 /// The order of the machines that have something free.
 #[derive(Clone, Debug)]
 pub(crate) struct FreeOrder {
-    packing: Packing,
     sets: Slab<Set>,
     order: Tree<Set>,
     /// The place of each machine in the heap of its set, and its set.
@@ -137,19 +136,14 @@ impl FreeOrder {
     /// As many heaps without machines are kept.
     const SPARE: usize = 64;
 
-    pub(crate) fn new(packing: Packing) -> FreeOrder {
+    pub(crate) const fn new() -> FreeOrder {
         FreeOrder {
-            packing,
             sets: Slab::new(),
             order: Tree::EMPTY,
-            positions: Positions::default(),
+            positions: Positions::NONE,
             set_of: Vec::new(),
             spare: Vec::new(),
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
     }
 
     /// Makes memory for a machine that may enter.
@@ -190,8 +184,8 @@ impl FreeOrder {
     }
 
     /// The machine for a request (P3).
-    pub(crate) fn find(&self, ask: &Ask) -> Option<u32> {
-        match self.packing {
+    pub(crate) fn find(&self, ask: &Ask, packing: Packing) -> Option<u32> {
+        match packing {
             Packing::BestFit => self.best_fit(ask),
             Packing::FirstFit => self.first_fit(ask),
         }

@@ -59,7 +59,7 @@ impl Machines {
             records: Slab::new(),
             ids: BTreeMap::new(),
             kinds: config.kinds.iter().map(|kind| KindState::new(*kind)).collect(),
-            free: FreeOrder::new(config.packing_in_use()),
+            free: FreeOrder::new(),
             holdings: Holdings::new(),
             timers: Timers::new(),
             idle_positions: Positions::default(),

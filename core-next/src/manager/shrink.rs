@@ -72,12 +72,19 @@ impl Manager {
         state.kind = state.kind.with_limits(limits);
         state.expected = state.kind.capacity;
         self.deadlines_dirty = true;
+        self.choose_packing();
         let over = |manager: &Manager| {
             let state = &manager.machines.kinds[index];
             state.sums.active() > u64::from(state.kind.max)
         };
         self.reduce(over, Some(kind), actions);
         Ok(())
+    }
+
+    /// P3: the default packing follows the idle limits.
+    pub(crate) fn choose_packing(&mut self) {
+        let kinds = self.machines.kinds.iter().map(|kind| &kind.kind);
+        self.packing = self.config.packing_for(kinds);
     }
 
     /// E3: a new limit of procs.

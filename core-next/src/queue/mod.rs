@@ -67,13 +67,14 @@ impl Queue {
         (self.len, self.whole, self.need)
     }
 
-    /// Appends a request. `granted` is what had been granted on its kinds when it came (P4).
+    /// Appends a request. `granted` is what had been granted on its kinds when it came (P4), and on
+    /// any (G5).
     pub(crate) fn push(
         &mut self,
         requests: &mut Requests,
         id: RequestId,
         spec: &Submit,
-        granted: u64,
+        granted: (u64, u64),
     ) -> u32 {
         let arrival = self.next_arrival;
         self.next_arrival += 1;
@@ -90,7 +91,8 @@ impl Queue {
         let queued = Queued {
             class,
             arrival,
-            granted,
+            granted: granted.0,
+            granted_anywhere: granted.1,
         };
         let slot = requests.insert(Request::queue(id, queued));
         let record = &mut self.classes[class as usize];

@@ -69,11 +69,6 @@ impl<N: Node> Tree<N> {
         node: PhantomData,
     };
 
-    /// The summary of all records.
-    pub(crate) fn summary(&self, slab: &Slab<N>) -> Option<N::Summary> {
-        (self.root != NIL).then(|| branch(slab, self.root).summary)
-    }
-
     pub(crate) fn insert(&mut self, slab: &mut Slab<N>, slot: u32) {
         let key = slab[slot as usize].key();
         let (mut parent, mut at, mut left) = (NIL, self.root, false);

@@ -7,7 +7,7 @@ use super::super::Manager;
 use crate::machines::Phase;
 use crate::protocol::action::Action;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::queue::Spot;
 
@@ -18,13 +18,15 @@ impl Manager {
             Demand::Machine => Demand::Amounts(self.machines.kinds[0].kind.capacity),
             amounts => amounts,
         };
+        // There is one kind, and it is accepted (R3).
         let spec = Submit {
             demand,
+            kinds: Kinds::ALL,
             prefer: None,
             avoid: None,
             ..*spec
         };
-        self.queue.push(&mut self.requests, request, &spec, 0);
+        self.queue.push(&mut self.requests, request, &spec, (0, 0));
         self.holds.enter(spec.kinds);
     }
 

@@ -162,15 +162,15 @@ impl Manager {
         (patience > 0).then_some(patience)
     }
 
-    /// Whether the turn of the first request with the class's demand has come, by the count alone (G5).
-    pub(in super::super) fn has_turn(&self, class: u32) -> bool {
-        let key = self.queue.class(class).key;
+    /// Whether the first request of a class was passed by for long, counted as for its turn but over
+    /// all kinds: where its own kinds have no machines, nothing is granted there (G5).
+    pub(in super::super) fn has_waited(&self, class: u32) -> bool {
         let Some(queued) = self.requests.get(self.queue.first(class)).queued() else {
             return false;
         };
-        let mark = self.holds.find(key.kinds).map_or(0, |index| self.holds.groups[index].mark);
-        let due = self.patience(&key).map(|patience| patience.saturating_add(queued.granted.max(mark)));
-        due.is_some_and(|due| self.granted(key.kinds) >= due)
+        let healthy: u64 = self.machines.kinds.iter().map(|kind| kind.sums.healthy).sum();
+        let patience = healthy.saturating_mul(u64::from(self.config.patience));
+        patience > 0 && self.granted(Kinds::ALL) - queued.granted_anywhere >= patience
     }
 
     /// A new request is in the queue: its turn may be the next that comes.
