@@ -25,7 +25,7 @@ use crate::protocol::time::Instant;
 use crate::queue::Queue;
 
 pub(crate) use deadlines::Summary;
-pub(crate) use growth::Growth;
+pub(crate) use growth::{CapacityStop, Growth};
 pub(crate) use placement::hold::Holds;
 #[cfg(feature = "serde")]
 pub(crate) use placement::{Turn, hold::Hold};

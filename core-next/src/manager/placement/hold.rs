@@ -150,7 +150,7 @@ impl Manager {
 
     /// After how many procs granted to others a request has its turn; `None` while there are no machines
     /// for it.
-    fn patience(&self, key: &ClassKey) -> Option<u64> {
+    pub(crate) fn patience(&self, key: &ClassKey) -> Option<u64> {
         let accepted = (0..).zip(&self.machines.kinds);
         let fits = |kind: &crate::machines::KindState| match key.demand {
             Demand::Amounts(amounts) => amounts.fits(kind.kind.capacity),
