@@ -145,7 +145,10 @@ fn every_script_is_what_the_model_decides() {
             differences += &format!("{file}:\n{}", difference(&story.script, &played));
         }
     }
-    assert_eq!(differences, "", "(- script, + model)\n{differences}");
+    assert!(
+        differences.is_empty(),
+        "not what the model decides (- script, + model):\n{differences}"
+    );
 }
 
 /// The rules that no event and no action of the manager shows: which test tells of each.
