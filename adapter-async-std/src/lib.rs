@@ -1,7 +1,7 @@
-//! remuda on [async-std](https://docs.rs/async-std): the driver's [`Runtime`], and the driver's API with that filled in.
+//! remuda on [async-std](https://docs.rs/async-std): a [`Runtime`] for it, and the driver's API with this runtime.
 //!
-//! async-std is discontinued upstream (March 2025, in favour of smol). This adapter is kept for programs that still
-//! stand on it; new ones take `remuda-tokio`, or write the four methods of [`Runtime`] for their own runtime.
+//! async-std is discontinued upstream (March 2025, in favour of smol). This adapter is for programs that still
+//! use it. New programs use `remuda-tokio`, or implement the four methods of [`Runtime`] for their own runtime.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +21,7 @@ pub type Lease<S = ProcessSystem> = remuda_driver::Lease<AsyncStd, S>;
 /// Machines that are child processes, on async-std.
 pub type ProcessSystem = remuda_driver::ProcessSystem<AsyncStd>;
 
-/// The async-std runtime, as the driver uses it: there is one a process, started when it is first needed.
+/// The async-std runtime for the driver. Each process has one, which starts when it is first used.
 #[derive(Clone, Debug)]
 pub struct AsyncStd {
     origin: std::time::Instant,
@@ -42,7 +42,7 @@ impl Default for AsyncStd {
     }
 }
 
-/// Runs `main` to its end.
+/// Runs `main` until it returns.
 pub fn run<T>(main: impl AsyncFnOnce(AsyncStd) -> T) -> T {
     async_std::task::block_on(main(AsyncStd::new()))
 }

@@ -1,4 +1,4 @@
-//! remuda on [tokio](https://docs.rs/tokio): the driver's [`Runtime`], and the driver's API with that filled in.
+//! remuda on [tokio](https://docs.rs/tokio): a [`Runtime`] for it, and the driver's API with this runtime.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +21,7 @@ pub type Lease<S = ProcessSystem> = remuda_driver::Lease<Tokio, S>;
 /// Machines that are child processes, on tokio.
 pub type ProcessSystem = remuda_driver::ProcessSystem<Tokio>;
 
-/// A tokio runtime, as the driver uses it. Holds a handle, so leases may be dropped on any thread.
+/// A tokio runtime for the driver. It holds a handle, so leases may be dropped on any thread.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Handle,
@@ -38,19 +38,19 @@ impl Tokio {
         Tokio { handle, origin }
     }
 
-    /// The runtime this is called in.
+    /// The runtime that the caller runs in. Its clock starts now.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// The caller is outside a tokio runtime.
     pub fn current() -> Self {
         Tokio::new(Handle::current())
     }
 }
 
-/// Builds a runtime on the current thread, runs `main` on it to its end, and drops what else it runs.
+/// Builds a runtime on the current thread and runs `main` on it until it returns. Other tasks of the runtime are dropped then.
 ///
 /// # Errors
-/// A runtime that cannot be built.
+/// The runtime cannot be built.
 pub fn run<T>(main: impl AsyncFnOnce(Tokio) -> T) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -64,7 +64,7 @@ impl Runtime for Tokio {
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
-        // What is too far away for tokio is so for everybody: thirty years.
+        // A time that tokio cannot represent is replaced by one in thirty years.
         let far = Duration::from_secs(30 * 365 * 24 * 60 * 60);
         let deadline = self.origin + Duration::from_nanos(at.0).min(far);
         let _context = self.handle.enter();

@@ -7,50 +7,46 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::channel::{mpsc, oneshot};
+use futures::FutureExt as _;
+use futures::channel::oneshot;
 use futures::future::{Either, select};
-use futures::{FutureExt as _, StreamExt as _};
 use remuda::{Event, RequestId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::CallError;
 use crate::machine::Machine;
-use crate::panics::caught_in;
+use crate::panics::catch_panic_in;
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::signal::{Defer, Signal};
-use crate::state::{Entry, Shared};
-use crate::system::{CallError, Chunk, Invocation, Output, System};
+use crate::system::{Caller, Chunk, Invocation, System};
+use crate::tables::RequestEntry;
 
-/// Chunks that are thrown away in one poll.
+/// How many chunks of unread output are discarded in one poll.
 const READ_AT_ONCE: usize = 64;
 
-/// A running call. Await it for the result; [`output`](Call::output) gives what it prints on the way.
+/// A running call. Await it for the result; [`output`](Call::output) returns what it prints meanwhile.
 ///
-/// Output that is not read is thrown away when the result is awaited. Dropping a call cancels it.
+/// Output that is not read is discarded when the result is awaited. Dropping a call cancels it.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<T> {
+    /// Cancels the call when it is dropped.
+    caller: Caller,
     result: oneshot::Receiver<Result<Vec<u8>, CallError>>,
-    output: mpsc::Receiver<Chunk>,
-    cancel: Signal,
     result_type: PhantomData<fn() -> T>,
 }
 
 impl<T> Call<T> {
-    /// The next piece of output; `None` when the call has ended. A client that takes its time slows the call down and
-    /// costs no memory.
+    /// The next piece of output, or `None` when the call has ended. If the client reads slowly, the call is slowed down;
+    /// its output does not pile up in memory.
     pub async fn output(&mut self) -> Option<Chunk> {
-        self.output.next().await
+        self.caller.output().await
     }
 
-    /// Asks the machine to end the call; it resolves when that has happened (F12).
+    /// Asks the machine to end the call. The call resolves when it has ended there (F12).
     pub fn cancel(&self) {
-        self.cancel.raise();
-    }
-}
-
-impl<T> Drop for Call<T> {
-    fn drop(&mut self) {
-        self.cancel.raise();
+        self.caller.cancel();
     }
 }
 
@@ -59,10 +55,10 @@ impl<T: DeserializeOwned> Future for Call<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         for read in 1.. {
-            let Poll::Ready(Some(_)) = self.output.poll_next_unpin(cx) else {
+            let Poll::Ready(Some(_)) = self.caller.poll_output(cx) else {
                 break;
             };
-            // A call that prints without end must not keep the client's task from everything else.
+            // A call that prints without end must not block the other work of the client's task.
             if read == READ_AT_ONCE {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -80,7 +76,7 @@ impl<T: DeserializeOwned> Future for Call<T> {
     }
 }
 
-/// The result of a call, of which no byte may be left over: that would be another type's.
+/// Decodes the result of a call. Bytes that are left over are an error: the result then has another type.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
     let wrong = |what: String| {
         let name = std::any::type_name::<T>();
@@ -96,7 +92,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
 impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("cancelled", &self.cancel.is_raised())
+            .field("cancelled", &self.caller.signal().is_raised())
             .finish_non_exhaustive()
     }
 }
@@ -111,39 +107,35 @@ impl<T> Call<T> {
         args: &A,
     ) -> Call<T> {
         let (answer, result) = oneshot::channel();
-        let (sender, output) = mpsc::channel(1);
-        let cancel = Signal::default();
+        let (args, invalid) = match postcard::to_allocvec(args) {
+            Ok(args) => (args, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let (invocation, caller) = Invocation::new(function, args);
+        let cancel = caller.signal().clone();
         let call = Call {
+            caller,
             result,
-            output,
-            cancel: cancel.clone(),
             result_type: PhantomData,
         };
-        let args = match postcard::to_allocvec(args) {
-            Ok(args) => args,
-            Err(error) => {
-                let _ = answer.send(Err(CallError::Invalid(format!(
-                    "the arguments of `{function}` do not encode: {error}"
-                ))));
-                return call;
-            }
-        };
-        let Some(entry) = enter(shared, request, &cancel) else {
+        if let Some(error) = invalid {
+            let _ = answer.send(Err(CallError::Invalid(format!(
+                "the arguments of `{function}` do not encode: {error}"
+            ))));
+            return call;
+        }
+        let Some(registered) = register(shared, request, &cancel) else {
             let _ = answer.send(Err(CallError::Lost(machine.why_dead().to_string())));
             return call;
         };
-        let invocation = Invocation {
-            function: function.to_owned(),
-            args,
-            output: Output(sender),
-            cancel,
-        };
         let (task, machine) = (shared.clone(), machine.clone());
-        // Made before the task is: a runtime that is gone drops it unborn.
-        let books = shared.clone();
-        let left = Defer::new(move || leave(&books, entry));
+        // Created outside the async block: a runtime that has ended drops the task without polling it.
+        let for_unregister = shared.clone();
+        let unregister_on_drop = Defer::new(move || unregister(&for_unregister, registered));
         shared.runtime.spawn(async move {
-            let ended = Box::pin(caught_in(task.system.call(machine.handle(), invocation)));
+            let ended = Box::pin(catch_panic_in(
+                task.system.call(machine.handle(), invocation),
+            ));
             let result = match select(ended, machine.dead.clone()).await {
                 Either::Left((result, _)) => result.unwrap_or_else(|panic| {
                     Err(CallError::Unreachable(format!("the system {panic}")))
@@ -157,19 +149,19 @@ impl<T> Call<T> {
                 }
             };
             if let Err(CallError::Lost(_)) = result {
-                // First the manager, then the client: what it does next does not meet the dead machine.
+                // The manager before the client: a new request of the client must not be granted the dead machine.
                 let _ = machine.dead.clone().await;
             }
-            // First the books, then the client: what it does next finds the call ended.
-            drop(left);
+            // The lease before the client: what the client does next finds the call ended.
+            drop(unregister_on_drop);
             let _ = answer.send(result);
         });
         call
     }
 }
 
-/// Enters a call into its lease's books. `None`: the lease is lost.
-fn enter<R: Runtime, S: System>(
+/// Adds a call to its lease, if it has one. Returns `None` if the lease is lost.
+fn register<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     request: Option<RequestId>,
     cancel: &Signal,
@@ -178,8 +170,8 @@ fn enter<R: Runtime, S: System>(
         return Some(None);
     };
     shared.with(|state| {
-        let id = state.mint();
-        let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+        let id = state.new_id();
+        let Some(RequestEntry::Leased(leased)) = state.requests.get_mut(&request) else {
             return None;
         };
         leased.calls.push((id, cancel.clone()));
@@ -187,24 +179,29 @@ fn enter<R: Runtime, S: System>(
     })
 }
 
-/// Strikes a call from its lease's books; the last one of a lease that was given up says its done (F12).
-fn leave<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, entry: Option<(RequestId, u64)>) {
-    let Some((request, id)) = entry else { return };
+/// Removes a call from its lease. After the last call of a finished lease, the manager is told that it is done (F12).
+fn unregister<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    registered: Option<(RequestId, u64)>,
+) {
+    let Some((request, id)) = registered else {
+        return;
+    };
     let cancel = shared.with(|state| {
-        let Some(Entry::Leased(leased)) = state.requests.get_mut(&request) else {
+        let Some(RequestEntry::Leased(leased)) = state.requests.get_mut(&request) else {
             return None;
         };
         let at = leased.calls.iter().position(|&(call, _)| call == id)?;
         let (_, cancel) = leased.calls.swap_remove(at);
         if leased.calls.is_empty()
-            && let Some(outcome) = leased.given_up
+            && let Some(outcome) = leased.finished
         {
             state.requests.remove(&request);
             state.feed(Event::Done { request, outcome });
         }
         Some(cancel)
     });
-    // The last of its flag may drop a waker.
+    // The last clone of the flag drops wakers: not under the lock.
     drop(cancel);
 }
 
@@ -233,19 +230,22 @@ mod tests {
     #[test]
     fn a_call_that_prints_a_lot_lets_others_run_meanwhile() {
         let (answer, result) = oneshot::channel();
-        let (sender, output) = mpsc::channel(1);
+        let (invocation, caller) = Invocation::new("prints", Vec::new());
         let mut call: Call<()> = Call {
+            caller,
             result,
-            output,
-            cancel: Signal::default(),
             result_type: PhantomData,
         };
-        // Each sender has room for one.
+        // The capacity of the channel grows by one with each sender.
         for _ in 0..=READ_AT_ONCE * 2 {
             let bytes = Vec::new();
             let stream = Stream::Stdout;
-            let sent = sender.clone().try_send(Chunk { stream, bytes });
-            sent.expect("there is room for one");
+            let sent = invocation
+                .output
+                .0
+                .clone()
+                .try_send(Chunk { stream, bytes });
+            sent.expect("each sender has its own slot");
         }
         answer.send(Ok(Vec::new())).expect("the call listens");
         let mut polls = 1;

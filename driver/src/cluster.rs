@@ -3,61 +3,29 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use remuda::{
     Config, ConfigError, Counts, Demand, Event, MachineId, Manager, OnceKey, Reject, TaskId,
 };
 
-use crate::once::{OnceError, OnceMachine};
+use crate::background;
+use crate::error::{CallError, OnceError};
+use crate::lost_tasks::LostTasks;
+use crate::once::OnceMachine;
+use crate::options::Options;
 use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
-use crate::state::{Effect, Shared};
+use crate::shared::{Handle, Shared};
 use crate::status::MachineStatus;
-use crate::system::{CallError, System};
-use crate::tasks::LostTasks;
+use crate::system::System;
 use crate::timer;
 
-/// The time-outs that are the driver's to enforce.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// How long a machine may take to come up; default 60 s.
-    pub start_timeout: Duration,
-    /// How long it may take to answer a poll; default 5 s (S17).
-    pub poll_timeout: Duration,
-    /// How long it may take to end when asked to, before it is killed; default 5 s.
-    pub stop_timeout: Duration,
-    /// How long it may take to be dead after it was killed, before it is given up; default 10 s.
-    pub kill_timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            start_timeout: Duration::from_secs(60),
-            poll_timeout: Duration::from_secs(5),
-            stop_timeout: Duration::from_secs(5),
-            kill_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// A cluster that manages itself. Clones are handles of the same one; when the last handle, request and lease is
-/// dropped, the cluster shuts down.
+/// A cluster of machines, started and stopped as requests need them. Clones are handles of the same cluster. When the last
+/// handle, request and lease is dropped, the cluster shuts down.
 pub struct Cluster<R: Runtime, S: System> {
-    handle: Arc<Handle<R, S>>,
-}
-
-/// The users' share of a cluster; the driver's own tasks hold only what is inside.
-struct Handle<R: Runtime, S: System>(Arc<Shared<R, S>>);
-
-impl<R: Runtime, S: System> Drop for Handle<R, S> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
+    handle: Handle<R, S>,
 }
 
 impl<R: Runtime, S: System> Clone for Cluster<R, S> {
@@ -70,7 +38,7 @@ impl<R: Runtime, S: System> Clone for Cluster<R, S> {
 
 impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared().look(|state| {
+        self.shared().read(|state| {
             f.debug_struct("Cluster")
                 .field("counts", &state.manager.counts())
                 .field("requests", &state.requests.len())
@@ -81,10 +49,10 @@ impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
 }
 
 impl<R: Runtime, S: System> Cluster<R, S> {
-    /// A cluster without machines; they are started as requests come in.
+    /// A cluster without machines. It starts them when requests need them (S7).
     ///
     /// # Errors
-    /// A configuration that the manager refuses.
+    /// The manager refuses the configuration.
     pub fn new(
         runtime: R,
         system: S,
@@ -95,10 +63,10 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         Ok(Cluster::begun(runtime, system, options, manager, None))
     }
 
-    /// The same, and all that the manager is told goes to `recorder` too.
+    /// Like [`new`](Cluster::new), and `recorder` receives every event of the manager.
     ///
     /// # Errors
-    /// A configuration that the manager refuses.
+    /// The manager refuses the configuration.
     pub fn recorded(
         runtime: R,
         system: S,
@@ -125,78 +93,86 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         manager: Manager,
         recorder: Option<Box<dyn Recorder>>,
     ) -> Self {
-        let shared = Shared::new(runtime, system, options, manager, recorder);
-        shared.runtime.spawn(timer::keep_time(shared.clone()));
+        let shared = Shared::new(
+            runtime,
+            system,
+            options,
+            manager,
+            recorder,
+            background::spawn,
+        );
+        shared.runtime.spawn(timer::run(shared.clone()));
         Cluster {
-            handle: Arc::new(Handle(shared)),
+            handle: Handle::new(shared),
         }
     }
 
-    /// Asks for procs of one machine. The request is made when the future is first polled; dropping it cancels.
+    /// Requests procs of one machine. The request is submitted when the future is first polled. Dropping it cancels it.
     pub fn request(&self, demand: Demand) -> Request<R, S> {
-        Request::new(self.clone(), demand)
+        Request::new(self.handle.clone(), demand)
     }
 
-    /// The manager's counts.
+    /// The manager's counts of machines and requests.
     pub fn counts(&self) -> Counts {
-        self.shared().look(|state| state.manager.counts())
+        self.shared().read(|state| state.manager.counts())
     }
 
-    /// The machines in service by id, after the last few that were lost.
+    /// The last 32 lost machines, then the machines that are up, by id.
     pub fn machines(&self) -> Vec<MachineStatus> {
-        self.shared().look(|state| {
+        self.shared().read(|state| {
             let live = state
                 .manager
                 .machines()
-                .filter_map(|view| Some(MachineStatus::of(&view, state.machines.get(&view.id())?)));
+                .filter_map(|view| Some(state.machines.get(&view.id())?.status(&view)));
             state.lost.iter().cloned().chain(live).collect()
         })
     }
 
-    /// The error of the last start that failed, empty if none has.
+    /// The error of the last failed start; empty if no start has failed.
     pub fn last_start_error(&self) -> String {
-        self.shared().look(|state| state.last_start_error.clone())
+        self.shared().read(|state| state.last_start_error.clone())
     }
 
-    /// Says that the result of `task` lives on `machine` (S14). If the machine is lost already, so is the task, at once.
+    /// Records that `machine` holds the result of `task` (S14). If the machine is lost, the task is reported lost at once.
     ///
     /// # Errors
-    /// A machine that never was.
+    /// The machine never existed.
     pub fn assign(&self, machine: MachineId, task: TaskId) -> Result<(), Reject> {
         self.shared()
             .handle(Event::Assign { machine, task })
             .map_or(Ok(()), Err)
     }
 
-    /// Drops the result of `task` on `machine` (S15): reported lost, and the machine is told. Not held there: no-op.
+    /// Drops the result of `task` on `machine` (S15): the task is reported lost, and the machine is told to drop it. Does
+    /// nothing if the machine does not hold it.
     ///
     /// # Errors
-    /// A machine that never was.
+    /// The machine never existed.
     pub fn discard(&self, machine: MachineId, task: TaskId) -> Result<(), Reject> {
         self.shared()
             .handle(Event::Discard { machine, task })
             .map_or(Ok(()), Err)
     }
 
-    /// The tasks that are lost from now on, in the order the manager decided it (S14). The stream ends when the cluster
-    /// was dropped and has ended.
+    /// The tasks that are lost from now on, in the order in which the manager reports them (S14). The stream ends when the
+    /// cluster is dropped and has ended.
     pub fn lost_tasks(&self) -> LostTasks {
         let (sender, receiver) = mpsc::unbounded();
         let closed = self.shared().with(|state| {
             state.subscribers.push(sender);
             state.closed_subscribers()
         });
-        // Their last senders may drop wakers.
+        // The last sender of a stream may drop a waker: not under the lock.
         drop(closed);
         LostTasks(receiver)
     }
 
-    /// Has `work` done once on `machine`, however many ask for the same key (S16). The first asker's `work` runs, as a
-    /// task of the cluster: an asker that goes away changes nothing. The result is remembered, errors too, until
+    /// Does `work` once on `machine`, whatever the number of callers with the same key (S16). The `work` of the first caller
+    /// runs as a task of the cluster, also when that caller drops its future. The result, also an error, is remembered until
     /// [`forget`](Cluster::forget).
     ///
     /// # Errors
-    /// The work's own, the machine's loss, or a machine that never was.
+    /// The work failed, the machine is lost, or the machine never existed.
     pub async fn once<F, Fut>(
         &self,
         machine: MachineId,
@@ -210,10 +186,10 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         crate::once::ask(self.shared(), machine, key, work).await
     }
 
-    /// Forgets the result of work done once (S16), so that the next asker has it done again.
+    /// Forgets the result of work done once (S16). The next caller with this key has the work done again.
     ///
     /// # Errors
-    /// Nothing is remembered under that key, or the work still runs.
+    /// No result is remembered under this key, or the work still runs.
     pub fn forget(&self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
         self.shared()
             .with(|state| match state.feed(Event::Forget { machine, key }) {
@@ -225,8 +201,9 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             })
     }
 
-    /// Shuts the cluster down (S22) and resolves when every machine has ended: requests that wait resolve as
-    /// [`Shutdown`](crate::RequestError::Shutdown), machines are asked to end, then killed.
+    /// Shuts the cluster down (S22) and resolves when every machine has ended. Queued requests resolve as
+    /// [`Shutdown`](crate::RequestError::Shutdown). Machines are asked to end, and killed after
+    /// [`Options::stop_timeout`].
     pub async fn shutdown(&self) {
         self.shared().close();
         let ended = self.shared().with(|state| {
@@ -236,27 +213,11 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             }
             ended
         });
-        // Closed, not sent: that it is dropped is the message.
+        // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {
-        &self.handle.0
-    }
-}
-
-impl<R: Runtime, S: System> Shared<R, S> {
-    /// Shuts down: no start goes on, the manager tells every machine to stop.
-    pub(crate) fn close(self: &Arc<Self>) {
-        self.with(|state| {
-            let Some(open) = state.open.take() else {
-                return;
-            };
-            state.feed(Event::Shutdown);
-            state.push(Effect::Close(open));
-            if state.is_ended() {
-                state.wake_timer();
-            }
-        });
+    fn shared(&self) -> &Arc<Shared<R, S>> {
+        self.handle.shared()
     }
 }

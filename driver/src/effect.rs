@@ -1,195 +1,68 @@
-//! Effects: what the manager's actions bring about outside the lock.
+//! The effects: what the driver does outside the lock after an action of the manager.
 
-use std::future::Future;
+use std::any::Any;
 use std::sync::Arc;
+use std::task::Waker;
 
-use futures::future::{Either, select};
-use remuda::{Event, MachineId, Notice, OnceKey, OnceOutcome, Reject, TaskId};
-use remuda_worker::wire::Figures;
+use futures::channel::oneshot;
+use remuda::{Event, MachineId, Notice, OnceKey, Reject, TaskId};
 
-use crate::machine::{self, Machine};
-use crate::panics::{caught_in, dispose};
-use crate::runtime::{Runtime, timeout};
-use crate::signal::Defer;
-use crate::state::{Effect, OnceWork, Shared, State};
-use crate::status::Shown;
-use crate::system::{CallError, System};
-use crate::tasks::LostTask;
+use crate::error::OnceError;
+use crate::lost_tasks::LostTask;
+use crate::machine::Machine;
+use crate::record::Recorder;
+use crate::signal::Signal;
+use crate::system::System;
+use crate::tables::{OnceWaiter, OnceWork, RequestEntry};
 
-impl<R: Runtime, S: System> Shared<R, S> {
-    pub(crate) fn run(self: &Arc<Self>, effect: Effect<S>) {
-        match effect {
-            Effect::Wake(waker) => waker.wake(),
-            Effect::Raise(signal) => signal.raise(),
-            Effect::DropEntry(entry) => drop(entry),
-            Effect::Start(id) => self.runtime.spawn(machine::live(self.clone(), id)),
-            Effect::Stop { machine, urgent } => {
-                self.runtime
-                    .spawn(machine::stop(self.clone(), machine, urgent));
-            }
-            Effect::Poll(machine) => self.runtime.spawn(poll(self.clone(), machine)),
-            Effect::Discard { machine, task } => {
-                self.runtime.spawn(discard(self.clone(), machine, task));
-            }
-            Effect::RunOnce { machine, key, work } => {
-                self.runtime
-                    .spawn(run_once(self.clone(), machine, key, work));
-            }
-            Effect::OnceReady(asker, answer) => drop(asker.answer.send(answer)),
-            Effect::TaskLost(lost) => self.tell_lost(lost),
-            Effect::Notice {
-                notice,
-                about,
-                expected,
-            } => log_notice(&notice, about.as_deref(), expected),
-            Effect::Rejected(event, reject) => log_rejection(&event, &reject),
-            Effect::Close(sender) => drop(sender),
-            Effect::EndRecording(recorder, thrown) => {
-                dispose(thrown);
-                tracing::warn!("recording ends here, the cluster goes on: the recorder panicked");
-                drop(recorder);
-            }
-        }
-    }
-
-    fn tell_lost(self: &Arc<Self>, lost: LostTask) {
-        let listeners = self.look(|state| state.subscribers.clone());
-        let gone = listeners
-            .iter()
-            .filter(|listener| listener.unbounded_send(lost).is_err())
-            .count();
-        if gone > 0 {
-            let closed = self.with(State::closed_subscribers);
-            drop(closed);
-        }
-    }
+/// One thing to do outside the lock. Effects are done in the order in which they were queued.
+pub(crate) enum Effect<S: System> {
+    /// Wakes a client's task, or the timer task.
+    Wake(Waker),
+    /// Cancels a call.
+    Raise(Signal),
+    /// Drops the record of a request, which may hold a client's waker.
+    DropEntry(RequestEntry<S>),
+    /// Starts a task on the runtime.
+    Spawn(Task<S>),
+    /// Answers a caller of work done once (S16).
+    OnceReady(OnceWaiter, Result<(), OnceError>),
+    /// Reports a lost task to the subscribers (S14).
+    TaskLost(LostTask),
+    /// Logs a notice. `about` is the reason of a loss; `expected` is true after a shutdown.
+    Notice {
+        notice: Notice,
+        about: Option<String>,
+        expected: bool,
+    },
+    /// Logs a rejected event.
+    Rejected(Event, Reject),
+    /// Drops a sender, whose receiver waits for that.
+    Close(oneshot::Sender<()>),
+    /// Drops a recorder that panicked, and the payload of its panic.
+    EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
 }
 
-/// Asks a machine for its figures, and tells the manager whether any part was answered (S17, F8).
-async fn poll<R: Runtime, S: System>(shared: Arc<Shared<R, S>>, machine: Arc<Machine<S>>) {
-    let answer = timeout(
-        &shared.runtime,
-        shared.options.poll_timeout,
-        caught_in(shared.system.poll(machine.handle())),
-    );
-    // Dead: nobody waits for figures any more.
-    let Either::Left((answer, _)) = select(std::pin::pin!(answer), machine.dead.clone()).await
-    else {
-        return;
-    };
-    let figures = match answer {
-        Some(Ok(figures)) => figures,
-        Some(Err(panic)) => {
-            tracing::warn!(machine = %machine.name(), "its poll {panic}");
-            Figures::default()
-        }
-        None => Figures::default(),
-    };
-    polled(&shared, machine.id(), figures);
-}
-
-fn polled<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: MachineId, figures: Figures) {
-    shared.with(|state| {
-        let Some(slot) = state.machines.get_mut(&machine).filter(|slot| !slot.lost) else {
-            return;
-        };
-        let Figures {
-            memory,
-            disk,
-            load,
-            counters,
-        } = figures;
-        let answered = memory.is_some() || disk.is_some() || load.is_some() || counters.is_some();
-        // What failed keeps its last value.
-        let last = &mut slot.figures;
-        last.memory = memory.or(last.memory.take());
-        last.disk = disk.or(last.disk.take());
-        last.load = load.or(last.load.take());
-        last.counters = counters.or(last.counters.take());
-        if answered {
-            let figures = last.clone();
-            state.note(machine, "figures", Shown(&figures));
-        }
-        state.feed(Event::Polled { machine, answered });
-    });
-}
-
-async fn discard<R: Runtime, S: System>(
-    shared: Arc<Shared<R, S>>,
-    machine: Arc<Machine<S>>,
-    task: TaskId,
-) {
-    let done = std::pin::pin!(caught_in(shared.system.discard(machine.handle(), task)));
-    let Either::Left((answer, _)) = select(done, machine.dead.clone()).await else {
-        return;
-    };
-    if let Err(error) = answer.unwrap_or_else(Err) {
-        tracing::warn!(machine = %machine.name(), %task, "could not drop a task's result: {error}");
-    }
-}
-
-/// Does work once on a machine. The askers are told also when the runtime drops the task, even unborn.
-fn run_once<R: Runtime, S: System>(
-    shared: Arc<Shared<R, S>>,
-    machine: MachineId,
-    key: OnceKey,
-    work: OnceWork,
-) -> impl Future<Output = ()> + Send {
-    let dropped = shared.clone();
-    let unanswered = Defer::new(move || {
-        let error = CallError::Unreachable("the work ended without an answer".into());
-        once_done(&dropped, machine, key, Err(error));
-    });
-    async move {
-        let result = caught_in(async { work().await }).await;
-        unanswered.disarm();
-        let result = result.unwrap_or_else(|panic| {
-            let error = CallError::Unreachable(format!("the work {panic}"));
-            Err(error)
-        });
-        once_done(&shared, machine, key, result);
-    }
-}
-
-fn once_done<R: Runtime, S: System>(
-    shared: &Arc<Shared<R, S>>,
-    machine: MachineId,
-    key: OnceKey,
-    result: Result<(), CallError>,
-) {
-    let outcome = match &result {
-        Ok(()) => OnceOutcome::Ok,
-        Err(CallError::Unreachable(_) | CallError::Lost(_)) => OnceOutcome::Unreachable,
-        Err(_) => OnceOutcome::Remote,
-    };
-    shared.with(|state| {
-        if let Err(error) = result
-            && state.machines.contains_key(&machine)
-        {
-            state.once_errors.insert((machine, key), error);
-        }
-        state.feed(Event::OnceDone {
-            machine,
-            key,
-            outcome,
-        });
-    });
-}
-
-fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
-    match notice {
-        Notice::MachineLost { machine, .. } if expected => {
-            tracing::info!(%machine, "ended: {}", about.unwrap_or_default());
-        }
-        Notice::MachineLost { machine, .. } => {
-            tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default());
-        }
-        Notice::Summary { .. } | Notice::Recovered { .. } => tracing::info!("{notice}"),
-        _ => tracing::warn!("{notice}"),
-    }
-}
-
-/// A done or a cancel that crosses a loss is expected (F4); every other rejection tells of a mistake.
-fn log_rejection(event: &Event, reject: &Reject) {
-    tracing::debug!(?event, "rejected: {reject}");
+/// A task that the driver runs in the background, for one machine.
+pub(crate) enum Task<S: System> {
+    /// Starts the machine and watches it until it has ended.
+    Run(MachineId),
+    /// Ends the machine. If `urgent`, it is killed at once, else it is asked to end first.
+    Stop {
+        machine: Arc<Machine<S>>,
+        urgent: bool,
+    },
+    /// Asks for the machine's figures (S17).
+    Poll(Arc<Machine<S>>),
+    /// Has the machine drop the result of a task (S15).
+    Discard {
+        machine: Arc<Machine<S>>,
+        task: TaskId,
+    },
+    /// Does work once on the machine (S16).
+    RunOnce {
+        machine: MachineId,
+        key: OnceKey,
+        work: OnceWork,
+    },
 }

@@ -1,13 +1,13 @@
-//! Maps by ids that are minted here, ascending from 0: nobody can choose them, so a hash that is fixed and short will do.
-//! No decision follows the order of such a map.
+//! Hash maps whose keys are ids that the driver gives itself, ascending from 0. No outside party chooses such an id, so a
+//! short hash function without a seed is safe. Nothing may depend on the iteration order of these maps.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// From an id to what is known of it.
+/// A hash map with ids as keys.
 pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
-/// A multiplication for each integer, and the best bits of the product to where the map looks first.
+/// One multiplication for each integer. The rotation moves the best bits of the product to where the map looks first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct IdHasher(u64);
 

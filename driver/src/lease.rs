@@ -1,4 +1,4 @@
-//! A lease: procs of one machine, in the client's hands until it says done.
+//! A lease: procs of one machine that a client has until it finishes the lease.
 
 use std::collections::hash_map::Entry::Occupied;
 use std::fmt;
@@ -10,30 +10,27 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::Call;
-use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Effect, Entry};
+use crate::shared::Handle;
 use crate::system::System;
+use crate::tables::RequestEntry;
 
 /// Procs of one machine. Derefs to the [`Machine`].
 ///
-/// Say how the work went with [`finish`](Lease::finish); a lease that is dropped says *unused* (S13). Either way its
-/// running calls are cancelled first, and the procs are free only once the machine has confirmed their end, or is
-/// lost (F12). May be dropped on any thread.
+/// Report the outcome of the work with [`finish`](Lease::finish). A lease that is dropped reports *unused* (S13). In both
+/// cases its running calls are cancelled, and the procs are free when the machine has confirmed the end of the calls, or is
+/// lost (F12). A lease may be dropped on any thread.
 pub struct Lease<R: Runtime, S: System> {
-    cluster: Cluster<R, S>,
+    cluster: Handle<R, S>,
     request: RequestId,
     machine: Arc<Machine<S>>,
     outcome: Outcome,
 }
 
 impl<R: Runtime, S: System> Lease<R, S> {
-    pub(crate) fn new(
-        cluster: Cluster<R, S>,
-        request: RequestId,
-        machine: Arc<Machine<S>>,
-    ) -> Self {
+    pub(crate) fn new(cluster: Handle<R, S>, request: RequestId, machine: Arc<Machine<S>>) -> Self {
         Lease {
             cluster,
             request,
@@ -47,14 +44,15 @@ impl<R: Runtime, S: System> Lease<R, S> {
         self.request
     }
 
-    /// Whether the machine was lost (F4): finishing the lease then changes nothing.
+    /// Whether the machine was lost (F4). Finishing the lease then changes nothing.
     pub fn is_lost(&self) -> bool {
         self.cluster
             .shared()
-            .look(|state| !state.requests.contains_key(&self.request))
+            .read(|state| !state.requests.contains_key(&self.request))
     }
 
-    /// Calls `function` on the machine. The call runs in the background from now on; dropping the [`Call`] cancels it.
+    /// Calls `function` on the machine. The call starts at once and runs in the background. Dropping the [`Call`] cancels
+    /// it.
     pub fn call<A: Serialize + ?Sized, T: DeserializeOwned>(
         &self,
         function: &str,
@@ -69,15 +67,19 @@ impl<R: Runtime, S: System> Lease<R, S> {
         )
     }
 
-    /// Says that the result of `task` lives on this machine (S14).
+    /// Records that this machine holds the result of `task` (S14). If the machine is lost, the task is reported lost at once.
     ///
     /// # Errors
-    /// Never for a lease's own machine: a lost one is answered by a lost task.
+    /// None for the machine of a lease, which always exists.
     pub fn assign(&self, task: TaskId) -> Result<(), Reject> {
-        self.cluster.assign(self.machine.id(), task)
+        let machine = self.machine.id();
+        self.cluster
+            .shared()
+            .handle(Event::Assign { machine, task })
+            .map_or(Ok(()), Err)
     }
 
-    /// Says how the work went; the manager judges the machine's health by it (S9–S11, S13).
+    /// Reports the outcome of the work, from which the manager judges the machine's health (S9–S11, S13).
     pub fn finish(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -95,18 +97,18 @@ impl<R: Runtime, S: System> Drop for Lease<R, S> {
     fn drop(&mut self) {
         let (request, outcome) = (self.request, self.outcome);
         self.cluster.shared().with(|state| {
-            // Lost: the manager has forgotten it already (F4).
+            // No entry: the machine was lost, and the manager has already forgotten the request (F4).
             let Occupied(mut entry) = state.requests.entry(request) else {
                 return;
             };
-            let Entry::Leased(leased) = entry.get_mut() else {
+            let RequestEntry::Leased(leased) = entry.get_mut() else {
                 return;
             };
             if leased.calls.is_empty() {
                 entry.remove();
                 state.feed(Event::Done { request, outcome });
             } else {
-                leased.given_up = Some(outcome);
+                leased.finished = Some(outcome);
                 let cancels: Vec<_> = leased
                     .calls
                     .iter()

@@ -1,5 +1,5 @@
-//! Drives a [`remuda::Manager`] in any async runtime: turns its decisions into machine starts, calls and timers, and
-//! what happens into its events.
+//! Drives a [`remuda::Manager`] in any async runtime: turns its actions into machine starts, polls and timers, and turns
+//! what happens on the machines into its events.
 //!
 //! ```text
 //!   client            Cluster              core              System
@@ -21,57 +21,79 @@
 //!     └─────────────────▶├──────────────────▶│                  │
 //! ```
 //!
-//! - A [`Runtime`] is four methods: spawn, sleep until, now, start a child. `remuda-tokio` and `remuda-async-std` have
-//!   theirs.
-//! - A [`System`] says how machines start, stop, are polled and called. [`ProcessSystem`] is ours: a machine is a child
-//!   process, started here, through `ssh`, under Slurm.
-//! - A [`Cluster`] is both with a manager. [`Cluster::request`] gives a [`Lease`], [`Lease::call`] a [`Call`].
+//! - A [`Runtime`] is four methods: spawn, sleep until, now, start a child process. The crates `remuda-tokio` and
+//!   `remuda-async-std` implement it.
+//! - A [`System`] defines how machines start, stop, are polled and called. With [`ProcessSystem`] a machine is a child
+//!   process, started on this host, through `ssh`, or under Slurm.
+//! - A [`Cluster`] connects both with a manager. [`Cluster::request`] resolves to a [`Lease`], and [`Lease::call`] starts a
+//!   [`Call`].
 //!
-//! **Dropping.** A dropped request is cancelled; a grant that crosses the drop is handed back. A dropped call is
-//! cancelled. A dropped lease cancels its calls, and its procs are given out again when the machine has confirmed their
-//! end (F12). Any of these may be dropped at any await, on any thread, with or without a runtime around.
+//! **Dropping.** A dropped request is cancelled; if it was granted meanwhile, the grant is returned as *unused* (S13). A
+//! dropped call is cancelled. A dropped lease cancels its calls, and its procs are granted again when the machine has
+//! confirmed the end of the calls (F12). All of them may be dropped at any await and on any thread, also outside a runtime.
 //!
-//! **Order.** Clients hear of grants, losses and wakes in the order the manager decided them. A waker may drop leases or
-//! call back into the cluster.
+//! **Order.** Clients see grants and losses in the order in which the manager decided them. A waker may drop leases and
+//! may call the cluster.
 //!
-//! **Loss.** A call on a machine that is lost resolves as [`CallError::Lost`] once what it ran is dead: then it may be
-//! run again elsewhere, at once.
+//! **Loss.** A call on a lost machine resolves as [`CallError::Lost`] when all that it ran has ended. The client may then
+//! run it again on another machine at once.
 //!
-//! **Recording.** A [`Cluster::recorded`] tells a [`Recorder`] all that the manager is told; [`FileRecorder`] writes a
-//! journal of it, which `remuda replay` plays again.
+//! **Recording.** A cluster made by [`Cluster::recorded`] passes every event of the manager to a [`Recorder`].
+//! [`FileRecorder`] writes them as a journal, which `remuda replay` can replay.
 //!
-//! Notices go to [`tracing`]: losses, failed starts and probations as warnings, the rest as information.
+//! **Logging.** Notices go to [`tracing`]: losses, failed starts and probations at level warn, others at level info.
 
+// From the bottom up: a module imports only from its own group and from those above it, and no two import each other.
+
+// Small tools.
+mod ids;
+mod panics;
+mod signal;
+
+// The traits that a user implements, and their types.
+mod error;
+mod record;
+mod runtime;
+mod system;
+
+// What a user passes in or reads.
+mod file_recorder;
+mod lost_tasks;
+mod machine;
+mod options;
+pub mod process;
+mod status;
+
+// The state, from its records to its lock.
+mod effect;
+mod shared;
+mod state;
+mod tables;
+
+// The driver's tasks, and the handles of its clients.
+mod background;
 mod call;
 mod cluster;
-mod effect;
-mod ids;
 mod lease;
-mod machine;
+mod lifecycle;
 mod once;
-mod panics;
-pub mod process;
-mod record;
 mod request;
-mod runtime;
-mod signal;
-mod state;
-mod status;
-mod system;
-mod tasks;
 mod timer;
 
 pub use call::Call;
-pub use cluster::{Cluster, Options};
+pub use cluster::Cluster;
+pub use error::{CallError, OnceError, RequestError, StartError};
+pub use file_recorder::{FileRecorder, RecordOptions, Recording, RecordingError};
 pub use lease::Lease;
+pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
-pub use once::{OnceError, OnceMachine};
+pub use once::OnceMachine;
+pub use options::Options;
 pub use process::ProcessSystem;
-pub use record::{FileRecorder, RecordOptions, Recorder, Recording, RecordingError};
+pub use record::Recorder;
 pub use remuda;
 pub use remuda_worker::wire::{Figures, Stream, Usage};
-pub use request::{Request, RequestError};
+pub use request::Request;
 pub use runtime::{Child, Process, Runtime};
 pub use status::MachineStatus;
-pub use system::{CallError, Chunk, Invocation, Output, StartError, System};
-pub use tasks::{LostTask, LostTasks};
+pub use system::{Caller, Chunk, Invocation, Output, System};

@@ -1,53 +1,63 @@
-//! A machine's life in the driver: start, watch, stop, kill.
+//! A machine in service, as leases and the driver's tasks share it.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
-use futures::future::{Either, Shared as SharedFuture, select};
-use remuda::{Event, MachineId};
+use futures::future::Shared as SharedFuture;
+use remuda::MachineId;
 
-use crate::panics::{caught, caught_in};
-use crate::runtime::{Runtime, timeout};
 use crate::signal::Signal;
-use crate::state::{Effect, Shared, Slot};
-use crate::system::{StartError, System};
-
-/// The back-off's step at which requests that wait for a first machine are failed.
-const HOPELESS_STEP: u32 = 4;
+use crate::system::System;
 
 /// A machine in service, as its leases see it.
 pub struct Machine<S: System> {
     id: MachineId,
     name: String,
     handle: S::Machine,
-    /// Resolves with the reason when the machine is dead and the manager was told.
+    /// Resolves with the reason when the machine has ended and the manager was told so.
     pub(crate) dead: SharedFuture<oneshot::Receiver<Arc<str>>>,
-    /// Raised when the machine does not die although it was killed.
-    abandoned: Signal,
+    /// Raised when the machine was killed and did not end within the time-out.
+    pub(crate) abandoned: Signal,
 }
 
 impl<S: System> Machine<S> {
+    /// A machine that is up, and the sender of the reason of its end.
+    pub(crate) fn new(
+        id: MachineId,
+        name: String,
+        handle: S::Machine,
+    ) -> (Self, oneshot::Sender<Arc<str>>) {
+        let (dead_sender, dead) = oneshot::channel();
+        let machine = Machine {
+            id,
+            name,
+            handle,
+            dead: dead.shared(),
+            abandoned: Signal::default(),
+        };
+        (machine, dead_sender)
+    }
+
     /// The machine's id.
     pub fn id(&self) -> MachineId {
         self.id
     }
 
-    /// What the system calls it in messages.
+    /// The machine's name in messages, from [`System::name`].
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The system's own record of it.
+    /// The system's own value for the machine.
     pub fn handle(&self) -> &S::Machine {
         &self.handle
     }
 
-    /// Why the machine is dead, if it is.
+    /// The reason of the machine's end, or a general text while it is not known.
     pub(crate) fn why_dead(&self) -> Arc<str> {
-        // Not peeked at: that sees only what some other clone has polled.
+        // `peek` would see only what another clone has polled, so poll a clone.
         match self.dead.clone().now_or_never() {
             Some(Ok(why)) => why,
             _ => "it no longer serves".into(),
@@ -61,210 +71,5 @@ impl<S: System> fmt::Debug for Machine<S> {
             .field("id", &self.id)
             .field("name", &self.name)
             .finish_non_exhaustive()
-    }
-}
-
-/// Tells the manager how a machine's life ended, also when its task is dropped.
-struct Life<R: Runtime, S: System> {
-    shared: Arc<Shared<R, S>>,
-    id: MachineId,
-    phase: Phase,
-}
-
-enum Phase {
-    Starting,
-    Up(oneshot::Sender<Arc<str>>),
-    Over,
-}
-
-/// Starts a machine and watches it until it is dead.
-pub(crate) fn live<R: Runtime, S: System>(
-    shared: Arc<Shared<R, S>>,
-    id: MachineId,
-) -> impl Future<Output = ()> + Send {
-    // Made before the task is: a runtime that is gone drops it unborn.
-    let mut life = Life {
-        shared,
-        id,
-        phase: Phase::Starting,
-    };
-    async move {
-        let shared = life.shared.clone();
-        let machine = match start(&shared, id).await {
-            Ok((handle, name)) => life.up(handle, name),
-            Err(error) => return life.failed(error),
-        };
-        let stopped = std::pin::pin!(caught_in(shared.system.stopped(&machine.handle)));
-        let abandoned = std::pin::pin!(machine.abandoned.wait());
-        let why = match select(stopped, abandoned).await {
-            Either::Left((Ok(why), _)) => why,
-            Either::Left((Err(panic), _)) => {
-                // Nobody would hear of its end.
-                kill(&shared, &machine);
-                format!("the system {panic}")
-            }
-            Either::Right(_) => "it did not end although it was killed, and is given up".into(),
-        };
-        life.stopped(why);
-    }
-}
-
-/// Starts a machine; the error says why there is none.
-async fn start<R: Runtime, S: System>(
-    shared: &Arc<Shared<R, S>>,
-    id: MachineId,
-) -> Result<(S::Machine, String), String> {
-    let limit = shared.options.start_timeout;
-    let start = caught_in(async {
-        let handle = shared.system.start(id).await?;
-        let name = shared.system.name(id, &handle);
-        Ok::<_, StartError>((handle, name))
-    });
-    let start = timeout(&shared.runtime, limit, start);
-    match select(std::pin::pin!(start), shared.closing.clone()).await {
-        Either::Left((Some(Ok(started)), _)) => started.map_err(|error| error.to_string()),
-        Either::Left((Some(Err(panic)), _)) => Err(format!("the system {panic}")),
-        Either::Left((None, _)) => Err(format!("it was not up after {limit:?}")),
-        Either::Right(_) => Err("the cluster was shut down".into()),
-    }
-}
-
-fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: &Machine<S>) {
-    if caught(|| shared.system.kill(&machine.handle)).is_none() {
-        tracing::warn!(machine = %machine.name, "could not be killed: the system panicked");
-    }
-}
-
-/// Ends a machine: politely, then by force; given up if even that does not help.
-pub(crate) async fn stop<R: Runtime, S: System>(
-    shared: Arc<Shared<R, S>>,
-    machine: Arc<Machine<S>>,
-    urgent: bool,
-) {
-    if !urgent {
-        let limit = shared.options.stop_timeout;
-        let asked = async {
-            match caught_in(shared.system.stop(&machine.handle)).await {
-                Ok(()) => std::future::pending().await,
-                Err(panic) => panic,
-            }
-        };
-        let ended = select(Box::pin(asked), machine.dead.clone());
-        match timeout(&shared.runtime, limit, ended).await {
-            Some(Either::Right(_)) => return,
-            Some(Either::Left((panic, _))) => {
-                tracing::warn!(machine = %machine.name, "is killed: the system {panic}");
-            }
-            None => {
-                tracing::warn!(machine = %machine.name, "did not end within {limit:?} and is killed");
-            }
-        }
-    }
-    kill(&shared, &machine);
-    if timeout(
-        &shared.runtime,
-        shared.options.kill_timeout,
-        machine.dead.clone(),
-    )
-    .await
-    .is_none()
-    {
-        machine.abandoned.raise();
-    }
-}
-
-impl<R: Runtime, S: System> Life<R, S> {
-    fn up(&mut self, handle: S::Machine, name: String) -> Arc<Machine<S>> {
-        let (dying, dead) = oneshot::channel();
-        self.phase = Phase::Up(dying);
-        tracing::info!(machine = %name, "is up");
-        let machine = Arc::new(Machine {
-            id: self.id,
-            name,
-            handle,
-            dead: futures::FutureExt::shared(dead),
-            abandoned: Signal::default(),
-        });
-        let slot = Slot {
-            machine: machine.clone(),
-            figures: Default::default(),
-            lost: false,
-            reason: None,
-        };
-        self.shared.with(|state| {
-            state.ever_up = true;
-            state.note(self.id, "name", &machine.name);
-            state.machines.insert(self.id, slot);
-            state.feed(Event::Up { machine: self.id });
-        });
-        machine
-    }
-
-    fn failed(&mut self, error: String) {
-        self.phase = Phase::Over;
-        let wanted = self.shared.look(|state| state.open.is_some());
-        if wanted {
-            tracing::warn!(machine = %self.id, "did not start: {error}");
-        } else {
-            tracing::debug!(machine = %self.id, "was not started: {error}");
-        }
-        self.shared.with(|state| {
-            state.note(self.id, "start failed", &error);
-            state.feed(Event::StartFailed { machine: self.id });
-            if !wanted {
-                return;
-            }
-            let step = state
-                .manager
-                .start_backoff()
-                .map_or(0, |backoff| backoff.step);
-            if !state.ever_up && step >= HOPELESS_STEP {
-                state.fail_waiting(&error);
-            }
-            state.last_start_error = error;
-        });
-    }
-
-    fn stopped(&mut self, why: String) {
-        let Phase::Up(dying) = std::mem::replace(&mut self.phase, Phase::Over) else {
-            return;
-        };
-        let gone = self.shared.with(|state| {
-            if let Some(slot) = state.machines.get_mut(&self.id) {
-                slot.reason = Some(why.clone());
-            }
-            state.note(self.id, "stopped", &why);
-            state.feed(Event::Stopped { machine: self.id });
-            state
-                .once_errors
-                .retain(|&(machine, _), _| machine != self.id);
-            state.machines.remove(&self.id)
-        });
-        drop(gone);
-        // After the manager: a client that hears of it finds its lease already ended.
-        let _ = dying.send(why.into());
-    }
-}
-
-impl<R: Runtime, S: System> Drop for Life<R, S> {
-    fn drop(&mut self) {
-        // The task was dropped: its runtime goes away, and nothing that is started now would live.
-        if !matches!(self.phase, Phase::Over) {
-            self.shared.close();
-        }
-        match self.phase {
-            Phase::Starting => self.failed("the system's start ended without an answer".into()),
-            Phase::Up(_) => self.stopped("nothing watches it any more".into()),
-            Phase::Over => {}
-        }
-        self.shared.with(|state| {
-            state.live -= 1;
-            if state.is_ended() {
-                state.wake_timer();
-                for waiting in std::mem::take(&mut state.ended) {
-                    state.push(Effect::Close(waiting));
-                }
-            }
-        });
     }
 }

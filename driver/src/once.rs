@@ -1,4 +1,4 @@
-//! Work that is done once on each machine, however many ask for it (S16).
+//! Work that is done once per machine, whatever the number of callers (S16).
 
 use std::fmt;
 use std::future::Future;
@@ -6,42 +6,21 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use remuda::{Event, MachineId, OnceKey, Reject, WaiterId};
+use remuda::{Event, MachineId, OnceKey, OnceOutcome, WaiterId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::Call;
+use crate::error::{CallError, OnceError};
 use crate::machine::Machine;
+use crate::panics::catch_panic_in;
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::signal::Defer;
-use crate::state::{OnceWaiter, OnceWork, Shared};
-use crate::system::{CallError, System};
+use crate::system::System;
+use crate::tables::{OnceWaiter, OnceWork};
 
-/// Why work that is done once gave no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnceError {
-    /// The work failed; every asker is told so until it is forgotten.
-    Failed(CallError),
-    /// The machine is lost.
-    MachineLost(MachineId),
-    /// The manager refused the question.
-    Rejected(Reject),
-}
-
-impl fmt::Display for OnceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OnceError::Failed(error) => write!(f, "{error}"),
-            OnceError::MachineLost(machine) => write!(f, "machine {machine} is lost"),
-            OnceError::Rejected(reject) => write!(f, "{reject}"),
-        }
-    }
-}
-
-impl std::error::Error for OnceError {}
-
-/// The machine on which work is done once. Derefs to the [`Machine`]; its calls belong to no lease.
+/// The machine on which work is done once (S16). Derefs to the [`Machine`]. Its calls belong to no lease.
 pub struct OnceMachine<R: Runtime, S: System> {
     shared: Arc<Shared<R, S>>,
     machine: Arc<Machine<S>>,
@@ -85,27 +64,27 @@ where
     Fut: Future<Output = Result<(), CallError>> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    // What the client gave is dropped outside the lock, whichever way this goes.
+    // The client's work may have a destructor, so it is dropped outside the lock in every case.
     let mut work = Some(work);
     let mut answer = Some(answer);
     let (waiter, reject) = shared.with(|state| {
-        let waiter = WaiterId(state.mint());
-        let slot = state.machines.get(&machine);
-        let bound = slot.and_then(|slot| -> Option<OnceWork> {
+        let waiter = WaiterId(state.new_id());
+        let entry = state.machines.get(&machine);
+        let bound = entry.and_then(|entry| -> Option<OnceWork> {
             let work = work.take()?;
             let target = OnceMachine {
                 shared: shared.clone(),
-                machine: slot.machine.clone(),
+                machine: entry.machine.clone(),
             };
             Some(Box::new(move || Box::pin(work(target))))
         });
         state.waiters.extend(answer.take().map(|answer| {
-            let asker = OnceWaiter {
+            let entry = OnceWaiter {
                 machine,
                 answer,
                 work: bound,
             };
-            (waiter, asker)
+            (waiter, entry)
         }));
         (
             waiter,
@@ -116,12 +95,60 @@ where
             }),
         )
     });
-    // A future that is dropped here takes its entry along; the work goes on.
-    let _gone = Defer::new(|| drop(shared.with(|state| state.waiters.remove(&waiter))));
+    // If this future is dropped, its entry is removed; the work continues.
+    let _remove_on_drop = Defer::new(|| drop(shared.with(|state| state.waiters.remove(&waiter))));
     match reject {
         Some(reject) => Err(OnceError::Rejected(reject)),
         None => answered
             .await
             .unwrap_or(Err(OnceError::MachineLost(machine))),
     }
+}
+
+/// Does work once on a machine. The callers get an answer also when the runtime drops the task, even before its first poll.
+pub(crate) fn run<R: Runtime, S: System>(
+    shared: Arc<Shared<R, S>>,
+    machine: MachineId,
+    key: OnceKey,
+    work: OnceWork,
+) -> impl Future<Output = ()> + Send {
+    let dropped = shared.clone();
+    let unanswered = Defer::new(move || {
+        let error = CallError::Unreachable("the work ended without an answer".into());
+        done(&dropped, machine, key, Err(error));
+    });
+    async move {
+        let result = catch_panic_in(async { work().await }).await;
+        unanswered.disarm();
+        let result = result.unwrap_or_else(|panic| {
+            let error = CallError::Unreachable(format!("the work {panic}"));
+            Err(error)
+        });
+        done(&shared, machine, key, result);
+    }
+}
+
+fn done<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    machine: MachineId,
+    key: OnceKey,
+    result: Result<(), CallError>,
+) {
+    let outcome = match &result {
+        Ok(()) => OnceOutcome::Ok,
+        Err(CallError::Unreachable(_) | CallError::Lost(_)) => OnceOutcome::Unreachable,
+        Err(_) => OnceOutcome::Remote,
+    };
+    shared.with(|state| {
+        if let Err(error) = result
+            && state.machines.contains_key(&machine)
+        {
+            state.once_errors.insert((machine, key), error);
+        }
+        state.feed(Event::OnceDone {
+            machine,
+            key,
+            outcome,
+        });
+    });
 }

@@ -1,5 +1,5 @@
-//! Panics of code that is not ours. What is thrown may be anything, also something whose destructor panics: nothing of it goes
-//! further than this.
+//! Catches panics of code outside the driver. Their payload may be anything, also a value whose destructor panics: it is
+//! dropped here and goes no further.
 
 use std::any::Any;
 use std::future::Future;
@@ -8,31 +8,33 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::FutureExt as _;
 
-/// What `run` returns; nothing, if it panicked, which the panic hook has reported.
-pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(dispose).ok()
+/// Calls `run` and returns its result, or `None` if it panicked. The panic hook has reported the panic.
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run))
+        .map_err(drop_payload)
+        .ok()
 }
 
-/// Resolves like `future`, or with what it said when it panicked.
-pub(crate) async fn caught_in<F: Future>(future: F) -> Result<F::Output, String> {
+/// Resolves like `future`, or with the text of its panic.
+pub(crate) async fn catch_panic_in<F: Future>(future: F) -> Result<F::Output, String> {
     let caught = AssertUnwindSafe(future).catch_unwind().await;
-    caught.map_err(|thrown| {
-        let text = format!("panicked: {}", said(&*thrown));
-        dispose(thrown);
+    caught.map_err(|payload| {
+        let text = format!("panicked: {}", message(&*payload));
+        drop_payload(payload);
         text
     })
 }
 
-/// What was thrown says, if it says anything.
-fn said(thrown: &(dyn Any + Send)) -> &str {
-    let text = thrown.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| thrown.downcast_ref::<&str>().copied());
+/// The text of a panic's payload, if it has one.
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
     text.unwrap_or("it did not say why")
 }
 
-/// Drops what was thrown. Its destructor may run anybody's code: not under a lock.
-pub(crate) fn dispose(thrown: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(thrown))) {
+/// Drops a panic's payload. Its destructor may run any code: never call this under a lock.
+pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         forget(again);
     }
 }
@@ -42,7 +44,7 @@ mod tests {
     use super::*;
     use std::panic::panic_any;
 
-    /// One whose destructor throws another, so many times.
+    /// A payload whose destructor panics with another `Bomb`, as many times as the number says.
     struct Bomb(u32);
 
     impl Drop for Bomb {
@@ -57,7 +59,7 @@ mod tests {
     fn a_caught_panic_says_what_it_said() {
         let says = |panics: fn()| {
             let future = async move { panics() };
-            caught_in(future).now_or_never().expect("it is ready")
+            catch_panic_in(future).now_or_never().expect("it is ready")
         };
         assert_eq!(says(|| ()), Ok(()));
         assert_eq!(says(|| panic!("so")), Err("panicked: so".into()));
@@ -68,10 +70,10 @@ mod tests {
 
     #[test]
     fn what_is_thrown_may_panic_itself() {
-        assert_eq!(caught(|| 7), Some(7));
+        assert_eq!(catch_panic(|| 7), Some(7));
         for often in [0, 1, 5] {
-            assert_eq!(caught(|| panic_any(Bomb(often))), None::<()>);
-            let future = caught_in(async { panic_any(Bomb(often)) });
+            assert_eq!(catch_panic(|| panic_any(Bomb(often))), None::<()>);
+            let future = catch_panic_in(async { panic_any(Bomb(often)) });
             let said: Result<(), String> = future.now_or_never().expect("it is ready");
             assert_eq!(said, Err("panicked: it did not say why".into()));
         }

@@ -1,12 +1,13 @@
 //! The process system: a machine is a child process that speaks the wire protocol on its standard input and output.
 //!
-//! The command is a template, so the same code starts a worker here, `ssh host …` one there, or `srun …` one on
-//! Slurm: authentication, encryption and placement belong to those, and no port is opened.
+//! The command is a template, so the same code starts a worker on this host, with `ssh host …` on another, or with `srun …`
+//! under Slurm. Those programs do authentication, encryption and placement. No port is opened.
 
 mod events;
 mod group;
 mod link;
 mod pump;
+mod tail;
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -17,14 +18,13 @@ use futures::io::AsyncRead;
 use remuda::{MachineId, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
+use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
-use crate::system::{CallError, Invocation, StartError, System};
-use group::Group;
+use crate::system::{Invocation, System};
+use group::{EXIT_GRACE, Group};
 use link::Link;
-use pump::{Death, Pipes, Tail};
-
-/// How long a process that has closed its output may take to exit, before it is killed.
-const EXIT_GRACE: Duration = Duration::from_secs(1);
+use pump::{Exit, Pipes};
+use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -42,19 +42,19 @@ pub struct ProcessSystem<R> {
 pub struct Worker {
     link: Arc<Link>,
     pid: u32,
-    dead: Death,
+    dead: Exit,
 }
 
 impl Worker {
-    /// The id of the process that was started here (of `ssh`, where that is the template).
+    /// The id of the child process. If the template starts `ssh`, it is the id of `ssh`.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 }
 
 impl<R: Runtime> ProcessSystem<R> {
-    /// Workers started with the words of `template`, in which `{procs}` and `{machine}` are replaced by what
-    /// [`procs`](ProcessSystem::procs) says and by the machine's id. No shell runs it.
+    /// A system that starts its workers with the words of `template`: a program and its arguments, without a shell. In each
+    /// word, `{procs}` is replaced by the number of [`procs`](ProcessSystem::procs), and `{machine}` by the machine's id.
     pub fn new(runtime: R, template: Vec<String>) -> Self {
         ProcessSystem {
             runtime,
@@ -66,7 +66,7 @@ impl<R: Runtime> ProcessSystem<R> {
         }
     }
 
-    /// The functions that every worker must have, neither more nor less (S19); not compared if never said.
+    /// The functions that every worker must have, and no others (S19). Without this call they are not compared.
     #[must_use]
     pub fn functions(mut self, functions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut functions: Vec<String> = functions.into_iter().map(Into::into).collect();
@@ -75,22 +75,22 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    /// The procs that every worker must offer (F9); default 1. More are not used.
+    /// The number of procs that every worker must offer at least (F9); default 1. Further procs are not used.
     #[must_use]
     pub fn procs(mut self, procs: u32) -> Self {
         self.procs = procs;
         self
     }
 
-    /// How long a worker may take to say hello; default 30 s.
+    /// How long a worker may take to send its hello; default 30 s.
     #[must_use]
     pub fn hello_timeout(mut self, timeout: Duration) -> Self {
         self.hello_timeout = timeout;
         self
     }
 
-    /// How long a worker that hears nothing lives (F8); default 2 minutes, zero for ever. Polls are the heartbeat:
-    /// make it longer than a few of their intervals.
+    /// A worker that receives nothing from its driver for this time kills its jobs and exits (F8); default 2 minutes. Zero:
+    /// never. Polls are the heartbeat, so make it longer than a few poll intervals.
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
@@ -108,17 +108,17 @@ impl<R: Runtime> ProcessSystem<R> {
             .next()
             .ok_or_else(|| StartError::new("the launch template is empty"))?;
         let mut command = Command::new(program);
-        // A group of its own: Ctrl-C at the terminal reaches the driver alone.
+        // In its own process group, Ctrl-C at the terminal signals only the driver.
         command.args(words).process_group(0);
         Ok(command)
     }
 
-    /// What the words of the template are called in messages.
-    fn shown(&self) -> String {
+    /// The template as text, for messages.
+    fn template_text(&self) -> String {
         format!("`{}`", self.template.join(" "))
     }
 
-    /// Compares what the worker says of itself with what is needed (S19, F9).
+    /// Compares the hello of a worker with what this system requires (S19, F9).
     fn check_hello(&self, procs: u32, functions: &[String]) -> Result<(), String> {
         if procs < self.procs {
             let needed = self.procs;
@@ -146,7 +146,7 @@ impl<R: Runtime> ProcessSystem<R> {
         Err(format!("its functions differ: it {}", parts.join(" and ")))
     }
 
-    /// Reads up to the hello. The error says what was wrong, without what the process printed.
+    /// Reads the hello. The error says what was wrong; it does not quote what the process printed.
     async fn hello(
         &self,
         stdout: &mut (dyn AsyncRead + Send + Unpin),
@@ -183,33 +183,13 @@ impl<R: Runtime> ProcessSystem<R> {
         }
     }
 
-    /// How a process that has closed its output ended.
+    /// Describes how a process that has closed its output ended.
     async fn exit(&self, process: &mut Group) -> String {
         match timeout(&self.runtime, EXIT_GRACE, process.wait()).await {
             Some(Ok(status)) => format!("it ended ({status})"),
             Some(Err(error)) => format!("it ended ({error})"),
             None => "it closed its output".into(),
         }
-    }
-}
-
-/// The end of what a process printed, fit for a message.
-fn readable(bytes: &[u8]) -> String {
-    const SHOWN: usize = 300;
-    let text = String::from_utf8_lossy(bytes);
-    let text: Vec<char> = text
-        .trim()
-        .chars()
-        .map(|c| match c {
-            '\n' => c,
-            char::REPLACEMENT_CHARACTER => '.',
-            c if c.is_control() => '.',
-            c => c,
-        })
-        .collect();
-    match text.len().checked_sub(SHOWN) {
-        None | Some(0) => text.into_iter().collect(),
-        Some(cut) => format!("…{}", text[cut..].iter().collect::<String>()),
     }
 }
 
@@ -223,7 +203,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
     async fn start(&self, id: MachineId) -> Result<Worker, StartError> {
-        let refuse = |what: String| StartError::new(format!("{}: {what}", self.shown()));
+        let refuse = |what: String| StartError::new(format!("{}: {what}", self.template_text()));
         let child = self
             .runtime
             .start(self.command(id)?)

@@ -1,25 +1,21 @@
-//! Recording: a cluster tells a recorder all that its manager is told, to be played again.
-
-mod file;
+//! The trait of recorders: a recorder receives every event of the manager, so that a run can be replayed.
 
 use remuda::journal::Note;
 use remuda::{Action, Event, Instant, Manager};
 
-pub use file::{FileRecorder, RecordOptions, Recording, RecordingError};
-
-/// Hears of each event in the order the manager is told of them, and what came of it.
+/// Receives each event in the order in which the manager handles them, with the actions that it caused.
 ///
-/// It is called under the cluster's lock: it must neither block nor call the cluster. One that panics is not called
-/// again; the cluster goes on.
+/// The methods are called under the cluster's lock: they must not block and must not call the cluster. After a panic the
+/// recorder is not called again; the cluster continues.
 pub trait Recorder: Send + 'static {
-    /// The cluster begins with this manager, `now` on its clock.
+    /// Called once, before any event: the new manager, and the time on the runtime's clock.
     fn begin(&mut self, now: Instant, manager: &Manager);
 
-    /// `event` at `now` caused `actions` and left `manager`.
+    /// The manager handled `event` at `now` and returned `actions`; `manager` is its state after that.
     fn record(&mut self, now: Instant, event: &Event, actions: &[Action], manager: &Manager);
 
-    /// What the manager does not decide on: a machine's `name`, why it has `start failed` or is `stopped`, the `figures`
-    /// of a poll.
+    /// A remark about a machine that does not influence the manager. Its topic is `name`, `start failed`, `stopped` or
+    /// `figures`. Ignored by default.
     fn note(&mut self, note: &Note<'_>) {
         let _ = note;
     }

@@ -6,21 +6,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use remuda::{Demand, Event, MachineId, Outcome, Reject, RequestId};
+use remuda::{Demand, Event, Outcome, RequestId};
 
-use crate::cluster::Cluster;
+use crate::error::RequestError;
 use crate::lease::Lease;
 use crate::machine::Machine;
 use crate::runtime::Runtime;
-use crate::state::{Entry, Leased, State};
+use crate::shared::Handle;
+use crate::state::State;
 use crate::system::System;
+use crate::tables::{Leased, RequestEntry};
 
-/// A request for procs of one machine, made by [`Cluster::request`]. Nothing is asked for before the first poll;
-/// dropping it cancels, and a grant that crosses the drop is handed back unused (S13).
+/// A request for procs of one machine, made by [`Cluster::request`](crate::Cluster::request). It is submitted at the first poll.
+/// Dropping it cancels it (S6). If it was granted and the client has not seen that, the grant is returned as *unused* (S13).
 #[must_use = "a request does nothing unless awaited"]
 pub struct Request<R: Runtime, S: System> {
-    /// Until it resolves: then the lease has it.
-    cluster: Option<Cluster<R, S>>,
+    /// `None` once resolved: then the lease holds it.
+    cluster: Option<Handle<R, S>>,
     demand: Demand,
     priority: i64,
     stage: Stage,
@@ -31,38 +33,8 @@ enum Stage {
     Made(RequestId),
 }
 
-/// Why a request got no lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// The machine was lost after the grant and before the client saw it. Ask again.
-    Lost(MachineId),
-    /// No machine was ever up and four steps of the start back-off have passed (F7); the last start's error. A request
-    /// that is made later has a start tried once more, when the back-off allows it.
-    NoMachines(String),
-    /// The manager refused the request, with the limit that it breaks (F2).
-    Rejected(Reject),
-    /// The cluster was shut down (S22).
-    Shutdown,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RequestError::Lost(machine) => {
-                write!(f, "machine {machine} was lost between grant and delivery")
-            }
-            RequestError::NoMachines(error) => write!(f, "no machine could be started: {error}"),
-            RequestError::Rejected(reject) => write!(f, "{reject}"),
-            RequestError::Shutdown => f.write_str("the cluster was shut down"),
-        }
-    }
-}
-
-impl std::error::Error for RequestError {}
-
 impl<R: Runtime, S: System> Request<R, S> {
-    pub(crate) fn new(cluster: Cluster<R, S>, demand: Demand) -> Self {
+    pub(crate) fn new(cluster: Handle<R, S>, demand: Demand) -> Self {
         Request {
             cluster: Some(cluster),
             demand,
@@ -71,7 +43,7 @@ impl<R: Runtime, S: System> Request<R, S> {
         }
     }
 
-    /// This request is done with.
+    /// Resolves this request.
     fn resolve(
         &mut self,
         request: RequestId,
@@ -81,7 +53,7 @@ impl<R: Runtime, S: System> Request<R, S> {
         answer.map(|machine| Lease::new(cluster, request, machine))
     }
 
-    /// Sets the priority; lower values come first, the default is 0 (S3).
+    /// Sets the priority. Lower values are served first; the default is 0 (S3).
     pub fn priority(mut self, priority: i64) -> Self {
         self.priority = priority;
         self
@@ -99,29 +71,29 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
             Stage::Made(request) => request,
             Stage::New => {
                 let (request, machine) = shared.with(|state| {
-                    let request = RequestId(state.mint());
+                    let request = RequestId(state.new_id());
                     this.stage = Stage::Made(request);
-                    (request, state.make(request, this.priority, this.demand))
+                    (request, state.submit(request, this.priority, this.demand))
                 });
-                // Most are granted when they are made, and need no waker; of others their entries say what became of them.
+                // Most requests are granted at once and need no waker. Otherwise look at the entry below.
                 if let Some(machine) = machine {
                     return Poll::Ready(this.resolve(request, Ok(machine)));
                 }
                 request
             }
         };
-        // Cloning and dropping a waker may run anybody's code: not under the lock.
+        // Cloning or dropping a waker may run any code: not under the lock.
         let mut waker = Some(cx.waker().clone());
-        let answer = shared.with(|state| look(state, request, &mut waker));
+        let answer = shared.with(|state| poll_entry(state, request, &mut waker));
         let answer = answer.map(|answer| this.resolve(request, answer));
-        // Last: should it panic, the lease is there to be dropped.
+        // Dropped last: if that panics, the lease exists and is dropped too.
         drop(waker);
         answer
     }
 }
 
-/// Looks what became of a request. While it waits, `waker` changes places with the one it had.
-fn look<S: System>(
+/// Returns the answer to a request. While it is queued, `waker` is stored, and the former waker is in `waker` after that.
+fn poll_entry<S: System>(
     state: &mut State<S>,
     request: RequestId,
     waker: &mut Option<Waker>,
@@ -129,21 +101,21 @@ fn look<S: System>(
     let entry = state
         .requests
         .get_mut(&request)
-        .expect("an entry stays until its client is done");
+        .expect("an entry stays until its request is dropped");
     match entry {
-        Entry::Queued(waiting) => {
+        RequestEntry::Queued(waiting) => {
             std::mem::swap(waiting, waker);
             Poll::Pending
         }
-        Entry::Granted(_) | Entry::Leased(_) => {
-            match std::mem::replace(entry, Entry::Leased(Leased::default())) {
-                Entry::Granted(machine) => Poll::Ready(Ok(machine)),
-                _ => unreachable!("a lease has no request any more"),
+        RequestEntry::Granted(_) | RequestEntry::Leased(_) => {
+            match std::mem::replace(entry, RequestEntry::Leased(Leased::default())) {
+                RequestEntry::Granted(machine) => Poll::Ready(Ok(machine)),
+                _ => unreachable!("a request that has resolved is not polled"),
             }
         }
-        Entry::Ended(_) => match state.requests.remove(&request) {
-            Some(Entry::Ended(end)) => Poll::Ready(Err(end.into())),
-            _ => unreachable!("it was there"),
+        RequestEntry::Ended(_) => match state.requests.remove(&request) {
+            Some(RequestEntry::Ended(end)) => Poll::Ready(Err(end)),
+            _ => unreachable!("the entry was just found"),
         },
     }
 }
@@ -156,8 +128,8 @@ impl<R: Runtime, S: System> Drop for Request<R, S> {
         let entry = cluster.shared().with(|state| {
             let entry = state.requests.remove(&request);
             match entry {
-                Some(Entry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
-                Some(Entry::Granted(_)) => drop(state.feed(Event::Done {
+                Some(RequestEntry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
+                Some(RequestEntry::Granted(_)) => drop(state.feed(Event::Done {
                     request,
                     outcome: Outcome::Unused,
                 })),

@@ -1,4 +1,4 @@
-//! What the driver asks of an async runtime: four things.
+//! The trait of async runtimes, with four methods, and the types of a child process.
 
 use std::fmt;
 use std::future::Future;
@@ -12,22 +12,22 @@ use remuda::Instant;
 
 /// An async runtime, as a value that can be used from any thread.
 ///
-/// Leases and requests may be dropped on a thread that knows nothing of the runtime, so every method must work
-/// without an ambient one: keep a handle inside.
+/// Leases and requests may be dropped on a thread outside the runtime, so every method must work on any thread. Keep a
+/// handle of the runtime inside the value.
 pub trait Runtime: Clone + Send + Sync + 'static {
-    /// Runs `task` to its end, in the background.
+    /// Runs `task` in the background until it completes.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
     /// Resolves once [`now`](Runtime::now) has reached `at`.
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static;
 
-    /// The time since an origin of the runtime's choice; it never steps back.
+    /// The time since an origin that the runtime chooses. It must never decrease.
     fn now(&self) -> Instant;
 
     /// Starts a child process with its standard input, output and error piped, killed when the [`Child`] is dropped.
     ///
     /// # Errors
-    /// Whatever the operating system says of a command that cannot be started.
+    /// The error of the operating system, if the command cannot be started.
     fn start(&self, command: Command) -> io::Result<Child>;
 }
 
@@ -55,13 +55,13 @@ impl fmt::Debug for Child {
 
 /// A child process that can be killed and waited for. Dropping it kills the process.
 pub trait Process: Send {
-    /// Sends SIGKILL. A process that has ended already is no error.
+    /// Sends SIGKILL. It is not an error if the process has already ended.
     ///
     /// # Errors
-    /// Whatever the operating system says.
+    /// The error of the operating system.
     fn kill(&mut self) -> io::Result<()>;
 
-    /// Resolves when the process has ended; may be asked again after a dropped wait.
+    /// Resolves when the process has ended. May be called again after an earlier future was dropped.
     fn wait(&mut self) -> BoxFuture<'_, io::Result<ExitStatus>>;
 }
 

@@ -1,23 +1,23 @@
-//! A flag that is raised once and can be waited for; and a deferred closure.
+//! `Signal`, a flag that is raised once and that tasks can wait for; and `Defer`, a closure that runs when it is dropped.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-/// A flag that goes up once. Any clone raises it, any number of tasks wait for it.
+/// A flag that is raised once. Any clone can raise it, and any number of tasks can wait for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signal(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     raised: AtomicBool,
-    /// One for each task that waits or has waited.
+    /// One waker for each task that waits now or waited before.
     wakers: Mutex<Vec<Waker>>,
 }
 
 impl Signal {
-    /// Raises the flag and wakes those who wait. Runs their wakers: never call it under the state's lock.
+    /// Raises the flag and wakes the tasks that wait for it. Wakers may run any code: never call this under the state's lock.
     pub(crate) fn raise(&self) {
         self.0.raised.store(true, Ordering::Release);
         let waiting = std::mem::take(&mut *self.0.wakers());
@@ -33,7 +33,7 @@ impl Signal {
             if self.is_raised() {
                 return Poll::Ready(());
             }
-            // Cloned before and dropped after: a waker may run anybody's code.
+            // Cloning or dropping a waker may run any code, so both happen outside the lock.
             let mut waker = Some(cx.waker().clone());
             let mut wakers = self.0.wakers();
             if self.is_raised() {
@@ -51,12 +51,12 @@ impl Signal {
 
 impl Inner {
     fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
-        // Nothing that could panic is done under it.
+        // No code that can panic runs under this lock, so a poisoned lock is sound.
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Runs its closure when dropped, however that comes about: end, unwinding, or a runtime that drops its tasks.
+/// Runs its closure when it is dropped: at the end of a scope, while unwinding, or when a runtime drops a task.
 pub(crate) struct Defer<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Defer<F> {
@@ -64,7 +64,7 @@ impl<F: FnOnce()> Defer<F> {
         Defer(Some(f))
     }
 
-    /// Forgets the closure.
+    /// Drops the closure without running it.
     pub(crate) fn disarm(mut self) {
         self.0 = None;
     }
@@ -92,7 +92,7 @@ mod tests {
         }
     }
 
-    /// A system may wait for a cancel in several tasks, and in each over and over.
+    /// A system may wait for a cancel in several tasks, and repeatedly in each.
     #[test]
     fn a_signal_wakes_all_who_wait_and_each_once() {
         let signal = Signal::default();

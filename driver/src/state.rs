@@ -1,328 +1,165 @@
-//! The manager behind its mutex, the driver's tables beside it, and the outbox.
+//! The state under the cluster's lock (the manager, the driver's tables, the outbox), and how each action of the manager
+//! changes it.
 //!
-//! Under the lock, events are fed and actions only change the tables here; everything that may run somebody else's
-//! code (a waker, a `System`, a `tracing` subscriber, a destructor) is put into the outbox, first in, first out, and
-//! run by one drainer after unlocking. So clients hear of things in the order the manager decided them, and nothing
-//! they do in return can deadlock.
+//! No code of clients or systems runs here (wakers, `System` methods, `tracing` subscribers, destructors). Such work is
+//! queued as an [`Effect`], which `shared.rs` runs after unlocking.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::Arc;
 
 use futures::channel::{mpsc, oneshot};
-use futures::future::{BoxFuture, Shared as SharedFuture};
 use remuda::journal::Note;
 use remuda::{
-    Action, Demand, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Outcome,
-    Reject, RequestId, TaskId, WaiterId,
+    Action, Demand, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Reject,
+    RequestId, WaiterId,
 };
-use remuda_worker::wire::Figures;
-use smallvec::SmallVec;
 
-use crate::cluster::Options;
+use crate::effect::{Effect, Task};
+use crate::error::{CallError, OnceError, RequestError};
 use crate::ids::IdMap;
+use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
-use crate::once::OnceError;
-use crate::panics::caught;
 use crate::record::Recorder;
-use crate::request::RequestError;
-use crate::runtime::Runtime;
-use crate::signal::Signal;
 use crate::status::MachineStatus;
-use crate::system::{CallError, System};
-use crate::tasks::LostTask;
+use crate::system::System;
+use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, TimerState};
 
-/// How many lost machines stay listed by `Cluster::machines`.
+/// How many lost machines `Cluster::machines` lists, the latest ones.
 const LOST_LISTED: usize = 32;
 
-/// What all handles of one cluster share.
-pub(crate) struct Shared<R, S: System> {
-    pub(crate) runtime: R,
-    pub(crate) system: S,
-    pub(crate) options: Options,
-    /// Resolves when the cluster shuts down: starts under way are given up.
-    pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
-    state: Mutex<State<S>>,
-}
-
-/// What the lock guards.
+/// The state under the lock.
 pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
     recorder: Option<Box<dyn Recorder>>,
-    pub(crate) requests: IdMap<RequestId, Entry<S>>,
-    /// The request that is just being made, which is not among the others yet: most are granted at once.
-    making: Option<(RequestId, Entry<S>)>,
-    pub(crate) machines: IdMap<MachineId, Slot<S>>,
+    pub(crate) requests: IdMap<RequestId, RequestEntry<S>>,
+    /// The request that is being submitted. It is not in `requests` yet, because most requests are granted at once and
+    /// this saves two accesses to the map.
+    submitting: Option<(RequestId, RequestEntry<S>)>,
+    pub(crate) machines: IdMap<MachineId, MachineEntry<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
     pub(crate) waiters: IdMap<WaiterId, OnceWaiter>,
     pub(crate) once_errors: BTreeMap<(MachineId, OnceKey), CallError>,
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<LostTask>>,
-    pub(crate) timer: TimerSlot,
+    pub(crate) timer: TimerState,
     pub(crate) last_start_error: String,
     pub(crate) ever_up: bool,
-    /// Machines whose task has not ended.
-    pub(crate) live: usize,
-    /// Taken when the cluster shuts down.
+    /// The number of machines whose task has not ended.
+    pub(crate) machine_tasks: usize,
+    /// Dropped when the cluster shuts down, which resolves `Shared::closing`.
     pub(crate) open: Option<oneshot::Sender<()>>,
     pub(crate) ended: Vec<oneshot::Sender<()>>,
-    outbox: VecDeque<Effect<S>>,
-    draining: bool,
+    pub(crate) outbox: VecDeque<Effect<S>>,
+    pub(crate) draining: bool,
     actions: Vec<Action>,
     clock: Box<dyn Fn() -> Instant + Send>,
     next_id: u64,
 }
 
-/// What the driver knows of a request that its client has not done with.
-pub(crate) enum Entry<S: System> {
-    Queued(Option<Waker>),
-    /// Granted, and not yet seen by the client.
-    Granted(Arc<Machine<S>>),
-    Leased(Leased),
-    /// Ended before the client saw a grant.
-    Ended(RequestEnd),
-}
-
-/// A lease in the client's hands.
-#[derive(Default)]
-pub(crate) struct Leased {
-    /// The calls that run under it, with the flag that cancels each.
-    pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
-    /// The client is done; said to the manager when the last call has ended (F12).
-    pub(crate) given_up: Option<Outcome>,
-}
-
-/// How a request ended without a lease.
-pub(crate) enum RequestEnd {
-    Lost(MachineId),
-    NoMachines(String),
-    Rejected(Reject),
-    Shutdown,
-}
-
-impl From<RequestEnd> for RequestError {
-    fn from(end: RequestEnd) -> RequestError {
-        match end {
-            RequestEnd::Lost(machine) => RequestError::Lost(machine),
-            RequestEnd::NoMachines(error) => RequestError::NoMachines(error),
-            RequestEnd::Rejected(reject) => RequestError::Rejected(reject),
-            RequestEnd::Shutdown => RequestError::Shutdown,
-        }
-    }
-}
-
-/// A machine in service.
-pub(crate) struct Slot<S: System> {
-    pub(crate) machine: Arc<Machine<S>>,
-    pub(crate) figures: Figures,
-    /// The manager has counted it lost.
-    pub(crate) lost: bool,
-    /// Why it ended, once known.
-    pub(crate) reason: Option<String>,
-}
-
-/// Somebody who waits for work done once on a machine (S16).
-pub(crate) struct OnceWaiter {
-    pub(crate) machine: MachineId,
-    pub(crate) answer: oneshot::Sender<Result<(), OnceError>>,
-    pub(crate) work: Option<OnceWork>,
-}
-
-/// The work of an asker; only the first asker's is run.
-pub(crate) type OnceWork = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), CallError>> + Send>;
-
-/// What the timer task sleeps on.
-#[derive(Default)]
-pub(crate) struct TimerSlot {
-    pub(crate) waker: Option<Waker>,
-    pub(crate) sleeping_until: Option<Instant>,
-    pub(crate) changed: bool,
-}
-
-/// What is to be done outside the lock, in order.
-pub(crate) enum Effect<S: System> {
-    Wake(Waker),
-    Raise(Signal),
-    DropEntry(Entry<S>),
-    Start(MachineId),
-    Stop {
-        machine: Arc<Machine<S>>,
-        urgent: bool,
-    },
-    Poll(Arc<Machine<S>>),
-    Discard {
-        machine: Arc<Machine<S>>,
-        task: TaskId,
-    },
-    RunOnce {
-        machine: MachineId,
-        key: OnceKey,
-        work: OnceWork,
-    },
-    OnceReady(OnceWaiter, Result<(), OnceError>),
-    TaskLost(LostTask),
-    Notice {
-        notice: Notice,
-        about: Option<String>,
-        expected: bool,
-    },
-    Rejected(Event, Reject),
-    Close(oneshot::Sender<()>),
-    /// A recorder that panicked, and what it threw.
-    EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
-}
-
-impl<R: Runtime, S: System> Shared<R, S> {
+impl<S: System> State<S> {
     pub(crate) fn new(
-        runtime: R,
-        system: S,
-        options: Options,
         manager: Manager,
         recorder: Option<Box<dyn Recorder>>,
-    ) -> Arc<Self> {
-        let (open, closing) = oneshot::channel();
-        let clock = runtime.clone();
-        let state = State {
+        clock: Box<dyn Fn() -> Instant + Send>,
+        open: oneshot::Sender<()>,
+    ) -> Self {
+        State {
             manager,
             recorder,
             requests: IdMap::default(),
-            making: None,
+            submitting: None,
             machines: IdMap::default(),
             lost: VecDeque::new(),
             waiters: IdMap::default(),
             once_errors: BTreeMap::new(),
             subscribers: Vec::new(),
-            timer: TimerSlot::default(),
+            timer: TimerState::default(),
             last_start_error: String::new(),
             ever_up: false,
-            live: 0,
+            machine_tasks: 0,
             open: Some(open),
             ended: Vec::new(),
             outbox: VecDeque::new(),
             draining: false,
             actions: Vec::new(),
-            clock: Box::new(move || clock.now()),
+            clock,
             next_id: 0,
-        };
-        Arc::new(Shared {
-            runtime,
-            system,
-            options,
-            closing: futures::FutureExt::shared(closing),
-            state: Mutex::new(state),
-        })
-    }
-
-    /// Tells the manager of `event`; the rejection, if it was one.
-    pub(crate) fn handle(self: &Arc<Self>, event: Event) -> Option<Reject> {
-        self.with(|state| state.feed(event))
-    }
-
-    /// Changes the state under the lock, then does what that brought about. `change` must run nobody else's code.
-    pub(crate) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut State<S>) -> T) -> T {
-        let mut state = self.lock();
-        let answer = change(&mut state);
-        self.drain(state);
-        answer
-    }
-
-    /// Looks at the state under the lock.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&State<S>) -> T) -> T {
-        look(&self.lock())
-    }
-
-    /// Only our own code runs under the lock: a panic there is reported by itself, and what is dropped while it
-    /// unwinds must not panic again.
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Empties the outbox, unless somebody is at it: then that one will come to what was just put in.
-    fn drain<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State<S>>) {
-        if state.draining {
-            return;
         }
-        while let Some(effect) = state.outbox.pop_front() {
-            state.draining = true;
-            drop(state);
-            // What panics here is a client's waker or destructor, and was reported by the panic hook. It must neither
-            // keep the rest from being done, nor take along whoever happens to be at it: a machine's task, or a drop.
-            caught(|| self.run(effect));
-            state = self.lock();
-        }
-        state.draining = false;
     }
-}
 
-impl<S: System> State<S> {
-    /// An id for a request, a waiter or a call; ascending from 0, never given twice.
-    pub(crate) fn mint(&mut self) -> u64 {
+    /// A new id for a request, a waiter or a call: ascending from 0, never used twice.
+    pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1
     }
 
-    /// Puts an effect into the outbox.
+    /// Queues an effect in the outbox.
     pub(crate) fn push(&mut self, effect: Effect<S>) {
         self.outbox.push_back(effect);
     }
 
-    /// No machine is left of a cluster that was shut down.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.open.is_none() && self.live == 0
+    /// Queues the start of a task in the outbox.
+    fn spawn(&mut self, task: Task<S>) {
+        self.push(Effect::Spawn(task));
     }
 
-    /// Hands `event` to the manager and takes in what it decides.
+    /// Whether the cluster is shut down and no machine is left.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.open.is_none() && self.machine_tasks == 0
+    }
+
+    /// Has the manager handle `event` and applies its actions. Returns the rejection, if there is one.
     pub(crate) fn feed(&mut self, event: Event) -> Option<Reject> {
         let now = (self.clock)();
         let mut actions = std::mem::take(&mut self.actions);
         self.manager.handle_into(event, now, &mut actions);
         if self.recorder.is_some() {
-            self.tell_recorder(|recorder, manager| recorder.record(now, &event, &actions, manager));
+            self.with_recorder(|recorder, manager| recorder.record(now, &event, &actions, manager));
         }
         let mut reject = None;
         for &action in &actions {
-            self.take_in(action, &event, &mut reject);
+            self.apply(action, &event, &mut reject);
         }
         actions.clear();
         self.actions = actions;
         reject
     }
 
-    /// Makes a request. Its machine, if it gets one at once, which it is leased then; else its entry says what became of it.
-    pub(crate) fn make(
+    /// Submits a request. If it is granted at once, its entry is a lease already and the machine is returned; otherwise the
+    /// entry has its state.
+    pub(crate) fn submit(
         &mut self,
         request: RequestId,
         priority: i64,
         demand: Demand,
     ) -> Option<Arc<Machine<S>>> {
-        self.making = Some((request, Entry::Queued(None)));
+        self.submitting = Some((request, RequestEntry::Queued(None)));
         let rejected = self.feed(Event::Submit {
             request,
             priority,
             demand,
         });
-        let (entry, machine) = match (self.making.take(), rejected) {
-            (_, Some(reject)) => (Entry::Ended(RequestEnd::Rejected(reject)), None),
-            (Some((_, Entry::Granted(machine))), None) => {
-                (Entry::Leased(Leased::default()), Some(machine))
+        let (entry, machine) = match (self.submitting.take(), rejected) {
+            (_, Some(reject)) => (RequestEntry::Ended(RequestError::Rejected(reject)), None),
+            (Some((_, RequestEntry::Granted(machine))), None) => {
+                (RequestEntry::Leased(Leased::default()), Some(machine))
             }
             (Some((_, entry)), None) => (entry, None),
-            (None, None) => unreachable!("nobody else takes it"),
+            (None, None) => unreachable!("nothing else takes it"),
         };
         self.requests.insert(request, entry);
         machine
     }
 
-    fn entry(&mut self, request: RequestId) -> Option<&mut Entry<S>> {
-        match &mut self.making {
+    fn entry(&mut self, request: RequestId) -> Option<&mut RequestEntry<S>> {
+        match &mut self.submitting {
             Some((made, entry)) if *made == request => Some(entry),
             _ => self.requests.get_mut(&request),
         }
     }
 
-    /// Records a remark on a machine.
+    /// Records a remark about a machine.
     pub(crate) fn note(&mut self, machine: MachineId, topic: &str, text: impl fmt::Display) {
         if self.recorder.is_some() {
             let (time, text) = ((self.clock)(), text.to_string());
@@ -332,74 +169,74 @@ impl<S: System> State<S> {
                 topic,
                 text: &text,
             };
-            self.tell_recorder(|recorder, _| recorder.note(&note));
+            self.with_recorder(|recorder, _| recorder.note(&note));
         }
     }
 
-    /// A recorder may be anybody's: one that panics is dropped, outside the lock.
-    fn tell_recorder(&mut self, tell: impl FnOnce(&mut dyn Recorder, &Manager)) {
+    /// Calls the recorder. A recorder that panics is removed, and dropped outside the lock.
+    fn with_recorder(&mut self, tell: impl FnOnce(&mut dyn Recorder, &Manager)) {
         let Some(mut recorder) = self.recorder.take() else {
             return;
         };
         let told = AssertUnwindSafe(|| tell(recorder.as_mut(), &self.manager));
         match catch_unwind(told) {
             Ok(()) => self.recorder = Some(recorder),
-            Err(thrown) => self.push(Effect::EndRecording(recorder, thrown)),
+            Err(payload) => self.push(Effect::EndRecording(recorder, payload)),
         }
     }
 
-    fn take_in(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {
+    fn apply(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {
         match action {
-            Action::Grant { request, machine } => self.granted(request, machine),
+            Action::Grant { request, machine } => self.on_grant(request, machine),
             Action::Start { first, count } => {
-                self.live += count as usize;
+                self.machine_tasks += count as usize;
                 for nth in 0..u64::from(count) {
-                    self.push(Effect::Start(MachineId(first.0 + nth)));
+                    self.spawn(Task::Run(MachineId(first.0 + nth)));
                 }
             }
             Action::Stop { machine } => {
-                if let Some(slot) = self.machines.get(&machine) {
-                    let stop = Effect::Stop {
-                        machine: slot.machine.clone(),
-                        urgent: slot.lost,
+                if let Some(entry) = self.machines.get(&machine) {
+                    let stop = Task::Stop {
+                        machine: entry.machine.clone(),
+                        urgent: entry.lost,
                     };
-                    self.push(stop);
+                    self.spawn(stop);
                 }
             }
-            Action::RequestLost { request, machine } => self.request_lost(request, machine),
+            Action::RequestLost { request, machine } => self.on_request_lost(request, machine),
             Action::TaskLost { task, machine } => {
                 self.push(Effect::TaskLost(LostTask { task, machine }));
             }
             Action::DropTask { task, machine } => {
-                if let Some(slot) = self.machines.get(&machine) {
-                    let discard = Effect::Discard {
-                        machine: slot.machine.clone(),
+                if let Some(entry) = self.machines.get(&machine) {
+                    let discard = Task::Discard {
+                        machine: entry.machine.clone(),
                         task,
                     };
-                    self.push(discard);
+                    self.spawn(discard);
                 }
             }
-            Action::RunOnce { machine, key } => self.run_once(machine, key, event),
+            Action::RunOnce { machine, key } => self.on_run_once(machine, key, event),
             Action::OnceReady {
                 waiter,
                 key,
                 outcome,
-            } => self.once_ready(waiter, key, outcome),
+            } => self.on_once_ready(waiter, key, outcome),
             Action::Poll { machine } => {
-                if let Some(slot) = self.machines.get(&machine) {
-                    let poll = Effect::Poll(slot.machine.clone());
-                    self.push(poll);
+                if let Some(entry) = self.machines.get(&machine) {
+                    let poll = Task::Poll(entry.machine.clone());
+                    self.spawn(poll);
                 }
             }
-            Action::Cancelled { request } => self.end_queued(request, RequestEnd::Shutdown),
+            Action::Cancelled { request } => self.end_queued(request, RequestError::Shutdown),
             Action::SetTimer { at } => {
                 if self.timer.sleeping_until.is_none_or(|until| at < until) {
                     self.wake_timer();
                 }
             }
-            // A timer that wakes for nothing reads the next deadline and sleeps again.
+            // A timer that wakes too early reads the next deadline and sleeps again, so this needs no wake.
             Action::ClearTimer => {}
-            Action::Notice(notice) => self.noticed(notice),
+            Action::Notice(notice) => self.on_notice(notice),
             Action::Reject(why) => {
                 self.push(Effect::Rejected(*event, why));
                 *reject = Some(why);
@@ -407,7 +244,7 @@ impl<S: System> State<S> {
         }
     }
 
-    fn granted(&mut self, request: RequestId, machine: MachineId) {
+    fn on_grant(&mut self, request: RequestId, machine: MachineId) {
         let machine = self
             .machines
             .get(&machine)
@@ -417,17 +254,19 @@ impl<S: System> State<S> {
         let entry = self
             .entry(request)
             .expect("a request is cancelled when its entry goes");
-        if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Granted(machine)) {
+        if let RequestEntry::Queued(Some(waker)) =
+            std::mem::replace(entry, RequestEntry::Granted(machine))
+        {
             self.push(Effect::Wake(waker));
         }
     }
 
-    fn request_lost(&mut self, request: RequestId, machine: MachineId) {
+    fn on_request_lost(&mut self, request: RequestId, machine: MachineId) {
         match self.requests.remove(&request) {
-            // The client was woken for the grant and finds this instead.
-            Some(entry @ Entry::Granted(_)) => {
+            // The client was woken for the grant and finds the loss instead.
+            Some(entry @ RequestEntry::Granted(_)) => {
                 self.requests
-                    .insert(request, Entry::Ended(RequestEnd::Lost(machine)));
+                    .insert(request, RequestEntry::Ended(RequestError::Lost(machine)));
                 self.push(Effect::DropEntry(entry));
             }
             Some(entry) => self.push(Effect::DropEntry(entry)),
@@ -435,55 +274,57 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Ends a request that waits, for its client to see.
-    pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestEnd) {
+    /// Ends a queued request with an error, and wakes its client.
+    pub(crate) fn end_queued(&mut self, request: RequestId, end: RequestError) {
         let Some(entry) = self.entry(request) else {
             return;
         };
-        if let Entry::Queued(Some(waker)) = std::mem::replace(entry, Entry::Ended(end)) {
+        if let RequestEntry::Queued(Some(waker)) =
+            std::mem::replace(entry, RequestEntry::Ended(end))
+        {
             self.push(Effect::Wake(waker));
         }
     }
 
-    fn run_once(&mut self, machine: MachineId, key: OnceKey, event: &Event) {
+    fn on_run_once(&mut self, machine: MachineId, key: OnceKey, event: &Event) {
         let Event::Once { waiter, .. } = event else {
             return;
         };
         let work = self
             .waiters
             .get_mut(waiter)
-            .and_then(|asker| asker.work.take());
-        let work = work.expect("the first asker of a machine in service brings the work");
-        self.push(Effect::RunOnce { machine, key, work });
+            .and_then(|waiter| waiter.work.take());
+        let work = work.expect("the first caller on a machine that is up has passed the work");
+        self.spawn(Task::RunOnce { machine, key, work });
     }
 
-    fn once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
-        // An asker that went away changes nothing.
-        let Some(asker) = self.waiters.remove(&waiter) else {
+    fn on_once_ready(&mut self, waiter: WaiterId, key: OnceKey, outcome: OnceOutcome) {
+        // A caller that has dropped its future changes nothing (S16).
+        let Some(waiter) = self.waiters.remove(&waiter) else {
             return;
         };
         let answer = match outcome {
             OnceOutcome::Ok => Ok(()),
-            OnceOutcome::MachineLost => Err(OnceError::MachineLost(asker.machine)),
+            OnceOutcome::MachineLost => Err(OnceError::MachineLost(waiter.machine)),
             _ => Err(OnceError::Failed(
-                match self.once_errors.get(&(asker.machine, key)) {
+                match self.once_errors.get(&(waiter.machine, key)) {
                     Some(error) => error.clone(),
                     None => CallError::Unreachable("the work ended without an answer".into()),
                 },
             )),
         };
-        self.push(Effect::OnceReady(asker, answer));
+        self.push(Effect::OnceReady(waiter, answer));
     }
 
-    fn noticed(&mut self, notice: Notice) {
+    fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
         if let Notice::MachineLost { machine, .. } = &notice
-            && let Some(slot) = self.machines.get_mut(machine)
+            && let Some(entry) = self.machines.get_mut(machine)
         {
-            slot.lost = true;
-            let reason = slot.reason.clone();
+            entry.lost = true;
+            let reason = entry.reason.clone();
             let reason = reason.unwrap_or_else(|| "its last polls went unanswered".into());
-            let status = MachineStatus::of_lost(slot, &reason);
+            let status = entry.lost_status(&reason);
             about = Some(reason);
             if self.lost.len() == LOST_LISTED {
                 self.lost.pop_front();
@@ -498,7 +339,7 @@ impl<S: System> State<S> {
         });
     }
 
-    /// Takes out who no longer listens, to be dropped outside the lock.
+    /// Removes the subscribers whose stream is dropped. Drop the result outside the lock.
     pub(crate) fn closed_subscribers(&mut self) -> Vec<mpsc::UnboundedSender<LostTask>> {
         self.subscribers
             .extract_if(.., |listener| listener.is_closed())
@@ -512,16 +353,16 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Fails every request that waits (`NoMachines`).
-    pub(crate) fn fail_waiting(&mut self, error: &str) {
+    /// Ends every queued request with `NoMachines`, the oldest first.
+    pub(crate) fn fail_queued(&mut self, error: &str) {
         let queued = self
             .requests
             .iter()
-            .filter(|(_, entry)| matches!(entry, Entry::Queued(_)));
+            .filter(|(_, entry)| matches!(entry, RequestEntry::Queued(_)));
         let mut waiting: Vec<RequestId> = queued.map(|(&request, _)| request).collect();
         waiting.sort_unstable();
         for request in waiting {
-            self.end_queued(request, RequestEnd::NoMachines(error.to_owned()));
+            self.end_queued(request, RequestError::NoMachines(error.to_owned()));
             self.feed(Event::Cancel { request });
         }
     }

@@ -1,63 +1,34 @@
-//! What a cluster's machines look like from outside: their figures and their status line (S17).
+//! The public status of a machine, and its status line (S17).
 
 use std::fmt;
 
-use remuda::{Health, MachineId, MachineView};
+use remuda::{Health, MachineId};
 use remuda_worker::wire::{Figures, Usage};
 
-use crate::state::Slot;
-use crate::system::System;
-
-/// A machine as it stands: `Display` gives the status line of rule S17,
+/// The status of a machine at one moment. `Display` writes the status line of rule S17,
 /// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)` or ` (lost)` at the end.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MachineStatus {
-    /// The machine.
+    /// The machine's id.
     pub id: MachineId,
-    /// What its system calls it.
+    /// Its name in messages.
     pub name: String,
-    /// How it is; `None`: lost.
+    /// Its health, or `None` if it is lost.
     pub health: Option<Health>,
-    /// Procs in use.
+    /// Procs in use; 0 if it is lost.
     pub used: u32,
-    /// Procs it has.
+    /// Procs that the machine has; 0 if it is lost.
     pub procs: u32,
-    /// What its polls said last, each part on its own.
+    /// The figures of its polls, each part from the last poll that answered it.
     pub figures: Figures,
-    /// Why it was lost.
+    /// Why it was lost, if it is.
     pub reason: Option<String>,
-}
-
-impl MachineStatus {
-    pub(crate) fn of<S: System>(view: &MachineView<'_>, slot: &Slot<S>) -> Self {
-        MachineStatus {
-            id: view.id(),
-            name: slot.machine.name().to_owned(),
-            health: Some(view.health()),
-            used: view.used(),
-            procs: view.total(),
-            figures: slot.figures.clone(),
-            reason: None,
-        }
-    }
-
-    pub(crate) fn of_lost<S: System>(slot: &Slot<S>, reason: &str) -> Self {
-        MachineStatus {
-            id: slot.machine.id(),
-            name: slot.machine.name().to_owned(),
-            health: None,
-            used: 0,
-            procs: 0,
-            figures: slot.figures.clone(),
-            reason: Some(reason.to_owned()),
-        }
-    }
 }
 
 impl fmt::Display for MachineStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Shown(&self.figures).fmt(f)?;
+        DisplayFigures(&self.figures).fmt(f)?;
         match self.health {
             None => f.write_str(" (lost)"),
             Some(Health::Probation { .. }) => f.write_str(" (probation)"),
@@ -66,15 +37,15 @@ impl fmt::Display for MachineStatus {
     }
 }
 
-/// Figures, as the status line has them.
-pub(crate) struct Shown<'a>(pub(crate) &'a Figures);
+/// Displays figures as the status line does.
+pub(crate) struct DisplayFigures<'a>(pub(crate) &'a Figures);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for DisplayFigures<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let memory = self.0.memory.unwrap_or_default();
         let disk = self.0.disk.unwrap_or_default();
         let [one, five, fifteen] = self.0.load.unwrap_or_default();
-        write!(f, "mem {} disk {}", Of(memory), Of(disk))?;
+        write!(f, "mem {} disk {}", UsedOfTotal(memory), UsedOfTotal(disk))?;
         write!(f, " load {one:.1}/{five:.1}/{fifteen:.1} counters")?;
         for (name, value) in self.0.counters.iter().flatten() {
             write!(f, " {name}:{value}")?;
@@ -84,9 +55,9 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// `USED/TOTAL`.
-struct Of(Usage);
+struct UsedOfTotal(Usage);
 
-impl fmt::Display for Of {
+impl fmt::Display for UsedOfTotal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", Size(self.0.used), Size(self.0.total))
     }
@@ -103,7 +74,7 @@ impl fmt::Display for Size {
         }
         let mut value = self.0 as f64 / 1024.0;
         let mut unit = 0;
-        // 1023.95 would print as 1024.0.
+        // 1023.95 would be rounded to 1024.0, so go to the next unit.
         while value >= 1023.95 && unit + 1 < UNITS.len() {
             value /= 1024.0;
             unit += 1;

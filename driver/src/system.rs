@@ -1,51 +1,55 @@
-//! How machines are started, stopped, polled and called: the one trait to implement for another kind of machine.
+//! The trait `System`: how machines are started, stopped, polled and called; and a call as a system receives it.
 
-use std::fmt;
 use std::future::Future;
+use std::task::{Context, Poll};
 
-use futures::SinkExt as _;
 use futures::channel::mpsc;
-use remuda::{MachineId, Outcome, TaskId};
+use futures::{SinkExt as _, StreamExt as _};
+use remuda::{MachineId, TaskId};
 use remuda_worker::wire::{Figures, Stream};
 
+use crate::error::{CallError, StartError};
 use crate::signal::Signal;
 
 /// How machines start, stop, are polled and called.
 ///
-/// The driver calls these from tasks of its own, never under a lock. Every future may take its time; those with a
-/// time-out (start, stop, poll) are dropped when it has passed. A panic in one counts as its failure.
+/// Implement it for another kind of machine. The driver calls the methods in its own tasks and never under a lock. A future
+/// may take any time; those with a time-out (start, stop, poll) are dropped after it. A panic counts as a failure.
+///
+/// To test a system without a cluster, make its calls with [`Invocation::new`].
 pub trait System: Send + Sync + 'static {
     /// A running machine.
     type Machine: Send + Sync + 'static;
 
-    /// Starts machine `id` and resolves once it can take calls (rules S8, S19, F9). Dropped when the start time-out
-    /// has passed or the cluster shuts down: whatever was started so far must then end.
+    /// Starts machine `id` and resolves when it can take calls (S8, S19, F9). The future is dropped when the start
+    /// time-out has passed or the cluster shuts down; all that it started must then end.
     fn start(
         &self,
         id: MachineId,
     ) -> impl Future<Output = Result<Self::Machine, StartError>> + Send;
 
-    /// Resolves when the machine is dead and nothing of what it ran is running any more, with the reason (S12).
+    /// Resolves with the reason when the machine has ended and none of its processes runs any more (S12).
     fn stopped(&self, machine: &Self::Machine) -> impl Future<Output = String> + Send;
 
-    /// Asks the machine to end. If [`stopped`](System::stopped) has not resolved within the stop time-out, the driver kills it.
+    /// Asks the machine to end. The driver calls [`kill`](System::kill) if [`stopped`](System::stopped) does not resolve
+    /// within the stop time-out.
     fn stop(&self, machine: &Self::Machine) -> impl Future<Output = ()> + Send;
 
-    /// Ends the machine by force, without waiting.
+    /// Ends the machine by force. Must return at once.
     fn kill(&self, machine: &Self::Machine);
 
-    /// Asks for the machine's figures. Each is independent (S17): what could not be had is `None`.
+    /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.
     fn poll(&self, machine: &Self::Machine) -> impl Future<Output = Figures> + Send;
 
-    /// Calls a function on the machine. Resolves only when the call has truly ended there (F12), also after
-    /// [`Invocation::cancelled`].
+    /// Calls a function on the machine. Must resolve only when the call has ended on the machine, also after a cancel
+    /// (F12); see [`Invocation::cancelled`].
     fn call(
         &self,
         machine: &Self::Machine,
         call: Invocation,
     ) -> impl Future<Output = Result<Vec<u8>, CallError>> + Send;
 
-    /// Tells the machine to drop a task's result (S15). A failure is only logged.
+    /// Tells the machine to drop the result of a task (S15). An error is only logged. Does nothing by default.
     fn discard(
         &self,
         machine: &Self::Machine,
@@ -55,14 +59,14 @@ pub trait System: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// What to call the machine in messages.
+    /// The machine's name in messages; its id by default.
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
         let _ = machine;
         id.to_string()
     }
 }
 
-/// One call of a function, as a [`System`] gets it.
+/// One call of a function, as a [`System`] receives it.
 #[derive(Debug)]
 pub struct Invocation {
     /// The function's name.
@@ -71,14 +75,79 @@ pub struct Invocation {
     pub args: Vec<u8>,
     /// Where the call's output goes.
     pub output: Output,
-    pub(crate) cancel: Signal,
+    cancel: Signal,
 }
 
 impl Invocation {
-    /// Resolves when nobody wants the call's result any more: end it, and resolve [`System::call`] when it has ended.
+    /// A call of `function`, and the caller's end of it. The driver makes calls with it; you need it to test a [`System`]
+    /// without a cluster. `args` are encoded with postcard.
+    ///
+    /// ```
+    /// use futures::FutureExt as _;
+    /// use remuda_driver::{Chunk, Invocation, Stream};
+    ///
+    /// let (mut call, mut caller) = Invocation::new("echo", b"hi".to_vec());
+    /// let stream = Stream::Stdout;
+    /// let chunk = Chunk { stream, bytes: call.args.clone() };
+    /// assert_eq!(call.output.send(chunk.clone()).now_or_never(), Some(true));
+    /// assert_eq!(caller.output().now_or_never(), Some(Some(chunk)));
+    ///
+    /// let cancelled = call.cancelled();
+    /// caller.cancel();
+    /// assert_eq!(cancelled.now_or_never(), Some(()));
+    /// ```
+    pub fn new(function: impl Into<String>, args: Vec<u8>) -> (Invocation, Caller) {
+        let (sender, output) = mpsc::channel(1);
+        let cancel = Signal::default();
+        let invocation = Invocation {
+            function: function.into(),
+            args,
+            output: Output(sender),
+            cancel: cancel.clone(),
+        };
+        (invocation, Caller { output, cancel })
+    }
+
+    /// Resolves when the result of the call is no longer wanted. End the call, and resolve [`System::call`] when it has
+    /// ended.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
         let cancel = self.cancel.clone();
         async move { cancel.wait().await }
+    }
+}
+
+/// The caller's end of an [`Invocation`]. Dropping it cancels the call.
+#[derive(Debug)]
+#[must_use = "dropping it cancels the call"]
+pub struct Caller {
+    output: mpsc::Receiver<Chunk>,
+    cancel: Signal,
+}
+
+impl Caller {
+    /// The next piece of output, or `None` when the [`Output`] is dropped and everything is read.
+    pub async fn output(&mut self) -> Option<Chunk> {
+        self.output.next().await
+    }
+
+    /// Asks for the end of the call: [`Invocation::cancelled`] resolves.
+    pub fn cancel(&self) {
+        self.cancel.raise();
+    }
+
+    pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        self.output.poll_next_unpin(cx)
+    }
+
+    /// The flag that [`cancel`](Caller::cancel) raises.
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.cancel
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.cancel.raise();
     }
 }
 
@@ -87,7 +156,7 @@ impl Invocation {
 pub struct Output(pub(crate) mpsc::Sender<Chunk>);
 
 impl Output {
-    /// Hands a chunk to the client and waits until it is taken. False: the client no longer listens.
+    /// Sends a chunk to the client and waits until there is space for it. Returns false if the client has dropped the call.
     pub async fn send(&mut self, chunk: Chunk) -> bool {
         self.0.send(chunk).await.is_ok()
     }
@@ -98,67 +167,6 @@ impl Output {
 pub struct Chunk {
     /// Which of the two streams it belongs to.
     pub stream: Stream,
-    /// The bytes; at most 64 KiB from the process system.
+    /// The bytes. The process system sends at most 64 KiB in a chunk.
     pub bytes: Vec<u8>,
 }
-
-/// Why a machine did not start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartError(String);
-
-impl StartError {
-    /// An error that says `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        StartError(text.into())
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for StartError {}
-
-/// Why a call gave no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The function itself failed on the machine; says nothing of the machine's health (S11).
-    Remote(String),
-    /// The call never got a proper answer: the machinery failed (S9).
-    Unreachable(String),
-    /// The machine is lost, and what it ran is dead (S12). A system that says so has [`System::stopped`] resolve too:
-    /// the client is told after the manager.
-    Lost(String),
-    /// The call was cancelled and has ended (F12).
-    Cancelled,
-    /// The call could not be made or its result not be read: no such function, arguments too large, another type.
-    Invalid(String),
-}
-
-impl CallError {
-    /// The outcome to finish the lease with after this error.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            CallError::Remote(_) | CallError::Invalid(_) => Outcome::Remote,
-            CallError::Unreachable(_) | CallError::Lost(_) => Outcome::Unreachable,
-            CallError::Cancelled => Outcome::Unused,
-        }
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::Remote(text) | CallError::Invalid(text) => f.write_str(text),
-            CallError::Unreachable(why) => write!(f, "no answer from the machine: {why}"),
-            CallError::Lost(why) => write!(f, "the machine was lost: {why}"),
-            CallError::Cancelled => f.write_str("the call was cancelled"),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}

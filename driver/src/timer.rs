@@ -1,4 +1,4 @@
-//! The timer task: sleeps until the manager's one deadline (S21).
+//! The timer task: sleeps until the manager's next deadline (S21).
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use futures::future::select;
 use remuda::Event;
 
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::signal::Defer;
-use crate::state::Shared;
 use crate::system::System;
 
-/// Feeds timer events when they are due, until the cluster has ended. A runtime that drops this goes away, and the
-/// cluster with it.
-pub(crate) fn keep_time<R: Runtime, S: System>(
+/// Sends timer events when they are due, until the cluster has ended. If the runtime drops this task, the runtime is ending,
+/// so the cluster is shut down.
+pub(crate) fn run<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
 ) -> impl Future<Output = ()> + Send {
     let dropped = shared.clone();
     let close = Defer::new(move || dropped.close());
     async move {
-        until_the_end(shared).await;
+        run_until_ended(shared).await;
         close.disarm();
     }
 }
 
-async fn until_the_end<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
+async fn run_until_ended<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
     loop {
         let (ended, deadline) = shared.with(|state| {
             state.timer.changed = false;
@@ -48,10 +48,10 @@ async fn until_the_end<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
     }
 }
 
-/// Resolves when the deadline has become earlier, or the cluster has ended.
+/// Resolves when the deadline is earlier than before, or the cluster has ended.
 async fn changed<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>) {
     poll_fn(|cx| {
-        // Cloning and dropping a waker may run anybody's code: not under the lock.
+        // Cloning or dropping a waker may run any code: not under the lock.
         let mut waker = Some(cx.waker().clone());
         let changed = shared.with(|state| {
             if !state.timer.changed {

@@ -1,4 +1,4 @@
-//! One running call: its credits, whether it is cancelled, whether it is over.
+//! One running call: its credits, whether it is cancelled, whether its reply is queued.
 
 use crate::outbox::Outbox;
 use crate::sync::{Wake, lock};
@@ -13,16 +13,16 @@ pub(crate) struct Call {
     pub(crate) id: u64,
     cancelled: AtomicBool,
     state: Mutex<State>,
-    /// Credits came, or the call was cancelled or ended.
+    /// Signalled when credits arrive, or the call is cancelled or ends.
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Bytes of output it may send now.
+    /// How many bytes of output the call may send now.
     credits: u64,
     /// The reply is queued: nothing may follow.
-    over: bool,
+    replied: bool,
     /// Wakes the thread that polls for this call, and whether it waits for credits.
     wake: Option<Arc<Wake>>,
     starved: bool,
@@ -32,7 +32,7 @@ impl Call {
     fn new(id: u64) -> Call {
         let state = State {
             credits: WINDOW.into(),
-            over: false,
+            replied: false,
             wake: None,
             starved: false,
         };
@@ -68,11 +68,12 @@ impl Call {
         }
     }
 
-    /// Sends as much of `bytes` as credits and the size of a chunk allow, at least a byte; waits where there are no credits.
+    /// Sends as much of `bytes` as credits and the size of a chunk allow. Without credits it waits until it can send at least
+    /// one byte.
     pub(crate) fn write(&self, outbox: &Outbox, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
         let mut state = lock(&self.state);
         loop {
-            if state.over {
+            if state.replied {
                 return Err(io::Error::other("the call is over"));
             }
             if self.is_cancelled() {
@@ -83,7 +84,7 @@ impl Call {
                 .min(MAX_CHUNK)
                 .min(usize::try_from(state.credits).unwrap_or(usize::MAX));
             if length > 0 || bytes.is_empty() {
-                // Queued under the lock, so that nothing of the call can come behind its reply.
+                // Queued under the lock, so that no output can follow the reply.
                 state.send(outbox, self.id, stream, &bytes[..length]);
                 return Ok(length);
             }
@@ -99,14 +100,14 @@ impl Call {
         lock(&self.state).send(outbox, self.id, stream, bytes);
     }
 
-    /// How many bytes may be sent now. 0 makes the next credit signal the wake.
+    /// How many bytes may be sent now. After a 0, the next credit signals the wake.
     pub(crate) fn allowance(&self) -> usize {
         let mut state = lock(&self.state);
         state.starved = state.credits == 0;
         usize::try_from(state.credits).unwrap_or(usize::MAX)
     }
 
-    /// Says what a cancel, or a credit after none, shall wake.
+    /// Sets what a cancel, or a credit after an allowance of 0, wakes.
     pub(crate) fn set_wake(&self, wake: Option<Arc<Wake>>) {
         lock(&self.state).wake = wake;
     }
@@ -114,7 +115,7 @@ impl Call {
     /// Ends it: `reply` queues the last frame of the call.
     fn finish(&self, reply: impl FnOnce()) {
         let mut state = lock(&self.state);
-        state.over = true;
+        state.replied = true;
         state.wake = None;
         self.changed.notify_all();
         reply();
@@ -149,7 +150,7 @@ impl Calls {
         Some(call)
     }
 
-    /// A credit for a call that has ended is passed over; so is a cancel.
+    /// Adds credits to a call. Ignored if the call has ended, as is a cancel.
     pub(crate) fn credit(&self, id: u64, bytes: u32) {
         if let Some(call) = self.get(id) {
             call.credit(bytes);

@@ -1,4 +1,4 @@
-//! What a function is given besides its argument: its outputs, whether it is cancelled, counters.
+//! The context of a call: what a function gets besides its argument.
 
 use crate::call::Call;
 use crate::figures::{Counter, Counters};
@@ -36,8 +36,8 @@ impl Context {
         self.output(Stream::Stderr)
     }
 
-    /// Whether the driver wants no more of this call. A function that runs long asks now and then and returns; what it
-    /// returns, an error above all, matters no more. The call's procs are free only when it has returned (F12).
+    /// Whether the driver has cancelled this call. A function that runs long checks this now and then and returns early; its
+    /// result is ignored. The procs of the call are free only when the function has returned (F12).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.call.is_cancelled()

@@ -1,9 +1,9 @@
 //! The built-in function "exec": runs a process, and streams its output.
 //!
 //! A job is a process that leads a process group of its own, reads /dev/null and ends when it exits. It does not wait for
-//! whoever else holds its pipes: background processes of its group have a tenth of a second to finish what they write, then
-//! they are killed. What shall outlive its job must leave the group *and* the session, with `setsid`; what leaves the group
-//! alone lives until the worker ends.
+//! other processes that hold its pipes: background processes of its group have 100 ms to finish their output, then they are
+//! killed. A process that must outlive its job has to leave the group *and* the session, with `setsid`. One that leaves only
+//! the group lives until the worker ends.
 
 mod exit;
 mod process;
@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 /// The name of the function.
 pub const EXEC: &str = "exec";
 
-/// In the environment of every job: which worker it belongs to. A worker that is started by a job adds its own mark behind.
+/// The environment variable of every job that has the mark of its worker. A worker that a job starts appends its own mark.
 pub(crate) const MARKER: &str = "REMUDA_WORKER";
 
 /// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal; a process that cannot be
@@ -109,7 +109,7 @@ impl Exec {
         Ok(command)
     }
 
-    /// What to call it in an error.
+    /// The program's name in an error.
     fn name(&self) -> String {
         match &self.program {
             Program::Shell(_) => "/bin/sh".into(),

@@ -1,4 +1,4 @@
-//! How the machine does (S17): memory, disk, load averages, counters, each independent of the others.
+//! The figures of a machine (S17): memory, disk, load averages and counters, each independent.
 
 use crate::sync::lock;
 use crate::wire::{Figures, Usage};
@@ -10,10 +10,10 @@ use std::thread;
 use std::time::Duration;
 use sysinfo::{MemoryRefreshKind, System};
 
-/// How long an answer waits for the disk: a file server that hangs must not make the machine look silent (F8).
-const DISK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a poll waits for the disk figures. A file server that hangs must not make the machine look silent (F8).
+const DISK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A number that the functions of a worker count with; the driver sees it with each poll.
+/// A counter that a worker's functions change. The driver reads it with each poll (S17).
 #[derive(Clone, Debug)]
 pub struct Counter(Arc<AtomicI64>);
 
@@ -53,7 +53,7 @@ impl Counters {
     }
 }
 
-/// Takes the figures.
+/// Reads the figures.
 pub(crate) struct Sampler {
     system: Option<System>,
     disk: Disk,
@@ -90,13 +90,13 @@ fn memory_usage(system: &mut System) -> Option<Usage> {
     })
 }
 
-/// Asks for the disk on a thread of its own, since the answer may never come.
+/// Reads the disk figures on its own thread, because the call may never return.
 struct Disk {
     ask: Sender<()>,
     answers: Receiver<Option<Usage>>,
-    /// Asked and not answered: do not ask again.
+    /// A request was sent and is not answered: send no other.
     asked: bool,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Disk {
@@ -115,7 +115,7 @@ impl Disk {
             ask,
             answers,
             asked: false,
-            patience: DISK_PATIENCE,
+            timeout: DISK_TIMEOUT,
         }
     }
 
@@ -124,7 +124,7 @@ impl Disk {
             self.ask.send(()).ok()?;
             self.asked = true;
         }
-        let usage = self.answers.recv_timeout(self.patience).ok()?;
+        let usage = self.answers.recv_timeout(self.timeout).ok()?;
         self.asked = false;
         usage
     }
@@ -177,7 +177,7 @@ mod tests {
             ask,
             answers,
             asked: false,
-            patience: Duration::from_millis(10),
+            timeout: Duration::from_millis(10),
         };
         assert_eq!(disk.usage(), None);
         assert_eq!(disk.usage(), None);

@@ -1,9 +1,9 @@
 //! The guard: a small process beside each worker, so that jobs die with their worker also when that is killed (-9).
 //!
 //! The worker starts it before the hello and tells it of each job's process group through a pipe, whose other end only the
-//! worker has; so the pipe's end means that the worker is dead. (A parent-death signal would follow threads and miss
+//! worker has; so the end of the pipe means that the worker is dead. (A parent-death signal would follow threads and miss
 //! grandchildren.) The guard holds the worker's protocol output open until the groups are dead, so for the driver the end of
-//! that stream is the proof that nothing of the worker's runs any more. This file is the worker's side; [`watch`] the guard's.
+//! that stream is the proof that nothing of the worker runs any more. This file is the worker's side, [`watch`] the guard's.
 
 mod watch;
 
@@ -15,43 +15,43 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// In the guard's environment: that it is one, and whose.
+/// The environment variable that marks a process as a guard, and describes its worker.
 const GUARD: &str = "REMUDA_GUARD";
 
 /// Becomes the guard if this process was started as one, and returns at once if not. [`Worker::serve`](crate::Worker::serve)
-/// does this too; a program whose way there is long, or does things that should not be done twice, calls it first in `main`,
-/// since the guard is the same program with the same arguments.
+/// does this too. The guard is the same program with the same arguments, so a program that does much before `serve`, or
+/// something that must not be done twice, calls this first in `main`.
 pub fn init() {
     if let Some(worker) = std::env::var_os(GUARD)
         .as_deref()
         .and_then(OsStr::to_str)
-        .and_then(Whose::parse)
+        .and_then(GuardedWorker::parse)
     {
         watch::run(&worker);
     }
 }
 
-/// Whose guard it is.
+/// The worker that a guard belongs to.
 #[derive(Debug, PartialEq, Eq)]
-struct Whose {
-    /// What marks the worker's jobs.
+struct GuardedWorker {
+    /// The mark in the environment of the worker's jobs.
     nonce: String,
-    /// The worker's process.
+    /// The worker's process id.
     pid: i32,
-    /// Whether that leads a process group.
+    /// Whether that process leads a process group.
     leads: bool,
 }
 
-impl Whose {
+impl GuardedWorker {
     fn text(&self) -> String {
         format!("{}:{}:{}", self.nonce, self.pid, u8::from(self.leads))
     }
 
-    fn parse(text: &str) -> Option<Whose> {
+    fn parse(text: &str) -> Option<GuardedWorker> {
         let mut parts = text.split(':');
         let (nonce, pid, leads) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
         let well = !nonce.is_empty() && pid > 0 && parts.next().is_none();
-        well.then(|| Whose {
+        well.then(|| GuardedWorker {
             nonce: nonce.into(),
             pid,
             leads: leads == "1",
@@ -65,17 +65,17 @@ pub(crate) fn nonce() -> String {
     format!("{:016x}{:016x}", half(), half())
 }
 
-/// Starts the guard; the file is where it hears of groups.
+/// Starts the guard, and returns the pipe on which it receives process groups.
 ///
-/// It is this program again, in a process group of its own, so that what is sent to the worker's group misses it. Its standard
-/// input and output are crossed: it holds the protocol's output as 0 and reads the pipe from 1, so that whatever the program
-/// prints on its way to [`init`] goes nowhere, and not into the protocol.
+/// It is this program again, in its own process group, so that signals to the worker's group do not reach it. Its standard
+/// input and output are exchanged: it holds the protocol's output as 0 and reads the pipe from 1. So text that the program
+/// prints before [`init`] is lost and does not break the protocol.
 pub(crate) fn start(output: &OwnedFd, nonce: &str) -> io::Result<File> {
     let (reader, writer) = io::pipe()?;
     let pid = rustix::process::getpid();
-    // Not asked by getpgrp: the group may be of an outer name space of processes, which has no number here.
+    // Not `getpgrp`: the group may belong to an outer process name space and have no id here.
     let leads = rustix::process::test_kill_process_group(pid).is_ok();
-    let whose = Whose {
+    let worker = GuardedWorker {
         nonce: nonce.into(),
         pid: pid.as_raw_nonzero().get(),
         leads,
@@ -83,7 +83,7 @@ pub(crate) fn start(output: &OwnedFd, nonce: &str) -> io::Result<File> {
     Command::new(program()?)
         .arg0("remuda-guard")
         .args(std::env::args_os().skip(1))
-        .env(GUARD, whose.text())
+        .env(GUARD, worker.text())
         .process_group(0)
         .stdin(Stdio::from(output.try_clone()?))
         .stdout(Stdio::from(OwnedFd::from(reader)))
@@ -91,7 +91,7 @@ pub(crate) fn start(output: &OwnedFd, nonce: &str) -> io::Result<File> {
     Ok(File::from(OwnedFd::from(writer)))
 }
 
-/// This program: on Linux by a name that holds also when the file was replaced meanwhile.
+/// The path of this program. On Linux it is valid also when the file was replaced meanwhile.
 fn program() -> io::Result<OsString> {
     const SELF: &str = "/proc/self/exe";
     if std::fs::exists(SELF).unwrap_or(false) {
@@ -105,15 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whose_it_is_survives_the_environment_and_nonsense_is_nobodys() {
-        let whose = Whose {
+    fn the_guarded_worker_survives_the_environment_and_nonsense_is_refused() {
+        let worker = GuardedWorker {
             nonce: nonce(),
             pid: 77,
             leads: true,
         };
-        assert_eq!(Whose::parse(&whose.text()), Some(whose));
+        assert_eq!(GuardedWorker::parse(&worker.text()), Some(worker));
         for text in ["", "1", "a:b:c", "a:-4:1", ":4:1", "a:4:1:2"] {
-            assert_eq!(Whose::parse(text), None, "{text}");
+            assert_eq!(GuardedWorker::parse(text), None, "{text}");
         }
         assert_ne!(nonce(), nonce());
     }

@@ -1,4 +1,4 @@
-//! The process groups of the jobs that run, so that all die when the worker ends, whatever ends it.
+//! The process groups of the running jobs, so that all are killed when the worker ends for any reason.
 
 use crate::processes;
 use crate::sync::lock;
@@ -12,23 +12,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the end of the worker waits for a process that is just being started.
-const START_PATIENCE: Duration = Duration::from_secs(1);
+const START_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long it waits for what it has killed.
-const DEATH_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end of the worker waits for killed processes to be dead.
+const DEATH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The groups of this worker's jobs. The guard is told of each, on its pipe.
 ///
-/// A group's number cannot come to mean another group while it stands here: it is taken out before the job's process, which
-/// is dead by then, is reaped.
+/// The id of a group in this list cannot belong to another group: it is removed after the job's process has ended and before
+/// that process is reaped.
 #[derive(Debug)]
 pub(crate) struct Jobs {
     state: Mutex<State>,
-    /// A start has ended.
+    /// Signalled when a start has ended.
     started: Condvar,
-    /// Where the guard hears of groups.
+    /// The pipe to the guard.
     guard: File,
-    /// What every job has in its environment, by which the guard knows those it was not told of.
+    /// The mark in the environment of every job, by which the guard finds jobs that were not reported to it.
     marker: String,
 }
 
@@ -37,7 +37,7 @@ struct State {
     groups: HashSet<Pid>,
     /// Processes that are being started.
     starting: usize,
-    /// The worker ends: nothing is started any more.
+    /// The worker is ending: no process is started any more.
     closed: bool,
 }
 
@@ -55,12 +55,12 @@ impl Jobs {
         &self.marker
     }
 
-    /// The end of the guard's pipe: it has an error when the guard is gone.
+    /// The worker's end of the guard's pipe. A poll reports an error on it when the guard has ended.
     pub(crate) fn guard(&self) -> &File {
         &self.guard
     }
 
-    /// Starts a process that leads a group of its own, and notes the group.
+    /// Starts a process that leads its own group, and adds the group to the list.
     pub(crate) fn start<T, E>(
         &self,
         start: impl FnOnce() -> Result<(T, Pid), E>,
@@ -84,23 +84,23 @@ impl Jobs {
             }
         }
         if let Ok((_, group)) = &result {
-            self.tell(group.as_raw_nonzero().get());
+            self.send_record(group.as_raw_nonzero().get());
         }
         Some(result)
     }
 
-    /// Kills what is left of the group of a job whose process has ended, and forgets it. After this the process may be reaped.
+    /// Kills the rest of a group whose leader has ended, and removes the group. The leader may be reaped after this.
     pub(crate) fn end(&self, group: Pid) {
         let _ = kill_process_group(group, Signal::KILL);
         lock(&self.state).groups.remove(&group);
-        self.tell(-group.as_raw_nonzero().get());
+        self.send_record(-group.as_raw_nonzero().get());
     }
 
-    /// Kills all that runs and starts nothing any more. Without the guard, which would see to it, waits until it is dead.
+    /// Kills all jobs and starts no more. Waits until they are dead only if the guard has ended, which does that otherwise.
     pub(crate) fn kill_all(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         while state.starting > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -118,12 +118,12 @@ impl Jobs {
         }
         let groups = state.groups.clone();
         drop(state);
-        if self.guard_is_gone() {
-            await_death(&groups);
+        if self.guard_has_ended() {
+            wait_until_dead(&groups);
         }
     }
 
-    fn guard_is_gone(&self) -> bool {
+    fn guard_has_ended(&self) -> bool {
         let mut fds = [PollFd::new(&self.guard, PollFlags::empty())];
         matches!(
             poll(
@@ -137,22 +137,22 @@ impl Jobs {
         )
     }
 
-    /// A write this small is never torn. Where it fails the guard is gone, which the reader sees too.
-    fn tell(&self, record: i32) {
+    /// Writes of this size are atomic on a pipe. An error means that the guard has ended, which the reader detects too.
+    fn send_record(&self, record: i32) {
         let _ = (&self.guard).write_all(&record.to_le_bytes());
     }
 }
 
-/// Waits for what was killed of a group, once its leader is reaped. Most jobs leave nothing, which costs one call to see.
-pub(crate) fn await_end(group: Pid) {
+/// Waits for the killed processes of a group, after its leader was reaped. Most jobs leave none, which costs one system call.
+pub(crate) fn wait_for_group(group: Pid) {
     if test_kill_process_group(group).is_ok() {
-        await_death(&HashSet::from([group]));
+        wait_until_dead(&HashSet::from([group]));
     }
 }
 
-/// Waits until nobody of these groups is alive, where that can be seen.
-fn await_death(groups: &HashSet<Pid>) {
-    let deadline = Instant::now() + DEATH_PATIENCE;
+/// Waits until no process of these groups is alive, if processes can be listed.
+fn wait_until_dead(groups: &HashSet<Pid>) {
+    let deadline = Instant::now() + DEATH_TIMEOUT;
     let theirs = |group| Pid::from_raw(group).is_some_and(|group| groups.contains(&group));
     while processes::all()
         .is_some_and(|mut all| all.any(|process| process.alive && theirs(process.group)))

@@ -1,4 +1,4 @@
-//! What the worker has still to write, and the thread that writes it.
+//! The frames that the worker has queued for the driver, and the loop of the thread that writes them.
 //!
 //! Two queues: control frames first, then output and replies in order. Putting a frame in never blocks, so that neither the
 //! reader nor a poll's answer ever waits for the pipe; what bounds the queue is that output is covered by credits.
@@ -20,9 +20,9 @@ const SPARE: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queues: Mutex<Queues>,
-    /// There is something to write.
+    /// Signalled when there is something to write.
     filled: Condvar,
-    /// Everything is written.
+    /// Signalled when everything is written.
     emptied: Condvar,
 }
 
@@ -31,9 +31,9 @@ struct Queues {
     control: Vec<u8>,
     data: VecDeque<Vec<u8>>,
     spare: Vec<Vec<u8>>,
-    /// The writer has taken something and not yet written it.
+    /// The writer is writing a block.
     writing: bool,
-    /// Nothing more is taken in but the goodbye.
+    /// Nothing more is queued except the goodbye.
     closed: bool,
 }
 
@@ -64,15 +64,15 @@ impl Outbox {
         self.append(|block| encode_output(call, stream, bytes, block))
     }
 
-    /// Takes in nothing more. What comes of a job that is killed because the worker ends must not pass for its result.
+    /// Queues nothing more. The output of a job that is killed because the worker ends must not be taken for its result.
     pub(crate) fn close(&self) {
         lock(&self.queues).closed = true;
     }
 
     /// After [`close`](Outbox::close): queues the goodbye behind everything and waits until all is written, if the time
     /// suffices.
-    pub(crate) fn goodbye(&self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    pub(crate) fn goodbye(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         let mut queues = lock(&self.queues);
         let mut last = Vec::new();
         encode(&FromWorker::Goodbye, &mut last).expect("a goodbye is one byte long");
@@ -97,7 +97,7 @@ impl Outbox {
             let block = self.take(&mut control);
             for bytes in [&control, &block] {
                 if let Err(error) = write_all(&mut output, bytes) {
-                    self.give_up();
+                    self.discard_all();
                     return error;
                 }
             }
@@ -144,8 +144,8 @@ impl Outbox {
         queues.data.pop_front().unwrap_or_default()
     }
 
-    /// Nobody reads any more: there is nothing left to wait for.
-    fn give_up(&self) {
+    /// The driver no longer reads: drops everything that is queued.
+    fn discard_all(&self) {
         let mut queues = lock(&self.queues);
         *queues = Queues {
             closed: true,
@@ -173,7 +173,7 @@ impl Queues {
     }
 }
 
-/// Writes it all, also to a descriptor that whoever started us has made non-blocking.
+/// Writes all bytes, also to a descriptor that is non-blocking, as the parent process may have set it.
 fn write_all(output: &mut (impl Write + AsFd), mut bytes: &[u8]) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
     while !bytes.is_empty() {
@@ -204,7 +204,7 @@ mod tests {
         let (mut reader, writer) = io::pipe().expect("a pipe");
         let writing = Arc::clone(&outbox);
         thread::spawn(move || writing.write_to(writer));
-        // Far more than the pipe holds, and nobody reads yet.
+        // Far more than the pipe holds, and there is no reader yet.
         for _ in 0..64 {
             outbox
                 .output(1, Stream::Stdout, &[7; MAX_CHUNK])
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_close_only_a_goodbye_goes_out_and_a_reader_that_is_gone_keeps_nobody() {
+    fn after_the_close_only_a_goodbye_goes_out_and_a_reader_that_is_gone_blocks_nothing() {
         let outbox = Outbox::default();
         outbox.output(1, Stream::Stdout, b"before").expect("small");
         outbox.close();

@@ -1,4 +1,5 @@
-//! The threads that calls run on: made when needed, kept for the next call. There is no limit: the manager bounds the calls.
+//! The threads that run calls. A thread is started when needed and reused. There is no limit, because the manager bounds the
+//! number of calls.
 
 use crate::sync::lock;
 use std::collections::VecDeque;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use std::{io, thread};
 
-/// A thread that had nothing to do for so long ends.
+/// An idle thread ends after this time.
 const IDLE: Duration = Duration::from_secs(60);
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -26,10 +27,10 @@ struct State {
 }
 
 impl Pool {
-    /// Runs it soon, on a thread of its own for as long as it takes.
+    /// Runs `work` on an idle thread or a new one.
     ///
     /// # Errors
-    /// Where it needs a thread and there is none to have: then it is dropped. (While others run it waits for one of them.)
+    /// No thread exists and none can be started: `work` is then dropped. (If other threads exist, `work` waits for one.)
     pub(crate) fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut state = lock(&self.state);
         state.queue.push_back(Box::new(work));
@@ -54,7 +55,8 @@ impl Pool {
 
     fn serve(&self) {
         while let Some(work) = self.take() {
-            // A function's panic was caught already; this is for our own, so that the count of threads stays right.
+            // The panic of a function is caught elsewhere. This catches a panic of the worker's own code, so that the count
+            // of threads stays right.
             let _ = catch_unwind(AssertUnwindSafe(work));
         }
     }

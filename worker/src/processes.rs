@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use std::fs::{self, File};
 use std::io::{self, Read};
 
-/// A process, as it was a moment ago.
+/// A process at the time it was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) pid: i32,

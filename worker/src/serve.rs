@@ -1,7 +1,7 @@
-//! The serve loop: reads what the driver says, starts what it asks for, and ends all when it is gone.
+//! The serve loop: reads the driver's messages, starts calls, and ends everything when the driver is gone.
 //!
-//! Threads: the reader (the caller's own; it never writes to the driver and never waits for who does), the writer, one for
-//! polls, one a call. Whatever ends the worker goes through [`Serving::end`].
+//! Threads: the reader (the caller's thread; it never writes to the driver and never waits for the writer), the writer, one
+//! for polls, one per call. The worker always ends through [`Serving::end`] or [`Serving::goodbye`].
 
 use crate::call::{Call, Calls};
 use crate::context::Context;
@@ -28,11 +28,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A worker that has heard nothing for so long ends itself (F8), unless the driver's welcome says otherwise.
+/// A worker that has received nothing for this time ends (F8), unless the driver's welcome sets another time.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// How long a goodbye waits for the driver to read what is still to write.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a goodbye waits for the driver to read what is queued.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A worker: its functions, served to the driver on the standard input and output.
 ///
@@ -87,14 +87,14 @@ impl Worker {
         match begun {
             Ok((serving, input)) => serving.read(&input),
             Err(error) => {
-                stdio::complain(&format!("cannot start: {error}"));
+                stdio::write_error(&format!("cannot start: {error}"));
                 exit(1)
             }
         }
     }
 }
 
-/// All that the threads share.
+/// The state that the threads share.
 struct Serving {
     registry: Registry,
     outbox: Arc<Outbox>,
@@ -107,7 +107,7 @@ struct Serving {
     ending: Mutex<()>,
 }
 
-/// Tasks to drop, one after the other: a thousand of them are not worth a thousand threads.
+/// Tasks to drop. One thread drops them one by one, so that a thousand discards do not need a thousand threads.
 #[derive(Debug, Default)]
 struct Discards {
     tasks: VecDeque<u64>,
@@ -115,7 +115,7 @@ struct Discards {
 }
 
 impl Serving {
-    /// Takes the descriptors, starts guard and threads, and queues the hello.
+    /// Takes the descriptors, starts the guard and the threads, and queues the hello.
     fn begin(worker: Worker) -> io::Result<(Arc<Serving>, OwnedFd)> {
         if processes::sigchld_is_ignored() {
             return Err(io::Error::other(
@@ -160,7 +160,7 @@ impl Serving {
         Ok((serving, protocol.input))
     }
 
-    /// Starts a thread of our own, whose panic would leave a worker that only looks alive.
+    /// Starts a thread of the worker. If it panics, the worker ends, because it could not serve without that thread.
     fn thread(
         self: &Arc<Self>,
         name: &str,
@@ -184,11 +184,11 @@ impl Serving {
         let mut decoder = Decoder::new();
         let mut buffer = vec![0; MAX_CHUNK];
         let mut silence = Some(SILENCE);
-        let mut heard = Instant::now();
+        let mut last_message = Instant::now();
         loop {
             if let Some(why) = self.wait(
                 input,
-                silence.and_then(|silence| heard.checked_add(silence)),
+                silence.and_then(|silence| last_message.checked_add(silence)),
             ) {
                 self.end(1, &why);
             }
@@ -201,14 +201,14 @@ impl Serving {
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
                 Err(error) => self.end(1, &format!("cannot read from the driver: {error}")),
             };
-            heard = Instant::now();
+            last_message = Instant::now();
             decoder.push(&buffer[..read]);
             loop {
                 match decoder.next() {
                     Ok(Some(ToWorker::Welcome { silence_ms })) => {
                         silence = (silence_ms > 0).then(|| Duration::from_millis(silence_ms));
                     }
-                    Ok(Some(message)) => self.heard(message, &polls),
+                    Ok(Some(message)) => self.on_message(message, &polls),
                     Ok(None) => break,
                     Err(error) => {
                         self.end(1, &format!("the driver sent what is no protocol: {error}"))
@@ -218,10 +218,10 @@ impl Serving {
         }
     }
 
-    /// Waits for the driver to say something. `Some` is why to wait no longer.
+    /// Waits for input from the driver. Returns a reason if the worker must end instead.
     fn wait(&self, input: &OwnedFd, deadline: Option<Instant>) -> Option<String> {
         loop {
-            // The guard's pipe has an error when the guard is gone, and nothing else.
+            // The only event on the guard's pipe is an error, when the guard has ended.
             let mut fds = [
                 PollFd::new(input, PollFlags::IN),
                 PollFd::new(self.jobs.guard(), PollFlags::empty()),
@@ -232,7 +232,7 @@ impl Serving {
                 tv_nsec: left.subsec_nanos().into(),
             });
             match poll(&mut fds, timeout.as_ref()) {
-                // Only a poll that began when the time was over counts: after a stop (SIGSTOP) data may be waiting.
+                // Counts only if this poll began after the deadline: after a SIGSTOP there may be unread input.
                 Ok(0) if left.is_some_and(|left| left.is_zero()) => {
                     return Some("the driver has been silent for too long".into());
                 }
@@ -246,7 +246,7 @@ impl Serving {
         }
     }
 
-    fn heard(self: &Arc<Self>, message: ToWorker, polls: &Sender<u64>) {
+    fn on_message(self: &Arc<Self>, message: ToWorker, polls: &Sender<u64>) {
         match message {
             ToWorker::Call {
                 call,
@@ -258,7 +258,7 @@ impl Serving {
             ToWorker::Discard { task } => self.start_discard(task),
             ToWorker::Poll { poll } => drop(polls.send(poll)),
             ToWorker::Goodbye => self.goodbye(),
-            ToWorker::Welcome { .. } => {} // The reader's own.
+            ToWorker::Welcome { .. } => {} // Handled by the reader.
         }
     }
 
@@ -306,11 +306,11 @@ impl Serving {
         }
         drop(discards);
         let serving = Arc::clone(self);
-        if let Err(error) = self.pool.run(move || serving.discard()) {
+        if let Err(error) = self.pool.run(move || serving.run_discards()) {
             let mut discards = lock(&self.discards);
             discards.running = false;
             for task in discards.tasks.drain(..) {
-                self.discarded(
+                self.reply_discarded(
                     task,
                     Err(format!("the worker cannot start a thread: {error}")),
                 );
@@ -318,8 +318,8 @@ impl Serving {
         }
     }
 
-    /// Drops what is to be dropped, then lets the thread go.
-    fn discard(&self) {
+    /// Drops the queued tasks, then returns the thread to the pool.
+    fn run_discards(&self) {
         loop {
             let task = {
                 let mut discards = lock(&self.discards);
@@ -331,11 +331,11 @@ impl Serving {
                     }
                 }
             };
-            self.discarded(task, self.registry.discard(task));
+            self.reply_discarded(task, self.registry.discard(task));
         }
     }
 
-    fn discarded(&self, task: u64, result: Result<(), String>) {
+    fn reply_discarded(&self, task: u64, result: Result<(), String>) {
         let message = FromWorker::Discarded {
             task,
             error: result.err(),
@@ -345,12 +345,12 @@ impl Serving {
             .expect("an error's text is cut to fit");
     }
 
-    /// Polls are answered on a thread of their own: neither the reader nor a call waits for what it costs.
+    /// Starts the thread that answers polls, so that neither the reader nor a call waits for them.
     fn start_polls(self: &Arc<Self>) -> io::Result<Sender<u64>> {
-        let (polls, asked) = channel();
+        let (polls, requests) = channel();
         self.thread("remuda-polls", move |serving| {
             let mut sampler = Sampler::new(Arc::clone(&serving.counters));
-            for poll in asked {
+            for poll in requests {
                 let mut figures = sampler.sample();
                 let answer = |figures| {
                     serving
@@ -366,22 +366,22 @@ impl Serving {
         Ok(polls)
     }
 
-    /// Ends what runs, lets the driver have what was said before, and goes.
+    /// Kills the jobs, waits until what was queued before is written, and exits.
     fn goodbye(&self) -> ! {
         let _ending = lock(&self.ending);
         self.outbox.close();
         self.jobs.kill_all();
-        self.outbox.goodbye(GOODBYE_PATIENCE);
+        self.outbox.goodbye(GOODBYE_TIMEOUT);
         exit(0)
     }
 
-    /// Ends what runs, and goes. Nothing more is sent: that a job was killed here is not its result.
+    /// Kills the jobs and exits. Nothing more is sent, because the end of a job that was killed here is not its result.
     fn end(&self, code: i32, why: &str) -> ! {
-        // The first to come ends the process; others wait here for that.
+        // The first thread ends the process; other threads wait here.
         let _ending = lock(&self.ending);
         self.outbox.close();
         self.jobs.kill_all();
-        stdio::complain(why);
+        stdio::write_error(why);
         exit(code)
     }
 }

@@ -1,4 +1,4 @@
-//! The protocol's descriptors, out of reach of whatever else the program does with its standard ones.
+//! The protocol's descriptors, kept apart from the standard input and output that other code of the program uses.
 
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, dup2_stdout, stderr, stdin, stdout};
@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
-/// What the worker reads from and writes to.
+/// The descriptors that the worker reads from and writes to.
 pub(crate) struct Protocol {
     pub(crate) input: OwnedFd,
     pub(crate) output: OwnedFd,
@@ -24,8 +24,8 @@ pub(crate) fn take() -> io::Result<Protocol> {
     Ok(Protocol { input, output })
 }
 
-/// Writes a line to the standard error, unless that would block or fail: nobody may read it any more.
-pub(crate) fn complain(text: &str) {
+/// Writes a line to the standard error. Ignores errors and does not block, because the reader may be gone.
+pub(crate) fn write_error(text: &str) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut fds = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
     if matches!(

@@ -1,15 +1,15 @@
-//! Small helps for threads: a lock that does not mind a panic, and a wake-up that poll(2) can wait for.
+//! Helpers for threads: a lock that ignores poisoning, and a wake-up that poll(2) can wait for.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks. What our locks guard is valid after every statement, so a panic while one was held leaves nothing broken.
+/// Locks, and ignores poisoning: the data under the worker's locks is valid after every statement, so a panic cannot break it.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes a thread that sleeps in poll(2). (A pipe and no eventfd, so that one way serves every Unix.)
+/// Wakes a thread that sleeps in poll(2). (A pipe and not an eventfd, which only Linux has.)
 #[derive(Debug)]
 pub(crate) struct Wake {
     reader: PipeReader,

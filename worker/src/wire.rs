@@ -180,7 +180,7 @@ pub struct Usage {
     pub total: u64,
 }
 
-/// How a machine does (S17). Each part is independent of the others: one that could not be had is `None`.
+/// The figures of a machine (S17). Each part is independent: a part that could not be read is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// The machine's memory.

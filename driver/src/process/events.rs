@@ -1,4 +1,4 @@
-//! What a worker says of one call, on its way from the reader, which never waits, to the call's own task.
+//! The queue of events of one call, from the reader of the worker's output, which never waits, to the task of the call.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -9,14 +9,14 @@ use remuda_worker::wire::{Failure, MAX_CHUNK};
 
 use crate::system::Chunk;
 
-/// One thing said of a call.
+/// One event of a call.
 #[derive(Debug)]
 pub(super) enum CallEvent {
     Output(Chunk),
     Reply(Result<Vec<u8>, Failure>),
 }
 
-/// The reader's end; dropped without a reply, the call is lost.
+/// The reader's end. If it is dropped without a reply, the call is lost.
 #[derive(Debug)]
 pub(super) struct Sender(Arc<Mutex<Queue>>);
 
@@ -26,7 +26,7 @@ pub(super) struct Receiver(Arc<Mutex<Queue>>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Bounded by the call's credits.
+    /// The credits of the call bound the bytes in it.
     chunks: VecDeque<Chunk>,
     reply: Option<Result<Vec<u8>, Failure>>,
     closed: bool,
@@ -39,7 +39,7 @@ pub(super) fn channel() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Output. Small pieces are joined while they wait: what a chunk costs beside its bytes is not covered by credits.
+    /// Queues output. Small pieces are joined, because credits count bytes only and not the overhead of a chunk.
     pub(super) fn output(&self, chunk: Chunk) {
         let mut queue = lock(&self.0);
         match queue.chunks.back_mut() {
@@ -54,7 +54,7 @@ impl Sender {
         wake(queue);
     }
 
-    /// The end of the call.
+    /// Queues the reply, which ends the call.
     pub(super) fn reply(self, result: Result<Vec<u8>, Failure>) {
         lock(&self.0).reply = Some(result);
     }
@@ -69,7 +69,7 @@ impl Drop for Sender {
 }
 
 impl Receiver {
-    /// What comes next; `None`: the call is lost.
+    /// The next event, or `None` if the call is lost.
     pub(super) async fn next(&mut self) -> Option<CallEvent> {
         poll_fn(|cx| {
             let mut queue = lock(&self.0);

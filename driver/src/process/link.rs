@@ -1,5 +1,5 @@
-//! The two ends of a worker's conversation, as the driver's tasks share them: what is to be written, and who waits for
-//! what. Nothing here does I/O.
+//! The connection to one worker, as the driver's tasks share it: the frames to write, and the tasks that wait for an answer.
+//! Nothing here does I/O.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -11,21 +11,22 @@ use futures::future::{Either, select};
 use remuda_worker::wire::{Failure, Figures, FromWorker, MAX_CHUNK, ToWorker, WINDOW, encode};
 
 use super::events::{self, CallEvent, Receiver, Sender};
+use crate::error::CallError;
 use crate::ids::IdMap;
 use crate::signal::{Defer, Signal};
-use crate::system::{CallError, Chunk, Invocation};
+use crate::system::{Chunk, Invocation};
 
-/// Bytes that are written at once, at the most (one frame may be larger).
+/// The size in bytes at which a batch is full. A single frame may be larger.
 const BATCH: usize = 64 * 1024;
 
-/// A worker's conversation.
+/// The connection to one worker.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// The worker's functions; a call names one by its index.
+    /// The worker's functions. A call sends the index of its function.
     functions: Vec<String>,
     outgoing: Mutex<Outgoing>,
     waiting: Mutex<Waiting>,
-    /// Raised to have the process killed.
+    /// Raised to kill the process.
     pub(crate) kill: Signal,
 }
 
@@ -33,13 +34,13 @@ pub(crate) struct Link {
 struct Outgoing {
     /// Frames that overtake calls: credits, cancels, polls, goodbye.
     control: Vec<u8>,
-    /// Calls that are still to be written, by number.
+    /// Calls that are not written yet: id and frame.
     calls: VecDeque<(u64, Vec<u8>)>,
     closed: bool,
     writer: Option<Waker>,
 }
 
-/// Who waits for an answer.
+/// The tasks that wait for an answer.
 #[derive(Debug, Default)]
 struct Waiting {
     next: u64,
@@ -47,14 +48,14 @@ struct Waiting {
     polls: IdMap<u64, oneshot::Sender<Figures>>,
     discards: HashMap<u64, Vec<oneshot::Sender<Result<(), String>>>>,
     said_goodbye: bool,
-    /// Why the worker is dead.
+    /// Why the worker has ended, once it has.
     dead: Option<String>,
 }
 
 #[derive(Debug)]
 struct CallSlot {
     events: Sender,
-    /// Bytes of output that it may still send.
+    /// How many bytes of output the worker may still send for this call.
     credit: u32,
 }
 
@@ -77,7 +78,7 @@ impl Link {
         wake(outgoing);
     }
 
-    /// The next bytes to write: control frames first. `None`: the conversation is over.
+    /// The next bytes to write, control frames first. `None` when the connection is closed.
     pub(crate) async fn next_batch(&self) -> Option<Vec<u8>> {
         poll_fn(|cx| {
             let mut outgoing = lock(&self.outgoing);
@@ -99,8 +100,8 @@ impl Link {
         .await
     }
 
-    /// Takes in what the worker said. The error is a breach of the protocol.
-    pub(crate) fn take_in(&self, message: FromWorker) -> Result<(), String> {
+    /// Handles a message of the worker. The error describes a breach of the protocol.
+    pub(crate) fn on_message(&self, message: FromWorker) -> Result<(), String> {
         match message {
             FromWorker::Hello { .. } => return Err("it said hello twice".into()),
             FromWorker::Output {
@@ -130,15 +131,15 @@ impl Link {
                 slot.events.reply(result);
             }
             FromWorker::Figures { poll, figures } => {
-                // One that came after its time-out has nobody waiting.
-                if let Some(asker) = lock(&self.waiting).polls.remove(&poll) {
-                    let _ = asker.send(figures);
+                // Not found if it came after the time-out.
+                if let Some(reply) = lock(&self.waiting).polls.remove(&poll) {
+                    let _ = reply.send(figures);
                 }
             }
             FromWorker::Discarded { task, error } => {
-                let askers = lock(&self.waiting).discards.remove(&task);
-                for asker in askers.into_iter().flatten() {
-                    let _ = asker.send(error.clone().map_or(Ok(()), Err));
+                let replies = lock(&self.waiting).discards.remove(&task);
+                for reply in replies.into_iter().flatten() {
+                    let _ = reply.send(error.clone().map_or(Ok(()), Err));
                 }
             }
             FromWorker::Goodbye => lock(&self.waiting).said_goodbye = true,
@@ -150,8 +151,8 @@ impl Link {
         lock(&self.waiting).said_goodbye
     }
 
-    /// Nothing is written any more.
-    pub(crate) fn hang_up(&self) {
+    /// Drops what is queued and ends the writer, which closes the worker's standard input.
+    pub(crate) fn close_input(&self) {
         let mut outgoing = lock(&self.outgoing);
         outgoing.closed = true;
         outgoing.control.clear();
@@ -159,8 +160,8 @@ impl Link {
         wake(outgoing);
     }
 
-    /// The worker is dead: every call is lost, nothing is written any more.
-    pub(crate) fn die(&self, why: &str) {
+    /// The worker has ended: every call is lost, and nothing more is written.
+    pub(crate) fn close(&self, why: &str) {
         let mut waiting = lock(&self.waiting);
         waiting.dead = Some(why.to_owned());
         let calls = std::mem::take(&mut waiting.calls);
@@ -168,19 +169,19 @@ impl Link {
         let discards = std::mem::take(&mut waiting.discards);
         drop(waiting);
         drop((calls, polls, discards));
-        self.hang_up();
+        self.close_input();
     }
 
-    /// Asks for the figures; `None` if the worker dies first.
+    /// Asks for the figures. `None` if the worker ends before it answers.
     pub(crate) async fn poll(&self) -> Option<Figures> {
-        let (asker, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let poll = {
             let mut waiting = lock(&self.waiting);
             if waiting.dead.is_some() {
                 return None;
             }
-            let poll = waiting.mint();
-            waiting.polls.insert(poll, asker);
+            let poll = waiting.new_id();
+            waiting.polls.insert(poll, reply);
             poll
         };
         let _timed_out = Defer::new(|| drop(lock(&self.waiting).polls.remove(&poll)));
@@ -188,21 +189,21 @@ impl Link {
         answer.await.ok()
     }
 
-    /// Has the worker drop a task's result (S15).
+    /// Has the worker drop the result of a task (S15).
     pub(crate) async fn discard(&self, task: u64) -> Result<(), String> {
-        let (asker, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         {
             let mut waiting = lock(&self.waiting);
             if waiting.dead.is_none() {
-                waiting.discards.entry(task).or_default().push(asker);
+                waiting.discards.entry(task).or_default().push(reply);
             }
         }
         self.control(&ToWorker::Discard { task });
-        // A dead worker has dropped everything.
+        // A worker that has ended holds no results, so this is a success.
         answer.await.unwrap_or(Ok(()))
     }
 
-    /// Calls a function and passes its output on as fast as it is taken.
+    /// Calls a function, and passes its output to the client as fast as the client reads it.
     pub(crate) async fn call(&self, invocation: Invocation) -> Result<Vec<u8>, CallError> {
         let cancelled = Box::pin(invocation.cancelled());
         let Invocation {
@@ -237,7 +238,7 @@ impl Link {
                             Either::Right(_) => self.cancel(id),
                         }
                     }
-                    // After a cancel, output is thrown away: nothing may hold up the call's end.
+                    // After a cancel, output is discarded, so that a slow client cannot delay the end of the call.
                     if consumed >= WINDOW / 2 {
                         self.credit(id, consumed);
                         consumed = 0;
@@ -256,7 +257,7 @@ impl Link {
     }
 
     fn send_call(&self, function: &str, args: Vec<u8>) -> Result<(u64, Receiver), CallError> {
-        // Not a binary search: that a worker sorts its list is more than has to be believed.
+        // Not a binary search: the list comes from the worker and may be unsorted.
         let named = self.functions.iter().position(|name| name == function);
         let Some(index) = named else {
             let has = self.functions.join("`, `");
@@ -271,7 +272,7 @@ impl Link {
                 drop(waiting);
                 return Err(self.lost());
             }
-            let call = waiting.mint();
+            let call = waiting.new_id();
             waiting.calls.insert(
                 call,
                 CallSlot {
@@ -304,7 +305,8 @@ impl Link {
         Ok((call, receiver))
     }
 
-    /// Asks the worker to end a call. One that it has not heard of yet is taken back instead: the cancel would overtake it.
+    /// Asks the worker to end a call. If the call is not written yet, it is removed instead, because the cancel would
+    /// overtake it.
     fn cancel(&self, call: u64) {
         let mut outgoing = lock(&self.outgoing);
         let unsent = outgoing.calls.iter().position(|&(id, _)| id == call);
@@ -335,13 +337,13 @@ impl Link {
 }
 
 impl Waiting {
-    fn mint(&mut self) -> u64 {
+    fn new_id(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 }
 
-/// Nobody's code but ours runs under these locks, and none of it panics half-way.
+/// Ignores poisoning: only code of this file runs under these locks, and it does not panic in the middle of a change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,33 +1,29 @@
-//! The tasks of one worker: a writer, a reader that never waits for anybody, one that drains its standard error, and
-//! one that owns the process and knows when it is dead.
+//! The tasks of one worker: a writer, a reader that never waits for another task, and an owner, which waits for the end of
+//! the process.
 
 use std::io;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::{Either, Shared as SharedFuture, select};
 use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use futures::{AsyncBufReadExt as _, FutureExt as _};
-use remuda::MachineId;
 use remuda_worker::wire::{Decoder, FromWorker};
 
-use super::group::Group;
+use super::group::{EXIT_GRACE, Group};
 use super::link::Link;
-use super::{EXIT_GRACE, readable};
+use super::tail::Tail;
 use crate::runtime::{Runtime, timeout};
 
-/// How long a killed process may take to be gone, and its output to end.
-const DEATH_LIMIT: Duration = Duration::from_secs(5);
+/// How long a killed process may take to end, and its output to end after that.
+const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How much of what a worker prints to its standard error is kept for the message when it fails.
-const TAIL: usize = 2 * 1024;
+/// Resolves with the reason when a worker has ended.
+pub(super) type Exit = SharedFuture<oneshot::Receiver<String>>;
 
-/// How a worker died, and when: resolves with the reason.
-pub(super) type Death = SharedFuture<oneshot::Receiver<String>>;
-
-/// Runs a worker's tasks. The answer resolves when the process and all it ran are dead.
+/// Starts the tasks of a worker. The result resolves when the process and all that it ran have ended.
 pub(super) fn run<R: Runtime>(
     runtime: &R,
     link: Arc<Link>,
@@ -35,37 +31,37 @@ pub(super) fn run<R: Runtime>(
     process: Group,
     decoder: Decoder<FromWorker>,
     tail: Tail,
-) -> Death {
+) -> Exit {
     let Pipes { stdin, stdout } = pipes;
     let (fault, faulted) = oneshot::channel();
     let (end, ended) = oneshot::channel();
-    let (dying, dead) = oneshot::channel();
+    let (dead_sender, dead) = oneshot::channel();
     let dead = dead.shared();
     runtime.spawn(write(stdin, link.clone(), dead.clone()));
-    let reading = take_in(stdout, link.clone(), decoder, fault, end);
-    runtime.spawn(until(dead.clone(), reading));
+    let reading = read_frames(stdout, link.clone(), decoder, fault, end);
+    runtime.spawn(run_until_dead(dead.clone(), reading));
     let owner = Owner {
         runtime: runtime.clone(),
         link,
         process,
         tail,
     };
-    runtime.spawn(owner.own(faulted, ended.shared(), dying));
+    runtime.spawn(owner.run(faulted, ended.shared(), dead_sender));
     dead
 }
 
-/// The two pipes of the conversation.
+/// The two pipes of the protocol.
 pub(super) struct Pipes {
     pub(super) stdin: Box<dyn AsyncWrite + Send + Unpin>,
     pub(super) stdout: Box<dyn AsyncRead + Send + Unpin>,
 }
 
-/// Runs `task` until the worker is dead: what escaped it may hold its pipes open for ever.
-async fn until(dead: Death, task: impl Future<Output = ()>) {
+/// Runs `task` until the worker has ended. A process that escaped the worker may hold its pipes open for ever.
+async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
     select(Box::pin(task), dead).await;
 }
 
-/// Reads some bytes; an error counts as the end, like everywhere with pipes whose other side may be killed.
+/// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
 pub(super) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
@@ -73,22 +69,22 @@ pub(super) async fn read(
     source.read(buffer).await.unwrap_or(0)
 }
 
-async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead: Death) {
+async fn write(stdin: Box<dyn AsyncWrite + Send + Unpin>, link: Arc<Link>, dead: Exit) {
     let mut stdin = stdin;
     let writing = async {
         while let Some(batch) = link.next_batch().await {
-            // A broken pipe: the reader's end and the exit tell the rest.
+            // A broken pipe: the reader and the owner see the end of the worker.
             if stdin.write_all(&batch).await.is_err() || stdin.flush().await.is_err() {
                 return;
             }
         }
     };
-    until(dead, writing).await;
+    run_until_dead(dead, writing).await;
 }
 
-/// Takes in what the worker says. After a breach of the protocol it goes on reading to the end, for the end is the
-/// proof that all the worker ran is dead.
-async fn take_in(
+/// Reads the frames of the worker. After a breach of the protocol it continues to read to the end of the output, because the
+/// end proves that all that the worker ran has ended.
+async fn read_frames(
     mut stdout: Box<dyn AsyncRead + Send + Unpin>,
     link: Arc<Link>,
     mut decoder: Decoder<FromWorker>,
@@ -118,12 +114,12 @@ async fn take_in(
 
 fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
     while let Some(message) = decoder.next().map_err(|error| error.to_string())? {
-        link.take_in(message)?;
+        link.on_message(message)?;
     }
     Ok(())
 }
 
-/// Owns the process.
+/// The task that owns the process.
 struct Owner<R> {
     runtime: R,
     link: Arc<Link>,
@@ -131,12 +127,15 @@ struct Owner<R> {
     tail: Tail,
 }
 
-/// What ends a worker.
+/// The first sign of a worker's end.
 enum Cause {
-    /// Its process, as it says here.
+    /// The process has exited; the text says how.
     Exited(String),
+    /// The worker broke the protocol; the text says how.
     Breach(String),
+    /// The worker closed its output.
     Closed,
+    /// The driver asks to kill it.
     Killed,
 }
 
@@ -149,15 +148,15 @@ impl Cause {
     }
 }
 
-/// The end of a worker's output, and how it broke off if it did.
+/// Resolves when the worker's output ends, with an error text if it ended in the middle of a frame.
 type End = SharedFuture<oneshot::Receiver<Option<String>>>;
 
 impl<R: Runtime> Owner<R> {
-    async fn own(
+    async fn run(
         mut self,
         faulted: oneshot::Receiver<String>,
         ended: End,
-        dying: oneshot::Sender<String>,
+        dead_sender: oneshot::Sender<String>,
     ) {
         let mut cause = self.cause(faulted, ended.clone()).await;
         if let Cause::Closed = cause
@@ -168,21 +167,21 @@ impl<R: Runtime> Owner<R> {
         if !matches!(cause, Cause::Exited(_)) {
             self.kill().await;
         }
-        // A wrapper's worker lives on without it, until its input ends.
-        self.link.hang_up();
-        // The worker's guard holds its output open until all that it ran is dead.
-        let cut = match timeout(&self.runtime, DEATH_LIMIT, ended).await {
+        // If the process was a wrapper, its worker may still run, and ends when its input ends.
+        self.link.close_input();
+        // The worker's guard holds the output open until all that the worker ran has ended.
+        let cut = match timeout(&self.runtime, EXIT_LIMIT, ended).await {
             Some(cut) => cut.ok().flatten(),
             None => {
                 tracing::warn!(
-                    "the output of a dead worker is still held open after {DEATH_LIMIT:?}"
+                    "the output of a dead worker is still held open after {EXIT_LIMIT:?}"
                 );
                 None
             }
         };
-        let why = self.why(cause, cut).await;
-        self.link.die(&why);
-        let _ = dying.send(why);
+        let why = self.reason(cause, cut).await;
+        self.link.close(&why);
+        let _ = dead_sender.send(why);
     }
 
     async fn cause(&mut self, faulted: oneshot::Receiver<String>, ended: End) -> Cause {
@@ -194,7 +193,7 @@ impl<R: Runtime> Owner<R> {
             Either::Right((Either::Left((Either::Left((Ok(breach), _)), _)), _)) => {
                 Cause::Breach(breach)
             }
-            // The reader has let go of both.
+            // The reader has dropped its sender without a breach: the output has ended.
             Either::Right((Either::Left(_), _)) => Cause::Closed,
         }
     }
@@ -203,11 +202,11 @@ impl<R: Runtime> Owner<R> {
         if let Err(error) = self.process.kill() {
             tracing::warn!("a worker cannot be killed: {error}");
         }
-        let _ = timeout(&self.runtime, DEATH_LIMIT, self.process.wait()).await;
+        let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;
     }
 
-    /// Says why the worker is dead; `cut`: how its output broke off.
-    async fn why(&mut self, cause: Cause, cut: Option<String>) -> String {
+    /// Why the worker has ended; `cut`: the error if its output ended in the middle of a frame.
+    async fn reason(&mut self, cause: Cause, cut: Option<String>) -> String {
         let mut why = match cause {
             Cause::Exited(how) => how,
             Cause::Breach(breach) => format!("it broke the protocol: {breach}"),
@@ -225,65 +224,4 @@ impl<R: Runtime> Owner<R> {
             said => format!("{why}; it printed: {said}"),
         }
     }
-}
-
-/// The end of what a worker prints to its standard error, which is drained and logged.
-pub(super) struct Tail {
-    text: Arc<Mutex<Vec<u8>>>,
-    end: SharedFuture<oneshot::Receiver<()>>,
-    /// Dropped with the rest: what escaped a worker may hold its standard error open for ever.
-    _listening: oneshot::Sender<()>,
-}
-
-impl Tail {
-    /// Drains the standard error of a worker in a task of its own.
-    pub(super) fn follow<R: Runtime>(
-        runtime: &R,
-        id: MachineId,
-        stderr: Box<dyn AsyncRead + Send + Unpin>,
-    ) -> Tail {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let (done, end) = oneshot::channel();
-        let (listening, left) = oneshot::channel();
-        let draining = log_lines(stderr, id, text.clone(), done);
-        runtime.spawn(async {
-            select(Box::pin(draining), left).await;
-        });
-        Tail {
-            text,
-            end: end.shared(),
-            _listening: listening,
-        }
-    }
-
-    /// What was printed last, once there is no more or a moment has passed.
-    pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
-        let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
-        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        readable(&text)
-    }
-}
-
-async fn log_lines(
-    stderr: Box<dyn AsyncRead + Send + Unpin>,
-    id: MachineId,
-    tail: Arc<Mutex<Vec<u8>>>,
-    done: oneshot::Sender<()>,
-) {
-    let mut stderr = futures::io::BufReader::new(stderr);
-    let mut line = Vec::new();
-    loop {
-        // A line without end is logged in pieces.
-        let mut piece = (&mut stderr).take(TAIL as u64);
-        match piece.read_until(b'\n', &mut line).await {
-            Ok(n) if n > 0 => {}
-            _ => break,
-        }
-        tracing::info!(machine = %id, "{}", String::from_utf8_lossy(&line).trim_end());
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.append(&mut line);
-        let excess = tail.len().saturating_sub(TAIL);
-        tail.drain(..excess);
-    }
-    drop(done);
 }

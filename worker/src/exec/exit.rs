@@ -1,16 +1,16 @@
-//! Learning of a process's exit through a descriptor that poll(2) can wait for, and without reaping the process.
+//! A descriptor on which poll(2) can wait for the exit of a process, without reaping it.
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 
-/// Ready (readable or hung up) once the process has exited. It stays a zombie, so its number and its group's keep their meaning.
+/// Ready (readable or hung up) once the process has exited. It stays a zombie, so its id and its group's id are not reused.
 #[derive(Debug)]
 pub(super) enum ExitWatch {
-    /// The system's own descriptor for a process.
+    /// A pidfd.
     Pidfd(OwnedFd),
-    /// Where there is none (not Linux, or before 5.3): a thread waits and then closes the other end.
+    /// Without pidfds (not Linux, or before 5.3): a thread waits, and then closes the other end of this pipe.
     Thread(PipeReader),
 }
 
@@ -59,9 +59,8 @@ mod tests {
                 .spawn()
                 .expect("cat is everywhere");
             let watch = watch(Pid::from_child(&child)).expect("a watch");
-            let ready = |patience: Option<&Timespec>| {
-                poll(&mut [PollFd::new(&watch, PollFlags::IN)], patience)
-                    .expect("a good descriptor")
+            let ready = |timeout: Option<&Timespec>| {
+                poll(&mut [PollFd::new(&watch, PollFlags::IN)], timeout).expect("a good descriptor")
             };
             assert_eq!(
                 ready(Some(&Timespec {

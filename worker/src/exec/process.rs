@@ -2,7 +2,7 @@
 
 use super::{Exit, exit::ExitWatch};
 use crate::context::Context;
-use crate::jobs::{Jobs, await_end};
+use crate::jobs::{Jobs, wait_for_group};
 use crate::sync::Wake;
 use crate::wire::{MAX_CHUNK, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,13 +15,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A cancelled job has so long between SIGTERM and SIGKILL.
-const TERM_PATIENCE: Duration = Duration::from_millis(500);
+/// The time between SIGTERM and SIGKILL for a cancelled job.
+const TERM_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What holds the pipes when the process has exited has so long to finish.
-const DRAIN_PATIENCE: Duration = Duration::from_millis(100);
+/// How long other processes that hold the pipes may write after the job's process has exited.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A process that runs and is noted in [`Jobs`].
+/// A running process that is listed in [`Jobs`].
 pub(super) struct Process {
     child: Child,
     group: Pid,
@@ -45,50 +45,52 @@ pub(super) fn start(mut command: Command, jobs: &Jobs) -> io::Result<Process> {
     Ok(Process { child, group })
 }
 
-/// What a thread keeps from one job to the next.
-struct Tools {
+/// What a thread reuses from one job to the next.
+struct ThreadState {
     buffer: Vec<u8>,
     wake: Arc<Wake>,
 }
 
 thread_local! {
-    static TOOLS: RefCell<Option<Tools>> = const { RefCell::new(None) };
+    static THREAD_STATE: RefCell<Option<ThreadState>> = const { RefCell::new(None) };
 }
 
-/// Carries the process to its end.
+/// Runs the process until it has ended.
 pub(super) fn run(context: &Context, process: Process) -> Result<Exit, String> {
-    TOOLS.with_borrow_mut(|slot| {
-        let tools = match slot.take() {
-            Some(tools) => Ok(tools),
-            None => Wake::new().map(|wake| Tools {
+    THREAD_STATE.with_borrow_mut(|slot| {
+        let thread_state = match slot.take() {
+            Some(thread_state) => Ok(thread_state),
+            None => Wake::new().map(|wake| ThreadState {
                 buffer: vec![0; MAX_CHUNK],
                 wake: Arc::new(wake),
             }),
         };
         let watch = ExitWatch::new(process.group);
-        let (tools, watch) = match (tools, watch) {
-            (Ok(tools), Ok(watch)) => (tools, watch),
+        let (thread_state, watch) = match (thread_state, watch) {
+            (Ok(thread_state), Ok(watch)) => (thread_state, watch),
             (Err(error), _) | (_, Err(error)) => {
                 process.reap(&context.jobs).ok();
                 return Err(format!("cannot watch the job, so it was killed: {error}"));
             }
         };
-        let mut job = Job::new(context, process, watch, tools);
-        context.call.set_wake(Some(Arc::clone(&job.tools.wake)));
+        let mut job = Job::new(context, process, watch, thread_state);
+        context
+            .call
+            .set_wake(Some(Arc::clone(&job.thread_state.wake)));
         let result = job.run();
         context.call.set_wake(None);
-        *slot = Some(job.tools);
+        *slot = Some(job.thread_state);
         result
     })
 }
 
 impl Process {
-    /// Kills what is left of the group, then takes the exit status; in this order, so that the group's number is never one
-    /// that could mean another. Returns when all of the group is dead: only then has the call ended (F12).
+    /// Kills the rest of the group, then reaps the process. In this order the id of the group cannot belong to another group.
+    /// Returns when the whole group is dead: only then has the call ended (F12).
     fn reap(mut self, jobs: &Jobs) -> io::Result<Exit> {
         jobs.end(self.group);
         let status = self.child.wait()?;
-        await_end(self.group);
+        wait_for_group(self.group);
         Ok(match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Code(code),
             (None, signal) => Exit::Signal(signal.unwrap_or(0)),
@@ -101,25 +103,30 @@ struct Job<'a> {
     process: Option<Process>,
     pipes: Pipes,
     watch: ExitWatch,
-    tools: Tools,
-    /// Once cancelled: when SIGKILL follows, if it has not.
+    thread_state: ThreadState,
+    /// Once cancelled: when to send SIGKILL, until that is done.
     kill_at: Option<Instant>,
     cancelled: bool,
 }
 
-/// The two outputs, each until its end.
+/// The two output pipes, each `None` after its end.
 struct Pipes([Option<OwnedFd>; 2]);
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
-/// What a wait found.
+/// The result of a wait.
 struct Ready {
     pipes: [PollFlags; 2],
     exited: bool,
 }
 
 impl<'a> Job<'a> {
-    fn new(context: &'a Context, mut process: Process, watch: ExitWatch, tools: Tools) -> Job<'a> {
+    fn new(
+        context: &'a Context,
+        mut process: Process,
+        watch: ExitWatch,
+        thread_state: ThreadState,
+    ) -> Job<'a> {
         let stdout = process.child.stdout.take().map(OwnedFd::from);
         let stderr = process.child.stderr.take().map(OwnedFd::from);
         let pipes = Pipes([stdout, stderr]);
@@ -128,23 +135,23 @@ impl<'a> Job<'a> {
             process: Some(process),
             pipes,
             watch,
-            tools,
+            thread_state,
             kill_at: None,
             cancelled: false,
         }
     }
 
     fn run(&mut self) -> Result<Exit, String> {
-        self.until_exit();
+        self.pass_until_exit();
         if !self.cancelled {
-            self.until_quiet();
+            self.drain_after_exit();
         }
         let process = self.process.take().expect("it is taken here alone");
         let exit = process.reap(&self.context.jobs).map_err(|error| {
             format!("the job has ended, and how is not to be learnt: {error} (is SIGCHLD ignored?)")
         })?;
         if !self.cancelled {
-            self.rest();
+            self.pass_rest();
         }
         if self.cancelled {
             Err("cancelled".into())
@@ -154,7 +161,7 @@ impl<'a> Job<'a> {
     }
 
     /// Passes output on until the process has exited.
-    fn until_exit(&mut self) {
+    fn pass_until_exit(&mut self) {
         loop {
             if self.context.call.is_cancelled() {
                 self.cancel();
@@ -169,12 +176,12 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// SIGTERM the first time, SIGKILL when its time has come.
+    /// Sends SIGTERM the first time, and SIGKILL after [`TERM_TIMEOUT`].
     fn cancel(&mut self) {
         let group = self.process.as_ref().expect("it has not been reaped").group;
         if !self.cancelled {
             self.cancelled = true;
-            self.kill_at = Some(Instant::now() + TERM_PATIENCE);
+            self.kill_at = Some(Instant::now() + TERM_TIMEOUT);
             let _ = kill_process_group(group, Signal::TERM);
         } else if self.kill_at.is_some_and(|at| at <= Instant::now()) {
             self.kill_at = None;
@@ -183,9 +190,9 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Passes on what is in the pipes, and for a little while what others write who still hold them.
-    fn until_quiet(&mut self) {
-        let deadline = Instant::now() + DRAIN_PATIENCE;
+    /// Passes on what is in the pipes, and for [`DRAIN_TIMEOUT`] what other processes still write to them.
+    fn drain_after_exit(&mut self) {
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
         while self.pipes.open() && Instant::now() < deadline && !self.context.call.is_cancelled() {
             let ready = self.wait(false, Some(deadline));
             for (pipe, flags) in ready.pipes.into_iter().enumerate() {
@@ -194,8 +201,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Passes on what the pipes hold now, however long the driver takes to want it; the job is dead already.
-    fn rest(&mut self) {
+    /// Passes on what the pipes hold now, however slowly the driver gives credits. The job has ended already.
+    fn pass_rest(&mut self) {
         let mut left = self.pipes.pending();
         while left != [0, 0] {
             if self.context.call.is_cancelled() {
@@ -217,11 +224,11 @@ impl<'a> Job<'a> {
     fn wait(&self, exit: bool, deadline: Option<Instant>) -> Ready {
         let readable = self.cancelled || self.context.call.allowance() > 0;
         let mut fds = Vec::with_capacity(4);
-        fds.push(PollFd::new(&*self.tools.wake, PollFlags::IN));
+        fds.push(PollFd::new(&*self.thread_state.wake, PollFlags::IN));
         if exit {
             fds.push(PollFd::new(&self.watch, PollFlags::IN));
         }
-        // Without credits a pipe is left out altogether: its hang-up would be reported again and again.
+        // Without credits a pipe is not polled at all: its hang-up would be reported every time.
         let open = self.pipes.0.iter().flatten().filter(|_| readable);
         fds.extend(open.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         let timeout = deadline.map(|at| timespec(at.saturating_duration_since(Instant::now())));
@@ -233,7 +240,7 @@ impl<'a> Job<'a> {
         }
         let mut events = fds.iter().map(PollFd::revents);
         if events.next().is_some_and(|flags| !flags.is_empty()) {
-            self.tools.wake.clear();
+            self.thread_state.wake.clear();
         }
         let exited = exit && events.next().is_some_and(|flags| !flags.is_empty());
         let mut pipes = [PollFlags::empty(); 2];
@@ -245,7 +252,7 @@ impl<'a> Job<'a> {
         Ready { pipes, exited }
     }
 
-    /// Reads a pipe that a wait found to be ready.
+    /// Reads a pipe that is ready.
     fn read(&mut self, pipe: usize, flags: PollFlags) {
         if flags.contains(PollFlags::IN) {
             // The first of the two pipes may have used up the credits.
@@ -262,12 +269,12 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Reads once, at most `limit` bytes, and sends them; how many.
+    /// Reads once, at most `limit` bytes, and sends them. Returns their number.
     fn pass(&mut self, pipe: usize, limit: usize) -> usize {
         let Some(fd) = &self.pipes.0[pipe] else {
             return 0;
         };
-        let buffer = &mut self.tools.buffer[..limit.min(MAX_CHUNK)];
+        let buffer = &mut self.thread_state.buffer[..limit.min(MAX_CHUNK)];
         match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut *buffer)) {
             Ok(0) | Err(_) => {
                 self.pipes.0[pipe] = None;
@@ -290,7 +297,7 @@ impl Pipes {
         self.0.iter().any(Option::is_some)
     }
 
-    /// The bytes each holds.
+    /// The number of bytes in each pipe.
     fn pending(&self) -> [usize; 2] {
         self.0.each_ref().map(|pipe| {
             let pending = pipe

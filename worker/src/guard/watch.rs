@@ -1,6 +1,6 @@
-//! The guard itself: it waits for the worker's end, then sees to it that no job is left.
+//! The guard process: it waits for the end of the worker, then kills the jobs that are left.
 
-use super::Whose;
+use super::GuardedWorker;
 use crate::exec::MARKER;
 use crate::processes::{self, Process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,24 +12,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// After something came on the pipe the guard looks at it again only after this, so that it is not woken for every job.
-/// (Meanwhile the pipe holds some 16,000 records.)
+/// After a record the guard sleeps for this time, so that it does not wake for every job. (The pipe holds some 16,000
+/// records meanwhile.)
 const NAP: Duration = Duration::from_millis(200);
 
-/// How long a worker whose driver is gone has to end by itself. It does so at once unless it is stopped.
-const WORKER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a worker may take to end after its driver. It ends at once unless it is stopped (SIGSTOP).
+const WORKER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the guard tries to see the jobs dead; what the kernel holds on to longer cannot be waited for.
-const KILL_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the guard tries to kill the jobs. It does not wait longer for a process that the kernel keeps.
+const KILL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a process may look as if it were just being started.
-const EXEC_PATIENCE: Duration = Duration::from_millis(200);
+/// For how long a process with an empty environment counts as one that is being started.
+const EXEC_TIMEOUT: Duration = Duration::from_millis(200);
 
-pub(super) fn run(worker: &Whose) -> ! {
-    // For whoever looks at the list of processes; elsewhere than on Linux it keeps the program's name.
+pub(super) fn run(worker: &GuardedWorker) -> ! {
+    // For the list of processes. On systems other than Linux the name stays that of the program.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"remuda-guard");
-    stand_fast();
+    ignore_signals();
     let mut guard = Guard {
         worker,
         groups: HashSet::new(),
@@ -40,16 +40,16 @@ pub(super) fn run(worker: &Whose) -> ! {
     std::process::exit(0)
 }
 
-/// What asks other processes to end does not end the guard: its end must mean that the jobs are dead. A hang-up comes to
-/// it of itself, when it is stopped and its worker dies.
-fn stand_fast() {
+/// Signals that ask a process to end must not end the guard, because its end means that the jobs are dead. The kernel itself
+/// sends it a hang-up when it is stopped and its worker dies.
+fn ignore_signals() {
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         let _ = signal_hook::flag::register(signal, Arc::default());
     }
 }
 
 struct Guard<'a> {
-    worker: &'a Whose,
+    worker: &'a GuardedWorker,
     groups: HashSet<i32>,
     /// The beginning of a record.
     partial: Vec<u8>,
@@ -65,15 +65,15 @@ fn output() -> BorrowedFd<'static> {
     rustix::stdio::stdin()
 }
 
-/// What became of either end.
-struct Seen {
+/// The state of the two pipes after a poll.
+struct PollResult {
     records: bool,
     worker_gone: bool,
     driver_gone: bool,
 }
 
-/// Waits for the worker's or the driver's end, and for records where asked.
-fn look(records: bool, patience: Option<Duration>) -> Seen {
+/// Waits for the end of the worker or of the driver, and for records if `records` is set.
+fn poll_both(records: bool, limit: Option<Duration>) -> PollResult {
     let wanted = if records {
         PollFlags::IN
     } else {
@@ -83,18 +83,18 @@ fn look(records: bool, patience: Option<Duration>) -> Seen {
         PollFd::from_borrowed_fd(pipe(), wanted),
         PollFd::from_borrowed_fd(output(), PollFlags::empty()),
     ];
-    let timeout = patience.map(|patience| Timespec {
-        tv_sec: patience.as_secs().cast_signed(),
-        tv_nsec: patience.subsec_nanos().into(),
+    let timeout = limit.map(|limit| Timespec {
+        tv_sec: limit.as_secs().cast_signed(),
+        tv_nsec: limit.subsec_nanos().into(),
     });
     let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
     match poll(&mut fds, timeout.as_ref()) {
-        Ok(_) => Seen {
+        Ok(_) => PollResult {
             records: fds[0].revents().contains(PollFlags::IN),
             worker_gone: fds[0].revents().intersects(gone),
             driver_gone: fds[1].revents().intersects(gone),
         },
-        Err(_) => Seen {
+        Err(_) => PollResult {
             records: false,
             worker_gone: false,
             driver_gone: false,
@@ -106,15 +106,15 @@ impl Guard<'_> {
     /// Returns when the worker is dead.
     fn wait(&mut self) {
         loop {
-            let mut seen = look(true, None);
-            if seen.records && !seen.worker_gone && !seen.driver_gone {
+            let mut polled = poll_both(true, None);
+            if polled.records && !polled.worker_gone && !polled.driver_gone {
                 self.read();
-                seen = look(false, Some(NAP));
+                polled = poll_both(false, Some(NAP));
             }
-            if seen.worker_gone {
+            if polled.worker_gone {
                 break;
             }
-            if seen.driver_gone {
+            if polled.driver_gone {
                 self.end_worker();
                 break;
             }
@@ -122,9 +122,9 @@ impl Guard<'_> {
         while self.read() > 0 {}
     }
 
-    /// The driver is gone: the worker ends by itself, or (it is stopped) is ended.
+    /// The driver is gone: waits for the worker to end. A stopped worker does not, so it is killed after a time-out.
     fn end_worker(&mut self) {
-        let mut deadline = Instant::now() + WORKER_PATIENCE;
+        let mut deadline = Instant::now() + WORKER_TIMEOUT;
         let mut killed = false;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -132,7 +132,7 @@ impl Guard<'_> {
                 return;
             }
             if left.is_zero() {
-                // Its number means the worker as long as it is our parent.
+                // The process id is the worker's as long as the worker is the parent of this process.
                 let parent = rustix::process::getppid();
                 if let Some(parent) =
                     parent.filter(|parent| parent.as_raw_nonzero().get() == self.worker.pid)
@@ -140,21 +140,21 @@ impl Guard<'_> {
                     let _ = kill_process(parent, Signal::KILL);
                 }
                 killed = true;
-                deadline = Instant::now() + WORKER_PATIENCE;
+                deadline = Instant::now() + WORKER_TIMEOUT;
                 continue;
             }
-            // In steps, because the driver's end is reported all the time.
-            let seen = look_at_worker(left);
-            if seen.worker_gone {
+            // Not `poll_both`: it would return at once, because the end of the driver is reported every time.
+            let polled = poll_worker(left);
+            if polled.worker_gone {
                 return;
             }
-            if seen.records {
+            if polled.records {
                 self.read();
             }
         }
     }
 
-    /// Takes in what the pipe holds; how many bytes.
+    /// Reads records from the pipe. Returns the number of bytes.
     fn read(&mut self) -> usize {
         let mut buffer = [0; 4096];
         let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe(), &mut buffer)).unwrap_or(0);
@@ -170,22 +170,22 @@ impl Guard<'_> {
         read
     }
 
-    /// Kills all that is left of the worker's, until it is dead.
+    /// Kills the processes that the worker has left, until all are dead.
     fn kill(&mut self) {
-        // What functions of the user's have started is in the worker's own group, if it has one.
+        // Processes that a user's functions have started are in the worker's own group, if it leads one.
         if self.worker.leads {
             self.groups.insert(self.worker.pid);
         }
         let begun = Instant::now();
         let mut pause = Duration::from_millis(1);
-        while begun.elapsed() < KILL_PATIENCE {
+        while begun.elapsed() < KILL_TIMEOUT {
             let groups = self.groups.iter().copied().filter_map(Pid::from_raw);
-            // Where processes cannot be listed, a group that is there counts, zombies too.
+            // If processes cannot be listed, a group counts as alive while it exists, even with zombies only.
             let there = groups
                 .filter(|group| kill_process_group(*group, Signal::KILL).is_ok())
                 .count();
             let alive = match processes::all() {
-                Some(all) => self.kill_listed(all, begun.elapsed() < EXEC_PATIENCE),
+                Some(all) => self.kill_listed(all, begun.elapsed() < EXEC_TIMEOUT),
                 None => there > 0,
             };
             if !alive {
@@ -196,11 +196,12 @@ impl Guard<'_> {
         }
     }
 
-    /// Kills those of the worker's processes that it had no time to tell of, and says whether any of its processes is alive.
+    /// Kills the worker's processes, also those that it had no time to report. Returns whether any of them is alive.
     ///
-    /// They are known by the mark in their environment, and by our session: who called setsid meant to outlive his job.
+    /// They have the mark in their environment and are in this session. A process that called setsid is meant to outlive its
+    /// job, and is left alone.
     fn kill_listed(&self, all: impl Iterator<Item = Process>, just_begun: bool) -> bool {
-        // Not asked by getsid: a session of an outer name space of processes has no number, and is listed as 0.
+        // Not `getsid`: a session of an outer process name space has no id here, and is listed as 0.
         let Some(me) = Process::read(rustix::process::getpid().as_raw_nonzero().get()) else {
             return false;
         };
@@ -215,7 +216,8 @@ impl Guard<'_> {
                     .as_deref()
                     .is_some_and(|bytes| marked(bytes, &self.worker.nonce))
             {
-                // A younger process than this that leads a group and has no environment yet may be a job in its exec.
+                // A process that is younger than this one, leads a group and has no environment yet may be a job during its
+                // exec.
                 let starting = process.started >= me.started
                     && process.group == process.pid
                     && environment.is_some_and(|bytes| bytes.is_empty());
@@ -235,23 +237,23 @@ impl Guard<'_> {
     }
 }
 
-/// Waits for the worker's end or records, whatever the driver does.
-fn look_at_worker(patience: Duration) -> Seen {
+/// Waits for the end of the worker or for records, and not for the end of the driver.
+fn poll_worker(limit: Duration) -> PollResult {
     let mut fds = [PollFd::from_borrowed_fd(pipe(), PollFlags::IN)];
     let timeout = Timespec {
-        tv_sec: patience.as_secs().cast_signed(),
-        tv_nsec: patience.subsec_nanos().into(),
+        tv_sec: limit.as_secs().cast_signed(),
+        tv_nsec: limit.subsec_nanos().into(),
     };
     let _ = poll(&mut fds, Some(&timeout));
     let flags = fds[0].revents();
-    Seen {
+    PollResult {
         records: flags.contains(PollFlags::IN),
         worker_gone: flags.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
         driver_gone: true,
     }
 }
 
-/// Whether an environment has the worker's mark, be it the last or one of a worker that is nested in its jobs.
+/// Whether an environment has the worker's mark. Workers that were started by jobs append their own marks.
 fn marked(environment: &[u8], nonce: &str) -> bool {
     environment
         .split(|byte| *byte == 0)

@@ -7,21 +7,21 @@ use futures::channel::mpsc;
 use futures::{Stream, StreamExt};
 use remuda::{MachineId, TaskId};
 
-/// A task whose result is lost with its machine, or was discarded.
+/// A task whose result was lost with its machine (S14) or was discarded (S15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostTask {
     /// The task.
     pub task: TaskId,
-    /// The machine its result lived on.
+    /// The machine that held its result.
     pub machine: MachineId,
 }
 
-/// A stream of tasks as they are lost, made by [`Cluster::lost_tasks`](crate::Cluster::lost_tasks).
+/// A stream of the tasks that are lost, made by [`Cluster::lost_tasks`](crate::Cluster::lost_tasks).
 #[derive(Debug)]
 pub struct LostTasks(pub(crate) mpsc::UnboundedReceiver<LostTask>);
 
 impl LostTasks {
-    /// The next lost task; waits until there is one.
+    /// The next lost task, or `None` when the cluster has ended. Waits until there is one.
     pub async fn next(&mut self) -> Option<LostTask> {
         StreamExt::next(&mut self.0).await
     }

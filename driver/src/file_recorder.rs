@@ -1,7 +1,7 @@
-//! A recorder that writes a journal: into a bounded buffer, from which a thread of its own writes to a file.
+//! A recorder that writes a journal: it encodes into a bounded buffer, from which its own thread writes to a file.
 //!
-//! Nothing of it holds up the cluster. When the file takes no more, or so slowly that the buffer is full, recording ends
-//! with a warning: a journal with a hole could not be replayed, and a cluster that waits for a disk is worse than either.
+//! It never blocks the cluster. When a write fails, or the buffer is full because the file is slow, recording ends with a
+//! warning. A journal with a gap could not be replayed, and a cluster must not wait for a disk.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,22 +13,22 @@ use std::time::{Duration, SystemTime};
 use remuda::journal::{Label, Note, Writer};
 use remuda::{Action, Event, Instant, Manager};
 
-use super::Recorder;
+use crate::record::Recorder;
 
-/// So much is written at once, before its time, to keep buffers small.
-const SOON: usize = 256 << 10;
+/// When the buffer holds this many bytes it is written at once, to keep buffers small.
+const FLUSH_SIZE: usize = 256 << 10;
 
 /// How a journal is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordOptions {
-    /// How long an event may wait to be written; default 1 s. What a killed process has not written is lost.
+    /// How long an event may stay in the buffer; default 1 s. If the process is killed, the events in the buffer are lost.
     pub flush_every: Duration,
-    /// How many bytes may wait; default 64 MiB, three million events. Beyond that recording ends.
+    /// The size of the buffer in bytes; default 64 MiB, about three million events. When it is full, recording ends.
     pub buffer: usize,
-    /// How long the end waits for a file that does not take the rest; default 10 s.
+    /// How long [`Recording::finish`] waits until the file has taken the rest; default 10 s.
     pub finish_within: Duration,
-    /// What stands in the journal's header.
+    /// The labels in the journal's header.
     pub labels: Vec<Label>,
 }
 
@@ -43,18 +43,18 @@ impl Default for RecordOptions {
     }
 }
 
-/// Why a journal has not all of a run. What it has is whole up to there.
+/// Why a journal ends before its run did. It can be read up to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// It could not be written, say because the disk is full.
+    /// A write failed, for example because the disk is full.
     Write(String),
-    /// It was written too slowly: so many bytes waited.
+    /// The file was too slow and the buffer is full.
     Slow {
-        /// The size of the buffer.
+        /// The size of the buffer in bytes.
         buffer: usize,
     },
-    /// It was not written to its end within the time for that.
+    /// The rest was not written within [`RecordOptions::finish_within`].
     Stuck,
 }
 
@@ -73,65 +73,65 @@ impl fmt::Display for RecordingError {
 
 impl std::error::Error for RecordingError {}
 
-/// Records a cluster into a file, or whatever takes bytes. Dropped, it writes what is left.
+/// Records a cluster into a file or another writer. When it is dropped, it writes the rest of its buffer.
 #[derive(Debug)]
 pub struct FileRecorder {
-    tape: Arc<Tape>,
+    inner: Arc<Inner>,
     writer: Option<Writer>,
     labels: Vec<Label>,
 }
 
-/// A handle of a recording that goes on. Clones are handles of the same one.
+/// A handle of a recording. Clones are handles of the same recording.
 #[derive(Clone, Debug)]
-pub struct Recording(Arc<Tape>);
+pub struct Recording(Arc<Inner>);
 
-/// What the recorder and its thread share.
+/// The state that the recorder, its handles and its thread share.
 #[derive(Debug)]
-struct Tape {
+struct Inner {
     options: RecordOptions,
     state: Mutex<State>,
-    /// There is something to write, or no more to come.
-    news: Condvar,
-    /// The thread has ended.
+    /// Signalled when there are bytes to write, or when recording ends.
+    changed: Condvar,
+    /// Signalled when the thread has ended.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     buffer: Vec<u8>,
-    /// Nothing is recorded any more.
+    /// Recording has ended: nothing more is appended.
     closed: bool,
     written: u64,
     error: Option<RecordingError>,
-    /// The thread was asked to write before its time.
-    hurried: bool,
+    /// The thread was asked to write before `flush_every` has passed.
+    flush_requested: bool,
     /// The thread has ended.
-    over: bool,
+    thread_ended: bool,
 }
 
 impl FileRecorder {
-    /// A recorder that writes to `file`, on a thread of its own, and a handle to end it with.
+    /// A recorder that writes to `file` on its own thread, and a handle that ends the recording.
     ///
     /// # Errors
-    /// There is no thread to be had.
+    /// The thread cannot be started.
     pub fn start(
         file: impl Write + Send + 'static,
         options: RecordOptions,
     ) -> io::Result<(FileRecorder, Recording)> {
         let labels = options.labels.clone();
-        let tape = Arc::new(Tape {
+        let inner = Arc::new(Inner {
             options,
             state: Mutex::default(),
-            news: Condvar::new(),
+            changed: Condvar::new(),
             ended: Condvar::new(),
         });
-        let own = tape.clone();
+        let on_thread = inner.clone();
         thread::Builder::new()
             .name("remuda-journal".into())
-            .spawn(move || own.write_all(file))?;
-        let recording = Recording(tape.clone());
+            .spawn(move || on_thread.write_all(file))?;
+        let recording = Recording(inner.clone());
         let recorder = FileRecorder {
-            tape,
+            inner,
             writer: None,
             labels,
         };
@@ -141,7 +141,7 @@ impl FileRecorder {
     /// Appends to the buffer, unless recording has ended.
     fn append(&mut self, append: impl FnOnce(&mut Writer, &mut Vec<u8>)) {
         if let Some(writer) = &mut self.writer {
-            self.tape.append(|buffer| append(writer, buffer));
+            self.inner.append(|buffer| append(writer, buffer));
         }
     }
 }
@@ -152,7 +152,7 @@ impl Recorder for FileRecorder {
         let since = since.ok().and_then(|it| u64::try_from(it.as_nanos()).ok());
         let origin = since.and_then(|nanos| nanos.checked_sub(now.0));
         let mut writer = None;
-        self.tape.append(|buffer| {
+        self.inner.append(|buffer| {
             writer = Some(Writer::new(manager, origin, &self.labels, buffer));
         });
         self.writer = writer;
@@ -169,14 +169,14 @@ impl Recorder for FileRecorder {
 
 impl Drop for FileRecorder {
     fn drop(&mut self) {
-        // Whoever wants to know has a handle.
-        let _ = self.tape.finish();
+        // The error is ignored: the caller can get it from a `Recording`.
+        let _ = self.inner.finish();
     }
 }
 
 impl Recording {
-    /// Ends the recording and waits until all is written; how many bytes that were. What is told the recorder later is
-    /// passed over.
+    /// Ends the recording, waits until everything is written, and returns the length of the journal in bytes. Later events
+    /// are not recorded.
     ///
     /// # Errors
     /// Why the journal ends before the run did.
@@ -184,13 +184,13 @@ impl Recording {
         self.0.finish()
     }
 
-    /// Why it has ended already, if it has.
+    /// The error that has ended the recording, if there is one.
     pub fn error(&self) -> Option<RecordingError> {
         self.0.lock().error.clone()
     }
 }
 
-impl Tape {
+impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,37 +203,37 @@ impl Tape {
         let before = state.buffer.len();
         append(&mut state.buffer);
         if state.buffer.len() > self.options.buffer {
-            // Only whole frames are kept.
+            // Keep only whole frames.
             state.buffer.truncate(before);
             let buffer = self.options.buffer;
             state.error = Some(RecordingError::Slow { buffer });
             state.closed = true;
         }
-        let hurry = state.closed || state.buffer.len() >= SOON;
-        if before == 0 || (hurry && !state.hurried) {
-            state.hurried = hurry;
+        let flush_now = state.closed || state.buffer.len() >= FLUSH_SIZE;
+        if before == 0 || (flush_now && !state.flush_requested) {
+            state.flush_requested = flush_now;
             drop(state);
-            self.news.notify_one();
+            self.changed.notify_one();
         }
     }
 
     fn finish(&self) -> Result<u64, RecordingError> {
         let mut state = self.lock();
         state.closed = true;
-        self.news.notify_one();
+        self.changed.notify_one();
         let limit = self.options.finish_within;
         let waited = self
             .ended
-            .wait_timeout_while(state, limit, |state| !state.over);
+            .wait_timeout_while(state, limit, |state| !state.thread_ended);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match &state.error {
             Some(error) => Err(error.clone()),
-            None if !state.over => Err(RecordingError::Stuck),
+            None if !state.thread_ended => Err(RecordingError::Stuck),
             None => Ok(state.written),
         }
     }
 
-    /// The thread: writes what comes until no more does.
+    /// The loop of the thread: writes the buffer until recording ends.
     fn write_all(&self, mut file: impl Write) {
         let mut taken = Vec::new();
         let error = loop {
@@ -243,7 +243,7 @@ impl Tape {
             }
             self.lock().written += taken.len() as u64;
             taken.clear();
-            taken.shrink_to(2 * SOON);
+            taken.shrink_to(2 * FLUSH_SIZE);
             if last {
                 let flushed = file.flush().err();
                 break flushed.map(|error| RecordingError::Write(error.to_string()));
@@ -258,22 +258,22 @@ impl Tape {
         if let Some(error) = error {
             tracing::warn!("recording ends here, the cluster goes on: {error}");
         }
-        self.lock().over = true;
+        self.lock().thread_ended = true;
         self.ended.notify_all();
     }
 
-    /// Waits for something to write and takes it; whether it is the last.
+    /// Waits for bytes to write and moves them to `taken`. Returns true if no more will follow.
     fn take(&self, taken: &mut Vec<u8>) -> bool {
         let idle = |state: &mut State| state.buffer.is_empty() && !state.closed;
-        let state = self.news.wait_while(self.lock(), idle);
+        let state = self.changed.wait_while(self.lock(), idle);
         let state = state.unwrap_or_else(PoisonError::into_inner);
-        // Time for more to come.
-        let early = |state: &mut State| state.buffer.len() < SOON && !state.closed;
+        // Wait for more events, so that one write has many.
+        let early = |state: &mut State| state.buffer.len() < FLUSH_SIZE && !state.closed;
         let limit = self.options.flush_every;
-        let waited = self.news.wait_timeout_while(state, limit, early);
+        let waited = self.changed.wait_timeout_while(state, limit, early);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut state.buffer, taken);
-        state.hurried = false;
+        state.flush_requested = false;
         state.closed
     }
 }
