@@ -1,0 +1,103 @@
+//! What a simulated cluster is like: its config, its traffic, and what goes wrong in it.
+
+mod config;
+mod faults;
+mod ids;
+mod traffic;
+
+use core::time::Duration;
+
+use remuda::{Config, Instant, Kind, Policy, Resources};
+
+use crate::rng::Rng;
+
+pub use faults::{Faults, Odds};
+pub use ids::Ids;
+pub use traffic::Traffic;
+
+/// What a [`Cluster`](crate::Cluster) is like.
+///
+/// All delays are whole [`ticks`](Plan::tick), so that much happens at the same instant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// The manager's config.
+    pub config: Config,
+    /// When it begins.
+    pub origin: Instant,
+    /// The unit of all delays.
+    pub tick: Duration,
+    /// What clients do.
+    pub traffic: Traffic,
+    /// What goes wrong.
+    pub faults: Faults,
+}
+
+impl Plan {
+    /// Moderate traffic in a perfect world.
+    pub fn new(config: Config) -> Plan {
+        Plan {
+            traffic: Traffic::moderate(&config),
+            config,
+            origin: Instant::ZERO,
+            tick: Duration::from_secs(1),
+            faults: Faults::none(),
+        }
+    }
+
+    /// A plan of its own for every seed: policy, kinds, sizes, priorities, traffic and faults, some
+    /// kinds off.
+    pub fn draw(rng: &mut Rng) -> Plan {
+        let tick = match rng.below(8) {
+            0 => Duration::from_nanos(1),
+            1 => Duration::from_millis(100),
+            2 => Duration::from_secs(7),
+            _ => Duration::from_secs(1),
+        };
+        let origin = match rng.below(16) {
+            0 => Instant(rng.next()),
+            1 => Instant(u64::MAX - rng.below(100 * tick.as_nanos() as u64)),
+            _ => Instant::ZERO,
+        };
+        let config = config::draw(rng, tick);
+        let faults = Faults::draw(rng);
+        let mut traffic = Traffic::draw(rng, &config);
+        if faults.shutdown > 0 && rng.chance(128) {
+            // Or hardly a machine would be on probation when all ends.
+            traffic.outcomes = [2, 4, 8, 4];
+        }
+        let mut plan = Plan {
+            config,
+            origin,
+            tick,
+            traffic,
+            faults,
+        };
+        if rng.chance(16) {
+            plan.crowd(rng);
+        }
+        plan
+    }
+
+    /// Many small machines, which are idle after a flood of requests and stop now and then: deep heaps, in which
+    /// something leaves from the middle.
+    fn crowd(&mut self, rng: &mut Rng) {
+        let procs = rng.pick(&[1, 1, 2]);
+        let kind = Kind::new(Resources::procs(procs));
+        self.config.kinds = match self.config.policy {
+            Policy::Fit if rng.chance(128) => vec![kind, kind.cost(2)],
+            _ => vec![kind],
+        };
+        self.config.max_procs = 64 * u64::from(procs);
+        if rng.chance(192) {
+            self.config.poll_interval = Duration::ZERO;
+        }
+        self.traffic.flood = rng.range(10, 50);
+        self.traffic.weights = [24, rng.range(0, 2) as u8, 0, 0, 0, 0];
+        self.traffic.requests = 64;
+        self.traffic.gap = rng.pick(&[1, 2, 4]);
+        self.traffic.procs = procs;
+        self.traffic.start = rng.pick(&[0, 2, 8]);
+        self.traffic.work = rng.pick(&[2, 8, 30]);
+        self.faults.stops = rng.range(16, 96) as u8;
+    }
+}
