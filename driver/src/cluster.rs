@@ -246,14 +246,15 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// # Errors
     /// No result is remembered under this key, or the work still runs.
     pub fn forget(&self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
-        self.shared()
-            .with(|state| match state.feed(Event::ForgetOnce { machine, key }) {
+        self.shared().with(
+            |state| match state.feed(Event::ForgetOnce { machine, key }) {
                 Some(reject) => Err(reject),
                 None => {
                     state.once_errors.remove(&(machine, key));
                     Ok(())
                 }
-            })
+            },
+        )
     }
 
     /// Shuts the cluster down (S22) and resolves when every machine has ended. Queued requests resolve as

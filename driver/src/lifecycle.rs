@@ -128,8 +128,8 @@ async fn start_one<R: Runtime, S: System>(
         }
     };
     let overdue = std::pin::pin!(overdue(shared, progress));
-    let ended = select(std::pin::pin!(start), overdue);
-    let started = match select(ended, std::pin::pin!(unwanted)).await {
+    let (start, unwanted) = (std::pin::pin!(start), std::pin::pin!(unwanted));
+    let started = match select(select(start, overdue), unwanted).await {
         Either::Left((Either::Left((Ok(started), _)), _)) => started?,
         Either::Left((Either::Left((Err(panic), _)), _)) => {
             return Err(StartError::new(format!("the system {panic}")).into());

@@ -167,17 +167,27 @@ impl<R: Runtime, S: System> Drop for Request<R, S> {
             return;
         };
         let entry = cluster.shared().with(|state| {
-            let entry = state.requests.remove(&request);
-            match entry {
-                Some(RequestEntry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
-                Some(RequestEntry::Granted(ref machine)) => drop(state.feed(Event::Done {
-                    request,
-                    machine: Some(machine.id()),
-                    outcome: Outcome::Unused,
-                })),
-                _ => {}
+            let queued = match state.requests.get_mut(&request) {
+                Some(entry @ RequestEntry::Queued(_)) => {
+                    Some(std::mem::replace(entry, RequestEntry::Queued(None)))
+                }
+                _ => None,
+            };
+            if queued.is_some() {
+                // The entry stays meanwhile: a timer that is due before may grant the request, which is then not cancelled.
+                state.feed(Event::Cancel { request });
             }
-            entry
+            let entry = state.requests.remove(&request);
+            if let Some(RequestEntry::Granted(machine)) = &entry {
+                let machine = Some(machine.id());
+                let outcome = Outcome::Unused;
+                state.feed(Event::Done {
+                    request,
+                    machine,
+                    outcome,
+                });
+            }
+            (queued, entry)
         });
         drop(entry);
     }

@@ -24,9 +24,9 @@ use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::record::Recorder;
+use crate::signal::Signal;
 use crate::status::MachineStatus;
 use crate::system::System;
-use crate::signal::Signal;
 use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, StartEntry, TimerState};
 
 /// How many lost machines `Cluster::machines` lists, the latest ones.
@@ -295,7 +295,6 @@ impl<S: System> State<S> {
         let machines: Vec<_> = ids.map(|id| (id, Signal::default())).collect();
         for (id, stop) in &machines {
             let entry = StartEntry {
-                kind,
                 stop: stop.clone(),
                 stopping: false,
             };
@@ -449,7 +448,10 @@ impl<S: System> State<S> {
 
     /// Whether a machine that starts is wanted: the cluster is open and the manager does not have it stopped.
     pub(crate) fn is_start_wanted(&self, machine: MachineId) -> bool {
-        let stopping = self.starts.get(&machine).is_some_and(|entry| entry.stopping);
+        let stopping = self
+            .starts
+            .get(&machine)
+            .is_some_and(|entry| entry.stopping);
         self.open.is_some() && !stopping
     }
 

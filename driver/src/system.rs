@@ -24,10 +24,8 @@ pub trait System: Send + Sync + 'static {
 
     /// Starts a machine and resolves when it can take calls (S8, S19). The future is dropped when the start time-out has
     /// passed, when the machine is no longer wanted, or when the cluster shuts down; all that it started must then end.
-    fn start(
-        &self,
-        start: Start,
-    ) -> impl Future<Output = Result<Self::Machine, StartError>> + Send;
+    fn start(&self, start: Start)
+    -> impl Future<Output = Result<Self::Machine, StartError>> + Send;
 
     /// Starts several machines of one kind, with ids in a row (G4), and returns a future for each, in the same order. Each
     /// resolves, and may be dropped, on its own, as that of [`start`](System::start), which the default calls for each.

@@ -77,7 +77,6 @@ pub(crate) enum CallEnd {
 
 /// A machine whose start is not over.
 pub(crate) struct StartEntry {
-    pub(crate) kind: KindId,
     /// Raised when the manager has it stopped: the start is given up.
     pub(crate) stop: Signal,
     /// The manager has it stopped.
