@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use remuda::MachineId;
+use remuda::{MachineId, Resources};
 use remuda_driver::{CallError, Cluster, ProcessSystem, RequestError, Runtime};
 use remuda_tests::{eventually, on_both_adapters};
 
@@ -50,7 +50,7 @@ async fn loss<R: Runtime>(runtime: &R, mode: &[&str]) -> String {
 }
 
 async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runtime>(runtime: R) {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 7] = [
         (
             &["exit", "3"],
             "it ended (exit status: 3) before its hello; it printed: cannot find the moon",
@@ -73,7 +73,6 @@ async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runt
             "frame of 1048577 bytes, over the limit of 1048576",
         ),
         (&["half-hello"], "it ended (exit status: 0) amid its hello"),
-        (&["fewer"], "it offers 1 procs, and 2 are needed"),
     ];
     let errors = join_all(cases.map(|(mode, _)| start_error(&runtime, mode))).await;
     for ((mode, expected), error) in cases.iter().zip(errors) {
@@ -89,6 +88,30 @@ async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runt
             "{mode:?}: {error:?}"
         );
     }
+}
+
+async fn f09_a_worker_that_offers_less_is_a_failed_start_and_ends<R: Runtime>(runtime: R) {
+    let mark = mark();
+    let cluster = one_bad_machine(&runtime, &mark, &["fewer"]);
+    assert_eq!(served_by(&cluster).await, MachineId(1));
+    let error = cluster.last_start_error();
+    let (name, what) = error.split_once(": ").expect("its name stands before");
+    assert!(name.starts_with("m0 (pid "), "{error}");
+    assert_eq!(what, "it offers 1 procs, and 2 are needed");
+    cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
+}
+
+async fn r04_a_worker_that_offers_less_may_be_admitted<R: Runtime>(runtime: R) {
+    let mark = mark();
+    let mut options = options();
+    options.admit_less = true;
+    let system = system(&runtime, 2, &mark, &["fewer"]);
+    let cluster = Cluster::new(runtime.clone(), system, config(2, 1), options).expect("a cluster");
+    assert_eq!(served_by(&cluster).await, MachineId(0));
+    assert_eq!(cluster.machines()[0].offer, Resources::procs(1));
+    cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
 }
 
 async fn s19_other_functions_are_a_failed_start_that_names_the_difference<R: Runtime>(runtime: R) {
@@ -240,6 +263,8 @@ async fn the_template_is_told_procs_and_machine<R: Runtime>(runtime: R) {
 
 on_both_adapters!(
     a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word,
+    f09_a_worker_that_offers_less_is_a_failed_start_and_ends,
+    r04_a_worker_that_offers_less_may_be_admitted,
     s19_other_functions_are_a_failed_start_that_names_the_difference,
     a_hello_that_never_comes_is_a_failed_start_that_shows_the_banner,
     a_banner_of_up_to_64_kib_is_passed_over,
