@@ -12,9 +12,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate self as remuda;
 
+mod index;
 mod inspect;
+mod machines;
 mod manager;
 mod protocol;
+mod queue;
+mod storage;
 
 pub use inspect::invariants::Violation;
 pub use inspect::outstanding::Outstanding;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use remuda::{Action, Config, Event, Instant, KindId, Limits, MachineId, Policy, RequestId};
+use remuda::{Action, Config, Event, Instant, Kind, KindId, Limits, MachineId, Policy, RequestId};
 
 use crate::ledger::Ledger;
 use crate::subject::Subject;
@@ -103,9 +103,9 @@ impl<S: Subject> Driven<S> {
     /// Faults cease: everything owed is answered, well, until nothing is owed. Then all that can be satisfied must
     /// have been granted, with no more machines started than that takes.
     ///
-    /// Under [`Policy::Fit`] whoever runs the cluster first sets right what they can: limits are those of the
-    /// config (or, where these leave no room for some request, more), machines that offer less than their kind are
-    /// drained, and, where no machine is ever held, tasks are discarded.
+    /// Whoever runs the cluster first sets right what they can: machines that offer less than their kind are drained,
+    /// and under [`Policy::Fit`] limits are those of the config (or, where these leave no room for some request, more)
+    /// and tasks are discarded.
     ///
     /// # Errors
     /// What is stuck, who was not served, or a start too many; and as [`feed`](Self::feed).
@@ -170,17 +170,34 @@ impl<S: Subject> Driven<S> {
 
     /// What whoever runs the cluster sets right when faults cease.
     fn amends(&self) -> Vec<Event> {
-        if self.config.policy != Policy::Fit || self.ledger.shut_down {
-            return Vec::new();
+        let mut events = match self.config.policy {
+            Policy::Fit => self.limits_that_suffice(),
+            _ => Vec::new(),
+        };
+        let less = |machine: MachineId| {
+            let known = self.ledger.known(machine);
+            known.is_some_and(|known| {
+                self.config.kinds[usize::from(known.kind.0)].capacity != known.offer
+            })
+        };
+        let short = self.ledger.serving.iter().copied().filter(|id| less(*id));
+        let until = None;
+        events.extend(short.map(|machine| Event::Drain { machine, until }));
+        if self.config.policy == Policy::Fit {
+            // A machine with tasks is not idle, and makes no room (E1, G5).
+            let tasks = self.ledger.tasks.iter();
+            events.extend(tasks.map(|&(task, machine)| Event::DiscardTask { machine, task }));
         }
+        events
+    }
+
+    /// Limits under which there can be a machine of each kind.
+    fn limits_that_suffice(&self) -> Vec<Event> {
         let kinds = || (0..).map(KindId).zip(&self.config.kinds);
+        let procs = |kind: &Kind| u64::from(kind.capacity.proc_count());
+        let largest = kinds().map(|(_, kind)| procs(kind)).max().unwrap_or(0);
         // Machines that must always be there may leave no room for those that are wanted.
-        let largest = kinds()
-            .map(|(_, kind)| u64::from(kind.capacity.proc_count()))
-            .max();
-        let largest = largest.unwrap_or(0);
-        let mins =
-            kinds().map(|(_, kind)| u64::from(kind.min) * u64::from(kind.capacity.proc_count()));
+        let mins = kinds().map(|(_, kind)| u64::from(kind.min) * procs(kind));
         let room = mins.sum::<u64>() + largest <= self.config.max_procs;
         let max_procs = self.config.max_procs.max(largest);
         let mut events = vec![Event::SetMaxProcs { max_procs }];
@@ -191,21 +208,6 @@ impl<S: Subject> Driven<S> {
                 ..kind.limits()
             };
             events.push(Event::SetLimits { kind: id, limits });
-        }
-        let less = |machine: MachineId| {
-            let known = self.ledger.known(machine);
-            known.is_some_and(|known| {
-                self.config.kinds[usize::from(known.kind.0)].capacity != known.offer
-            })
-        };
-        let short = self.ledger.serving.iter().copied().filter(|id| less(*id));
-        events.extend(short.map(|machine| {
-            let until = None;
-            Event::Drain { machine, until }
-        }));
-        if self.config.patience == 0 {
-            let tasks = self.ledger.tasks.iter();
-            events.extend(tasks.map(|&(task, machine)| Event::DiscardTask { machine, task }));
         }
         events
     }

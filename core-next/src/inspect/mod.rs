@@ -2,4 +2,7 @@
 
 pub(crate) mod invariants;
 pub(crate) mod outstanding;
+pub(crate) mod snapshot;
+#[cfg(feature = "serde")]
+mod thaw;
 pub(crate) mod view;

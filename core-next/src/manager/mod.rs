@@ -1,72 +1,265 @@
-//! The manager (signatures only, so far).
+//! The manager: one call takes an event and says what to do.
+
+mod deadlines;
+mod drains;
+mod growth;
+mod health;
+mod lifecycle;
+mod once;
+mod placement;
+mod poll;
+mod requests;
+mod shrink;
+mod tasks;
 
 use alloc::vec::Vec;
 
-use crate::inspect::invariants::Violation;
-use crate::inspect::outstanding::Outstanding;
-use crate::inspect::view::{MachineView, Waiting};
-use crate::protocol::action::Action;
-use crate::protocol::config::{Config, ConfigError};
-use crate::protocol::counts::{Counts, StartBackoff};
+use crate::index::Requests;
+use crate::machines::Machines;
+use crate::protocol::action::{Action, Notice};
+use crate::protocol::config::{Config, ConfigError, Packing, Policy};
 use crate::protocol::event::Event;
-use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::id::{KindId, MachineId};
+use crate::protocol::reject::Reject;
 use crate::protocol::time::Instant;
+use crate::queue::Queue;
+
+pub(crate) use deadlines::Summary;
+pub(crate) use growth::Growth;
+pub(crate) use placement::hold::Holds;
+#[cfg(feature = "serde")]
+pub(crate) use placement::{Turn, hold::Hold};
+use placement::Candidates;
 
 /// A cluster's state, and the decisions about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manager {}
+///
+/// The same config and the same events at the same times give the same actions, byte for byte, in
+/// every run, build and platform (F6). No sequence of events makes it panic or lose track (F5).
+///
+/// ```
+/// use remuda::{Action, Config, Event, Instant, KindId, MachineId, Manager, Outcome, RequestId, Submit};
+///
+/// let mut manager = Manager::new(Config::new(4, 16)?)?;
+/// let (request, machine) = (RequestId(1), MachineId(0));
+///
+/// let submit = Event::Submit { request, spec: Submit::procs(2) };
+/// let actions = manager.handle(submit, Instant::ZERO);
+/// assert_eq!(actions[0], Action::Start { kind: KindId(0), first: machine, count: 1 });
+///
+/// let actions = manager.handle(Event::Up { machine, offer: None }, Instant::from_secs(1));
+/// assert_eq!(actions[..2], [Action::Poll { machine }, Action::Grant { request, machine }]);
+///
+/// let done = Event::Done { request, machine: Some(machine), outcome: Outcome::Ok };
+/// manager.handle_into(done, Instant::from_secs(2), &mut Vec::new());
+/// assert_eq!(manager.counts().running, 0);
+/// # Ok::<(), remuda::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Manager {
+    pub(crate) config: Config,
+    /// The limit of procs in force (E3).
+    pub(crate) max_procs: u64,
+    /// The latest time seen (F5).
+    pub(crate) now: Instant,
+    pub(crate) requests: Requests,
+    pub(crate) queue: Queue,
+    pub(crate) machines: Machines,
+    /// Of each kind.
+    pub(crate) growth: Vec<Growth>,
+    /// The id that the next machine gets that is asked for (G4).
+    pub(crate) next_machine: MachineId,
+    /// The least id that a joining machine may have (J1).
+    pub(crate) next_joined: MachineId,
+    pub(crate) holds: Holds,
+    pub(crate) summary: Summary,
+    /// The deadline of the last timer action (S21).
+    pub(crate) armed: Option<Instant>,
+    pub(crate) shutdown: bool,
+    /// Whether a deadline may have changed that is not a machine's.
+    deadlines_dirty: bool,
+    /// Which machine of several a request gets (P3).
+    packing: Packing,
+    candidates: Candidates,
+    /// The changes of machines' health that placement has looked at.
+    health_changes_placed: u64,
+}
 
-#[allow(unused_variables, missing_docs)]
 impl Manager {
+    /// A manager of no machines and no requests.
+    ///
+    /// # Errors
+    /// What [`Config::validate`] finds.
     pub fn new(config: Config) -> Result<Manager, ConfigError> {
-        todo!()
+        config.validate()?;
+        Ok(Manager {
+            max_procs: config.max_procs,
+            now: Instant::ZERO,
+            requests: Requests::new(),
+            queue: Queue::new(config.policy),
+            machines: Machines::new(&config),
+            growth: config.kinds.iter().map(|_| Growth::new()).collect(),
+            next_machine: MachineId(0),
+            next_joined: MachineId::joined(0),
+            holds: Holds::new(),
+            summary: Summary::Unborn,
+            armed: None,
+            shutdown: false,
+            deadlines_dirty: true,
+            packing: config.packing_in_use(),
+            candidates: Candidates::default(),
+            health_changes_placed: 0,
+            config,
+        })
     }
-    #[must_use]
+
+    /// Takes an event that happened at `now` and says what to do, in order (F11).
+    ///
+    /// This is the only way to change a manager. One call does it all: time is clamped to the
+    /// latest seen, what is due fires (F10), the event is applied, requests are placed until
+    /// nothing more fits (P2), the cluster shrinks and grows. Nothing is due when it returns.
+    ///
+    /// A wrong event is answered by [`Action::Reject`] and changes nothing but the time (F5).
+    #[must_use = "the actions have to be done"]
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
-        todo!()
+        let mut actions = Vec::new();
+        self.handle_into(event, now, &mut actions);
+        actions
     }
+
+    /// Like [`Manager::handle`], but appends to the caller's buffer: where that is reused, a steady
+    /// state allocates nothing.
     pub fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        todo!()
+        self.now = self.now.max(now);
+        self.fire_due(actions);
+        let step = actions.len();
+        if let Err(reject) = self.apply(event, actions) {
+            actions.push(Action::Reject(reject));
+        }
+        self.settle(step, actions);
+        self.rearm(event == Event::Timer, actions);
+        self.compact();
     }
-    pub fn next_timeout(&self) -> Option<Instant> {
-        todo!()
+
+    fn apply(&mut self, event: Event, actions: &mut Vec<Action>) -> Result<(), Reject> {
+        match event {
+            Event::Submit { request, spec } => self.submit(request, spec, actions),
+            Event::Cancel { request } => self.cancel(request),
+            Event::Done { request, machine, outcome } => self.done(request, machine, outcome, actions),
+            Event::Join { machine, kind, offer } => self.join(machine, kind, offer, actions),
+            Event::Up { machine, offer } => self.up(machine, offer, actions),
+            Event::StartFailed { machine, hint } => self.start_failed(machine, hint, actions),
+            Event::Stopped { machine } => self.stopped(machine, actions),
+            Event::Drain { machine, until } => self.drain_event(machine, until, actions),
+            Event::Keep { machine } => self.keep(machine, actions),
+            Event::SetLimits { kind, limits } => self.set_limits(kind, limits, actions),
+            Event::SetMaxProcs { max_procs } => self.set_max_procs(max_procs, actions),
+            Event::AssignTask { machine, task } => self.assign_task(machine, task, actions),
+            Event::DiscardTask { machine, task } => self.discard_task(machine, task, actions),
+            Event::Once { machine, key, waiter } => self.once(machine, key, waiter, actions),
+            Event::OnceDone { machine, key, outcome } => self.once_done(machine, key, outcome, actions),
+            Event::ForgetOnce { machine, key } => self.forget_once(machine, key),
+            Event::Polled { machine, answered } => self.polled(machine, answered, actions),
+            Event::Timer => Ok(()),
+            Event::Shutdown => {
+                self.shut_down(actions);
+                Ok(())
+            }
+        }
     }
-    pub fn counts(&self) -> Counts {
-        todo!()
+
+    /// What follows every change, the first action of which is at `step`: empty drains stop,
+    /// requests are placed, then the cluster shrinks and grows.
+    fn settle(&mut self, step: usize, actions: &mut Vec<Action>) {
+        self.stop_drained(actions);
+        match self.config.policy {
+            Policy::Bigslice => {
+                self.machines.relist();
+                self.place_bigslice(actions);
+                order_actions(&mut actions[step..]);
+                self.grow_bigslice(actions);
+            }
+            Policy::Fit => {
+                self.place_fit(actions);
+                self.machines.relist();
+                self.give_holds(actions);
+                self.machines.relist();
+                order_actions(&mut actions[step..]);
+                self.stop_idle(actions);
+                self.grow_fit(actions);
+            }
+        }
+        self.machines.relist();
     }
-    pub fn counts_of(&self, kind: KindId) -> Option<Counts> {
-        todo!()
+
+    /// Gives memory back that a flood of requests took.
+    fn compact(&mut self) {
+        if let Some(moves) = self.requests.compact() {
+            self.queue.follow(&moves);
+            self.machines.follow(&moves);
+            self.holds.follow(&moves);
+        }
     }
-    pub fn queue(&self) -> impl Iterator<Item = Waiting> {
-        core::iter::empty()
+
+    /// A kind that the config has.
+    fn known_kind(&self, kind: KindId) -> Result<usize, Reject> {
+        let known = usize::from(kind.0);
+        match known < self.machines.kinds.len() {
+            true => Ok(known),
+            false => Err(Reject::UnknownKind { kind }),
+        }
     }
-    pub fn machines(&self) -> impl Iterator<Item = MachineView<'_>> {
-        core::iter::empty()
+
+    /// The slot of a machine that there is or was; `None` when it is gone.
+    fn known(&self, machine: MachineId) -> Result<Option<u32>, Reject> {
+        let next = match machine.is_joined() {
+            true => self.next_joined,
+            false => self.next_machine,
+        };
+        match machine < next {
+            true => Ok(self.machines.find(machine)),
+            false => Err(Reject::UnknownMachine { machine }),
+        }
     }
-    pub fn machine(&self, machine: MachineId) -> Option<MachineView<'_>> {
-        todo!()
+
+    /// The slot of a machine that was up and is there; `None` when it is gone.
+    fn in_service_or_gone(&self, machine: MachineId) -> Result<Option<u32>, Reject> {
+        let slot = self.known(machine)?;
+        match slot {
+            Some(slot) if !self.machines.get(slot).was_up() => {
+                Err(Reject::MachineNotInService { machine })
+            }
+            _ => Ok(slot),
+        }
     }
-    pub fn start_backoff(&self, kind: KindId) -> Option<StartBackoff> {
-        todo!()
+
+    fn in_service(&self, machine: MachineId) -> Result<u32, Reject> {
+        let slot = self.in_service_or_gone(machine)?;
+        slot.ok_or(Reject::MachineNotInService { machine })
     }
-    pub fn config(&self) -> &Config {
-        todo!()
+}
+
+/// Where an action stands in its step (F11).
+fn place_in_step(action: &Action) -> u32 {
+    match action {
+        Action::Notice(Notice::Held { .. }) => 11,
+        Action::Reject(_) | Action::Notice(_) | Action::Cancelled { .. } => 0,
+        Action::Expired { .. } => 1,
+        Action::RequestLost { .. } => 2,
+        Action::TaskLost { .. } => 3,
+        Action::OnceReady { .. } => 4,
+        Action::DropTask { .. } => 5,
+        Action::RunOnce { .. } => 6,
+        Action::Stop { .. } => 7,
+        Action::Poll { .. } => 8,
+        Action::Grant { .. } => 9,
+        Action::Start { .. } => 12,
+        Action::SetTimer { .. } | Action::ClearTimer => 13,
     }
-    pub fn now(&self) -> Instant {
-        todo!()
-    }
-    pub fn is_shut_down(&self) -> bool {
-        todo!()
-    }
-    pub fn check_invariants(&self) -> Result<(), Violation> {
-        todo!()
-    }
-    /// A1.
-    pub fn outstanding(&self) -> Vec<Outstanding> {
-        todo!()
-    }
-    /// The machine a request runs on.
-    pub fn machine_of(&self, request: RequestId) -> Option<MachineId> {
-        todo!()
+}
+
+/// F11: most steps are in order already.
+fn order_actions(step: &mut [Action]) {
+    if !step.is_sorted_by_key(place_in_step) {
+        step.sort_by_key(place_in_step);
     }
 }

@@ -150,6 +150,18 @@ impl Kind {
         self
     }
 
+    /// The same with other limits.
+    pub(crate) const fn with_limits(mut self, limits: Limits) -> Kind {
+        let Limits {
+            min,
+            max,
+            spare,
+            idle,
+        } = limits;
+        (self.min, self.max, self.spare, self.idle) = (min, max, spare, idle);
+        self
+    }
+
     /// The limits that [`Event::SetLimits`](crate::Event::SetLimits) changes.
     pub const fn limits(&self) -> Limits {
         Limits {
@@ -462,6 +474,9 @@ impl Config {
         if self.probation.is_zero() {
             return Err(ConfigError::ZeroProbation);
         }
+        if self.hold_limit == Some(Duration::ZERO) {
+            return Err(ConfigError::ZeroHoldLimit);
+        }
         match self.policy {
             Policy::Fit => Ok(()),
             Policy::Bigslice => self.check_bigslice(),
@@ -587,6 +602,8 @@ pub enum ConfigError {
     },
     /// A probation of no length would have no effect.
     ZeroProbation,
+    /// A hold of no length would have no effect.
+    ZeroHoldLimit,
     /// There is no kind, or there are too many.
     Kinds {
         /// How many there are.
@@ -636,6 +653,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "max load must be a number from 0 up, not {max_load}")
             }
             ConfigError::ZeroProbation => write!(f, "the probation time must not be zero"),
+            ConfigError::ZeroHoldLimit => write!(f, "the hold limit must not be zero"),
             ConfigError::Kinds { kinds } => {
                 write!(
                     f,

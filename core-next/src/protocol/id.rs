@@ -183,6 +183,17 @@ impl Kinds {
         Kinds(self.0 | Kinds::bit(kind))
     }
 
+    /// The kinds that are in this set, the other, or both.
+    #[must_use]
+    pub const fn or(self, other: Kinds) -> Kinds {
+        Kinds(self.0 | other.0)
+    }
+
+    /// Whether any kind is in both sets.
+    pub const fn meets(self, other: Kinds) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether the kind is in the set.
     pub const fn contains(self, kind: KindId) -> bool {
         self.0 & Kinds::bit(kind) != 0

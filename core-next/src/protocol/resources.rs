@@ -193,6 +193,11 @@ pub struct Totals([u64; Resources::COUNT]);
 
 impl Totals {
     /// The four sums in their order.
+    pub const fn new(amounts: [u64; Resources::COUNT]) -> Totals {
+        Totals(amounts)
+    }
+
+    /// The four sums in their order.
     pub const fn amounts(self) -> [u64; Resources::COUNT] {
         self.0
     }

@@ -84,14 +84,13 @@ impl Ledger {
             self.check_room();
             self.check_avoided(event, actions);
         }
-        let started = actions.iter().any(|a| matches!(a, Action::Start { .. }));
         // These may have come after timers that were due, and what those started.
         let limits = matches!(
             event,
             Event::SetLimits { .. } | Event::SetMaxProcs { .. } | Event::Join { .. }
         );
-        if started && !limits && self.policy == Policy::Fit {
-            self.check_limits();
+        if !limits && self.policy == Policy::Fit {
+            self.check_limits(actions);
         }
         let queued = &self.queued;
         self.held
@@ -157,22 +156,22 @@ impl Ledger {
         }
     }
 
-    /// No machine is started above the limits.
-    fn check_limits(&mut self) {
-        let mut procs = 0;
-        let mut there = vec![0_u64; self.kinds.len()];
-        for (_, known) in &self.machines {
-            procs += u64::from(known.offer.proc_count());
-            there[usize::from(known.kind.0)] += 1;
-        }
-        if procs > self.max_procs {
-            self.wrong(format!("{procs} procs are there, of {}", self.max_procs));
-        }
-        for (n, count) in there.into_iter().enumerate() {
-            let (kind, max) = (KindId(n as u8), self.kinds[n].max);
-            if count > u64::from(max) {
+    /// No machine is started above the limits. (There may be more: limits change, machines join.)
+    fn check_limits(&mut self, actions: &[Action]) {
+        for action in actions {
+            let Action::Start { kind, .. } = *action else {
+                continue;
+            };
+            let (mut procs, mut there) = (0, 0);
+            for (_, known) in &self.machines {
+                procs += u64::from(known.offer.proc_count());
+                there += u32::from(known.kind == kind);
+            }
+            let max = self.kinds[usize::from(kind.0)].max;
+            if procs > self.max_procs || there > max {
                 self.wrong(format!(
-                    "{count} machines of kind {kind} are there, of {max}"
+                    "{procs} procs are there, of {}, and {there} machines of kind {kind}, of {max}",
+                    self.max_procs
                 ));
             }
         }

@@ -61,6 +61,8 @@ pub struct Ledger {
     is_ending: bool,
     /// The request that the event at hand ends.
     ending: Option<RequestId>,
+    /// The machine that was starting and is up with the event at hand.
+    coming_up: Option<MachineId>,
     /// Machines that are lost or ended by the actions at hand, and what by.
     just_gone: Vec<(MachineId, Loss)>,
     /// Grants by the actions at hand on machines that the requests avoid.
@@ -101,6 +103,7 @@ impl Ledger {
             longest_hint: Duration::ZERO,
             is_ending: false,
             ending: None,
+            coming_up: None,
             just_gone: Vec::new(),
             granted_avoided: Vec::new(),
             wrong: None,

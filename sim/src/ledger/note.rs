@@ -23,6 +23,7 @@ impl Ledger {
         }
         self.check_after(event, now, actions);
         self.ending = None;
+        self.coming_up = None;
         self.just_gone.clear();
         self.granted_avoided.clear();
     }
@@ -38,6 +39,12 @@ impl Ledger {
                 self.tasks.push((task, machine));
             }
             Event::Done { request, .. } => self.ending = Some(request),
+            Event::Up { machine, .. } => {
+                // Timers that were due may ask for it in this very call.
+                let to_come = !machine.is_joined() && machine.0 >= self.minted;
+                let starting = to_come || self.starting.contains(&machine);
+                self.coming_up = starting.then_some(machine);
+            }
             Event::Shutdown => self.is_ending = true,
             Event::Join {
                 machine,
@@ -112,13 +119,14 @@ impl Ledger {
         }
     }
 
-    /// A machine that was told to stop before it was up is not in service.
+    /// It may be told to stop in the same call. (One that was told so just before is taken for one
+    /// that came up: that can be seen from no action.)
     fn is_up(&mut self, machine: MachineId, offer: Option<Resources>) {
-        let capacity = self.known(machine).map(|known| self.capacity(known.kind));
-        let up = take(&mut self.starting, |m| *m == machine).is_some();
-        if !up {
+        if self.coming_up != Some(machine) {
             return;
         }
+        let capacity = self.known(machine).map(|known| self.capacity(known.kind));
+        take(&mut self.starting, |m| *m == machine);
         if let (Some(known), Some(capacity)) = (self.known_mut(machine), capacity) {
             known.offer = offer.unwrap_or(capacity).min(capacity);
             known.up = true;
@@ -248,10 +256,7 @@ impl Ledger {
         if let Some(known) = self.known_mut(machine) {
             known.told_to_stop = true;
         }
-        // After a shutdown the one that comes up is told so in the same call.
-        if !self.shut_down {
-            take(&mut self.starting, |m| *m == machine);
-        }
+        take(&mut self.starting, |m| *m == machine);
         if !self.stopping.contains(&machine) {
             self.stopping.push(machine);
         }
@@ -289,8 +294,9 @@ impl Ledger {
     }
 
     fn change(&mut self, machine: MachineId, change: impl FnOnce(&mut Known)) {
+        let coming_up = self.coming_up == Some(machine);
         match self.known_mut(machine) {
-            Some(known) if known.up => change(known),
+            Some(known) if known.up || coming_up => change(known),
             _ => self.wrong(format!("news of {machine}, which is not in service")),
         }
     }

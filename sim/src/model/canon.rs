@@ -1,7 +1,7 @@
 //! States that are alike: what a model does from here on, whatever its requests and machines are called and whatever
 //! the time is.
 
-use remuda::{Instant, OnceOutcome, RequestId};
+use remuda::{Instant, Kinds, OnceOutcome, RequestId};
 
 use super::{Leaving, Machine, Model, Pause, Poll, State, Trial};
 
@@ -64,6 +64,9 @@ impl Model {
                 let most = self.config.max_procs.max(self.procs_there());
                 let most = most.saturating_mul(u64::from(self.config.patience));
                 out.extend(waited.min(most).to_le_bytes());
+                let by_all = self.granted(Kinds::ALL);
+                let by_all = by_all.saturating_sub(request.all_granted_before);
+                out.extend(by_all.min(most).to_le_bytes());
             }
             let held = self.holds.iter().find(|held| held.request == request.id);
             match held {
@@ -77,7 +80,7 @@ impl Model {
             let said = |key: &super::grow::DemandKey| {
                 key.demand == request.spec.demand && key.kinds == request.spec.kinds
             };
-            out.push(u8::from(self.homeless.iter().any(said)));
+            out.push(u8::from(self.no_home_said.iter().any(said)));
         }
     }
 

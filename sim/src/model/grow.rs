@@ -32,17 +32,20 @@ pub(super) struct Plan {
     pub(super) asked: Vec<u64>,
     /// What demands took of pending machines, by kind, in shares.
     taken: Vec<u128>,
+    /// The kind of the first demand that lacks nothing but `max_procs` (G5).
+    pub(super) waiting: Option<KindId>,
+    /// Procs that are kept for one machine of that kind (G5).
+    pub(super) kept: u64,
 }
 
 impl Model {
-    /// G1, G5, G2, E4.
+    /// G1 with G5, G2, E4.
     pub(super) fn grow(&mut self) {
         if self.shut_down {
             return;
         }
         let mut plan = self.plan_for_queue();
-        self.make_room(&plan);
-        self.say_homeless(&plan);
+        self.say_no_home(&plan);
         let wanted = self.wanted(&plan);
         self.plan_mins_and_spares(&mut plan, &wanted);
         for number in 0..plan.asked.len() {
@@ -58,20 +61,19 @@ impl Model {
             demands: self.demands(),
             asked: vec![0; kinds],
             taken: vec![0; kinds],
+            waiting: None,
+            kept: 0,
         };
         let mut pools: Vec<u128> = (0..kinds).map(|n| self.pool(KindId(n as u8))).collect();
         if pools.iter().any(|pool| pool % ONE > 0) {
-            self.mark(Mark::G1BackSoon);
+            self.mark(Mark::G1FirstProbation);
         }
         // What homes were asked for, in shares.
         let mut sums = vec![0; kinds];
         for at in 0..plan.demands.len() {
             let Queued { key, mut left, .. } = plan.demands[at].clone();
-            for kind in self.accepted(key.kinds) {
+            for (kind, share) in self.by_price(&key) {
                 let number = usize::from(kind.0);
-                let Some(share) = self.share(key.demand, kind) else {
-                    continue;
-                };
                 let taken = u128::from(left).min(pools[number] / share);
                 if taken > 0 {
                     self.mark(Mark::G1TakenFromPending);
@@ -82,7 +84,7 @@ impl Model {
             }
             let mut home_before = None;
             while left > 0 {
-                let Some((kind, share)) = self.home(&key, &plan.asked, &sums) else {
+                let Some((kind, share)) = self.home(&key, &plan, &sums) else {
                     self.mark_no_room(&key, &plan.asked);
                     break;
                 };
@@ -96,16 +98,16 @@ impl Model {
                 left -= 1;
             }
             plan.demands[at].left = left;
+            if left > 0 && plan.waiting.is_none() {
+                self.make_room(&mut plan, at);
+            }
         }
         plan
     }
 
     /// What keeps the kinds that could take the demand from growing.
     fn mark_no_room(&mut self, key: &DemandKey, asked: &[u64]) {
-        for kind in self.accepted(key.kinds) {
-            if self.share(key.demand, kind).is_none() {
-                continue;
-            }
+        for (kind, _) in self.by_price(key) {
             self.mark(Mark::G1NoRoom);
             let number = usize::from(kind.0);
             if self.kinds[number].backoff != Pause::No {
@@ -139,7 +141,7 @@ impl Model {
     }
 
     /// G1: the share of a machine of the kind that one request takes; none if it does not fit.
-    pub(super) fn share(&self, demand: Demand, kind: KindId) -> Option<u128> {
+    fn share(&self, demand: Demand, kind: KindId) -> Option<u128> {
         let expected = self.kinds[usize::from(kind.0)].expected;
         let times = match demand {
             Demand::Amounts(amounts) => amounts.times_in(expected),
@@ -151,35 +153,46 @@ impl Model {
     /// G1, H1: what is to come of the kind: its pending machines, and of those on their first
     /// probation what is free.
     fn pool(&self, kind: KindId) -> u128 {
-        let back_soon = self.machines.iter().filter(|m| {
+        let first_probation = self.machines.iter().filter(|m| {
             m.kind == kind && m.is_counted() && matches!(m.state, State::Probation { .. })
         });
-        let parts = back_soon.filter(|m| m.offer.proc_count() > 0).map(|m| {
-            let free = u128::from(self.free(m.id).proc_count());
-            ONE * free / u128::from(m.offer.proc_count())
-        });
+        let parts = first_probation
+            .filter(|m| m.offer.proc_count() > 0)
+            .map(|m| {
+                let free = u128::from(self.free(m.id).proc_count());
+                ONE * free / u128::from(m.offer.proc_count())
+            });
         ONE * self.pending_of(kind).len() as u128 + parts.sum::<u128>()
     }
 
     /// G1: the cheapest accepted kind that has room for one request more, with its share.
-    fn home(&self, key: &DemandKey, asked: &[u64], sums: &[u128]) -> Option<(KindId, u128)> {
-        let accepted = self.accepted(key.kinds).into_iter();
-        let with_room = accepted.filter_map(|kind| {
+    fn home(&self, key: &DemandKey, plan: &Plan, sums: &[u128]) -> Option<(KindId, u128)> {
+        self.by_price(key).into_iter().find(|(kind, share)| {
             let number = usize::from(kind.0);
-            let share = self.share(key.demand, kind)?;
-            let left_over = u128::from(asked[number]) * ONE - sums[number];
-            (left_over >= share || self.may_ask(kind, asked)).then_some((kind, share))
-        });
-        with_room.min_by_key(|(kind, share)| (self.price(*kind, *share), *kind))
+            let left_over = u128::from(plan.asked[number]) * ONE - sums[number];
+            left_over >= *share || self.may_ask(*kind, plan)
+        })
     }
 
-    pub(super) fn price(&self, kind: KindId, share: u128) -> u128 {
+    /// G1: the accepted kinds that are expected to offer enough, with their shares, by the price
+    /// of a share, then by number.
+    pub(super) fn by_price(&self, key: &DemandKey) -> Vec<(KindId, u128)> {
+        let accepted = self.accepted(key.kinds).into_iter();
+        let shares = accepted.filter_map(|kind| Some((kind, self.share(key.demand, kind)?)));
+        let mut shares: Vec<_> = shares.collect();
+        shares.sort_by_key(|(kind, share)| (self.price(*kind, *share), *kind));
+        shares
+    }
+
+    fn price(&self, kind: KindId, share: u128) -> u128 {
         u128::from(self.config.kinds[usize::from(kind.0)].cost) * share
     }
 
     /// Whether one machine more of the kind may be asked for, beside those that are already.
-    fn may_ask(&self, kind: KindId, asked: &[u64]) -> bool {
-        self.may_ask_but_for_procs(kind, asked) && self.procs_lacking(kind, asked) == 0
+    fn may_ask(&self, kind: KindId, plan: &Plan) -> bool {
+        self.may_ask_but_for_procs(kind, &plan.asked)
+            && self.procs_lacking(kind, &plan.asked) == 0
+            && self.leaves_room_kept(kind, plan)
     }
 
     /// R2, G3: the limits of the kind allow one more.
@@ -198,11 +211,20 @@ impl Model {
 
     /// How far one machine more would go above `max_procs`; draining and stopping ones count.
     pub(super) fn procs_lacking(&self, kind: KindId, asked: &[u64]) -> u64 {
-        let capacity = |n: usize| u64::from(self.config.kinds[n].capacity.proc_count());
-        let asked = asked.iter().enumerate();
-        let asked: u64 = asked.map(|(n, count)| count * capacity(n)).sum();
-        let procs = self.procs_there() + asked + capacity(usize::from(kind.0));
+        let procs = self.procs_there() + self.procs_asked(asked) + self.procs_of_one(kind);
         procs.saturating_sub(self.config.max_procs)
+    }
+
+    pub(super) fn procs_asked(&self, asked: &[u64]) -> u64 {
+        let asked = (0..).map(KindId).zip(asked);
+        asked
+            .map(|(kind, count)| count * self.procs_of_one(kind))
+            .sum()
+    }
+
+    pub(super) fn procs_of_one(&self, kind: KindId) -> u64 {
+        let capacity = self.config.kinds[usize::from(kind.0)].capacity;
+        u64::from(capacity.proc_count())
     }
 
     /// The machines of the kind that are asked for and not told to stop.
@@ -214,16 +236,14 @@ impl Model {
 
     /// G1: no machine of an accepted kind is expected to offer enough; said once while the demand
     /// is queued.
-    fn say_homeless(&mut self, plan: &Plan) {
+    fn say_no_home(&mut self, plan: &Plan) {
         let queued = |key: &DemandKey| plan.demands.iter().any(|demand| demand.key == *key);
-        self.homeless.retain(queued);
+        self.no_home_said.retain(queued);
         for demand in &plan.demands {
             let key = demand.key;
-            let mut accepted = self.accepted(key.kinds).into_iter();
-            let fits = accepted.any(|kind| self.share(key.demand, kind).is_some());
-            if !fits && !self.homeless.contains(&key) {
+            if self.by_price(&key).is_empty() && !self.no_home_said.contains(&key) {
                 self.mark(Mark::G1NoHome);
-                self.homeless.push(key);
+                self.no_home_said.push(key);
                 let request = demand.first;
                 self.act(Place::Resize, Action::Notice(Notice::NoHome { request }));
             }
@@ -240,17 +260,21 @@ impl Model {
         wanted.collect()
     }
 
-    /// G2: mins of all kinds, then spares of all kinds.
+    /// G2: mins of all kinds, then spares of all kinds; no spares while a demand lacks nothing but
+    /// `max_procs` (G5).
     fn plan_mins_and_spares(&mut self, plan: &mut Plan, wanted: &[u64]) {
         for spares in [false, true] {
-            for number in 0..plan.asked.len() {
+            if spares && plan.waiting.is_some() {
+                return;
+            }
+            for (number, wanted) in wanted.iter().enumerate() {
                 let kind = KindId(number as u8);
                 let target = match spares {
                     false => u64::from(self.config.kinds[number].min),
-                    true => self.target(kind, wanted[number]),
+                    true => self.target(kind, *wanted),
                 };
                 let counted = self.counted_of(kind);
-                while counted + plan.asked[number] < target && self.may_ask(kind, &plan.asked) {
+                while counted + plan.asked[number] < target && self.may_ask(kind, plan) {
                     self.mark(if spares { Mark::G2Spare } else { Mark::G2Min });
                     plan.asked[number] += 1;
                 }

@@ -207,14 +207,14 @@ impl Model {
         let offer = said.map_or(limits.capacity, |said| said.min(limits.capacity));
         let of_kind = self.machines.iter().filter(|m| m.kind == kind).count() as u64;
         let procs = self.procs_there() + u64::from(offer.proc_count());
-        let welcome =
+        let within_limits =
             !self.shut_down && of_kind < u64::from(limits.max) && procs <= self.config.max_procs;
         self.add(Machine {
             state: State::Ok,
             offer,
             ..self.new_machine(machine, kind)
         });
-        match welcome {
+        match within_limits {
             true => self.first_poll(machine),
             false => {
                 self.mark(Mark::J1AboveTheLimits);

@@ -104,7 +104,7 @@ marks! {
     /// G1: pending machines suffice
     G1TakenFromPending,
     /// G1, H1: a machine on its first probation counts as one to come
-    G1BackSoon,
+    G1FirstProbation,
     /// G2: a machine is started for a minimum
     G2Min,
     /// G2: a machine is started as a spare
@@ -125,6 +125,10 @@ marks! {
     G5IdleStopped,
     /// G5: a machine is drained for it
     G5Drained,
+    /// G5: all that could be drained would not be enough
+    G5NothingToDrain,
+    /// G5: room is kept for it until what is leaving is gone
+    G5RoomKept,
     /// E2: an idle machine is stopped
     E2Stopped,
     /// E2: an idle machine stays, for min or spare

@@ -45,6 +45,8 @@ pub(crate) struct Queued {
     pub(crate) spec: Submit,
     /// What its group had been granted when it was submitted (P4).
     granted_before: u64,
+    /// What all kinds had been granted then (G5).
+    all_granted_before: u64,
 }
 
 /// A request that has a machine, in the order of the grants.
@@ -226,7 +228,7 @@ pub struct Model {
     /// What each group had been granted when its last holder was (P4).
     hold_marks: Vec<(Kinds, u64)>,
     /// Demands whose `NoHome` was said (G1).
-    homeless: Vec<grow::DemandKey>,
+    no_home_said: Vec<grow::DemandKey>,
     summary: Option<Instant>,
     /// The deadline that the timer actions last spoke of.
     armed: Option<Instant>,
@@ -285,7 +287,7 @@ impl Model {
             known: Vec::new(),
             holds: Vec::new(),
             hold_marks: Vec::new(),
-            homeless: Vec::new(),
+            no_home_said: Vec::new(),
             summary: None,
             armed: None,
             step_actions: Vec::new(),

@@ -31,6 +31,7 @@ impl Model {
             id: request,
             spec,
             granted_before: self.granted(spec.kinds),
+            all_granted_before: self.granted(Kinds::ALL),
         });
     }
 

@@ -85,14 +85,14 @@ impl Model {
         if !self.config.withdraw {
             return;
         }
-        for number in 0..plan.asked.len() {
+        for (number, wanted) in wanted.iter().enumerate() {
             let kind = KindId(number as u8);
             if plan.asked[number] > 0 {
                 continue;
             }
             let pending: Vec<MachineId> = self.pending_of(kind).iter().map(|m| m.id).collect();
             let up = self.counted_of(kind) - pending.len() as u64;
-            let needed = self.target(kind, wanted[number]).saturating_sub(up);
+            let needed = self.target(kind, *wanted).saturating_sub(up);
             for machine in pending.into_iter().skip(needed as usize).rev() {
                 self.mark(Mark::E4Withdrawn);
                 self.tell_to_stop(machine, Place::Resize);

@@ -1,0 +1,270 @@
+//! Growth: what is remembered of the starts of a kind (S8, F7, G3), and bigslice's rule (S7).
+
+mod plan;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Manager;
+use crate::machines::{Phase, Timer};
+use crate::protocol::action::{Action, Notice};
+use crate::protocol::config::{Config, Kind, Policy};
+use crate::protocol::event::StartHint;
+use crate::protocol::id::{KindId, MachineId};
+use crate::protocol::time::Instant;
+
+/// Failed starts in a row that raise no notice yet (S8).
+const FAILURES_UNREMARKED: u64 = 8;
+/// How long a kind without more capacity is left alone (G3).
+const CAPACITY_PAUSE: Duration = Duration::from_secs(60);
+
+/// What growth remembers of a kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Growth {
+    /// Failed starts since a machine stayed up (S8).
+    pub(crate) failures: u64,
+    /// Steps of the back-off ever made: tells whether a start was asked for before the last one.
+    pub(crate) steps: u64,
+    /// Steps of the back-off since a machine stayed up; zero when there is none (F7).
+    pub(crate) step: u32,
+    /// Whether the back-off holds growth back, and until when; without end when that is past the
+    /// end of time.
+    pub(crate) held: bool,
+    pub(crate) until: Option<Instant>,
+    /// Whether no machine has come up since the last step: starts grow anew from one (G3).
+    pub(crate) cautious: bool,
+    pub(crate) capacity: CapacityStop,
+}
+
+/// Whether a kind is known to have no more capacity (G3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum CapacityStop {
+    No,
+    /// Until then, or one of its machines is gone.
+    Until(Instant),
+    /// Until one of its machines is gone.
+    UntilGone,
+}
+
+impl Growth {
+    pub(crate) const fn new() -> Growth {
+        Growth {
+            failures: 0,
+            steps: 0,
+            step: 0,
+            held: false,
+            until: None,
+            cautious: false,
+            capacity: CapacityStop::No,
+        }
+    }
+
+    /// A machine came up: starts need not be careful any more (G3).
+    pub(super) fn came_up(&mut self) {
+        self.cautious = false;
+    }
+
+    /// A machine stayed up: the count of failures begins anew (S8), and the back-off ends (F7).
+    pub(super) fn succeeded(&mut self) {
+        let (steps, capacity) = (self.steps, self.capacity);
+        *self = Growth {
+            steps,
+            capacity,
+            ..Growth::new()
+        };
+    }
+
+    /// A start failed that was asked for after so many steps.
+    fn failed(&mut self, asked_at: u64, now: Instant, config: &Config) {
+        self.failures = self.failures.saturating_add(1);
+        if asked_at != self.steps {
+            return;
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.step = self.step.saturating_add(1);
+        self.cautious = true;
+        let delay = doubled(config.start_backoff_base, self.step, config.start_backoff_cap);
+        self.until = now.checked_add(delay);
+        self.held = !delay.is_zero();
+    }
+
+    /// G3: the back-off lasts at least so long.
+    fn retry_after(&mut self, delay: Duration, now: Instant) {
+        let asked = now.checked_add(delay);
+        self.until = match (self.held, self.until, asked) {
+            (true, Some(until), Some(asked)) => Some(until.max(asked)),
+            (true, ..) => None,
+            (false, ..) => asked,
+        };
+        self.held |= !delay.is_zero();
+    }
+
+    /// One of its machines is gone: there may be capacity again (G3).
+    pub(super) fn machine_gone(&mut self) {
+        self.capacity = CapacityStop::No;
+    }
+
+    /// When something that keeps the kind from growing ends.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let backoff = self.until.filter(|_| self.held);
+        let capacity = match self.capacity {
+            CapacityStop::Until(at) => Some(at),
+            CapacityStop::No | CapacityStop::UntilGone => None,
+        };
+        backoff.into_iter().chain(capacity).min()
+    }
+
+    /// Whether nothing that keeps the kind from growing should have ended by now.
+    pub(crate) fn deadline_is_ahead(&self, now: Instant) -> bool {
+        self.deadline().is_none_or(|at| at > now)
+    }
+
+    /// Ends what has lasted until now.
+    pub(super) fn end_pauses(&mut self, now: Instant) {
+        self.held &= self.until.is_none_or(|until| until > now);
+        if let CapacityStop::Until(at) = self.capacity
+            && at <= now
+        {
+            self.capacity = CapacityStop::No;
+        }
+    }
+
+    /// Whether a back-off or a lack of capacity keeps the kind from growing.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.held || self.capacity != CapacityStop::No
+    }
+}
+
+/// `min(base * 2^(step - 1), cap)`, for steps from 1.
+pub(super) fn doubled(base: Duration, step: u32, cap: Duration) -> Duration {
+    let (base, cap) = (base.as_nanos(), cap.as_nanos());
+    let doublings = step - 1;
+    // Where the product does not fit, it is above any cap.
+    let fits = base == 0 || base.leading_zeros() > doublings;
+    let nanos = if fits {
+        base.checked_shl(doublings).unwrap_or(0).min(cap)
+    } else {
+        cap
+    };
+    // At most the cap, which is a duration.
+    Duration::new((nanos / 1_000_000_000) as u64, (nanos % 1_000_000_000) as u32)
+}
+
+impl Manager {
+    /// S8, F7, G3: a machine that was asked for did not come up.
+    pub(super) fn fail_start(&mut self, slot: u32, hint: Option<StartHint>, actions: &mut Vec<Action>) {
+        let record = self.machines.get(slot);
+        let Phase::Pending { steps } = record.phase else {
+            unreachable!("the caller knows that it is pending");
+        };
+        let index = usize::from(record.kind.0);
+        self.machines.remove(slot);
+        self.deadlines_dirty = true;
+        match hint.filter(|_| self.config.policy == Policy::Fit) {
+            Some(StartHint::AtCapacity) => {
+                let until = self.now.checked_add(CAPACITY_PAUSE);
+                self.growth[index].capacity = until.map_or(CapacityStop::UntilGone, CapacityStop::Until);
+                return;
+            }
+            hint => {
+                self.count_failure(index, steps, actions);
+                self.growth[index].machine_gone();
+                if let Some(StartHint::RetryAfter(delay)) = hint {
+                    self.growth[index].retry_after(delay, self.now);
+                }
+            }
+        }
+    }
+
+    /// S8, F7: one failed start more of a kind.
+    pub(super) fn count_failure(&mut self, index: usize, steps: u64, actions: &mut Vec<Action>) {
+        self.growth[index].failed(steps, self.now, &self.config);
+        let failures = self.growth[index].failures;
+        if failures > FAILURES_UNREMARKED {
+            // At most 64 kinds.
+            let kind = KindId(index as u8);
+            actions.push(Action::Notice(Notice::StartsFailing { kind, failures }));
+        }
+    }
+
+    /// G3: a machine has shown that it stays up.
+    pub(super) fn end_trial(&mut self, slot: u32) {
+        let index = usize::from(self.machines.get(slot).kind.0);
+        let trial = self.machines.change(slot, |record| {
+            record.settles = None;
+            record.trial.take()
+        });
+        self.machines.set_timer(slot, Timer::Settle, None);
+        if trial.is_some() {
+            self.growth[index].succeeded();
+        }
+    }
+
+    /// Asks for machines of a kind, in actions of at most its batch (G4).
+    fn start(&mut self, kind: KindId, count: u64, actions: &mut Vec<Action>) {
+        let index = usize::from(kind.0);
+        let Kind { capacity, batch, .. } = self.machines.kinds[index].kind;
+        let steps = self.growth[index].steps;
+        let mut left = count;
+        while left > 0 {
+            let first = self.next_machine;
+            let count = left.min(u64::from(batch));
+            for n in 0..count {
+                let phase = Phase::Pending { steps };
+                self.machines.add(MachineId(first.0 + n), kind, phase, capacity, self.now);
+            }
+            self.next_machine = MachineId(first.0 + count);
+            left -= count;
+            // A batch is a u32.
+            let count = count as u32;
+            actions.push(Action::Start { kind, first, count });
+        }
+    }
+
+    /// S7, F7: bigslice's growth. Draining machines count for the limit alone (D1).
+    pub(crate) fn grow_bigslice(&mut self, actions: &mut Vec<Action>) {
+        let wanted = self.wanted_by_bigslice();
+        if wanted > 0 {
+            self.start(KindId(0), wanted, actions);
+        }
+    }
+
+    /// How many machines S7 asks for.
+    pub(crate) fn wanted_by_bigslice(&self) -> u64 {
+        let kind = &self.machines.kinds[0];
+        if self.growth[0].held || self.shutdown {
+            return 0;
+        }
+        let need = self.queue.counts().2.procs() + kind.need.procs();
+        let limit = self.max_procs.saturating_sub(kind.sums.leaving);
+        let there = kind.sums.there - kind.sums.leaving;
+        let lacking = need.min(limit).saturating_sub(there);
+        lacking.div_ceil(u64::from(kind.kind.capacity.proc_count()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::doubled;
+    use core::time::Duration;
+
+    #[test]
+    fn f07_the_back_off_doubles_to_the_cap_and_never_overflows() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let steps = [1, 2, 3, 4, 6, 7, 8, 33, 97, 200, u32::MAX];
+        let delays = steps.map(|step| doubled(second, step, minute).as_secs());
+        assert_eq!(delays, [1, 2, 4, 8, 32, 60, 60, 60, 60, 60, 60]);
+        let nano = Duration::from_nanos(1);
+        assert_eq!(doubled(nano, 3, Duration::MAX), Duration::from_nanos(4));
+        assert_eq!(
+            doubled(nano, 94, Duration::MAX),
+            Duration::new(9_903_520_314_283_042_199, 192_993_792)
+        );
+        assert_eq!(doubled(nano, u32::MAX, Duration::MAX), Duration::MAX);
+        assert_eq!(doubled(Duration::MAX, u32::MAX, Duration::MAX), Duration::MAX);
+        assert_eq!(doubled(Duration::MAX, 5, Duration::ZERO), Duration::ZERO);
+        assert_eq!(doubled(Duration::ZERO, u32::MAX, Duration::MAX), Duration::ZERO);
+    }
+}

@@ -1,0 +1,381 @@
+//! How many machines of each kind are asked for (G1, G2), and which are stopped so that others can
+//! be (G5) or because they are not wanted any more (E4).
+//!
+//! A plan is made in every step in which a kind may grow. It counts in *shares* of a machine: a
+//! demand of which an empty machine holds n takes 1/n of one, in units of 2^-32.
+
+use alloc::vec::Vec;
+
+use super::super::Manager;
+use crate::machines::KindState;
+use crate::protocol::action::{Action, Notice};
+use crate::protocol::id::KindId;
+use crate::protocol::resources::Demand;
+use crate::queue::DemandKey;
+use crate::storage::list::MAX_RECORDS;
+
+/// A whole machine, in shares.
+const ONE: u64 = 1 << 32;
+
+/// What a plan says of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct KindPlan {
+    /// Shares that are free on pending machines.
+    pool: u64,
+    /// Shares that the queue takes of those, and of machines asked for now.
+    taken: u64,
+    asked_shares: u64,
+    /// Machines asked for now: by the queue, and in all.
+    for_queue: u64,
+    asked: u64,
+}
+
+/// A plan: of each kind, and procs asked for over all kinds.
+#[derive(Clone, Debug, Default)]
+struct Plan {
+    kinds: Vec<KindPlan>,
+    procs: u64,
+}
+
+/// A demand of the queue that nothing but `max_procs` keeps from a new machine.
+struct Blocked {
+    key: DemandKey,
+    /// The class of its first request.
+    class: u32,
+    /// The kind it would have.
+    kind: usize,
+}
+
+impl Manager {
+    /// G1, G2, G5, E4.
+    pub(crate) fn grow_fit(&mut self, actions: &mut Vec<Action>) {
+        if self.shutdown || !self.may_plan() {
+            return;
+        }
+        let mut plan = self.plan_of_pending();
+        let blocked = self.plan_queue(&mut plan, actions);
+        let no_homes = actions.len();
+        if let Some(blocked) = blocked {
+            self.make_room(&plan, &blocked, actions);
+            // The notices of G1 come after what G5 stops.
+            let stops = actions.len() - no_homes;
+            let notices = actions[..no_homes].iter().rev();
+            let notices = notices.take_while(|it| matches!(it, Action::Notice(Notice::NoHome { .. })));
+            let from = no_homes - notices.count();
+            actions[from..].rotate_right(stops);
+        }
+        self.plan_mins_and_spares(&mut plan);
+        for index in 0..plan.kinds.len() {
+            // At most 64 kinds.
+            self.start(KindId(index as u8), plan.kinds[index].asked, actions);
+        }
+        if self.config.withdraw {
+            self.withdraw(&plan, actions);
+        }
+    }
+
+    /// Whether there may be anything to ask for, to stop or to say.
+    fn may_plan(&self) -> bool {
+        let kinds = &self.machines.kinds;
+        let any = |is: &dyn Fn(usize) -> bool| (0..kinds.len()).any(is);
+        // Starts, for the queue or by a `min` or `spare`.
+        let starts = any(&|index| self.room(index, 0, 0) > 0);
+        let queued = self.queue.counts().0 > 0;
+        // A demand without a home, where machines offered less than their kind has.
+        let no_home = || any(&|index| kinds[index].expected != kinds[index].kind.capacity);
+        // G5, where nothing but `max_procs` is in the way.
+        let replaces = || {
+            let idle = |index: usize| kinds[index].idle_lengths() > 0;
+            any(&|index| self.room_but_for_procs(index, 0) > 0) && (kinds.len() > 1 || any(&idle))
+        };
+        let withdraws = || self.config.withdraw && any(&|index| !kinds[index].pending.is_empty());
+        starts || (queued && (no_home() || replaces())) || withdraws()
+    }
+
+    /// How many more machines of a kind may be asked for, beside so many of it that are asked for
+    /// now, and so many procs over all kinds.
+    fn room(&self, index: usize, asked: u64, procs: u64) -> u64 {
+        let kind = &self.machines.kinds[index];
+        if !kind.kind.startable || self.growth[index].is_paused() {
+            return 0;
+        }
+        let (there, _) = self.machines.procs();
+        let left = self.max_procs.saturating_sub(there.saturating_add(procs));
+        let by_procs = left / u64::from(kind.kind.capacity.proc_count());
+        by_procs.min(self.room_but_for_procs(index, asked))
+    }
+
+    /// The same if there were no `max_procs`.
+    fn room_but_for_procs(&self, index: usize, asked: u64) -> u64 {
+        let (kind, growth) = (&self.machines.kinds[index], &self.growth[index]);
+        if !kind.kind.startable || growth.is_paused() {
+            return 0;
+        }
+        let by_max = u64::from(kind.kind.max).saturating_sub(kind.sums.machines_there() + asked);
+        let by_pending = u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
+        let by_memory = u64::from(MAX_RECORDS).saturating_sub(self.machines.len() as u64 + asked);
+        // G3: after a failure one machine, then 2, 4, …
+        let by_caution = match growth.cautious {
+            true => self.pending_since_last_step(index).map_or(0, |pending| {
+                let most = 1_u64.checked_shl(growth.step - 1).unwrap_or(u64::MAX);
+                most.saturating_sub(pending.saturating_add(asked))
+            }),
+            false => u64::MAX,
+        };
+        by_max.min(by_pending).min(by_memory).min(by_caution)
+    }
+
+    /// Pending machines that were asked for since the last step of the back-off.
+    fn pending_since_last_step(&self, index: usize) -> Option<u64> {
+        let steps = self.growth[index].steps;
+        let pending = self.machines.kinds[index].pending.values();
+        let since = pending.filter(|&&slot| self.machines.get(slot).asked_at() == Some(steps));
+        Some(since.count() as u64)
+    }
+
+    /// What pending machines hold, and those on probation for the first time (H1).
+    fn plan_of_pending(&self) -> Plan {
+        let pool = |kind: &KindState| {
+            let pending = kind.sums.machines.pending * ONE;
+            let free = kind.first_probation.iter().map(|&slot| {
+                let machine = self.machines.get(slot);
+                let (free, offer) = (machine.free.proc_count(), machine.offer.proc_count());
+                (ONE * u64::from(free)).checked_div(u64::from(offer)).unwrap_or(0)
+            });
+            KindPlan {
+                pool: pending + free.sum::<u64>(),
+                ..KindPlan::default()
+            }
+        };
+        Plan {
+            kinds: self.machines.kinds.iter().map(pool).collect(),
+            procs: 0,
+        }
+    }
+
+    /// G1: gives each demand of the queue its shares of pending machines, then a home. Gives the
+    /// first that lacks nothing but `max_procs`.
+    fn plan_queue(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) -> Option<Blocked> {
+        self.queue.demands.begin_plan();
+        let mut blocked = None;
+        let mut next = self.queue.first_class();
+        while let Some(class) = next {
+            next = self.queue.next_class(class);
+            let Some((key, queued)) = self.queue.see_demand(class) else {
+                continue;
+            };
+            let left = self.take_pending(plan, &key, queued);
+            let left = self.find_homes(plan, &key, left);
+            if left == 0 {
+                continue;
+            }
+            if blocked.is_none() {
+                let kind = self.cheapest(&key, |index| self.room_but_for_procs(index, plan.kinds[index].asked) > 0);
+                blocked = kind.map(|kind| Blocked { key, class, kind });
+            }
+            let homeless = self.kinds_of(&key).all(|index| self.share(&key, index).is_none());
+            if homeless && !self.queue.say_no_home(class) {
+                let request = self.requests.get(self.queue.first(class)).id;
+                actions.push(Action::Notice(Notice::NoHome { request }));
+            }
+        }
+        blocked
+    }
+
+    /// Takes shares of pending machines for `left` requests, in the order in which homes are chosen:
+    /// so a second plan takes what the first has asked for. Gives how many are left.
+    fn take_pending(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
+        while left > 0 {
+            let fits = |index: usize| self.share(key, index).is_some_and(|share| plan.kinds[index].pool >= share);
+            let cheapest = self.cheapest(key, fits);
+            let Some((index, share)) = cheapest.and_then(|index| Some((index, self.share(key, index)?))) else {
+                break;
+            };
+            let kind = &mut plan.kinds[index];
+            let taken = left.min(kind.pool / share);
+            kind.pool -= taken * share;
+            kind.taken += taken * share;
+            left -= taken;
+        }
+        left
+    }
+
+    /// Asks for machines for `left` requests, kind by kind; gives how many are left.
+    fn find_homes(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
+        while left > 0 {
+            let holds = |index: usize| {
+                let room = u128::from(self.room(index, plan.kinds[index].asked, plan.procs));
+                let kind = &plan.kinds[index];
+                let most = (u128::from(kind.for_queue) + room) * u128::from(ONE);
+                most - u128::from(kind.asked_shares)
+            };
+            let home = self.cheapest(key, |index| {
+                self.share(key, index).is_some_and(|share| holds(index) >= u128::from(share))
+            });
+            let Some((index, share)) = home.and_then(|index| Some((index, self.share(key, index)?))) else {
+                return left;
+            };
+            let fit = holds(index) / u128::from(share);
+            // The lesser of the two is a u64.
+            let placed = u128::from(left).min(fit) as u64;
+            let kind = &mut plan.kinds[index];
+            kind.asked_shares += placed * share;
+            let machines = kind.asked_shares.div_ceil(ONE);
+            plan.procs += (machines - kind.for_queue) * self.procs_of_one(index);
+            (kind.for_queue, kind.asked) = (machines, machines);
+            left -= placed;
+        }
+        0
+    }
+
+    /// The accepted kind with the least cost of a share, then the lowest number, of those that may
+    /// be chosen and that are expected to hold the demand.
+    fn cheapest(&self, key: &DemandKey, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let cost = |index: usize| {
+            let share = self.share(key, index)?;
+            let cost = u64::from(self.machines.kinds[index].kind.cost);
+            Some((u128::from(cost) * u128::from(share), index))
+        };
+        let costs = self.kinds_of(key).filter(|&index| may(index)).filter_map(cost);
+        costs.min().map(|(_, index)| index)
+    }
+
+    /// The kinds that a demand accepts.
+    fn kinds_of(&self, key: &DemandKey) -> impl Iterator<Item = usize> + use<> {
+        let kinds = key.kinds;
+        // At most 64.
+        (0..self.machines.kinds.len()).filter(move |&index| kinds.contains(KindId(index as u8)))
+    }
+
+    /// The part of a machine of a kind that one request takes, if it is expected to fit.
+    fn share(&self, key: &DemandKey, index: usize) -> Option<u64> {
+        let expected = self.machines.kinds[index].expected;
+        let times = match key.demand {
+            Demand::Amounts(amounts) => amounts.times_in(expected),
+            Demand::Machine => expected.proc_count().min(1),
+        };
+        ONE.checked_div(u64::from(times))
+    }
+
+    fn procs_of_one(&self, index: usize) -> u64 {
+        u64::from(self.machines.kinds[index].kind.capacity.proc_count())
+    }
+
+    /// G2: machines beside those that the queue asks for, first up to each kind's `min`, then up to
+    /// its `spare`.
+    fn plan_mins_and_spares(&self, plan: &mut Plan) {
+        for spares in [false, true] {
+            for index in 0..plan.kinds.len() {
+                let kind = &self.machines.kinds[index].kind;
+                let target = match spares {
+                    false => u64::from(kind.min),
+                    true => self.target(index, plan),
+                };
+                let there = self.counted(index) + plan.kinds[index].asked;
+                let lacking = target.saturating_sub(there).min(self.room(index, plan.kinds[index].asked, plan.procs));
+                plan.kinds[index].asked += lacking;
+                plan.procs += lacking * self.procs_of_one(index);
+            }
+        }
+    }
+
+    /// G2: so many machines there should be in service and pending.
+    fn target(&self, index: usize, plan: &Plan) -> u64 {
+        let kind = &self.machines.kinds[index];
+        let taken = plan.kinds[index].taken.div_ceil(ONE);
+        let wanted = taken.min(kind.sums.machines.pending) + plan.kinds[index].for_queue;
+        let used = u64::from(kind.in_use()) + wanted + u64::from(kind.kind.spare);
+        used.max(u64::from(kind.kind.min))
+    }
+
+    /// The machines of a kind that are in service and count for growth, and the pending ones (H1).
+    pub(in super::super) fn counted(&self, index: usize) -> u64 {
+        let sums = &self.machines.kinds[index].sums;
+        u64::from(sums.counted) + sums.machines.pending
+    }
+
+    /// G5: stops idle machines so that one of another kind can be started, or drains the emptiest.
+    fn make_room(&mut self, plan: &Plan, blocked: &Blocked, actions: &mut Vec<Action>) {
+        let (there, leaving) = self.machines.procs();
+        let wanted = there.saturating_add(plan.procs).saturating_add(self.procs_of_one(blocked.kind));
+        let mut lacking = wanted.saturating_sub(self.max_procs).saturating_sub(leaving);
+        while lacking > 0
+            && let Some(slot) = self.idle_to_replace()
+        {
+            let procs = u64::from(self.machines.get(slot).offer.proc_count());
+            self.stop(slot, actions);
+            self.machines.relist();
+            lacking = lacking.saturating_sub(procs);
+        }
+        if lacking == 0 || !self.has_turn(blocked.class) || self.has_machine(&blocked.key) {
+            return;
+        }
+        if let Some(slot) = self.emptiest_without(blocked) {
+            self.drain(slot, None, actions);
+            self.stop_drained(actions);
+            self.machines.relist();
+        }
+    }
+
+    /// The machine that has been idle for longest, of the kinds that are above their `min`, and that
+    /// no queued request fits on.
+    fn idle_to_replace(&self) -> Option<u32> {
+        let of_kind = |index: usize| {
+            let kind = &self.machines.kinds[index];
+            let above = self.counted(index) > u64::from(kind.kind.min);
+            let tops = [kind.longest_idle(true), kind.longest_idle(false)];
+            tops.into_iter().flatten().filter(move |_| above)
+        };
+        let idle = (0..self.machines.kinds.len()).flat_map(of_kind);
+        let unfit = |slot: u32| {
+            let machine = self.machines.get(slot);
+            let mut spot = machine.spot();
+            spot.free = machine.offer;
+            self.queue.first_fit(&spot, |_| false).is_none()
+        };
+        let idle = idle.filter(|&(_, slot)| unfit(slot));
+        idle.min_by_key(|(key, _)| *key).map(|(_, slot)| slot)
+    }
+
+    /// Whether a machine in good health could ever take the demand.
+    fn has_machine(&self, key: &DemandKey) -> bool {
+        self.kinds_of(key).any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
+    }
+
+    /// The machine in service with the fewest procs used, then the lowest id, that can be no use to a
+    /// demand.
+    fn emptiest_without(&self, blocked: &Blocked) -> Option<u32> {
+        let other = |slot: &u32| {
+            let machine = self.machines.get(*slot);
+            let accepted = blocked.key.kinds.contains(machine.kind);
+            let fits = match blocked.key.demand {
+                Demand::Amounts(amounts) => amounts.fits(machine.offer),
+                Demand::Machine => machine.offer.proc_count() > 0,
+            };
+            machine.is_active() && usize::from(machine.kind.0) != blocked.kind && !(accepted && fits)
+        };
+        let used = |slot: &u32| {
+            let machine = self.machines.get(*slot);
+            machine.offer.proc_count() - machine.free.proc_count()
+        };
+        { self.machines.slots() }.filter(other).min_by_key(used)
+    }
+
+    /// E4: pending machines that are not wanted any more are told to stop, the latest first.
+    fn withdraw(&mut self, plan: &Plan, actions: &mut Vec<Action>) {
+        for index in 0..plan.kinds.len() {
+            let kind = &self.machines.kinds[index];
+            if plan.kinds[index].asked > 0 || kind.pending.is_empty() {
+                continue;
+            }
+            let needed = self.target(index, plan).saturating_sub(u64::from(kind.sums.counted));
+            let surplus = kind.sums.machines.pending.saturating_sub(needed);
+            for _ in 0..surplus {
+                let latest = self.machines.kinds[index].pending.values().next_back().copied();
+                if let Some(slot) = latest {
+                    self.stop(slot, actions);
+                }
+            }
+        }
+    }
+}

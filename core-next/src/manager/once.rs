@@ -1,0 +1,64 @@
+//! Work that runs once on each machine, however many ask for it (S16).
+
+use alloc::vec::Vec;
+
+use super::Manager;
+use crate::machines::Asked;
+use crate::protocol::action::Action;
+use crate::protocol::event::OnceOutcome;
+use crate::protocol::id::{MachineId, OnceKey, WaiterId};
+use crate::protocol::reject::Reject;
+use crate::storage::list::MAX_RECORDS;
+
+impl Manager {
+    pub(super) fn once(&mut self, machine: MachineId, key: OnceKey, waiter: WaiterId, actions: &mut Vec<Action>) -> Result<(), Reject> {
+        let slot = self.in_service_or_gone(machine)?;
+        if self.machines.holdings.is_waiting(waiter) {
+            return Err(Reject::DuplicateWaiter { waiter });
+        }
+        let Some(slot) = slot else {
+            let outcome = OnceOutcome::MachineLost;
+            actions.push(Action::OnceReady { waiter, key, outcome });
+            return Ok(());
+        };
+        if self.machines.holdings.is_full() {
+            return Err(Reject::Full { limit: MAX_RECORDS });
+        }
+        let now = self.now;
+        let (holdings, record) = self.machines.holder(slot);
+        match holdings.ask(slot, &mut record.holds, key, waiter, now) {
+            Asked::Run => actions.push(Action::RunOnce { machine, key }),
+            Asked::Wait => {}
+            Asked::Known(outcome) => actions.push(Action::OnceReady { waiter, key, outcome }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn once_done(&mut self, machine: MachineId, key: OnceKey, outcome: OnceOutcome, actions: &mut Vec<Action>) -> Result<(), Reject> {
+        let slot = self.in_service(machine)?;
+        let (holdings, record) = self.machines.holder(slot);
+        let once = holdings.once(slot, key).ok_or(Reject::OnceUnknown { machine, key })?;
+        if holdings.onces[once as usize].result.is_some() {
+            return Err(Reject::OnceNotRunning { machine, key });
+        }
+        if outcome == OnceOutcome::MachineLost {
+            return Err(Reject::OnceMachineLost { machine, key });
+        }
+        holdings.onces[once as usize].result = Some(outcome);
+        while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+            actions.push(Action::OnceReady { waiter, key, outcome });
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_once(&mut self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
+        let slot = self.in_service(machine)?;
+        let (holdings, record) = self.machines.holder(slot);
+        let once = holdings.once(slot, key).ok_or(Reject::OnceUnknown { machine, key })?;
+        if holdings.onces[once as usize].result.is_none() {
+            return Err(Reject::OnceRunning { machine, key });
+        }
+        holdings.remove_once(slot, &mut record.holds, once);
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! Requests: submit, cancel, done, and giving up (S6, F2, Q).
+
+use alloc::vec::Vec;
+
+use super::Manager;
+use crate::protocol::action::Action;
+use crate::protocol::config::Policy;
+use crate::protocol::event::{Outcome, Submit};
+use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::reject::Reject;
+use crate::protocol::resources::{Demand, Resources};
+use crate::storage::list::MAX_RECORDS;
+
+impl Manager {
+    /// Q2: the checks in their order, then placement.
+    pub(super) fn submit(&mut self, request: RequestId, spec: Submit, actions: &mut Vec<Action>) -> Result<(), Reject> {
+        if self.requests.find(request).is_some() {
+            return Err(Reject::DuplicateRequest { request });
+        }
+        self.check_size(request, &spec)?;
+        if self.requests.is_full() {
+            return Err(Reject::Full { limit: MAX_RECORDS });
+        }
+        if self.shutdown {
+            actions.push(Action::Cancelled { request });
+        } else if spec.give_up.is_some_and(|at| at <= self.now) {
+            actions.push(Action::Expired { request });
+        } else {
+            match self.config.policy {
+                Policy::Fit => self.submit_fit(request, &spec, actions),
+                Policy::Bigslice => self.submit_bigslice(request, &spec),
+            }
+            self.deadlines_dirty |= spec.give_up.is_some();
+        }
+        Ok(())
+    }
+
+    /// F2, R3: whether a machine of an accepted kind could ever take it.
+    fn check_size(&self, request: RequestId, spec: &Submit) -> Result<(), Reject> {
+        let asked = match spec.demand {
+            Demand::Machine => Resources::ZERO,
+            Demand::Amounts(amounts) if amounts.proc_count() == 0 => return Err(Reject::NoProcs { request }),
+            Demand::Amounts(amounts) => amounts,
+        };
+        let fits = |kind: &KindId| asked.fits(self.machines.kind(*kind).kind.capacity);
+        if self.usable_kinds(spec).any(|kind| fits(&kind)) {
+            return Ok(());
+        }
+        let capacity = |kind: KindId| self.machines.kind(kind).kind.capacity;
+        let most = self.usable_kinds(spec).map(|kind| capacity(kind).proc_count()).max();
+        let (kind, limit) = match most {
+            Some(limit) if asked.proc_count() > limit => {
+                return Err(Reject::TooManyProcs {
+                    request,
+                    procs: asked.proc_count(),
+                    limit,
+                });
+            }
+            Some(_) => {
+                // The closest: enough procs, and the fewest amounts that lack.
+                let enough = self.usable_kinds(spec).filter(|&kind| asked.proc_count() <= capacity(kind).proc_count());
+                let lacking = |kind: &KindId| {
+                    let both = asked.amounts().into_iter().zip(capacity(*kind).amounts());
+                    both.filter(|(asked, limit)| asked > limit).count()
+                };
+                let closest = enough.min_by_key(lacking);
+                closest.map_or((KindId(0), Resources::ZERO), |kind| (kind, capacity(kind)))
+            }
+            None => (self.accepted_kinds(spec).next().unwrap_or(KindId(0)), Resources::ZERO),
+        };
+        let amount = asked.lacks(limit).unwrap_or(0);
+        Err(Reject::TooLarge {
+            request,
+            kind,
+            // Below four.
+            amount: amount as u8,
+            asked: asked.amounts()[amount],
+            limit: limit.amounts()[amount],
+        })
+    }
+
+    fn accepted_kinds(&self, spec: &Submit) -> impl Iterator<Item = KindId> + use<> {
+        let kinds = spec.kinds;
+        // At most 64.
+        let known = self.machines.kinds.len() as u8;
+        (0..known).map(KindId).filter(move |kind| kinds.contains(*kind))
+    }
+
+    /// Those that join, or can be started within the limits.
+    fn usable_kinds(&self, spec: &Submit) -> impl Iterator<Item = KindId> {
+        self.accepted_kinds(spec).filter(|&kind| {
+            let kind = &self.machines.kind(kind).kind;
+            let fits = u64::from(kind.capacity.proc_count()) <= self.max_procs;
+            self.config.policy == Policy::Bigslice || !kind.startable || (kind.max > 0 && fits)
+        })
+    }
+
+    /// S6.
+    pub(super) fn cancel(&mut self, request: RequestId) -> Result<(), Reject> {
+        let slot = self.requests.find(request).ok_or(Reject::UnknownRequest { request })?;
+        if self.requests.get(slot).queued().is_some() {
+            self.unqueue(slot);
+            self.requests.remove(slot);
+        }
+        Ok(())
+    }
+
+    /// Takes a request out of the queue that is not granted.
+    fn unqueue(&mut self, slot: u32) {
+        self.deadlines_dirty |= self.queue.next_give_up().is_some();
+        let key = self.queue.take(&mut self.requests, slot);
+        self.end_hold_of(slot);
+        self.holds.leave(key.kinds);
+    }
+
+    /// Q1: removes a request whose time is up.
+    pub(super) fn expire(&mut self, request: RequestId, actions: &mut Vec<Action>) {
+        if let Some(slot) = self.requests.find(request) {
+            self.unqueue(slot);
+            self.requests.remove(slot);
+            actions.push(Action::Expired { request });
+        }
+    }
+
+    /// S22: removes all of the queue, in its order.
+    pub(super) fn cancel_all(&mut self, actions: &mut Vec<Action>) {
+        let all: Vec<u32> = self.queue.iter(&self.requests).collect();
+        for slot in all {
+            self.unqueue(slot);
+            let request = self.requests.remove(slot).id;
+            actions.push(Action::Cancelled { request });
+        }
+    }
+
+    /// The end of a grant.
+    pub(super) fn done(
+        &mut self,
+        request: RequestId,
+        machine: Option<MachineId>,
+        outcome: Outcome,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
+        let slot = self.requests.find(request).ok_or(Reject::UnknownRequest { request })?;
+        let Some(running) = self.requests.get(slot).running() else {
+            return Err(Reject::RequestNotRunning { request });
+        };
+        // Q3.
+        if let Some(machine) = machine
+            && self.machines.get(running.machine).id != machine
+        {
+            return Err(Reject::RequestNotThere { request, machine });
+        }
+        let machine = self.machines.release(&mut self.requests, slot, self.now);
+        self.requests.remove(slot);
+        self.judge(machine, outcome, actions);
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Classes: queued requests that are equal but for their arrival, first come first served.
+
+use crate::index::Members;
+use crate::protocol::id::{KindId, Kinds, MachineId};
+use crate::protocol::resources::{Demand, Resources};
+use crate::storage::list::List;
+use crate::storage::tree::{Branch, Node};
+
+/// What the requests of a class have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ClassKey {
+    pub(crate) priority: i64,
+    pub(crate) demand: Demand,
+    pub(crate) kinds: Kinds,
+    pub(crate) avoid: Option<MachineId>,
+}
+
+/// Equal requests, in the order of arrival.
+#[derive(Clone, Debug)]
+pub(crate) struct Class {
+    pub(crate) key: ClassKey,
+    /// Its place in the order of classes: the priority, then the arrival of its first request (P1),
+    /// or what stands for its procs (S3).
+    pub(super) order: (i64, u64),
+    pub(super) members: List<Members>,
+    pub(super) len: u64,
+    /// The slot of its demand.
+    pub(super) demand: u32,
+    /// Whether the summaries count its requests, which only S5 asks for.
+    pub(super) counted: bool,
+    branch: Branch<Least>,
+}
+
+impl Class {
+    pub(super) fn new(key: ClassKey, order: (i64, u64), demand: u32, counted: bool) -> Class {
+        Class {
+            key,
+            order,
+            members: List::EMPTY,
+            len: 0,
+            demand,
+            counted,
+            branch: Branch::new(Least::NONE),
+        }
+    }
+
+    /// Whether its requests fit on a machine with so much free, of a kind that they accept.
+    pub(super) fn fits(&self, spot: &Spot) -> bool {
+        self.key.kinds.contains(spot.kind)
+            && match self.key.demand {
+                Demand::Amounts(amounts) => amounts.fits(spot.free),
+                Demand::Machine => spot.empty,
+            }
+    }
+}
+
+/// What a machine has to give.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(crate) machine: MachineId,
+    pub(crate) kind: KindId,
+    pub(crate) free: Resources,
+    /// Whether nothing runs there.
+    pub(crate) empty: bool,
+}
+
+/// What is known of several classes. Whole machines are summarised apart: they have no amounts (R5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Least {
+    /// The least of each amount that is asked for.
+    amounts: Resources,
+    /// The kinds that one of those accepts.
+    kinds: Kinds,
+    /// The kinds that one which asks for a whole machine accepts.
+    whole: Kinds,
+    /// How many requests there are in the classes that are counted.
+    pub(super) count: u64,
+}
+
+impl Least {
+    const NONE: Least = Least {
+        amounts: Resources::new([u32::MAX; Resources::COUNT]),
+        kinds: Kinds::NONE,
+        whole: Kinds::NONE,
+        count: 0,
+    };
+
+    /// Whether one of the classes may fit.
+    pub(super) fn may_fit(&self, spot: &Spot) -> bool {
+        (self.amounts.fits(spot.free) && self.kinds.contains(spot.kind))
+            || (spot.empty && self.whole.contains(spot.kind))
+    }
+}
+
+impl Node for Class {
+    type Key = (i64, u64);
+    type Summary = Least;
+
+    fn key(&self) -> (i64, u64) {
+        self.order
+    }
+
+    fn own(&self) -> Least {
+        let count = if self.counted { self.len } else { 0 };
+        let kinds = self.key.kinds;
+        match self.key.demand {
+            Demand::Amounts(amounts) => Least {
+                amounts,
+                kinds,
+                count,
+                ..Least::NONE
+            },
+            Demand::Machine => Least {
+                whole: kinds,
+                count,
+                ..Least::NONE
+            },
+        }
+    }
+
+    fn join(a: Least, b: Least) -> Least {
+        Least {
+            amounts: a.amounts.min(b.amounts),
+            kinds: a.kinds.or(b.kinds),
+            whole: a.whole.or(b.whole),
+            count: a.count + b.count,
+        }
+    }
+
+    fn branch(&self) -> &Branch<Least> {
+        &self.branch
+    }
+
+    fn branch_mut(&mut self) -> &mut Branch<Least> {
+        &mut self.branch
+    }
+}
