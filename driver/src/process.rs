@@ -36,6 +36,7 @@ pub struct ProcessSystem<R> {
     templates: BTreeMap<KindId, Vec<String>>,
     functions: Option<Vec<String>>,
     procs: Option<u32>,
+    queued: bool,
     hello_timeout: Duration,
     silence: Duration,
 }
@@ -67,6 +68,7 @@ impl<R: Runtime> ProcessSystem<R> {
             templates: BTreeMap::new(),
             functions: None,
             procs: None,
+            queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(120),
         }
@@ -92,6 +94,14 @@ impl<R: Runtime> ProcessSystem<R> {
     #[must_use]
     pub fn procs(mut self, procs: u32) -> Self {
         self.procs = Some(procs);
+        self
+    }
+
+    /// Says that the template's program waits in a queue before it starts the worker, as `srun` does: until the worker's
+    /// output begins, neither the hello time-out nor the start time-out runs (see [`Start::queued`]).
+    #[must_use]
+    pub fn queued(mut self) -> Self {
+        self.queued = true;
         self
     }
 
@@ -163,17 +173,17 @@ impl<R: Runtime> ProcessSystem<R> {
         stdout: &mut (dyn AsyncRead + Send + Unpin),
         process: &mut Group,
         opening: &mut Opening,
+        first: &[u8],
     ) -> Result<Hello, String> {
         let mut buffer = vec![0; 8 * 1024];
+        let mut opened = opening.push(first);
         let mut decoder = loop {
+            if let Some(opened) = opened.map_err(|error| error.to_string())? {
+                break opened.decoder;
+            }
             match pump::read(stdout, &mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
-                n => {
-                    let opened = opening.push(&buffer[..n]);
-                    if let Some(opened) = opened.map_err(|error| error.to_string())? {
-                        break opened.decoder;
-                    }
-                }
+                n => opened = opening.push(&buffer[..n]),
             }
         };
         loop {
@@ -230,10 +240,18 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let mut process = Group::new(pid, process);
         let tail = Tail::follow(&self.runtime, start.id, stderr);
         let mut opening = Opening::new();
+        let mut first = Vec::new();
+        if self.queued {
+            start.queued();
+            first.resize(8 * 1024, 0);
+            let length = pump::read(&mut *stdout, &mut first).await;
+            first.truncate(length);
+            start.booting();
+        }
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
-            self.hello(&mut *stdout, &mut process, &mut opening),
+            self.hello(&mut *stdout, &mut process, &mut opening, &first),
         );
         let hello = match hello.await {
             Some(hello) => hello,

@@ -112,6 +112,18 @@ fn s20_notices_are_logged_by_weight_and_outside_of_the_lock() {
             .unwrap_err();
         assert!(log.said(Level::DEBUG, "m99 was never asked for"));
 
+        // One that was told to stop and ends is no loss.
+        let drained = lease(&runtime, &cluster, 1).await;
+        cluster.drain(drained.id(), None).unwrap();
+        let draining = format!("{} is draining", drained.id());
+        assert!(log.said(Level::INFO, &draining));
+        drop(drained);
+        eventually(&runtime, "its end", || {
+            log.said(Level::INFO, "ended, as it was told to: stopped")
+        })
+        .await;
+        assert!(!log.said(Level::WARN, "stopped"));
+
         // What is ended or given up by a shutdown is no warning.
         rests(&runtime, &cluster, &system).await;
         assert!(log.said(Level::INFO, "ended: stopped"));

@@ -10,7 +10,7 @@ use remuda_tests::{eventually, on_both_adapters};
 
 use crate::support::{
     FUNCTIONS, ProcessCluster, await_nothing, cluster, config, lease, mark, options, procs, reason,
-    served_by, system,
+    served_by, system, template,
 };
 
 /// A cluster of one machine at a time, of which the first does as `mode` says.
@@ -136,6 +136,49 @@ async fn a_hello_that_never_comes_is_a_failed_start_that_shows_the_banner<R: Run
         "{error}"
     );
     cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
+}
+
+async fn a_worker_that_its_template_queues_is_timed_when_its_output_begins<R: Runtime>(runtime: R) {
+    let mark = mark();
+    let template = |prints: &str| {
+        let script = format!("sleep 1; {prints}exec \"$@\"");
+        let mut words = vec!["sh".into(), "-c".into(), script, mark.clone()];
+        words.extend(template(&mark, &["serve"]));
+        words
+    };
+    let mut options = options();
+    options.start_timeout = Duration::from_millis(900);
+    let short = Duration::from_millis(400);
+    for prints in ["", "echo ready; "] {
+        let system = ProcessSystem::new(runtime.clone(), template(prints)).queued();
+        let system = system.hello_timeout(short);
+        let cluster = Cluster::new(runtime.clone(), system, config(2, 1), options.clone());
+        let cluster = cluster.expect("a cluster");
+        assert_eq!(served_by(&cluster).await, MachineId(0));
+        cluster.shutdown().await;
+    }
+    // One that begins and does not go on, and one that ends in the queue.
+    for (prints, said) in [
+        (
+            "echo ready; sleep 9; ",
+            "it said no hello within 400ms; it printed: ready",
+        ),
+        ("exit 3; ", "it ended (exit status: 3) before its hello"),
+    ] {
+        let system = ProcessSystem::new(runtime.clone(), template(prints)).queued();
+        let system = system.hello_timeout(short);
+        let cluster = Cluster::new(runtime.clone(), system, config(2, 1), options.clone());
+        let cluster = cluster.expect("a cluster");
+        // The start goes on when its request has expired.
+        let request = cluster.request(procs(1)).timeout(short).await;
+        assert_eq!(request.unwrap_err(), RequestError::Expired);
+        eventually(&runtime, said, || {
+            cluster.last_start_error().ends_with(said)
+        })
+        .await;
+        cluster.shutdown().await;
+    }
     await_nothing(&runtime, &mark).await;
 }
 
@@ -267,6 +310,7 @@ on_both_adapters!(
     r04_a_worker_that_offers_less_may_be_admitted,
     s19_other_functions_are_a_failed_start_that_names_the_difference,
     a_hello_that_never_comes_is_a_failed_start_that_shows_the_banner,
+    a_worker_that_its_template_queues_is_timed_when_its_output_begins,
     a_banner_of_up_to_64_kib_is_passed_over,
     output_without_credits_is_a_breach_of_the_protocol,
     a_breach_of_the_protocol_loses_the_machine_with_a_clear_word,
