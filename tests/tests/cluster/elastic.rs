@@ -298,11 +298,12 @@ async fn d01_a_machine_that_comes_up_although_it_was_given_up_is_stopped<R: Runt
     system.book().hold_starts = false;
     system.release_starts();
     cluster.drain(MachineId(0), None).unwrap();
+    // With threads of its own, a runtime may have it up, and granted, before the drain.
     let lease = within(&runtime, "a grant", request).await.unwrap();
-    assert_eq!(lease.id(), MachineId(1));
-    assert_eq!(cluster.counts().machines.ended, 1);
-    assert!(!system.lose(MachineId(0), "it has ended already"));
     drop(lease);
+    let ended = || cluster.counts().machines.ended == 1;
+    eventually(&runtime, "its end", ended).await;
+    assert!(!system.lose(MachineId(0), "it has ended already"));
     rests(&runtime, &cluster, &system).await;
 }
 
@@ -527,7 +528,11 @@ async fn s13_a_grant_by_a_late_timer_crosses_a_cancel<R: Runtime>(runtime: R) {
         lease(&runtime, &cluster, 1)
             .await
             .finish(Outcome::Unreachable);
-        let waiting = queued(&cluster, procs(1), &noop_waker());
+        let mut waiting = cluster.request(procs(1));
+        if poll(&mut waiting, &noop_waker()).is_ready() {
+            // On a slow machine the probation is over already.
+            continue;
+        }
         // Without giving the timer's task a turn.
         std::thread::sleep(SHORT / 5);
         drop(waiting);
