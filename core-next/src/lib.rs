@@ -14,12 +14,15 @@ extern crate self as remuda;
 
 mod index;
 mod inspect;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod machines;
 mod manager;
 mod protocol;
 mod queue;
 mod storage;
 
+pub use inspect::explain::{Explanation, GrowthWait, Lack, Obstacle, Wait};
 pub use inspect::invariants::Violation;
 pub use inspect::outstanding::Outstanding;
 pub use inspect::view::{MachineView, Waiting};

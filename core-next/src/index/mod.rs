@@ -25,6 +25,7 @@ enum State {
         class: u32,
         arrival: u64,
         granted: u64,
+        granted_anywhere: u64,
     },
     Running {
         machine: u32,
@@ -42,6 +43,8 @@ pub(crate) struct Queued {
     pub(crate) arrival: u64,
     /// Procs that had been granted on machines of the kinds that it accepts when it came (P4).
     pub(crate) granted: u64,
+    /// The same on machines of any kind (G5).
+    pub(crate) granted_anywhere: u64,
 }
 
 /// A request that has a machine.
@@ -65,11 +68,13 @@ impl Request {
             class,
             arrival,
             granted,
+            granted_anywhere,
         } = queued;
         let state = State::Queued {
             class,
             arrival,
             granted,
+            granted_anywhere,
         };
         Request {
             id,
@@ -100,10 +105,12 @@ impl Request {
                 class,
                 arrival,
                 granted,
+                granted_anywhere,
             } => Some(Queued {
                 class,
                 arrival,
                 granted,
+                granted_anywhere,
             }),
             State::Running { .. } => None,
         }
@@ -159,7 +166,9 @@ impl Requests {
 
     #[inline]
     pub(crate) fn find(&self, id: RequestId) -> Option<u32> {
-        let found = self.slots.find(hash(id.0), |&slot| self.records[slot as usize].id == id);
+        let found = self
+            .slots
+            .find(hash(id.0), |&slot| self.records[slot as usize].id == id);
         found.copied()
     }
 
@@ -169,7 +178,8 @@ impl Requests {
         let id = request.id;
         let slot = list::put(&mut self.records, request);
         let records = &self.records;
-        self.slots.insert_unique(hash(id.0), slot, |&slot| hash(records[slot as usize].id.0));
+        self.slots
+            .insert_unique(hash(id.0), slot, |&slot| hash(records[slot as usize].id.0));
         slot
     }
 
@@ -177,7 +187,10 @@ impl Requests {
     #[inline]
     pub(crate) fn remove(&mut self, slot: u32) -> Request {
         let request = self.records.remove(slot as usize);
-        if let Ok(entry) = self.slots.find_entry(hash(request.id.0), |&other| other == slot) {
+        if let Ok(entry) = self
+            .slots
+            .find_entry(hash(request.id.0), |&other| other == slot)
+        {
             entry.remove();
         }
         request
@@ -222,7 +235,8 @@ impl Requests {
         }
         self.slots.clear();
         let records = &self.records;
-        self.slots.shrink_to(records.len(), |&slot| hash(records[slot as usize].id.0));
+        self.slots
+            .shrink_to(records.len(), |&slot| hash(records[slot as usize].id.0));
         for (slot, request) in records {
             // Slots are below 2^32.
             let slot = slot as u32;

@@ -42,6 +42,7 @@ pub(crate) struct OneQueued {
     pub(crate) spec: Submit,
     pub(crate) arrival: u64,
     pub(crate) granted: u64,
+    pub(crate) granted_anywhere: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,6 +142,7 @@ impl Manager {
                 spec: self.queue.spec(record.id, queued.class),
                 arrival: queued.arrival,
                 granted: queued.granted,
+                granted_anywhere: queued.granted_anywhere,
             })
         };
         let kinds = self.machines.kinds.iter().zip(&self.growth);
@@ -170,7 +172,11 @@ impl Manager {
             now: self.now,
             queue: self.queue.iter(&self.requests).filter_map(queued).collect(),
             next_arrival: self.queue.next_arrival(),
-            machines: self.machines.slots().map(|slot| self.freeze(slot)).collect(),
+            machines: self
+                .machines
+                .slots()
+                .map(|slot| self.freeze(slot))
+                .collect(),
             kinds: kinds.collect(),
             next_machine: self.next_machine,
             next_joined: self.next_joined,
@@ -184,15 +190,18 @@ impl Manager {
 
     fn freeze(&self, slot: u32) -> OneMachine {
         let machine = self.machines.get(slot);
-        let running = machine.running.iter(self.requests.records()).filter_map(|request| {
-            let request = self.requests.get(request);
-            let Running { taken, since, .. } = request.running()?;
-            Some(OneRunning {
-                request: request.id,
-                taken,
-                since,
-            })
-        });
+        let running = machine
+            .running
+            .iter(self.requests.records())
+            .filter_map(|request| {
+                let request = self.requests.get(request);
+                let Running { taken, since, .. } = request.running()?;
+                Some(OneRunning {
+                    request: request.id,
+                    taken,
+                    since,
+                })
+            });
         let holdings = &self.machines.holdings;
         let tasks = machine.holds.tasks.iter(&holdings.tasks);
         let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {
@@ -223,7 +232,9 @@ impl Manager {
             poll: machine.poll,
             silent: machine.silent,
             running: running.collect(),
-            tasks: tasks.map(|slot| holdings.tasks[slot as usize].task).collect(),
+            tasks: tasks
+                .map(|slot| holdings.tasks[slot as usize].task)
+                .collect(),
             onces: onces.collect(),
             waiters: waiters.collect(),
         }

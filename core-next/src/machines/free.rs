@@ -123,7 +123,6 @@ impl Node for Set {
 /// The order of the machines that have something free.
 #[derive(Clone, Debug)]
 pub(crate) struct FreeOrder {
-    packing: Packing,
     sets: Slab<Set>,
     order: Tree<Set>,
     /// The place of each machine in the heap of its set, and its set.
@@ -137,12 +136,11 @@ impl FreeOrder {
     /// As many heaps without machines are kept.
     const SPARE: usize = 64;
 
-    pub(crate) fn new(packing: Packing) -> FreeOrder {
+    pub(crate) const fn new() -> FreeOrder {
         FreeOrder {
-            packing,
             sets: Slab::new(),
             order: Tree::EMPTY,
-            positions: Positions::default(),
+            positions: Positions::NONE,
             set_of: Vec::new(),
             spare: Vec::new(),
         }
@@ -174,11 +172,15 @@ impl FreeOrder {
     }
 
     /// Takes a machine out, if it is there.
+    #[inline]
     pub(crate) fn remove(&mut self, slot: u32) {
-        let set = core::mem::replace(&mut self.set_of[slot as usize], NIL);
-        if set == NIL {
-            return;
+        if self.set_of[slot as usize] != NIL {
+            self.remove_known(slot);
         }
+    }
+
+    fn remove_known(&mut self, slot: u32) {
+        let set = core::mem::replace(&mut self.set_of[slot as usize], NIL);
         let record = &mut self.sets[set as usize];
         let lowest = record.ids.peek();
         record.ids.remove(slot, &mut self.positions);
@@ -190,8 +192,8 @@ impl FreeOrder {
     }
 
     /// The machine for a request (P3).
-    pub(crate) fn find(&self, ask: &Ask) -> Option<u32> {
-        match self.packing {
+    pub(crate) fn find(&self, ask: &Ask, packing: Packing) -> Option<u32> {
+        match packing {
             Packing::BestFit => self.best_fit(ask),
             Packing::FirstFit => self.first_fit(ask),
         }
@@ -200,7 +202,9 @@ impl FreeOrder {
     /// The machine with the least free, then the lowest id.
     fn best_fit(&self, ask: &Ask) -> Option<u32> {
         let fits = |set: &Set| set.lowest(ask).is_some();
-        let mut at = self.order.search(&self.sets, |most| most.may_fit(ask), fits)?;
+        let mut at = self
+            .order
+            .search(&self.sets, |most| most.may_fit(ask), fits)?;
         let free = self.sets[at as usize].level.free;
         let mut best = self.sets[at as usize].lowest(ask)?;
         // Sets that differ in kind or emptiness alone are beside each other.
@@ -226,9 +230,13 @@ impl FreeOrder {
     /// Of the machines with fewer than so many procs free, those with the most: how many procs and
     /// machines that is, and the one with the lowest id (S4).
     pub(crate) fn freest_below(&self, bound: u32) -> Option<(u32, u64, u32)> {
-        let at = self.order.last_early(&self.sets, |set| set.level.free.proc_count() < bound)?;
+        let at = self
+            .order
+            .last_early(&self.sets, |set| set.level.free.proc_count() < bound)?;
         let free = self.sets[at as usize].level.free.proc_count();
-        let first = self.order.last_early(&self.sets, |set| set.level.free.proc_count() < free);
+        let first = self
+            .order
+            .last_early(&self.sets, |set| set.level.free.proc_count() < free);
         let mut next = match first {
             Some(before) => self.order.next(&self.sets, before),
             None => self.order.first(&self.sets),
@@ -263,7 +271,11 @@ impl FreeOrder {
     }
 
     /// Whether it has just the machines that it should have: `level` says where a machine belongs.
-    pub(crate) fn check(&self, slots: usize, level: impl Fn(u32) -> Option<(MachineId, Level)>) -> bool {
+    pub(crate) fn check(
+        &self,
+        slots: usize,
+        level: impl Fn(u32) -> Option<(MachineId, Level)>,
+    ) -> bool {
         let sound = |(slot, set): (usize, &Set)| {
             set.ids.len() > 0
                 && set.ids.check(&self.positions, |machine, id| {

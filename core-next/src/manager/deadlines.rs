@@ -67,7 +67,10 @@ impl Manager {
             (at, due)
         });
         let hold = self.holds.next_end().map(|at| (at, Due::HoldEnd));
-        let give_up = self.queue.next_give_up().map(|(at, id)| (at, Due::GiveUp(id)));
+        let give_up = self
+            .queue
+            .next_give_up()
+            .map(|(at, id)| (at, Due::GiveUp(id)));
         let backoff = (0..).zip(&self.growth).filter_map(|(kind, growth)| {
             growth.deadline().map(|at| (at, Due::Backoff(KindId(kind))))
         });
@@ -75,22 +78,25 @@ impl Manager {
             Summary::Due(at) => Some((at, Due::Summary)),
             Summary::Unborn | Summary::Never => None,
         };
-        let all = machine.into_iter().chain(hold).chain(give_up).chain(summary);
+        let all = machine
+            .into_iter()
+            .chain(hold)
+            .chain(give_up)
+            .chain(summary);
         all.chain(backoff).min()
     }
 
     /// Fires what has become due meanwhile as if the timer had come punctually (F10).
     #[inline]
-    pub(super) fn fire_due(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn fire_due(&mut self, now: Instant, actions: &mut Vec<Action>) {
         // Nothing is due before the deadline that is armed (S21).
-        if self.summary == Summary::Unborn || self.armed.is_some_and(|at| at <= self.now) {
-            self.catch_up(actions);
+        if self.summary == Summary::Unborn || self.armed.is_some_and(|at| at <= now) {
+            self.catch_up(now, actions);
         }
     }
 
     #[cold]
-    fn catch_up(&mut self, actions: &mut Vec<Action>) {
-        let now = self.now;
+    fn catch_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.summary == Summary::Unborn {
             self.summary = self.summary_after(now);
         }
@@ -110,12 +116,14 @@ impl Manager {
             }
             self.settle(step, actions);
         }
-        self.now = now;
     }
 
     /// Whether what is due belongs to a step of its own: under bigslice's policy all but give-ups.
     fn ends_step(&self, last: Option<Due>, due: Due) -> bool {
-        let together = matches!((last, due), (None, _) | (Some(Due::GiveUp(_)), Due::GiveUp(_)));
+        let together = matches!(
+            (last, due),
+            (None, _) | (Some(Due::GiveUp(_)), Due::GiveUp(_))
+        );
         self.config.policy == Policy::Bigslice && !together
     }
 

@@ -442,14 +442,18 @@ impl Config {
         self
     }
 
-    /// The packing that decides (P3): the one that is set, or the default for these kinds.
+    /// The packing that decides (P3) at the beginning: the one that is set, or the default for these
+    /// kinds. The default follows idle limits that change (E3).
     pub fn packing_in_use(&self) -> Packing {
-        self.packing.unwrap_or_else(|| {
-            let mut startable = self.kinds.iter().filter(|kind| kind.startable);
-            match startable.all(|kind| kind.idle.is_some()) {
-                true => Packing::FirstFit,
-                false => Packing::BestFit,
-            }
+        self.packing_for(self.kinds.iter())
+    }
+
+    /// The packing that decides for kinds with these limits.
+    pub(crate) fn packing_for<'a>(&self, mut kinds: impl Iterator<Item = &'a Kind>) -> Packing {
+        let stopped = |kind: &Kind| !kind.startable || kind.idle.is_some();
+        self.packing.unwrap_or_else(|| match kinds.all(stopped) {
+            true => Packing::FirstFit,
+            false => Packing::BestFit,
         })
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Spot {
     pub(crate) machine: MachineId,
     pub(crate) kind: KindId,
     pub(crate) free: Resources,
-    /// Whether nothing runs there.
+    /// Whether nothing runs there, and it has any procs: a whole machine (R5).
     pub(crate) empty: bool,
 }
 

@@ -11,6 +11,9 @@ const ARITY: usize = 4;
 pub(crate) struct Positions(Vec<u32>);
 
 impl Positions {
+    /// Of no slots.
+    pub(crate) const NONE: Positions = Positions(Vec::new());
+
     /// Makes memory for a slot that may enter a heap.
     pub(crate) fn admit(&mut self, slot: u32) {
         let slots = self.0.len().max(slot as usize + 1);

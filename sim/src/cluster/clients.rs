@@ -55,7 +55,7 @@ impl<S: Subject> Cluster<S> {
             return self.wild();
         }
         if self.rng.chance(shutdown) {
-            return Event::Shutdown;
+            return self.shutdown();
         }
         match self.operator_acts() {
             Some(event) => event,

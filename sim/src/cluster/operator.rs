@@ -42,6 +42,16 @@ impl<S: Subject> Cluster<S> {
         Event::Drain { machine, until }
     }
 
+    /// All is to end, some machines first.
+    pub(super) fn shutdown(&mut self) -> Event {
+        if self.driven.ledger().shut_down || self.rng.chance(64) {
+            return Event::Shutdown;
+        }
+        let machine = self.some_machine();
+        let until = self.rng.pick(&[None, Some(self.now)]);
+        Event::Drain { machine, until }
+    }
+
     fn some_draining(&mut self) -> MachineId {
         let machines = self.driven.ledger().machines.iter();
         let draining = machines.filter(|(_, known)| known.draining && !known.told_to_stop);

@@ -1,37 +1,28 @@
 //! The events that may come, and what sets them apart beside the state that they meet.
 
 use remuda::{
-    Demand, Event, Instant, KindId, Kinds, Limits, MachineId, OnceOutcome, Outcome, Policy,
-    RequestId, Resources, StartHint, Submit,
+    Demand, Event, Instant, KindId, Kinds, Limits, OnceOutcome, Outcome, Policy, Resources,
+    StartHint, Submit,
 };
 
 use super::states;
-use crate::model::{Machine, Model, Poll};
+use crate::model::{Machine, Model, Poll, State};
 
 pub(super) const REQUEST_EVENTS: &[&str] = &[
-    "submit procs",
-    "submit amounts",
-    "submit machine",
+    "submit",
     "cancel",
     "done ok",
     "done remote",
     "done unreachable",
     "done unused",
-    "done with no machine",
-    "done with another machine",
 ];
 
 pub(super) const MACHINE_EVENTS: &[&str] = &[
     "up",
-    "up with an offer",
     "join",
     "start-failed",
-    "start-failed retry-after",
-    "start-failed at-capacity",
     "stopped",
     "drain",
-    "drain until later",
-    "drain until now",
     "keep",
     "assign",
     "discard",
@@ -60,11 +51,16 @@ pub(super) const SINGLE: &[&str] = &[
     "assign: held already",
     "discard: held",
     "once: the waiter waits already",
+    "submit: procs",
+    "submit: several amounts",
+    "submit: a whole machine",
     "submit: of some kinds only",
     "submit: with a machine that is preferred",
     "submit: with a machine that is avoided",
     "submit: with a time to give up",
     "submit: under bigslice",
+    "done: with no machine",
+    "done: with another machine",
     "join: of another kind",
     "limits: a lower max",
     "limits: the same max or a higher one",
@@ -74,6 +70,10 @@ pub(super) const SINGLE: &[&str] = &[
     "max-procs: after shutdown",
     "up: with less than the capacity",
     "up: with more than the capacity",
+    "start-failed: retry after, of a pending machine",
+    "start-failed: at capacity, of a pending machine",
+    "drain: until later",
+    "drain: until now",
     "drain: under bigslice",
     "an event at the same instant as the one before",
     "an event with timers due",
@@ -82,75 +82,29 @@ pub(super) const SINGLE: &[&str] = &[
 /// The row and the state of an event that is about a request.
 pub(super) fn of_request(model: &Model, event: Event) -> Option<(&'static str, &'static str)> {
     let (row, request) = match event {
-        Event::Submit { request, spec } => (submit(&spec), request),
+        Event::Submit { request, .. } => ("submit", request),
         Event::Cancel { request } => ("cancel", request),
         Event::Done {
-            request,
-            machine,
-            outcome,
-        } => (done(model, request, machine, outcome), request),
+            request, outcome, ..
+        } => match outcome {
+            Outcome::Ok => ("done ok", request),
+            Outcome::Remote => ("done remote", request),
+            Outcome::Unreachable => ("done unreachable", request),
+            _ => ("done unused", request),
+        },
         _ => return None,
     };
     Some((row, states::of_request(model, request)))
 }
 
-fn submit(spec: &Submit) -> &'static str {
-    match spec.demand {
-        Demand::Machine => "submit machine",
-        Demand::Amounts(amounts) if amounts == Resources::procs(amounts.proc_count()) => {
-            "submit procs"
-        }
-        Demand::Amounts(_) => "submit amounts",
-    }
-}
-
-fn done(
-    model: &Model,
-    request: RequestId,
-    machine: Option<MachineId>,
-    outcome: Outcome,
-) -> &'static str {
-    let running = model.running.iter().find(|r| r.id == request);
-    match (machine, running) {
-        (None, _) => return "done with no machine",
-        (Some(machine), Some(running)) if machine != running.machine => {
-            return "done with another machine";
-        }
-        _ => {}
-    }
-    match outcome {
-        Outcome::Ok => "done ok",
-        Outcome::Remote => "done remote",
-        Outcome::Unreachable => "done unreachable",
-        _ => "done unused",
-    }
-}
-
 /// The row and the state of an event that is about a machine.
-pub(super) fn of_machine(
-    model: &Model,
-    event: Event,
-    now: Instant,
-) -> Option<(&'static str, &'static str)> {
-    let now = now.max(model.now());
+pub(super) fn of_machine(model: &Model, event: Event) -> Option<(&'static str, &'static str)> {
     let (row, machine) = match event {
-        Event::Up {
-            machine,
-            offer: None,
-        } => ("up", machine),
-        Event::Up { machine, .. } => ("up with an offer", machine),
+        Event::Up { machine, .. } => ("up", machine),
         Event::Join { machine, .. } => ("join", machine),
-        Event::StartFailed { machine, hint } => match hint {
-            None => ("start-failed", machine),
-            Some(StartHint::RetryAfter(_)) => ("start-failed retry-after", machine),
-            Some(_) => ("start-failed at-capacity", machine),
-        },
+        Event::StartFailed { machine, .. } => ("start-failed", machine),
         Event::Stopped { machine } => ("stopped", machine),
-        Event::Drain { machine, until } => match until {
-            None => ("drain", machine),
-            Some(until) if until > now => ("drain until later", machine),
-            Some(_) => ("drain until now", machine),
-        },
+        Event::Drain { machine, .. } => ("drain", machine),
         Event::Keep { machine } => ("keep", machine),
         Event::AssignTask { machine, .. } => ("assign", machine),
         Event::DiscardTask { machine, .. } => ("discard", machine),
@@ -213,11 +167,42 @@ pub(super) fn single(model: &Model, event: Event, now: Instant, mut hit: impl Fn
         Event::Join {
             kind: KindId(1..), ..
         } => hit("join: of another kind"),
+        Event::Done {
+            request, machine, ..
+        } => {
+            let running = model.running.iter().find(|r| r.id == request);
+            match (running, machine) {
+                (Some(_), None) => hit("done: with no machine"),
+                (Some(running), Some(machine)) if machine != running.machine => {
+                    hit("done: with another machine");
+                }
+                _ => {}
+            }
+        }
+        Event::Drain { until, .. } => {
+            if let Some(until) = until {
+                let now = now.max(model.now());
+                hit(match until > now {
+                    true => "drain: until later",
+                    false => "drain: until now",
+                });
+            }
+            if model.config().policy == Policy::Bigslice {
+                hit("drain: under bigslice");
+            }
+        }
         _ => single_of_machine(model, event, hit),
     }
 }
 
 fn single_submit(model: &Model, spec: &Submit, mut hit: impl FnMut(&str)) {
+    hit(match spec.demand {
+        Demand::Machine => "submit: a whole machine",
+        Demand::Amounts(amounts) if amounts == Resources::procs(amounts.proc_count()) => {
+            "submit: procs"
+        }
+        Demand::Amounts(_) => "submit: several amounts",
+    });
     let said = [
         (spec.kinds != Kinds::ALL, "submit: of some kinds only"),
         (
@@ -281,9 +266,13 @@ fn single_of_machine(model: &Model, event: Event, mut hit: impl FnMut(&str)) {
                 hit("up: with more than the capacity");
             }
         }
-        Event::Drain { .. } if model.config().policy == Policy::Bigslice => {
-            hit("drain: under bigslice");
-        }
+        Event::StartFailed {
+            machine,
+            hint: Some(hint),
+        } if there(machine, &|m| m.state == State::Pending) => hit(match hint {
+            StartHint::RetryAfter(_) => "start-failed: retry after, of a pending machine",
+            _ => "start-failed: at capacity, of a pending machine",
+        }),
         _ => {}
     }
 }

@@ -126,7 +126,7 @@ impl Coverage {
         if let Some((row, state)) = events::of_request(model, event) {
             self.requests[phase].hit(row, state);
         }
-        if let Some((row, state)) = events::of_machine(model, event, now) {
+        if let Some((row, state)) = events::of_machine(model, event) {
             self.machines[phase].hit(row, state);
         }
         if let Some((row, state)) = events::of_once(model, event) {

@@ -1,8 +1,6 @@
 //! What must hold of every manager, whatever its rules are in detail: looked at from outside.
 
-use remuda::{
-    Action, Demand, Event, Instant, KindId, Loss, MachineId, Notice, Policy, RequestId, Submit,
-};
+use remuda::{Action, Demand, Event, Instant, Loss, MachineId, Notice, Policy, RequestId, Submit};
 
 use super::{Known, Ledger};
 

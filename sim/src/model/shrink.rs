@@ -80,7 +80,8 @@ impl Model {
         first.map(|(_, Reverse(machine))| machine)
     }
 
-    /// E4: pending machines that nobody wants any more, latest first.
+    /// E4: pending machines that are not wanted any more, latest first. Those that the queue takes
+    /// its shares of are wanted, whatever else is idle.
     pub(super) fn withdraw(&mut self, plan: &Plan, wanted: &[u64]) {
         if !self.config.withdraw {
             return;
@@ -92,7 +93,7 @@ impl Model {
             }
             let pending: Vec<MachineId> = self.pending_of(kind).iter().map(|m| m.id).collect();
             let up = self.counted_of(kind) - pending.len() as u64;
-            let needed = self.target(kind, *wanted).saturating_sub(up);
+            let needed = self.target(kind, *wanted).saturating_sub(up).max(*wanted);
             for machine in pending.into_iter().skip(needed as usize).rev() {
                 self.mark(Mark::E4Withdrawn);
                 self.tell_to_stop(machine, Place::Resize);

@@ -108,7 +108,7 @@ faults! {
     limits_change,
     /// Instead of a client's act: the limit of procs changes (E3).
     max_procs_changes,
-    /// Instead of a client's act: the shutdown.
+    /// Instead of a client's act: the shutdown, or a machine or two that go before all others.
     shutdown,
 }
 
@@ -129,8 +129,8 @@ impl Faults {
         }
         faults.draw_operator(rng);
         // These end or distort a whole schedule: rare.
-        faults.shutdown = if rng.chance(48) {
-            rng.range(1, 6) as u8
+        faults.shutdown = if rng.chance(112) {
+            rng.range(3, 16) as u8
         } else {
             0
         };

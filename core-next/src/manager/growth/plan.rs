@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::super::Manager;
 use crate::machines::KindState;
 use crate::protocol::action::{Action, Notice};
-use crate::protocol::id::KindId;
+use crate::protocol::id::{KindId, RequestId};
 use crate::protocol::resources::Demand;
 use crate::queue::DemandKey;
 use crate::storage::list::MAX_RECORDS;
@@ -35,34 +35,48 @@ struct KindPlan {
 struct Plan {
     kinds: Vec<KindPlan>,
     procs: u64,
+    /// Whether a demand lacks nothing but `max_procs`, and the procs that are kept for its machine
+    /// from what is leaving (G5).
+    waiting: bool,
+    kept: u64,
+    /// The first requests of the demands of which it has to be said that they have no home (G1).
+    no_home: Vec<RequestId>,
 }
 
-/// A demand of the queue that nothing but `max_procs` keeps from a new machine.
-struct Blocked {
-    key: DemandKey,
-    /// The class of its first request.
-    class: u32,
-    /// The kind it would have.
-    kind: usize,
+impl Plan {
+    /// What was asked for so far, as a kind's room sees it.
+    fn asked(&self, index: usize) -> Asked {
+        Asked {
+            of_kind: self.kinds[index].asked,
+            procs: self.procs,
+            kept: self.kept,
+        }
+    }
+}
+
+/// What a plan asked for so far: machines of one kind, procs in all, and procs that are kept.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    of_kind: u64,
+    procs: u64,
+    kept: u64,
 }
 
 impl Manager {
     /// G1, G2, G5, E4.
+    #[inline]
     pub(crate) fn grow_fit(&mut self, actions: &mut Vec<Action>) {
-        if self.shutdown || !self.may_plan() {
-            return;
+        if self.may_plan() && !self.shutdown {
+            self.grow_by_plan(actions);
         }
+    }
+
+    #[inline(never)]
+    fn grow_by_plan(&mut self, actions: &mut Vec<Action>) {
         let mut plan = self.plan_of_pending();
-        let blocked = self.plan_queue(&mut plan, actions);
-        let no_homes = actions.len();
-        if let Some(blocked) = blocked {
-            self.make_room(&plan, &blocked, actions);
-            // The notices of G1 come after what G5 stops.
-            let stops = actions.len() - no_homes;
-            let notices = actions[..no_homes].iter().rev();
-            let notices = notices.take_while(|it| matches!(it, Action::Notice(Notice::NoHome { .. })));
-            let from = no_homes - notices.count();
-            actions[from..].rotate_right(stops);
+        self.plan_queue(&mut plan, actions);
+        for &request in &plan.no_home {
+            actions.push(Action::Notice(Notice::NoHome { request }));
         }
         self.plan_mins_and_spares(&mut plan);
         for index in 0..plan.kinds.len() {
@@ -75,34 +89,51 @@ impl Manager {
     }
 
     /// Whether there may be anything to ask for, to stop or to say.
-    fn may_plan(&self) -> bool {
+    #[inline]
+    pub(in super::super) fn may_plan(&self) -> bool {
         let kinds = &self.machines.kinds;
-        let any = |is: &dyn Fn(usize) -> bool| (0..kinds.len()).any(is);
-        // Starts, for the queue or by a `min` or `spare`.
-        let starts = any(&|index| self.room(index, 0, 0) > 0);
+        let (there, _) = self.machines.procs();
         let queued = self.queue.counts().0 > 0;
-        // A demand without a home, where machines offered less than their kind has.
-        let no_home = || any(&|index| kinds[index].expected != kinds[index].kind.capacity);
+        let mut idle = kinds.len() > 1;
+        for (kind, growth) in kinds.iter().zip(&self.growth) {
+            let procs = u64::from(kind.kind.capacity.proc_count());
+            // Starts, for the queue or by a `min` or `spare`.
+            let starts = there.saturating_add(procs) <= self.max_procs
+                && kind.kind.startable
+                && !growth.is_paused()
+                && (queued || kind.kind.min > 0 || kind.kind.spare > 0);
+            // A demand without a home, where machines offered less than their kind has.
+            let no_home = queued && kind.expected != kind.kind.capacity;
+            let withdraws = self.config.withdraw && !kind.pending.is_empty();
+            if starts || no_home || withdraws {
+                return true;
+            }
+            idle |= kind.idle_lengths() > 0;
+        }
         // G5, where nothing but `max_procs` is in the way.
-        let replaces = || {
-            let idle = |index: usize| kinds[index].idle_lengths() > 0;
-            any(&|index| self.room_but_for_procs(index, 0) > 0) && (kinds.len() > 1 || any(&idle))
-        };
-        let withdraws = || self.config.withdraw && any(&|index| !kinds[index].pending.is_empty());
-        starts || (queued && (no_home() || replaces())) || withdraws()
+        queued && idle
     }
 
-    /// How many more machines of a kind may be asked for, beside so many of it that are asked for
-    /// now, and so many procs over all kinds.
-    fn room(&self, index: usize, asked: u64, procs: u64) -> u64 {
+    /// How many more machines of a kind may be asked for, beside what is asked for now.
+    fn room(&self, index: usize, asked: Asked) -> u64 {
         let kind = &self.machines.kinds[index];
         if !kind.kind.startable || self.growth[index].is_paused() {
             return 0;
         }
-        let (there, _) = self.machines.procs();
-        let left = self.max_procs.saturating_sub(there.saturating_add(procs));
-        let by_procs = left / u64::from(kind.kind.capacity.proc_count());
-        by_procs.min(self.room_but_for_procs(index, asked))
+        let one = u64::from(kind.kind.capacity.proc_count());
+        let (there, leaving) = self.machines.procs();
+        let left = self
+            .max_procs
+            .saturating_sub(there.saturating_add(asked.procs));
+        // G5: once what is leaving is gone, the machine that procs are kept for has to fit.
+        let active = (there - leaving)
+            .saturating_add(asked.procs)
+            .saturating_add(asked.kept);
+        let beside = match asked.kept {
+            0 => u64::MAX,
+            _ => self.max_procs.saturating_sub(active),
+        };
+        (left.min(beside) / one).min(self.room_but_for_procs(index, asked.of_kind))
     }
 
     /// The same if there were no `max_procs`.
@@ -112,7 +143,8 @@ impl Manager {
             return 0;
         }
         let by_max = u64::from(kind.kind.max).saturating_sub(kind.sums.machines_there() + asked);
-        let by_pending = u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
+        let by_pending =
+            u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
         let by_memory = u64::from(MAX_RECORDS).saturating_sub(self.machines.len() as u64 + asked);
         // G3: after a failure one machine, then 2, 4, …
         let by_caution = match growth.cautious {
@@ -140,7 +172,9 @@ impl Manager {
             let free = kind.first_probation.iter().map(|&slot| {
                 let machine = self.machines.get(slot);
                 let (free, offer) = (machine.free.proc_count(), machine.offer.proc_count());
-                (ONE * u64::from(free)).checked_div(u64::from(offer)).unwrap_or(0)
+                (ONE * u64::from(free))
+                    .checked_div(u64::from(offer))
+                    .unwrap_or(0)
             });
             KindPlan {
                 pool: pending + free.sum::<u64>(),
@@ -149,15 +183,14 @@ impl Manager {
         };
         Plan {
             kinds: self.machines.kinds.iter().map(pool).collect(),
-            procs: 0,
+            ..Plan::default()
         }
     }
 
-    /// G1: gives each demand of the queue its shares of pending machines, then a home. Gives the
-    /// first that lacks nothing but `max_procs`.
-    fn plan_queue(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) -> Option<Blocked> {
+    /// G1: gives each demand of the queue its shares of pending machines, then a home; makes room for
+    /// the first that lacks nothing but `max_procs` (G5).
+    fn plan_queue(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) {
         self.queue.demands.begin_plan();
-        let mut blocked = None;
         let mut next = self.queue.first_class();
         while let Some(class) = next {
             next = self.queue.next_class(class);
@@ -169,26 +202,36 @@ impl Manager {
             if left == 0 {
                 continue;
             }
-            if blocked.is_none() {
-                let kind = self.cheapest(&key, |index| self.room_but_for_procs(index, plan.kinds[index].asked) > 0);
-                blocked = kind.map(|kind| Blocked { key, class, kind });
+            if !plan.waiting
+                && let Some(kind) = self.cheapest(&key, |index| {
+                    self.room_but_for_procs(index, plan.kinds[index].asked) > 0
+                })
+            {
+                plan.waiting = true;
+                self.make_room(plan, &key, class, kind, actions);
             }
-            let homeless = self.kinds_of(&key).all(|index| self.share(&key, index).is_none());
+            let homeless = self
+                .kinds_of(&key)
+                .all(|index| self.share(&key, index).is_none());
             if homeless && !self.queue.say_no_home(class) {
-                let request = self.requests.get(self.queue.first(class)).id;
-                actions.push(Action::Notice(Notice::NoHome { request }));
+                plan.no_home
+                    .push(self.requests.get(self.queue.first(class)).id);
             }
         }
-        blocked
     }
 
     /// Takes shares of pending machines for `left` requests, in the order in which homes are chosen:
     /// so a second plan takes what the first has asked for. Gives how many are left.
     fn take_pending(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
         while left > 0 {
-            let fits = |index: usize| self.share(key, index).is_some_and(|share| plan.kinds[index].pool >= share);
+            let fits = |index: usize| {
+                self.share(key, index)
+                    .is_some_and(|share| plan.kinds[index].pool >= share)
+            };
             let cheapest = self.cheapest(key, fits);
-            let Some((index, share)) = cheapest.and_then(|index| Some((index, self.share(key, index)?))) else {
+            let Some((index, share)) =
+                cheapest.and_then(|index| Some((index, self.share(key, index)?)))
+            else {
                 break;
             };
             let kind = &mut plan.kinds[index];
@@ -204,15 +247,18 @@ impl Manager {
     fn find_homes(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
         while left > 0 {
             let holds = |index: usize| {
-                let room = u128::from(self.room(index, plan.kinds[index].asked, plan.procs));
+                let room = u128::from(self.room(index, plan.asked(index)));
                 let kind = &plan.kinds[index];
                 let most = (u128::from(kind.for_queue) + room) * u128::from(ONE);
                 most - u128::from(kind.asked_shares)
             };
             let home = self.cheapest(key, |index| {
-                self.share(key, index).is_some_and(|share| holds(index) >= u128::from(share))
+                self.share(key, index)
+                    .is_some_and(|share| holds(index) >= u128::from(share))
             });
-            let Some((index, share)) = home.and_then(|index| Some((index, self.share(key, index)?))) else {
+            let Some((index, share)) =
+                home.and_then(|index| Some((index, self.share(key, index)?)))
+            else {
                 return left;
             };
             let fit = holds(index) / u128::from(share);
@@ -236,7 +282,10 @@ impl Manager {
             let cost = u64::from(self.machines.kinds[index].kind.cost);
             Some((u128::from(cost) * u128::from(share), index))
         };
-        let costs = self.kinds_of(key).filter(|&index| may(index)).filter_map(cost);
+        let costs = self
+            .kinds_of(key)
+            .filter(|&index| may(index))
+            .filter_map(cost);
         costs.min().map(|(_, index)| index)
     }
 
@@ -262,9 +311,12 @@ impl Manager {
     }
 
     /// G2: machines beside those that the queue asks for, first up to each kind's `min`, then up to
-    /// its `spare`.
+    /// its `spare`. No spares while a demand lacks nothing but `max_procs` (G5).
     fn plan_mins_and_spares(&self, plan: &mut Plan) {
         for spares in [false, true] {
+            if spares && plan.waiting {
+                return;
+            }
             for index in 0..plan.kinds.len() {
                 let kind = &self.machines.kinds[index].kind;
                 let target = match spares {
@@ -272,7 +324,9 @@ impl Manager {
                     true => self.target(index, plan),
                 };
                 let there = self.counted(index) + plan.kinds[index].asked;
-                let lacking = target.saturating_sub(there).min(self.room(index, plan.kinds[index].asked, plan.procs));
+                let lacking = target
+                    .saturating_sub(there)
+                    .min(self.room(index, plan.asked(index)));
                 plan.kinds[index].asked += lacking;
                 plan.procs += lacking * self.procs_of_one(index);
             }
@@ -282,10 +336,14 @@ impl Manager {
     /// G2: so many machines there should be in service and pending.
     fn target(&self, index: usize, plan: &Plan) -> u64 {
         let kind = &self.machines.kinds[index];
-        let taken = plan.kinds[index].taken.div_ceil(ONE);
-        let wanted = taken.min(kind.sums.machines.pending) + plan.kinds[index].for_queue;
-        let used = u64::from(kind.in_use()) + wanted + u64::from(kind.kind.spare);
+        let used = u64::from(kind.in_use()) + self.wanted(index, plan) + u64::from(kind.kind.spare);
         used.max(u64::from(kind.kind.min))
+    }
+
+    /// G1: so many pending machines the queue wants, those asked for now among them.
+    fn wanted(&self, index: usize, plan: &Plan) -> u64 {
+        let taken = plan.kinds[index].taken.div_ceil(ONE);
+        taken.min(self.machines.kinds[index].sums.machines.pending) + plan.kinds[index].for_queue
     }
 
     /// The machines of a kind that are in service and count for growth, and the pending ones (H1).
@@ -294,27 +352,46 @@ impl Manager {
         u64::from(sums.counted) + sums.machines.pending
     }
 
-    /// G5: stops idle machines so that one of another kind can be started, or drains the emptiest.
-    fn make_room(&mut self, plan: &Plan, blocked: &Blocked, actions: &mut Vec<Action>) {
-        let (there, leaving) = self.machines.procs();
-        let wanted = there.saturating_add(plan.procs).saturating_add(self.procs_of_one(blocked.kind));
-        let mut lacking = wanted.saturating_sub(self.max_procs).saturating_sub(leaving);
-        while lacking > 0
+    /// G5: stops idle machines so that one of `kind` can be started for a demand; if that is not
+    /// enough, and its turn has come and it has no machine to hold, drains the emptiest of the others.
+    fn make_room(
+        &mut self,
+        plan: &mut Plan,
+        key: &DemandKey,
+        class: u32,
+        kind: usize,
+        actions: &mut Vec<Action>,
+    ) {
+        while self.lacking(plan, kind) > 0
             && let Some(slot) = self.idle_to_replace()
         {
-            let procs = u64::from(self.machines.get(slot).offer.proc_count());
             self.stop(slot, actions);
             self.machines.relist();
-            lacking = lacking.saturating_sub(procs);
         }
-        if lacking == 0 || !self.has_turn(blocked.class) || self.has_machine(&blocked.key) {
-            return;
-        }
-        if let Some(slot) = self.emptiest_without(blocked) {
+        let lacking = self.lacking(plan, kind);
+        if lacking > 0
+            && self.has_waited(class)
+            && !self.has_machine(key)
+            && let Some(slot) = self.one_to_drain(key, lacking)
+        {
             self.drain(slot, None, actions);
             self.stop_drained(actions);
             self.machines.relist();
         }
+        if self.lacking(plan, kind) == 0 {
+            plan.kept = self.procs_of_one(kind);
+        }
+    }
+
+    /// Procs that have to go for one machine of a kind, beside those that are leaving already.
+    fn lacking(&self, plan: &Plan, kind: usize) -> u64 {
+        let (there, leaving) = self.machines.procs();
+        let wanted = there
+            .saturating_add(plan.procs)
+            .saturating_add(self.procs_of_one(kind));
+        wanted
+            .saturating_sub(self.max_procs)
+            .saturating_sub(leaving)
     }
 
     /// The machine that has been idle for longest, of the kinds that are above their `min`, and that
@@ -339,26 +416,41 @@ impl Manager {
 
     /// Whether a machine in good health could ever take the demand.
     fn has_machine(&self, key: &DemandKey) -> bool {
-        self.kinds_of(key).any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
+        self.kinds_of(key)
+            .any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
     }
 
-    /// The machine in service with the fewest procs used, then the lowest id, that can be no use to a
-    /// demand.
-    fn emptiest_without(&self, blocked: &Blocked) -> Option<u32> {
-        let other = |slot: &u32| {
-            let machine = self.machines.get(*slot);
-            let accepted = blocked.key.kinds.contains(machine.kind);
-            let fits = match blocked.key.demand {
+    /// The machine to drain for a demand that it could not take: the one with the fewest procs used,
+    /// then the lowest id, that is not held and whose kind is above its `min`. None if all such
+    /// machines together would not be enough.
+    fn one_to_drain(&self, key: &DemandKey, lacking: u64) -> Option<u32> {
+        let get = |slot: u32| self.machines.get(slot);
+        let useless = |slot: &u32| {
+            let machine = get(*slot);
+            let fits = match key.demand {
                 Demand::Amounts(amounts) => amounts.fits(machine.offer),
                 Demand::Machine => machine.offer.proc_count() > 0,
             };
-            machine.is_active() && usize::from(machine.kind.0) != blocked.kind && !(accepted && fits)
+            machine.is_active() && !machine.held && !(fits && key.kinds.contains(machine.kind))
         };
-        let used = |slot: &u32| {
-            let machine = self.machines.get(*slot);
-            machine.offer.proc_count() - machine.free.proc_count()
-        };
-        { self.machines.slots() }.filter(other).min_by_key(used)
+        let mut others: Vec<u32> = self.machines.slots().filter(useless).collect();
+        others.sort_by_key(|&slot| get(slot).offer.minus(get(slot).free).proc_count());
+        let kinds = self.machines.kinds.iter().enumerate();
+        let mut above: Vec<u64> = kinds
+            .map(|(index, kind)| self.counted(index).saturating_sub(u64::from(kind.kind.min)))
+            .collect();
+        let mut emptiest = None;
+        let mut procs = 0;
+        for slot in others {
+            let machine = get(slot);
+            let above = &mut above[usize::from(machine.kind.0)];
+            if *above > 0 {
+                *above -= u64::from(machine.counts());
+                emptiest = emptiest.or(Some(slot));
+                procs += u64::from(machine.offer.proc_count());
+            }
+        }
+        emptiest.filter(|_| procs >= lacking)
     }
 
     /// E4: pending machines that are not wanted any more are told to stop, the latest first.
@@ -368,10 +460,17 @@ impl Manager {
             if plan.kinds[index].asked > 0 || kind.pending.is_empty() {
                 continue;
             }
-            let needed = self.target(index, plan).saturating_sub(u64::from(kind.sums.counted));
+            let beside = self
+                .target(index, plan)
+                .saturating_sub(u64::from(kind.sums.counted));
+            let needed = beside.max(self.wanted(index, plan));
             let surplus = kind.sums.machines.pending.saturating_sub(needed);
             for _ in 0..surplus {
-                let latest = self.machines.kinds[index].pending.values().next_back().copied();
+                let latest = self.machines.kinds[index]
+                    .pending
+                    .values()
+                    .next_back()
+                    .copied();
                 if let Some(slot) = latest {
                     self.stop(slot, actions);
                 }

@@ -7,28 +7,32 @@ use super::super::Manager;
 use crate::machines::Phase;
 use crate::protocol::action::Action;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::queue::Spot;
 
 impl Manager {
     /// Queues a new request. A whole machine is as many procs as a machine has (R5).
+    #[inline(never)]
     pub(in super::super) fn submit_bigslice(&mut self, request: RequestId, spec: &Submit) {
         let demand = match spec.demand {
             Demand::Machine => Demand::Amounts(self.machines.kinds[0].kind.capacity),
             amounts => amounts,
         };
+        // There is one kind, and it is accepted (R3).
         let spec = Submit {
             demand,
+            kinds: Kinds::ALL,
             prefer: None,
             avoid: None,
             ..*spec
         };
-        self.queue.push(&mut self.requests, request, &spec, 0);
+        self.queue.push(&mut self.requests, request, &spec, (0, 0));
         self.holds.enter(spec.kinds);
     }
 
     /// Grants until nothing more can be placed (S5).
+    #[inline(never)]
     pub(in super::super) fn place_bigslice(&mut self, actions: &mut Vec<Action>) {
         if self.shutdown {
             return;
