@@ -183,7 +183,7 @@ async fn refuse<R: Runtime, S: System>(
     }
 }
 
-/// Lets a machine that nobody asked for enter service (J1). It is watched by a task of its own.
+/// Lets a machine that was not asked for enter service (J1). It is watched by a task of its own.
 pub(crate) fn join<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     kind: KindId,

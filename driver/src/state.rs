@@ -432,6 +432,12 @@ impl<S: System> State<S> {
         }
     }
 
+    /// Whether there are to be machines that no request asks for (G2).
+    pub(crate) fn keeps_machines(&self) -> bool {
+        let kinds = &self.manager.config().kinds;
+        kinds.iter().any(|kind| kind.min > 0 || kind.spare > 0)
+    }
+
     /// What a machine of a kind has.
     pub(crate) fn capacity(&self, kind: KindId) -> Resources {
         let kind = self.manager.config().kinds.get(usize::from(kind.0));

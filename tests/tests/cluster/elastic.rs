@@ -72,6 +72,21 @@ async fn g04_machines_of_a_kind_are_started_by_one_call<R: Runtime>(runtime: R) 
     rests(&runtime, &cluster, &system).await;
 }
 
+async fn g02_machines_that_are_to_be_there_are_started_at_once<R: Runtime>(runtime: R) {
+    let system = Scripted::default();
+    let config = Config::empty().kind(Kind::new(Resources::procs(1)).min(2));
+    let cluster = cluster(&runtime, &system, config);
+    eventually(&runtime, "two are up", || cluster.counts().machines.ok == 2).await;
+    assert!(system.lose(MachineId(1), "a test lost it"));
+    // Replaced without a request.
+    eventually(&runtime, "two are up again", || {
+        let machines = cluster.counts().machines;
+        (machines.ok, machines.lost) == (2, 1)
+    })
+    .await;
+    rests(&runtime, &cluster, &system).await;
+}
+
 async fn a_batch_that_starts_too_few_or_panics_is_as_many_failed_starts<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     system.book().start_few = Some(1);
@@ -543,6 +558,7 @@ async fn s13_a_grant_by_a_late_timer_crosses_a_cancel<R: Runtime>(runtime: R) {
 on_both_adapters!(
     r03_a_request_is_served_by_a_kind_that_it_accepts,
     g04_machines_of_a_kind_are_started_by_one_call,
+    g02_machines_that_are_to_be_there_are_started_at_once,
     a_batch_that_starts_too_few_or_panics_is_as_many_failed_starts,
     a_start_that_is_queued_elsewhere_is_timed_when_it_boots,
     g03_a_start_error_may_say_when_to_try_again,
