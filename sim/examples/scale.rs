@@ -77,7 +77,7 @@ impl World {
             next: 0,
             rng: Rng::new(1),
         };
-        // Machines are started because somebody needs them.
+        // Machines are started because requests need them.
         for request in (u64::MAX - machines..u64::MAX).map(RequestId) {
             world.handle(Event::Submit {
                 request,

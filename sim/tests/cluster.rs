@@ -22,7 +22,7 @@ fn wrong(hear: fn(Event) -> Event, say: fn(&mut Vec<Action>)) -> String {
 }
 
 #[test]
-fn in_a_perfect_world_everyone_is_served_and_nothing_is_lost() {
+fn in_a_perfect_world_every_request_is_served_and_nothing_is_lost() {
     for seed in 0..50 {
         let manager = Manager::new(config()).expect("a valid config");
         let mut cluster = Cluster::new(Plan::new(config()), seed, manager);

@@ -63,7 +63,7 @@ fn f10_a_timer_that_is_late_or_never_comes_changes_nothing() {
                 punctual.tell(Event::Timer, at);
                 fired += 1;
             }
-            // Late by any time up to the event, or dropped; with some that nobody asked for between.
+            // Late by any time up to the event, or dropped; with some between that were not asked for.
             while let Some(at) = delayed.manager.next_timeout().filter(|at| at <= now) {
                 if rng.chance(64) {
                     break;

@@ -371,7 +371,7 @@ fn s06_a_submit_that_led_to_nothing_is_erased_by_its_cancel() {
     assert!(erased > 10_000, "{erased}");
 }
 
-/// S3, S5, S7: the last in the queue stands in nobody's way. While it waits, and while the others need all that there
+/// S3, S5, S7: the last in the queue holds up no other. While it is queued, and while the others need all that there
 /// may be without it, everything is answered as if it were not there; once cancelled, it has never been.
 #[test]
 fn s05_who_is_last_in_the_queue_and_never_served_changes_nothing_for_the_others() {

@@ -192,15 +192,17 @@ impl Manager {
         let slot = self
             .machines
             .add(id, one.kind, one.phase, one.offer, one.since);
+        let probation = one.probation.map(Option::from);
+        let draining = one.draining.map(Option::from);
         self.machines.change(slot, |record| {
-            (record.stop_since, record.probation) = (one.stop_since, one.probation);
-            (record.passages, record.draining) = (one.passages, one.draining);
+            (record.stop_since, record.probation) = (one.stop_since, probation);
+            (record.passages, record.draining) = (one.passages, draining);
             (record.trial, record.settles) = (one.trial, one.settles);
         });
         self.machines
-            .set_timer(slot, Timer::Probation, one.probation.flatten());
+            .set_timer(slot, Timer::Probation, probation.flatten());
         self.machines
-            .set_timer(slot, Timer::DrainEnd, one.draining.flatten());
+            .set_timer(slot, Timer::DrainEnd, draining.flatten());
         self.machines.set_timer(slot, Timer::Settle, one.settles);
         if one.poll != Poll::Never {
             self.machines.set_poll(slot, one.poll);

@@ -323,6 +323,12 @@ impl Machines {
     /// Puts the machines that were changed back into the orders.
     #[inline]
     pub(crate) fn relist(&mut self) {
+        if !self.touched.is_empty() {
+            self.relist_touched();
+        }
+    }
+
+    fn relist_touched(&mut self) {
         while let Some(slot) = self.touched.pop() {
             self.records[slot as usize].loose = false;
             let machine = &self.records[slot as usize];

@@ -197,12 +197,16 @@ impl Manager {
     /// requests are placed, then the cluster shrinks and grows.
     #[inline]
     fn settle(&mut self, step: usize, actions: &mut Vec<Action>) {
-        if !self.machines.touched().is_empty() {
+        // A machine that is gone is not among them, but may have kept a request off another (P3).
+        let changed = !self.machines.touched().is_empty()
+            || self.machines.health_changes != self.health_changes_placed;
+        if changed || self.config.policy == Policy::Bigslice {
             self.stop_drained(actions);
             self.place(actions);
             self.machines.relist();
         }
         self.give_holds(actions);
+        self.machines.relist();
         order_actions(&mut actions[step..]);
         match self.config.policy {
             Policy::Bigslice => self.grow_bigslice(actions),

@@ -102,13 +102,16 @@ impl Manager {
             return;
         }
         self.touch_avoided();
+        let Some(&machine) = self.machines.touched().first() else {
+            return;
+        };
         let mut candidates = core::mem::take(&mut self.candidates);
         for index in 1..self.machines.touched().len() {
             let machine = self.machines.touched()[index];
             candidates.0.extend(self.candidate(machine, 0));
         }
         // Most often the step changed one machine, and the heap stays empty.
-        let mut first = self.candidate(self.machines.touched()[0], 0);
+        let mut first = self.candidate(machine, 0);
         let mut grants = 0;
         while let Some(Reverse(next)) = candidates.first(first.take()) {
             if next.grants < grants {
