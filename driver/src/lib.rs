@@ -73,6 +73,7 @@ mod status;
 
 // The state, from its records to its lock.
 mod effect;
+mod membership;
 mod shared;
 mod state;
 mod tables;

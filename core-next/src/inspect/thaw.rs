@@ -13,7 +13,7 @@ use crate::index::{Queued, Request};
 use crate::machines::{Phase, Poll, Timer};
 use crate::manager::{Hold, Manager, Turn};
 use crate::protocol::event::OnceOutcome;
-use crate::protocol::id::{Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
+use crate::protocol::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::protocol::resources::Demand;
 use crate::queue::DemandKey;
 
@@ -94,6 +94,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         kind.kind = kind.kind.with_limits(one.limits);
         (kind.expected, kind.granted, kind.lost, kind.ended) =
             (one.expected, one.granted, one.lost, one.ended);
+        manager.machines.granted += one.granted;
         manager.growth[index] = one.growth;
     }
     manager.choose_packing();
@@ -151,7 +152,7 @@ impl Manager {
         if procs == 0
             || arrival >= next_arrival
             || granted > LARGEST
-            || granted_anywhere > self.granted(Kinds::ALL)
+            || granted_anywhere > self.machines.granted()
         {
             return Err(Unsound::Request(request));
         }
@@ -209,6 +210,7 @@ impl Manager {
         }
         self.machines.set_silent(slot, one.silent);
         let granted = self.machines.kind(one.kind).granted;
+        let granted_anywhere = self.machines.granted();
         if !one.running.is_empty()
             && matches!(
                 one.phase,
@@ -236,6 +238,7 @@ impl Manager {
             );
         }
         self.machines.kinds[usize::from(one.kind.0)].granted = granted;
+        self.machines.granted = granted_anywhere;
         self.machines
             .change(slot, |record| record.idle_since = one.idle_since);
         let (holdings, record) = self.machines.holder(slot);
