@@ -154,7 +154,7 @@ impl Manager {
         // G3: after a failure one machine, then 2, 4, …
         let by_caution = match growth.cautious {
             true => self.pending_since_last_step(index).map_or(0, |pending| {
-                let most = 1_u64.checked_shl(growth.step - 1).unwrap_or(u64::MAX);
+                let most = 1_u64.checked_shl(growth.step.saturating_sub(1)).unwrap_or(u64::MAX);
                 most.saturating_sub(pending.saturating_add(asked))
             }),
             false => u64::MAX,
