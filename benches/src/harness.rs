@@ -1,5 +1,5 @@
-//! A carrier that decides nothing: requests are granted in the order they came, on machines that are not told apart. What it
-//! costs is what the workload itself does: draw a grant at random, take it out of a list, put another in.
+//! A carrier that decides nothing: requests are granted in the order they came, on machines that are not told apart. Its
+//! cost is the cost of the workload itself: draw a grant at random, take it out of a list, put another in.
 
 use std::collections::VecDeque;
 
@@ -16,14 +16,14 @@ pub struct Grant {
     pub procs: u32,
 }
 
-/// The procs that are free, and who waits.
+/// The procs that are free, and the queue.
 #[derive(Clone, Debug)]
-pub struct Nobody {
+pub struct Harness {
     free: u64,
     queue: VecDeque<(u64, u32)>,
 }
 
-impl Nobody {
+impl Harness {
     fn place(&mut self, grants: &mut Vec<Grant>) {
         while let Some(&(request, procs)) = self.queue.front()
             && u64::from(procs) <= self.free
@@ -35,11 +35,11 @@ impl Nobody {
     }
 }
 
-impl Carrier for Nobody {
+impl Carrier for Harness {
     type Grant = Grant;
 
-    fn new(machines: u32, procs: u32) -> Nobody {
-        Nobody {
+    fn new(machines: u32, procs: u32) -> Harness {
+        Harness {
             free: u64::from(machines) * u64::from(procs),
             queue: VecDeque::new(),
         }
