@@ -96,4 +96,4 @@ pub use remuda_worker::wire::{Figures, Stream, Usage};
 pub use request::Request;
 pub use runtime::{Child, Process, Runtime};
 pub use status::MachineStatus;
-pub use system::{Caller, Chunk, Invocation, Output, System};
+pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};
