@@ -14,6 +14,8 @@ extern crate self as remuda;
 
 mod index;
 mod inspect;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod machines;
 mod manager;
 mod protocol;
