@@ -167,7 +167,9 @@ impl Snapshot {
         let config = self.config.into_today();
         let kind = config.kinds[0];
         let queue = (0..).zip(self.queue);
-        let queue: Vec<_> = queue.map(|(arrival, one)| one.into_today(arrival)).collect();
+        let queue: Vec<_> = queue
+            .map(|(arrival, one)| one.into_today(arrival))
+            .collect();
         let machines = self.machines.into_iter();
         let machines = machines.map(|one| one.into_today(kind.capacity, now, shutdown));
         today::Snapshot {
@@ -264,6 +266,7 @@ impl Queued {
             spec: Submit::procs(self.procs).priority(self.priority),
             arrival,
             granted: 0,
+            granted_anywhere: 0,
         }
     }
 
