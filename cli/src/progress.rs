@@ -162,11 +162,18 @@ impl fmt::Display for Machines<'_> {
             pending,
             probation,
             lost,
+            draining,
+            stopping,
+            ..
         } = self.0.machines;
         write!(
             f,
             "machines: {ok} up, {pending} starting, {probation} on probation, {lost} lost"
-        )
+        )?;
+        match draining + stopping {
+            0 => Ok(()),
+            leaving => write!(f, ", {leaving} stopping"),
+        }
     }
 }
 
