@@ -22,6 +22,7 @@ mod protocol;
 mod queue;
 mod storage;
 
+pub use inspect::explain::{Explanation, GrowthWait, Lack, Obstacle, Wait};
 pub use inspect::invariants::Violation;
 pub use inspect::outstanding::Outstanding;
 pub use inspect::view::{MachineView, Waiting};

@@ -19,7 +19,7 @@ const AT_CAPACITY: Duration = Duration::from_secs(60);
 /// let config = Config::new(4, 16)?;
 /// let mut driven = Driven::new(config.clone(), Manager::new(config)?);
 /// let submit = Event::Submit { request: RequestId(1), spec: Submit::machine() };
-/// driven.feed(submit, Instant::ZERO).expect("nobody is wronged");
+/// driven.feed(submit, Instant::ZERO).expect("all promises are kept");
 /// assert_eq!(driven.ledger().starting.len(), 1);
 /// driven.calm().expect("the machine comes up, the request is granted, and done");
 /// assert_eq!(driven.ledger().granted, 1);

@@ -21,7 +21,7 @@
 //! use remuda::{Config, Manager};
 //! use remuda_sim::{Cluster, Plan};
 //!
-//! // Will a third of failed starts and a flapping cluster still serve everyone?
+//! // Is every request served although a third of the starts fail and machines flap?
 //! let mut plan = Plan::new(Config::new(8, 64)?);
 //! plan.faults.start_fails = 85; // of 256
 //! plan.faults.flapping = 128;
@@ -47,6 +47,7 @@ pub mod model;
 mod pair;
 mod panics;
 mod plan;
+pub mod quality;
 mod rng;
 pub mod script;
 pub mod shrink;

@@ -14,7 +14,7 @@ pub struct Pair<S> {
     pub subject: S,
     /// The one it is held against.
     pub model: Model,
-    /// What the events met, if somebody wants to know.
+    /// What the events met, if it is to be counted.
     pub coverage: Option<Box<Coverage>>,
     expected: Vec<Action>,
     agreed: bool,

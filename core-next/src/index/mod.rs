@@ -166,7 +166,9 @@ impl Requests {
 
     #[inline]
     pub(crate) fn find(&self, id: RequestId) -> Option<u32> {
-        let found = self.slots.find(hash(id.0), |&slot| self.records[slot as usize].id == id);
+        let found = self
+            .slots
+            .find(hash(id.0), |&slot| self.records[slot as usize].id == id);
         found.copied()
     }
 
@@ -176,7 +178,8 @@ impl Requests {
         let id = request.id;
         let slot = list::put(&mut self.records, request);
         let records = &self.records;
-        self.slots.insert_unique(hash(id.0), slot, |&slot| hash(records[slot as usize].id.0));
+        self.slots
+            .insert_unique(hash(id.0), slot, |&slot| hash(records[slot as usize].id.0));
         slot
     }
 
@@ -184,7 +187,10 @@ impl Requests {
     #[inline]
     pub(crate) fn remove(&mut self, slot: u32) -> Request {
         let request = self.records.remove(slot as usize);
-        if let Ok(entry) = self.slots.find_entry(hash(request.id.0), |&other| other == slot) {
+        if let Ok(entry) = self
+            .slots
+            .find_entry(hash(request.id.0), |&other| other == slot)
+        {
             entry.remove();
         }
         request
@@ -229,7 +235,8 @@ impl Requests {
         }
         self.slots.clear();
         let records = &self.records;
-        self.slots.shrink_to(records.len(), |&slot| hash(records[slot as usize].id.0));
+        self.slots
+            .shrink_to(records.len(), |&slot| hash(records[slot as usize].id.0));
         for (slot, request) in records {
             // Slots are below 2^32.
             let slot = slot as u32;

@@ -14,25 +14,56 @@ type Invariant = (&'static str, fn(&Manager) -> bool);
 
 /// What holds whenever no call is in progress. A number, once given, keeps its meaning.
 const INVARIANTS: [Invariant; 14] = [
-    ("request ids and requests match one to one (F5)", |m| m.requests.check()),
-    ("the queue is in order and counted right (P1, S3, R6)", |m| m.queue.check(&m.requests)),
+    ("request ids and requests match one to one (F5)", |m| {
+        m.requests.check()
+    }),
+    (
+        "the queue is in order and counted right (P1, S3, R6)",
+        |m| m.queue.check(&m.requests),
+    ),
     (
         "machines, what runs there, their orders and sums agree (R6, P3, S4, E1)",
         |m| m.machines.check(&m.requests),
     ),
     ("each request is queued or runs (F4)", requests_are_counted),
-    ("ids of machines are below those to come (G4, J1)", ids_are_below),
-    ("a machine's state does not contradict itself (D1, G3, H2)", |m| {
-        m.machines.slots().all(|slot| state_is_sound(m, m.machines.get(slot)))
+    (
+        "ids of machines are below those to come (G4, J1)",
+        ids_are_below,
+    ),
+    (
+        "a machine's state does not contradict itself (D1, G3, H2)",
+        |m| {
+            m.machines
+                .slots()
+                .all(|slot| state_is_sound(m, m.machines.get(slot)))
+        },
+    ),
+    (
+        "groups and holds are those of queued requests and healthy machines (P4)",
+        holds_are_sound,
+    ),
+    (
+        "no queued request fits a machine that it may have (P2, S5)",
+        nothing_can_be_placed,
+    ),
+    (
+        "no machine is wanted that was not asked for (G1, G2, S7)",
+        nothing_is_wanted,
+    ),
+    (
+        "no machine is idle for longer than it may be (E2)",
+        nothing_is_to_be_stopped,
+    ),
+    ("nothing is due (F10)", |m| {
+        m.next_timeout().is_none_or(|at| at > m.now)
     }),
-    ("groups and holds are those of queued requests and healthy machines (P4)", holds_are_sound),
-    ("no queued request fits a machine that it may have (P2, S5)", nothing_can_be_placed),
-    ("no machine is wanted that was not asked for (G1, G2, S7)", nothing_is_wanted),
-    ("no machine is idle for longer than it may be (E2)", nothing_is_to_be_stopped),
-    ("nothing is due (F10)", |m| m.next_timeout().is_none_or(|at| at > m.now)),
-    ("the armed timer is the earliest deadline (S21)", |m| m.armed == m.next_timeout()),
+    ("the armed timer is the earliest deadline (S21)", |m| {
+        m.armed == m.next_timeout()
+    }),
     ("the start back-offs are sound (F7, G3)", backoffs_are_sound),
-    ("nothing is queued after a shutdown (S22)", |m| !m.shutdown || m.queue.counts().0 == 0),
+    ("nothing is queued after a shutdown (S22)", |m| {
+        !m.shutdown || m.queue.counts().0 == 0
+    }),
 ];
 
 impl Manager {
@@ -85,22 +116,31 @@ fn requests_are_counted(m: &Manager) -> bool {
 fn ids_are_below(m: &Manager) -> bool {
     m.machines.slots().all(|slot| {
         let id = m.machines.get(slot).id;
-        let next = if id.is_joined() { m.next_joined } else { m.next_machine };
+        let next = if id.is_joined() {
+            m.next_joined
+        } else {
+            m.next_machine
+        };
         id < next
     }) && !m.next_machine.is_joined()
         && m.next_joined >= MachineId::joined(0)
 }
 
 fn state_is_sound(m: &Manager, machine: &Machine) -> bool {
-    let plain = machine.probation.is_none() && machine.draining.is_none() && machine.trial.is_none();
+    let plain =
+        machine.probation.is_none() && machine.draining.is_none() && machine.trial.is_none();
     let stopped = machine.stop_since.is_some();
     (match machine.phase {
-        Phase::Pending { .. } => plain && !stopped && machine.poll == Poll::Never && !machine.id.is_joined(),
+        Phase::Pending { .. } => {
+            plain && !stopped && machine.poll == Poll::Never && !machine.id.is_joined()
+        }
         Phase::Up => stopped <= m.shutdown,
         Phase::Stopping { .. } => plain && stopped,
     }) && machine.held <= machine.is_healthy()
         && (machine.settles.is_some() <= machine.trial.is_some())
-        && machine.offer.fits(m.machines.kind(machine.kind).kind.capacity)
+        && machine
+            .offer
+            .fits(m.machines.kind(machine.kind).kind.capacity)
         && (machine.draining.is_none() || machine.grants > 0 || m.shutdown)
 }
 
@@ -122,7 +162,13 @@ fn holds_are_sound(m: &Manager) -> bool {
         };
         let (key, _) = m.queued_key(hold.request);
         let turn = (key.priority, false, queued.arrival);
-        if key.kinds != group.kinds || (hold.turn.priority, hold.turn.without_hold, hold.turn.arrival) != turn {
+        if key.kinds != group.kinds
+            || (
+                hold.turn.priority,
+                hold.turn.without_hold,
+                hold.turn.arrival,
+            ) != turn
+        {
             return false;
         }
     }
@@ -130,7 +176,10 @@ fn holds_are_sound(m: &Manager) -> bool {
     let slots = m.machines.slots().map(|slot| m.machines.get(slot));
     m.holds.check(&queued)
         && held.windows(2).all(|two| two[0] != two[1])
-        && slots.filter(|machine| machine.held).map(|machine| machine.id).eq(held)
+        && slots
+            .filter(|machine| machine.held)
+            .map(|machine| machine.id)
+            .eq(held)
 }
 
 /// Placement with a fresh look at all machines does nothing.

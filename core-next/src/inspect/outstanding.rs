@@ -46,11 +46,22 @@ impl Manager {
                 let (kind, first, since) = (record.kind, machine, record.since);
                 match all.last_mut() {
                     Some(Outstanding {
-                        action: Action::Start { kind: of, first, count },
+                        action:
+                            Action::Start {
+                                kind: of,
+                                first,
+                                count,
+                            },
                         since: at,
-                    }) if (*of, first.0 + u64::from(*count), *at) == (kind, machine.0, since) => *count += 1,
+                    }) if (*of, first.0 + u64::from(*count), *at) == (kind, machine.0, since) => {
+                        *count += 1
+                    }
                     _ => all.push(Outstanding {
-                        action: Action::Start { kind, first, count: 1 },
+                        action: Action::Start {
+                            kind,
+                            first,
+                            count: 1,
+                        },
                         since,
                     }),
                 }

@@ -172,7 +172,11 @@ impl Manager {
             now: self.now,
             queue: self.queue.iter(&self.requests).filter_map(queued).collect(),
             next_arrival: self.queue.next_arrival(),
-            machines: self.machines.slots().map(|slot| self.freeze(slot)).collect(),
+            machines: self
+                .machines
+                .slots()
+                .map(|slot| self.freeze(slot))
+                .collect(),
             kinds: kinds.collect(),
             next_machine: self.next_machine,
             next_joined: self.next_joined,
@@ -186,15 +190,18 @@ impl Manager {
 
     fn freeze(&self, slot: u32) -> OneMachine {
         let machine = self.machines.get(slot);
-        let running = machine.running.iter(self.requests.records()).filter_map(|request| {
-            let request = self.requests.get(request);
-            let Running { taken, since, .. } = request.running()?;
-            Some(OneRunning {
-                request: request.id,
-                taken,
-                since,
-            })
-        });
+        let running = machine
+            .running
+            .iter(self.requests.records())
+            .filter_map(|request| {
+                let request = self.requests.get(request);
+                let Running { taken, since, .. } = request.running()?;
+                Some(OneRunning {
+                    request: request.id,
+                    taken,
+                    since,
+                })
+            });
         let holdings = &self.machines.holdings;
         let tasks = machine.holds.tasks.iter(&holdings.tasks);
         let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {
@@ -225,7 +232,9 @@ impl Manager {
             poll: machine.poll,
             silent: machine.silent,
             running: running.collect(),
-            tasks: tasks.map(|slot| holdings.tasks[slot as usize].task).collect(),
+            tasks: tasks
+                .map(|slot| holdings.tasks[slot as usize].task)
+                .collect(),
             onces: onces.collect(),
             waiters: waiters.collect(),
         }

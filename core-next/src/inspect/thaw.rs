@@ -72,7 +72,8 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
     let mut manager = Manager::new(snapshot.config).map_err(Unsound::Config)?;
     manager.max_procs = snapshot.max_procs;
     manager.now = snapshot.now;
-    (manager.summary, manager.armed, manager.shutdown) = (snapshot.summary, snapshot.armed, snapshot.shutdown);
+    (manager.summary, manager.armed, manager.shutdown) =
+        (snapshot.summary, snapshot.armed, snapshot.shutdown);
     (manager.next_machine, manager.next_joined) = (snapshot.next_machine, snapshot.next_joined);
     let joined = snapshot.next_joined.0.wrapping_sub(MachineId::joined(0).0);
     if snapshot.next_machine.0 > LARGEST || joined > LARGEST || snapshot.next_arrival > LARGEST {
@@ -83,14 +84,16 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
     }
     for (index, one) in snapshot.kinds.into_iter().enumerate() {
         let kind = &mut manager.machines.kinds[index];
-        if !crate::protocol::config::are_sound(one.limits) || !one.expected.fits(kind.kind.capacity) {
+        if !crate::protocol::config::are_sound(one.limits) || !one.expected.fits(kind.kind.capacity)
+        {
             return Err(Unsound::Kinds);
         }
         if one.granted > LARGEST / 64 {
             return Err(Unsound::Numbers);
         }
         kind.kind = kind.kind.with_limits(one.limits);
-        (kind.expected, kind.granted, kind.lost, kind.ended) = (one.expected, one.granted, one.lost, one.ended);
+        (kind.expected, kind.granted, kind.lost, kind.ended) =
+            (one.expected, one.granted, one.lost, one.ended);
         manager.growth[index] = one.growth;
     }
     manager.choose_packing();
@@ -116,7 +119,11 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         }
     }
     for (demand, kinds) in snapshot.no_home {
-        if !manager.queue.demands.restore_no_home(DemandKey { demand, kinds }) {
+        if !manager
+            .queue
+            .demands
+            .restore_no_home(DemandKey { demand, kinds })
+        {
             return Err(Unsound::Groups);
         }
     }
@@ -127,7 +134,13 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
 
 impl Manager {
     fn thaw_queued(&mut self, one: OneQueued, next_arrival: u64) -> Result<(), Unsound> {
-        let OneQueued { request, spec, arrival, granted, granted_anywhere } = one;
+        let OneQueued {
+            request,
+            spec,
+            arrival,
+            granted,
+            granted_anywhere,
+        } = one;
         if self.requests.find(request).is_some() {
             return Err(Unsound::DuplicateRequest(request));
         }
@@ -135,11 +148,20 @@ impl Manager {
             Demand::Machine => 1,
             Demand::Amounts(amounts) => amounts.proc_count(),
         };
-        if procs == 0 || arrival >= next_arrival || granted > LARGEST || granted_anywhere > self.granted(Kinds::ALL) {
+        if procs == 0
+            || arrival >= next_arrival
+            || granted > LARGEST
+            || granted_anywhere > self.granted(Kinds::ALL)
+        {
             return Err(Unsound::Request(request));
         }
         self.queue.set_next_arrival(arrival);
-        self.queue.push(&mut self.requests, request, &spec, (granted, granted_anywhere));
+        self.queue.push(
+            &mut self.requests,
+            request,
+            &spec,
+            (granted, granted_anywhere),
+        );
         self.holds.enter(spec.kinds);
         Ok(())
     }
@@ -167,36 +189,53 @@ impl Manager {
         if !known || !one.offer.fits(self.machines.kind(one.kind).kind.capacity) {
             return Err(Unsound::Machine(id));
         }
-        let slot = self.machines.add(id, one.kind, one.phase, one.offer, one.since);
+        let slot = self
+            .machines
+            .add(id, one.kind, one.phase, one.offer, one.since);
         self.machines.change(slot, |record| {
             (record.stop_since, record.probation) = (one.stop_since, one.probation);
             (record.passages, record.draining) = (one.passages, one.draining);
             (record.trial, record.settles) = (one.trial, one.settles);
         });
-        self.machines.set_timer(slot, Timer::Probation, one.probation.flatten());
-        self.machines.set_timer(slot, Timer::DrainEnd, one.draining.flatten());
+        self.machines
+            .set_timer(slot, Timer::Probation, one.probation.flatten());
+        self.machines
+            .set_timer(slot, Timer::DrainEnd, one.draining.flatten());
         self.machines.set_timer(slot, Timer::Settle, one.settles);
         if one.poll != Poll::Never {
             self.machines.set_poll(slot, one.poll);
         }
         self.machines.set_silent(slot, one.silent);
         let granted = self.machines.kind(one.kind).granted;
-        if !one.running.is_empty() && matches!(one.phase, Phase::Pending { .. } | Phase::Stopping { was_up: false }) {
+        if !one.running.is_empty()
+            && matches!(
+                one.phase,
+                Phase::Pending { .. } | Phase::Stopping { was_up: false }
+            )
+        {
             return Err(Unsound::Machine(id));
         }
         for running in one.running {
             if self.requests.find(running.request).is_some() {
                 return Err(Unsound::DuplicateRequest(running.request));
             }
-            if !running.taken.fits(self.machines.get(slot).free) || running.taken.proc_count() == 0 {
+            if !running.taken.fits(self.machines.get(slot).free) || running.taken.proc_count() == 0
+            {
                 return Err(Unsound::Overloaded(id));
             }
             let request = Request::queue(running.request, Queued::default());
             let request = self.requests.insert(request);
-            self.machines.occupy(&mut self.requests, slot, request, running.taken, running.since);
+            self.machines.occupy(
+                &mut self.requests,
+                slot,
+                request,
+                running.taken,
+                running.since,
+            );
         }
         self.machines.kinds[usize::from(one.kind.0)].granted = granted;
-        self.machines.change(slot, |record| record.idle_since = one.idle_since);
+        self.machines
+            .change(slot, |record| record.idle_since = one.idle_since);
         let (holdings, record) = self.machines.holder(slot);
         for task in one.tasks {
             if !holdings.assign(slot, &mut record.holds, task) {

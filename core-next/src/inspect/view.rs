@@ -177,18 +177,27 @@ impl Manager {
 
     /// The figures of one kind (R6); `None` if the config has no such kind.
     pub fn counts_of(&self, kind: KindId) -> Option<Counts> {
-        self.machines.kinds.get(usize::from(kind.0)).map(|kind| kind.counts())
+        self.machines
+            .kinds
+            .get(usize::from(kind.0))
+            .map(|kind| kind.counts())
     }
 
     /// The machines that are there, by id.
     pub fn machines(&self) -> impl Iterator<Item = MachineView<'_>> {
-        let view = |slot| MachineView { manager: self, slot };
+        let view = |slot| MachineView {
+            manager: self,
+            slot,
+        };
         self.machines.slots().map(view)
     }
 
     /// One machine; `None` when it is gone or never was.
     pub fn machine(&self, machine: MachineId) -> Option<MachineView<'_>> {
-        let view = |slot| MachineView { manager: self, slot };
+        let view = |slot| MachineView {
+            manager: self,
+            slot,
+        };
         self.machines.find(machine).map(view)
     }
 

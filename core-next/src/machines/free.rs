@@ -146,6 +146,10 @@ impl FreeOrder {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
     /// Makes memory for a machine that may enter.
     pub(crate) fn admit(&mut self, slot: u32) {
         self.positions.admit(slot);
@@ -168,11 +172,15 @@ impl FreeOrder {
     }
 
     /// Takes a machine out, if it is there.
+    #[inline]
     pub(crate) fn remove(&mut self, slot: u32) {
-        let set = core::mem::replace(&mut self.set_of[slot as usize], NIL);
-        if set == NIL {
-            return;
+        if self.set_of[slot as usize] != NIL {
+            self.remove_known(slot);
         }
+    }
+
+    fn remove_known(&mut self, slot: u32) {
+        let set = core::mem::replace(&mut self.set_of[slot as usize], NIL);
         let record = &mut self.sets[set as usize];
         let lowest = record.ids.peek();
         record.ids.remove(slot, &mut self.positions);
@@ -194,7 +202,9 @@ impl FreeOrder {
     /// The machine with the least free, then the lowest id.
     fn best_fit(&self, ask: &Ask) -> Option<u32> {
         let fits = |set: &Set| set.lowest(ask).is_some();
-        let mut at = self.order.search(&self.sets, |most| most.may_fit(ask), fits)?;
+        let mut at = self
+            .order
+            .search(&self.sets, |most| most.may_fit(ask), fits)?;
         let free = self.sets[at as usize].level.free;
         let mut best = self.sets[at as usize].lowest(ask)?;
         // Sets that differ in kind or emptiness alone are beside each other.
@@ -220,9 +230,13 @@ impl FreeOrder {
     /// Of the machines with fewer than so many procs free, those with the most: how many procs and
     /// machines that is, and the one with the lowest id (S4).
     pub(crate) fn freest_below(&self, bound: u32) -> Option<(u32, u64, u32)> {
-        let at = self.order.last_early(&self.sets, |set| set.level.free.proc_count() < bound)?;
+        let at = self
+            .order
+            .last_early(&self.sets, |set| set.level.free.proc_count() < bound)?;
         let free = self.sets[at as usize].level.free.proc_count();
-        let first = self.order.last_early(&self.sets, |set| set.level.free.proc_count() < free);
+        let first = self
+            .order
+            .last_early(&self.sets, |set| set.level.free.proc_count() < free);
         let mut next = match first {
             Some(before) => self.order.next(&self.sets, before),
             None => self.order.first(&self.sets),
@@ -257,7 +271,11 @@ impl FreeOrder {
     }
 
     /// Whether it has just the machines that it should have: `level` says where a machine belongs.
-    pub(crate) fn check(&self, slots: usize, level: impl Fn(u32) -> Option<(MachineId, Level)>) -> bool {
+    pub(crate) fn check(
+        &self,
+        slots: usize,
+        level: impl Fn(u32) -> Option<(MachineId, Level)>,
+    ) -> bool {
         let sound = |(slot, set): (usize, &Set)| {
             set.ids.len() > 0
                 && set.ids.check(&self.positions, |machine, id| {

@@ -64,7 +64,8 @@ pub(crate) struct Sums {
 impl Sums {
     /// Adds or takes away a machine.
     pub(super) fn count(&mut self, machine: &Machine, add: bool) {
-        let by = |sum: &mut u64, amount: u64| *sum = if add { *sum + amount } else { *sum - amount };
+        let by =
+            |sum: &mut u64, amount: u64| *sum = if add { *sum + amount } else { *sum - amount };
         let all = |sum: &mut Totals| match add {
             true => sum.add(machine.offer),
             false => sum.subtract(machine.offer),
@@ -95,7 +96,11 @@ impl Sums {
             all(&mut self.have);
         }
         if machine.counts() {
-            self.counted = if add { self.counted + 1 } else { self.counted - 1 };
+            self.counted = if add {
+                self.counted + 1
+            } else {
+                self.counted - 1
+            };
         }
     }
 
@@ -167,7 +172,11 @@ impl KindState {
     }
 
     /// Whether the heaps of the idle are in order: `key` says what a machine in one should have.
-    pub(super) fn check_idle(&self, positions: &Positions, key: impl Fn(u32, bool) -> Option<IdleKey>) -> bool {
+    pub(super) fn check_idle(
+        &self,
+        positions: &Positions,
+        key: impl Fn(u32, bool) -> Option<IdleKey>,
+    ) -> bool {
         let counted = |slot, is| key(slot, true) == Some(is);
         let uncounted = |slot, is| key(slot, false) == Some(is);
         self.idle.check(positions, counted) && self.idle_uncounted.check(positions, uncounted)

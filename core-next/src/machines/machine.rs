@@ -85,7 +85,13 @@ pub(super) enum IdleList {
 }
 
 impl Machine {
-    pub(super) fn new(id: MachineId, kind: KindId, phase: Phase, offer: Resources, now: Instant) -> Machine {
+    pub(super) fn new(
+        id: MachineId,
+        kind: KindId,
+        phase: Phase,
+        offer: Resources,
+        now: Instant,
+    ) -> Machine {
         Machine {
             id,
             kind,
@@ -154,7 +160,7 @@ impl Machine {
 
     /// E1, but for the tasks that may live there.
     pub(crate) fn is_unused(&self) -> bool {
-        self.is_active() && self.grants == 0 && !self.held
+        self.grants == 0 && self.is_active() && !self.held
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -180,7 +186,7 @@ impl Machine {
 
     /// Where it stands among the machines that have something free, if it does.
     pub(super) fn level(&self) -> Option<Level> {
-        let listed = self.is_healthy() && !self.held && self.free.proc_count() > 0;
+        let listed = self.free.proc_count() > 0 && self.is_healthy() && !self.held;
         listed.then_some(Level {
             free: self.free,
             kind: self.kind,

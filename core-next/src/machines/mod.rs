@@ -15,7 +15,7 @@ use slab::Slab;
 
 use crate::index::{Requests, Running};
 use crate::protocol::config::Config;
-use crate::protocol::id::{KindId, MachineId};
+use crate::protocol::id::{KindId, Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::protocol::time::Instant;
 use crate::storage::heap::Positions;
@@ -37,6 +37,8 @@ pub(crate) struct Machines {
     ids: BTreeMap<MachineId, u32>,
     pub(crate) kinds: Vec<KindState>,
     pub(crate) free: FreeOrder,
+    /// Procs of all machines, and of those of them that drain or stop.
+    procs: (u64, u64),
     /// What lives on them.
     pub(crate) holdings: Holdings,
     timers: Timers,
@@ -58,8 +60,13 @@ impl Machines {
         Machines {
             records: Slab::new(),
             ids: BTreeMap::new(),
-            kinds: config.kinds.iter().map(|kind| KindState::new(*kind)).collect(),
+            kinds: config
+                .kinds
+                .iter()
+                .map(|kind| KindState::new(*kind))
+                .collect(),
             free: FreeOrder::new(),
+            procs: (0, 0),
             holdings: Holdings::new(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
@@ -89,6 +96,15 @@ impl Machines {
         &self.kinds[usize::from(self.records[slot as usize].kind.0)]
     }
 
+    /// Those of the kinds that are in a set.
+    #[inline]
+    pub(crate) fn accepted(&self, kinds: Kinds) -> impl Iterator<Item = &KindState> {
+        let accepted = self.kinds.iter().enumerate();
+        // At most 64.
+        let accepted = accepted.filter(move |(index, _)| kinds.contains(KindId(*index as u8)));
+        accepted.map(|(_, kind)| kind)
+    }
+
     /// A kind that the config has.
     pub(crate) fn kind(&self, kind: KindId) -> &KindState {
         &self.kinds[usize::from(kind.0)]
@@ -108,13 +124,20 @@ impl Machines {
     }
 
     /// Procs of all machines that are there, and of those of them that drain or stop.
-    pub(crate) fn procs(&self) -> (u64, u64) {
-        let sums = self.kinds.iter().map(|kind| &kind.sums);
-        sums.fold((0, 0), |(there, leaving), sums| (there + sums.there, leaving + sums.leaving))
+    #[inline]
+    pub(crate) const fn procs(&self) -> (u64, u64) {
+        self.procs
     }
 
     /// Adds a machine.
-    pub(crate) fn add(&mut self, id: MachineId, kind: KindId, phase: Phase, offer: Resources, now: Instant) -> u32 {
+    pub(crate) fn add(
+        &mut self,
+        id: MachineId,
+        kind: KindId,
+        phase: Phase,
+        offer: Resources,
+        now: Instant,
+    ) -> u32 {
         let machine = Machine::new(id, kind, phase, offer, now);
         let slot = list::put(&mut self.records, machine);
         self.ids.insert(id, slot);
@@ -133,7 +156,12 @@ impl Machines {
         self.touch(slot);
         self.touched.retain(|&other| other != slot);
         let machine = self.records.remove(slot as usize);
-        for timer in [Timer::Probation, Timer::DrainEnd, Timer::Settle, Timer::Poll] {
+        for timer in [
+            Timer::Probation,
+            Timer::DrainEnd,
+            Timer::Settle,
+            Timer::Poll,
+        ] {
             self.timers.set(slot, machine.id, timer, None);
         }
         self.ids.remove(&machine.id);
@@ -201,7 +229,14 @@ impl Machines {
 
     /// Begins a grant of a request that is in no list.
     #[inline]
-    pub(crate) fn occupy(&mut self, requests: &mut Requests, slot: u32, request: u32, taken: Resources, now: Instant) {
+    pub(crate) fn occupy(
+        &mut self,
+        requests: &mut Requests,
+        slot: u32,
+        request: u32,
+        taken: Resources,
+        now: Instant,
+    ) {
         self.touch(slot);
         let machine = &mut self.records[slot as usize];
         machine.free = machine.free.minus(taken);
@@ -221,7 +256,12 @@ impl Machines {
     /// Ends a grant; the request is in no list then.
     #[inline]
     pub(crate) fn release(&mut self, requests: &mut Requests, request: u32, now: Instant) -> u32 {
-        let Some(Running { machine: slot, taken, .. }) = requests.get(request).running() else {
+        let Some(Running {
+            machine: slot,
+            taken,
+            ..
+        }) = requests.get(request).running()
+        else {
             unreachable!("the caller knows that it runs");
         };
         self.touch(slot);
@@ -234,6 +274,25 @@ impl Machines {
         kind.need.subtract(taken);
         kind.running -= 1;
         slot
+    }
+
+    /// For the shortcut: what one request took on a machine without free procs is given to another one
+    /// that takes as much. No sum and no order changes by it but what was granted in all.
+    #[inline]
+    pub(crate) fn replace(&mut self, requests: &mut Requests, ended: u32, next: u32, now: Instant) {
+        let Some(running) = requests.get(ended).running() else {
+            unreachable!("the caller knows that it runs");
+        };
+        let machine = &mut self.records[running.machine as usize];
+        machine.idle_since = now;
+        machine.running.remove(requests.records_mut(), ended);
+        requests.get_mut(next).run(Running {
+            since: now,
+            ..running
+        });
+        machine.running.push_back(requests.records_mut(), next);
+        let kind = &mut self.kinds[usize::from(machine.kind.0)];
+        kind.granted += u64::from(running.taken.proc_count());
     }
 
     /// Takes a machine out of the orders until the step has placed what it can.
@@ -264,6 +323,12 @@ impl Machines {
     /// Puts the machines that were changed back into the orders.
     #[inline]
     pub(crate) fn relist(&mut self) {
+        if !self.touched.is_empty() {
+            self.relist_touched();
+        }
+    }
+
+    fn relist_touched(&mut self) {
         while let Some(slot) = self.touched.pop() {
             self.records[slot as usize].loose = false;
             let machine = &self.records[slot as usize];
@@ -287,7 +352,11 @@ impl Machines {
     fn tally(&mut self, slot: u32, add: bool) {
         let machine = &self.records[slot as usize];
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
+        self.procs.0 -= kind.sums.there;
+        self.procs.1 -= kind.sums.leaving;
         kind.sums.count(machine, add);
+        self.procs.0 += kind.sums.there;
+        self.procs.1 += kind.sums.leaving;
         if machine.is_healthy() {
             let count = kind.offers.entry(machine.offer).or_default();
             *count = if add { *count + 1 } else { *count - 1 };
@@ -297,7 +366,11 @@ impl Machines {
         }
         let set = &mut kind.first_probation;
         if machine.is_on_first_probation() {
-            _ = if add { set.insert(slot) } else { set.remove(&slot) };
+            _ = if add {
+                set.insert(slot)
+            } else {
+                set.remove(&slot)
+            };
         }
         if machine.is_pending() {
             match add {
@@ -316,7 +389,11 @@ impl Machines {
 
     /// Whether all that is kept up to date is as the records say.
     pub(crate) fn check(&self, requests: &Requests) -> bool {
-        let mut fresh: Vec<KindState> = self.kinds.iter().map(|kind| KindState::new(kind.kind)).collect();
+        let mut fresh: Vec<KindState> = self
+            .kinds
+            .iter()
+            .map(|kind| KindState::new(kind.kind))
+            .collect();
         let (mut listed, mut timers, mut holdings) = (0, 0, [0; 3]);
         for (slot, machine) in &self.records {
             let slot = slot as u32;
@@ -337,7 +414,8 @@ impl Machines {
             let mut here = true;
             for request in machine.running.iter(requests.records()) {
                 let running = requests.get(request).running();
-                let Some(Running { taken, .. }) = running.filter(|running| running.machine == slot) else {
+                let Some(Running { taken, .. }) = running.filter(|running| running.machine == slot)
+                else {
                     here = false;
                     break;
                 };
@@ -348,10 +426,17 @@ impl Machines {
             }
             let grants = machine.running.check(requests.records());
             listed += usize::from(machine.level().is_some());
-            timers += { [Timer::Probation, Timer::DrainEnd, Timer::Settle, Timer::Poll] }
-                .into_iter()
-                .filter(|timer| self.wants(slot, *timer).is_some())
-                .count();
+            timers += {
+                [
+                    Timer::Probation,
+                    Timer::DrainEnd,
+                    Timer::Settle,
+                    Timer::Poll,
+                ]
+            }
+            .into_iter()
+            .filter(|timer| self.wants(slot, *timer).is_some())
+            .count();
             let sound = here
                 && free == machine.free
                 && grants == Some(machine.grants as usize)
@@ -370,28 +455,40 @@ impl Machines {
                     == (&kind.offers, &kind.first_probation, &kind.pending)
                 && kind.check_idle(&self.idle_positions, |slot, counted| {
                     let machine = self.records.get(slot as usize)?;
-                    let list = if counted { IdleList::Counted } else { IdleList::Uncounted };
+                    let list = if counted {
+                        IdleList::Counted
+                    } else {
+                        IdleList::Uncounted
+                    };
                     (machine.idle == list).then(|| idle_key(machine))
                 })
         });
         let idle = |kind: &KindState| kind.idle_lengths();
-        let in_lists = { self.records.iter() }.filter(|(_, machine)| machine.idle != IdleList::None);
-        sums && self.ids.len() == self.records.len()
+        let in_lists =
+            { self.records.iter() }.filter(|(_, machine)| machine.idle != IdleList::None);
+        let procs = { self.kinds.iter() }.fold((0, 0), |(there, leaving), kind| {
+            (there + kind.sums.there, leaving + kind.sums.leaving)
+        });
+        sums && procs == self.procs
+            && self.ids.len() == self.records.len()
             && self.kinds.iter().map(idle).sum::<usize>() == in_lists.count()
             && self.touched.is_empty()
             && self.free.check(listed, |slot| {
                 let machine = self.records.get(slot as usize)?;
                 machine.level().map(|level| (machine.id, level))
             })
-            && self.timers.check(timers, |slot, timer| self.wants(slot, timer))
+            && self
+                .timers
+                .check(timers, |slot, timer| self.wants(slot, timer))
             && self.holdings.check_totals(holdings)
     }
 
     /// The list of idle machines that a machine should be in (E1).
+    #[inline]
     fn idle_list(&self, machine: &Machine) -> IdleList {
-        let tasks = self.tasks_are_use && machine.holds.tasks.head().is_some();
+        let used = || self.tasks_are_use && machine.holds.tasks.head().is_some();
         match machine.counts() {
-            _ if !machine.is_unused() || tasks => IdleList::None,
+            _ if !machine.is_unused() || used() => IdleList::None,
             true => IdleList::Counted,
             false => IdleList::Uncounted,
         }

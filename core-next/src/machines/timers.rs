@@ -54,7 +54,9 @@ impl Timers {
 
     /// The earliest deadline, and the slot of its machine.
     pub(super) fn next(&self) -> Option<(Instant, Timer, u32)> {
-        self.heap.peek().map(|((at, timer, _), handle)| (at, timer, handle / 4))
+        self.heap
+            .peek()
+            .map(|((at, timer, _), handle)| (at, timer, handle / 4))
     }
 
     /// Whether there are just those that the machines should have; as many as `count`.

@@ -67,7 +67,10 @@ impl Manager {
             (at, due)
         });
         let hold = self.holds.next_end().map(|at| (at, Due::HoldEnd));
-        let give_up = self.queue.next_give_up().map(|(at, id)| (at, Due::GiveUp(id)));
+        let give_up = self
+            .queue
+            .next_give_up()
+            .map(|(at, id)| (at, Due::GiveUp(id)));
         let backoff = (0..).zip(&self.growth).filter_map(|(kind, growth)| {
             growth.deadline().map(|at| (at, Due::Backoff(KindId(kind))))
         });
@@ -75,7 +78,11 @@ impl Manager {
             Summary::Due(at) => Some((at, Due::Summary)),
             Summary::Unborn | Summary::Never => None,
         };
-        let all = machine.into_iter().chain(hold).chain(give_up).chain(summary);
+        let all = machine
+            .into_iter()
+            .chain(hold)
+            .chain(give_up)
+            .chain(summary);
         all.chain(backoff).min()
     }
 
@@ -113,7 +120,10 @@ impl Manager {
 
     /// Whether what is due belongs to a step of its own: under bigslice's policy all but give-ups.
     fn ends_step(&self, last: Option<Due>, due: Due) -> bool {
-        let together = matches!((last, due), (None, _) | (Some(Due::GiveUp(_)), Due::GiveUp(_)));
+        let together = matches!(
+            (last, due),
+            (None, _) | (Some(Due::GiveUp(_)), Due::GiveUp(_))
+        );
         self.config.policy == Policy::Bigslice && !together
     }
 

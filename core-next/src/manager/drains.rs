@@ -11,7 +11,13 @@ use crate::protocol::time::Instant;
 
 impl Manager {
     /// D1.
-    pub(super) fn drain_event(&mut self, machine: MachineId, until: Option<Instant>, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn drain_event(
+        &mut self,
+        machine: MachineId,
+        until: Option<Instant>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let Some(slot) = self.known(machine)?.filter(|_| !self.shutdown) else {
             return Ok(());
         };
@@ -34,7 +40,8 @@ impl Manager {
         if !earlier {
             return;
         }
-        self.machines.change(slot, |record| record.draining = Some(until));
+        self.machines
+            .change(slot, |record| record.draining = Some(until));
         self.machines.set_timer(slot, Timer::DrainEnd, until);
         actions.push(Action::Notice(Notice::Draining { machine, until }));
         if until.is_some_and(|until| until <= self.now) {
@@ -43,7 +50,12 @@ impl Manager {
     }
 
     /// D2.
-    pub(super) fn keep(&mut self, machine: MachineId, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn keep(
+        &mut self,
+        machine: MachineId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let Some(slot) = self.known(machine)?.filter(|_| !self.shutdown) else {
             return Ok(());
         };
@@ -63,16 +75,22 @@ impl Manager {
     }
 
     /// D1: the machines that drain and on which nothing runs any more are told to stop.
+    #[inline]
     pub(super) fn stop_drained(&mut self, actions: &mut Vec<Action>) {
-        if self.shutdown {
-            return;
+        let drains = |kind: &crate::machines::KindState| kind.sums.machines.draining > 0;
+        if self.machines.kinds.iter().any(drains) && !self.shutdown {
+            self.stop_those_drained(actions);
         }
+    }
+
+    fn stop_those_drained(&mut self, actions: &mut Vec<Action>) {
         let is_drained = |slot: &u32| {
             let record = self.machines.get(*slot);
             record.phase == Phase::Up && record.draining.is_some() && record.grants == 0
         };
-        // Most often none: nothing is allocated then.
-        let mut drained: Vec<u32> = { self.machines.touched().iter().copied() }.filter(is_drained).collect();
+        let mut drained: Vec<u32> = { self.machines.touched().iter().copied() }
+            .filter(is_drained)
+            .collect();
         drained.sort_unstable_by_key(|slot| self.machines.get(*slot).id);
         for slot in drained {
             self.stop(slot, actions);

@@ -66,7 +66,8 @@ impl Manager {
     fn restart_probation(&mut self, slot: u32) {
         let passages = self.machines.get(slot).passages.max(1);
         let until = self.now.checked_add(self.probation(passages));
-        self.machines.change(slot, |machine| machine.probation = Some(until));
+        self.machines
+            .change(slot, |machine| machine.probation = Some(until));
         self.machines.set_timer(slot, Timer::Probation, until);
     }
 
@@ -74,7 +75,8 @@ impl Manager {
     pub(super) fn recover(&mut self, slot: u32, by: Recovery, actions: &mut Vec<Action>) {
         let machine = self.machines.get(slot).id;
         actions.push(Action::Notice(Notice::Recovered { machine, by }));
-        self.machines.change(slot, |machine| machine.probation = None);
+        self.machines
+            .change(slot, |machine| machine.probation = None);
         self.machines.set_timer(slot, Timer::Probation, None);
     }
 
@@ -97,7 +99,12 @@ impl Manager {
         };
         let of_its_kind = active(self.machines.kind_of(slot)) - 1;
         let others = self.machines.kinds.iter().map(active).sum::<u64>() - 1;
-        let ok: u64 = self.machines.kinds.iter().map(|kind| kind.sums.machines.ok).sum();
+        let ok: u64 = self
+            .machines
+            .kinds
+            .iter()
+            .map(|kind| kind.sums.machines.ok)
+            .sum();
         of_its_kind > 0 && ok * 2 >= others
     }
 }

@@ -14,8 +14,16 @@ use crate::storage::list::MAX_RECORDS;
 
 impl Manager {
     /// S8, R4: a machine that was asked for enters service.
-    pub(super) fn up(&mut self, machine: MachineId, offer: Option<Resources>, actions: &mut Vec<Action>) -> Result<(), Reject> {
-        let slot = self.known(machine)?.ok_or(Reject::MachineNotPending { machine })?;
+    #[inline(never)]
+    pub(super) fn up(
+        &mut self,
+        machine: MachineId,
+        offer: Option<Resources>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
+        let slot = self
+            .known(machine)?
+            .ok_or(Reject::MachineNotPending { machine })?;
         let record = self.machines.get(slot);
         let steps = match record.phase {
             Phase::Pending { steps } => steps,
@@ -47,7 +55,14 @@ impl Manager {
     }
 
     /// J1: a machine that was not asked for enters service.
-    pub(super) fn join(&mut self, machine: MachineId, kind: KindId, offer: Option<Resources>, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn join(
+        &mut self,
+        machine: MachineId,
+        kind: KindId,
+        offer: Option<Resources>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         if self.config.policy == Policy::Bigslice {
             return Err(Reject::NotInBigslice);
         }
@@ -59,9 +74,15 @@ impl Manager {
         if self.machines.is_full() {
             return Err(Reject::Full { limit: MAX_RECORDS });
         }
-        let offer = offer.unwrap_or(state.kind.capacity).min(state.kind.capacity);
+        let offer = offer
+            .unwrap_or(state.kind.capacity)
+            .min(state.kind.capacity);
         let full = state.sums.machines_there() >= u64::from(state.kind.max);
-        let procs = self.machines.procs().0.saturating_add(u64::from(offer.proc_count()));
+        let procs = self
+            .machines
+            .procs()
+            .0
+            .saturating_add(u64::from(offer.proc_count()));
         self.next_joined = MachineId(machine.0 + 1);
         let slot = self.machines.add(machine, kind, Phase::Up, offer, self.now);
         if self.shutdown || full || procs > self.max_procs {
@@ -82,17 +103,32 @@ impl Manager {
         }
     }
 
-    pub(super) fn start_failed(&mut self, machine: MachineId, hint: Option<StartHint>, actions: &mut Vec<Action>) -> Result<(), Reject> {
-        let slot = self.known(machine)?.ok_or(Reject::MachineNotPending { machine })?;
+    #[inline(never)]
+    pub(super) fn start_failed(
+        &mut self,
+        machine: MachineId,
+        hint: Option<StartHint>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
+        let slot = self
+            .known(machine)?
+            .ok_or(Reject::MachineNotPending { machine })?;
         match self.machines.get(slot).phase {
             Phase::Pending { .. } => self.fail_start(slot, hint, actions),
             Phase::Stopping { was_up: false } => self.end(slot, actions),
-            Phase::Stopping { was_up: true } | Phase::Up => return Err(Reject::MachineNotPending { machine }),
+            Phase::Stopping { was_up: true } | Phase::Up => {
+                return Err(Reject::MachineNotPending { machine });
+            }
         }
         Ok(())
     }
 
-    pub(super) fn stopped(&mut self, machine: MachineId, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn stopped(
+        &mut self,
+        machine: MachineId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let Some(slot) = self.known(machine)? else {
             return Ok(());
         };
@@ -151,7 +187,11 @@ impl Manager {
         while let Some(running) = self.machines.get(slot).running.head() {
             self.machines.release(&mut self.requests, running, self.now);
             let request = self.requests.remove(running).id;
-            actions.push(Action::RequestLost { request, machine, by });
+            actions.push(Action::RequestLost {
+                request,
+                machine,
+                by,
+            });
         }
         let (holdings, record) = self.machines.holder(slot);
         while let Some(task) = holdings.lose_task(slot, &mut record.holds) {
@@ -159,7 +199,11 @@ impl Manager {
         }
         while let Some((waiter, key)) = holdings.lose_waiter(slot, &mut record.holds) {
             let outcome = OnceOutcome::MachineLost;
-            actions.push(Action::OnceReady { waiter, key, outcome });
+            actions.push(Action::OnceReady {
+                waiter,
+                key,
+                outcome,
+            });
         }
         holdings.lose_onces(slot, &mut record.holds);
         let index = usize::from(record.kind.0);
@@ -169,6 +213,7 @@ impl Manager {
     }
 
     /// S22.
+    #[inline(never)]
     pub(super) fn shut_down(&mut self, actions: &mut Vec<Action>) {
         if core::mem::replace(&mut self.shutdown, true) {
             return;

@@ -9,6 +9,7 @@ mod once;
 mod placement;
 mod poll;
 mod requests;
+mod shortcut;
 mod shrink;
 mod tasks;
 
@@ -25,11 +26,11 @@ use crate::protocol::time::Instant;
 use crate::queue::Queue;
 
 pub(crate) use deadlines::Summary;
-pub(crate) use growth::Growth;
+pub(crate) use growth::{CapacityStop, Growth};
+use placement::Candidates;
 pub(crate) use placement::hold::Holds;
 #[cfg(feature = "serde")]
 pub(crate) use placement::{Turn, hold::Hold};
-use placement::Candidates;
 
 /// A cluster's state, and the decisions about it.
 ///
@@ -130,6 +131,14 @@ impl Manager {
     /// state allocates nothing.
     pub fn handle_into(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
         let now = self.now.max(now);
+        if self.take_shortcut(&event, now, actions) {
+            return;
+        }
+        self.decide(event, now, actions);
+    }
+
+    /// The way that every event can take.
+    fn decide(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
         self.fire_due(now, actions);
         self.now = now;
         let step = actions.len();
@@ -145,8 +154,16 @@ impl Manager {
         match event {
             Event::Submit { request, spec } => self.submit(request, spec, actions),
             Event::Cancel { request } => self.cancel(request),
-            Event::Done { request, machine, outcome } => self.done(request, machine, outcome, actions),
-            Event::Join { machine, kind, offer } => self.join(machine, kind, offer, actions),
+            Event::Done {
+                request,
+                machine,
+                outcome,
+            } => self.done(request, machine, outcome, actions),
+            Event::Join {
+                machine,
+                kind,
+                offer,
+            } => self.join(machine, kind, offer, actions),
             Event::Up { machine, offer } => self.up(machine, offer, actions),
             Event::StartFailed { machine, hint } => self.start_failed(machine, hint, actions),
             Event::Stopped { machine } => self.stopped(machine, actions),
@@ -156,8 +173,16 @@ impl Manager {
             Event::SetMaxProcs { max_procs } => self.set_max_procs(max_procs, actions),
             Event::AssignTask { machine, task } => self.assign_task(machine, task, actions),
             Event::DiscardTask { machine, task } => self.discard_task(machine, task, actions),
-            Event::Once { machine, key, waiter } => self.once(machine, key, waiter, actions),
-            Event::OnceDone { machine, key, outcome } => self.once_done(machine, key, outcome, actions),
+            Event::Once {
+                machine,
+                key,
+                waiter,
+            } => self.once(machine, key, waiter, actions),
+            Event::OnceDone {
+                machine,
+                key,
+                outcome,
+            } => self.once_done(machine, key, outcome, actions),
             Event::ForgetOnce { machine, key } => self.forget_once(machine, key),
             Event::Polled { machine, answered } => self.polled(machine, answered, actions),
             Event::Timer => Ok(()),
@@ -170,21 +195,22 @@ impl Manager {
 
     /// What follows every change, the first action of which is at `step`: empty drains stop,
     /// requests are placed, then the cluster shrinks and grows.
+    #[inline]
     fn settle(&mut self, step: usize, actions: &mut Vec<Action>) {
-        self.stop_drained(actions);
+        // A machine that is gone is not among them, but may have kept a request off another (P3).
+        let changed = !self.machines.touched().is_empty()
+            || self.machines.health_changes != self.health_changes_placed;
+        if changed || self.config.policy == Policy::Bigslice {
+            self.stop_drained(actions);
+            self.place(actions);
+            self.machines.relist();
+        }
+        self.give_holds(actions);
+        self.machines.relist();
+        order_actions(&mut actions[step..]);
         match self.config.policy {
-            Policy::Bigslice => {
-                self.machines.relist();
-                self.place_bigslice(actions);
-                order_actions(&mut actions[step..]);
-                self.grow_bigslice(actions);
-            }
+            Policy::Bigslice => self.grow_bigslice(actions),
             Policy::Fit => {
-                self.place_fit(actions);
-                self.machines.relist();
-                self.give_holds(actions);
-                self.machines.relist();
-                order_actions(&mut actions[step..]);
                 self.stop_idle(actions);
                 self.grow_fit(actions);
             }
@@ -192,7 +218,20 @@ impl Manager {
         self.machines.relist();
     }
 
+    /// Grants what fits on the machines that this step has changed.
+    #[inline]
+    fn place(&mut self, actions: &mut Vec<Action>) {
+        match self.config.policy {
+            Policy::Fit => self.place_fit(actions),
+            Policy::Bigslice => {
+                self.machines.relist();
+                self.place_bigslice(actions);
+            }
+        }
+    }
+
     /// Gives memory back that a flood of requests took.
+    #[inline]
     fn compact(&mut self) {
         if let Some(moves) = self.requests.compact() {
             self.queue.follow(&moves);
@@ -259,8 +298,9 @@ fn place_in_step(action: &Action) -> u32 {
 }
 
 /// F11: most steps are in order already.
+#[inline]
 fn order_actions(step: &mut [Action]) {
-    if !step.is_sorted_by_key(place_in_step) {
+    if step.len() > 1 && !step.is_sorted_by_key(place_in_step) {
         step.sort_by_key(place_in_step);
     }
 }

@@ -11,14 +11,25 @@ use crate::protocol::reject::Reject;
 use crate::storage::list::MAX_RECORDS;
 
 impl Manager {
-    pub(super) fn once(&mut self, machine: MachineId, key: OnceKey, waiter: WaiterId, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn once(
+        &mut self,
+        machine: MachineId,
+        key: OnceKey,
+        waiter: WaiterId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let slot = self.in_service_or_gone(machine)?;
         if self.machines.holdings.is_waiting(waiter) {
             return Err(Reject::DuplicateWaiter { waiter });
         }
         let Some(slot) = slot else {
             let outcome = OnceOutcome::MachineLost;
-            actions.push(Action::OnceReady { waiter, key, outcome });
+            actions.push(Action::OnceReady {
+                waiter,
+                key,
+                outcome,
+            });
             return Ok(());
         };
         if self.machines.holdings.is_full() {
@@ -29,15 +40,28 @@ impl Manager {
         match holdings.ask(slot, &mut record.holds, key, waiter, now) {
             Asked::Run => actions.push(Action::RunOnce { machine, key }),
             Asked::Wait => {}
-            Asked::Known(outcome) => actions.push(Action::OnceReady { waiter, key, outcome }),
+            Asked::Known(outcome) => actions.push(Action::OnceReady {
+                waiter,
+                key,
+                outcome,
+            }),
         }
         Ok(())
     }
 
-    pub(super) fn once_done(&mut self, machine: MachineId, key: OnceKey, outcome: OnceOutcome, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn once_done(
+        &mut self,
+        machine: MachineId,
+        key: OnceKey,
+        outcome: OnceOutcome,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let slot = self.in_service(machine)?;
         let (holdings, record) = self.machines.holder(slot);
-        let once = holdings.once(slot, key).ok_or(Reject::OnceUnknown { machine, key })?;
+        let once = holdings
+            .once(slot, key)
+            .ok_or(Reject::OnceUnknown { machine, key })?;
         if holdings.onces[once as usize].result.is_some() {
             return Err(Reject::OnceNotRunning { machine, key });
         }
@@ -46,15 +70,22 @@ impl Manager {
         }
         holdings.onces[once as usize].result = Some(outcome);
         while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
-            actions.push(Action::OnceReady { waiter, key, outcome });
+            actions.push(Action::OnceReady {
+                waiter,
+                key,
+                outcome,
+            });
         }
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn forget_once(&mut self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
         let slot = self.in_service(machine)?;
         let (holdings, record) = self.machines.holder(slot);
-        let once = holdings.once(slot, key).ok_or(Reject::OnceUnknown { machine, key })?;
+        let once = holdings
+            .once(slot, key)
+            .ok_or(Reject::OnceUnknown { machine, key })?;
         if holdings.onces[once as usize].result.is_none() {
             return Err(Reject::OnceRunning { machine, key });
         }

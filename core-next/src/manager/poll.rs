@@ -17,13 +17,23 @@ impl Manager {
     }
 
     /// A poll came back.
-    pub(super) fn polled(&mut self, machine: MachineId, answered: bool, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn polled(
+        &mut self,
+        machine: MachineId,
+        answered: bool,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let slot = self.in_service(machine)?;
         let record = self.machines.get(slot);
         if !matches!(record.poll, Poll::Out(_)) {
             return Err(Reject::UnexpectedPolled { machine });
         }
-        let silent = if answered { 0 } else { record.silent.saturating_add(1) };
+        let silent = if answered {
+            0
+        } else {
+            record.silent.saturating_add(1)
+        };
         let limit = self.config.silent_polls;
         if limit > 0 && silent >= limit {
             self.lose(slot, Loss::Silence, actions);
@@ -32,7 +42,8 @@ impl Manager {
         }
         self.machines.set_silent(slot, silent);
         let next = self.now.checked_add(self.config.poll_interval);
-        self.machines.set_poll(slot, next.map_or(Poll::Never, Poll::Due));
+        self.machines
+            .set_poll(slot, next.map_or(Poll::Never, Poll::Due));
         Ok(())
     }
 }

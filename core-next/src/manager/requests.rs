@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Manager;
+use crate::machines::KindState;
 use crate::protocol::action::Action;
 use crate::protocol::config::Policy;
 use crate::protocol::event::{Outcome, Submit};
@@ -13,7 +14,13 @@ use crate::storage::list::MAX_RECORDS;
 
 impl Manager {
     /// Q2: the checks in their order, then placement.
-    pub(super) fn submit(&mut self, request: RequestId, spec: Submit, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline]
+    pub(super) fn submit(
+        &mut self,
+        request: RequestId,
+        spec: Submit,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         if self.requests.find(request).is_some() {
             return Err(Reject::DuplicateRequest { request });
         }
@@ -36,29 +43,43 @@ impl Manager {
     }
 
     /// F2, R3: whether a machine of an accepted kind could ever take it.
+    #[inline]
     fn check_size(&self, request: RequestId, spec: &Submit) -> Result<(), Reject> {
         let asked = match spec.demand {
             Demand::Machine => Resources::ZERO,
-            Demand::Amounts(amounts) if amounts.proc_count() == 0 => return Err(Reject::NoProcs { request }),
+            Demand::Amounts(amounts) if amounts.proc_count() == 0 => {
+                return Err(Reject::NoProcs { request });
+            }
             Demand::Amounts(amounts) => amounts,
         };
-        let fits = |kind: &KindId| asked.fits(self.machines.kind(*kind).kind.capacity);
-        if self.usable_kinds(spec).any(|kind| fits(&kind)) {
-            return Ok(());
+        let fits = |kind: &KindState| asked.fits(kind.kind.capacity) && self.is_usable(kind);
+        match self.machines.accepted(spec.kinds).any(fits) {
+            true => Ok(()),
+            false => Err(self.too_large(request, spec, asked)),
         }
+    }
+
+    /// R3: which amount is too large, on the kind that comes closest.
+    #[cold]
+    fn too_large(&self, request: RequestId, spec: &Submit, asked: Resources) -> Reject {
         let capacity = |kind: KindId| self.machines.kind(kind).kind.capacity;
-        let most = self.usable_kinds(spec).map(|kind| capacity(kind).proc_count()).max();
+        let most = self
+            .usable_kinds(spec)
+            .map(|kind| capacity(kind).proc_count())
+            .max();
         let (kind, limit) = match most {
             Some(limit) if asked.proc_count() > limit => {
-                return Err(Reject::TooManyProcs {
+                return Reject::TooManyProcs {
                     request,
                     procs: asked.proc_count(),
                     limit,
-                });
+                };
             }
             Some(_) => {
                 // The closest: enough procs, and the fewest amounts that lack.
-                let enough = self.usable_kinds(spec).filter(|&kind| asked.proc_count() <= capacity(kind).proc_count());
+                let enough = self
+                    .usable_kinds(spec)
+                    .filter(|&kind| asked.proc_count() <= capacity(kind).proc_count());
                 let lacking = |kind: &KindId| {
                     let both = asked.amounts().into_iter().zip(capacity(*kind).amounts());
                     both.filter(|(asked, limit)| asked > limit).count()
@@ -66,38 +87,51 @@ impl Manager {
                 let closest = enough.min_by_key(lacking);
                 closest.map_or((KindId(0), Resources::ZERO), |kind| (kind, capacity(kind)))
             }
-            None => (self.accepted_kinds(spec).next().unwrap_or(KindId(0)), Resources::ZERO),
+            None => (
+                self.accepted_kinds(spec).next().unwrap_or(KindId(0)),
+                Resources::ZERO,
+            ),
         };
         let amount = asked.lacks(limit).unwrap_or(0);
-        Err(Reject::TooLarge {
+        Reject::TooLarge {
             request,
             kind,
             // Below four.
             amount: amount as u8,
             asked: asked.amounts()[amount],
             limit: limit.amounts()[amount],
-        })
+        }
     }
 
     fn accepted_kinds(&self, spec: &Submit) -> impl Iterator<Item = KindId> + use<> {
         let kinds = spec.kinds;
         // At most 64.
         let known = self.machines.kinds.len() as u8;
-        (0..known).map(KindId).filter(move |kind| kinds.contains(*kind))
+        (0..known)
+            .map(KindId)
+            .filter(move |kind| kinds.contains(*kind))
     }
 
     /// Those that join, or can be started within the limits.
     fn usable_kinds(&self, spec: &Submit) -> impl Iterator<Item = KindId> {
-        self.accepted_kinds(spec).filter(|&kind| {
-            let kind = &self.machines.kind(kind).kind;
-            let fits = u64::from(kind.capacity.proc_count()) <= self.max_procs;
-            self.config.policy == Policy::Bigslice || !kind.startable || (kind.max > 0 && fits)
-        })
+        let accepted = self.accepted_kinds(spec);
+        accepted.filter(|&kind| self.is_usable(self.machines.kind(kind)))
+    }
+
+    #[inline]
+    fn is_usable(&self, kind: &KindState) -> bool {
+        let kind = &kind.kind;
+        let fits = u64::from(kind.capacity.proc_count()) <= self.max_procs;
+        !kind.startable || (kind.max > 0 && fits) || self.config.policy == Policy::Bigslice
     }
 
     /// S6.
+    #[inline(never)]
     pub(super) fn cancel(&mut self, request: RequestId) -> Result<(), Reject> {
-        let slot = self.requests.find(request).ok_or(Reject::UnknownRequest { request })?;
+        let slot = self
+            .requests
+            .find(request)
+            .ok_or(Reject::UnknownRequest { request })?;
         if self.requests.get(slot).queued().is_some() {
             self.unqueue(slot);
             self.requests.remove(slot);
@@ -133,6 +167,7 @@ impl Manager {
     }
 
     /// The end of a grant.
+    #[inline]
     pub(super) fn done(
         &mut self,
         request: RequestId,
@@ -140,7 +175,10 @@ impl Manager {
         outcome: Outcome,
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
-        let slot = self.requests.find(request).ok_or(Reject::UnknownRequest { request })?;
+        let slot = self
+            .requests
+            .find(request)
+            .ok_or(Reject::UnknownRequest { request })?;
         let Some(running) = self.requests.get(slot).running() else {
             return Err(Reject::RequestNotRunning { request });
         };

@@ -13,10 +13,17 @@ use crate::protocol::time::Instant;
 
 impl Manager {
     /// E2: stops the machines that have been idle for as long as their kind allows.
+    #[inline]
     pub(crate) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
-        if self.shutdown {
-            return;
+        let stops =
+            |kind: &crate::machines::KindState| kind.kind.idle.is_some() && kind.idle_lengths() > 0;
+        if self.machines.kinds.iter().any(stops) && !self.shutdown {
+            self.stop_those_idle(actions);
         }
+    }
+
+    #[inline(never)]
+    fn stop_those_idle(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.machines.kinds.len() {
             while let Some(slot) = self.idle_to_stop(index) {
                 self.stop(slot, actions);
@@ -33,7 +40,8 @@ impl Manager {
         let limit = kind.kind.idle.filter(|_| kind.kind.startable)?;
         let passed = |counted| {
             let longest = kind.longest_idle(counted);
-            longest.filter(|((since, _), _)| since.checked_add(limit).is_some_and(|at| at <= self.now))
+            longest
+                .filter(|((since, _), _)| since.checked_add(limit).is_some_and(|at| at <= self.now))
         };
         // One that does not count is not missed, but kept while others are (H1).
         let allowed = |without: u64| {
@@ -53,14 +61,23 @@ impl Manager {
         let of_kind = |kind: &crate::machines::KindState| {
             let limit = kind.kind.idle.filter(|_| kind.kind.startable)?;
             let tops = [kind.longest_idle(true), kind.longest_idle(false)];
-            let ends = tops.into_iter().flatten().filter_map(|((since, _), _)| since.checked_add(limit));
+            let ends = tops
+                .into_iter()
+                .flatten()
+                .filter_map(|((since, _), _)| since.checked_add(limit));
             ends.filter(|at| *at > self.now).min()
         };
         self.machines.kinds.iter().filter_map(of_kind).min()
     }
 
     /// E3: new limits of a kind.
-    pub(super) fn set_limits(&mut self, kind: KindId, limits: Limits, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn set_limits(
+        &mut self,
+        kind: KindId,
+        limits: Limits,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         if self.config.policy == Policy::Bigslice {
             return Err(Reject::NotInBigslice);
         }
@@ -88,7 +105,12 @@ impl Manager {
     }
 
     /// E3: a new limit of procs.
-    pub(super) fn set_max_procs(&mut self, max_procs: u64, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn set_max_procs(
+        &mut self,
+        max_procs: u64,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         if self.config.policy == Policy::Bigslice {
             return Err(Reject::NotInBigslice);
         }
@@ -103,7 +125,12 @@ impl Manager {
 
     /// E3: while there are too many machines, of a kind or of all, stops pending ones, then idle
     /// ones, then drains the latest up.
-    fn reduce(&mut self, over: impl Fn(&Manager) -> bool, kind: Option<KindId>, actions: &mut Vec<Action>) {
+    fn reduce(
+        &mut self,
+        over: impl Fn(&Manager) -> bool,
+        kind: Option<KindId>,
+        actions: &mut Vec<Action>,
+    ) {
         if self.shutdown || !over(self) {
             return;
         }
@@ -111,10 +138,13 @@ impl Manager {
         let of_kind = |slot: &u32| kind.is_none_or(|kind| self.machines.get(*slot).kind == kind);
         let slots: Vec<u32> = self.machines.slots().filter(of_kind).collect();
         let get = |slot: &u32| self.machines.get(*slot);
-        let mut pending: Vec<u32> = { slots.iter().copied() }.filter(|slot| get(slot).is_pending()).collect();
+        let mut pending: Vec<u32> = { slots.iter().copied() }
+            .filter(|slot| get(slot).is_pending())
+            .collect();
         pending.reverse();
         let active = slots.into_iter().filter(|slot| get(slot).is_active());
-        let (mut idle, mut used): (Vec<u32>, Vec<u32>) = active.partition(|&slot| self.machines.is_idle(slot));
+        let (mut idle, mut used): (Vec<u32>, Vec<u32>) =
+            active.partition(|&slot| self.machines.is_idle(slot));
         idle.sort_by_key(|slot| (get(slot).idle_since, Reverse(get(slot).id)));
         used.sort_by_key(|slot| Reverse((get(slot).since, get(slot).id)));
         for slot in pending.into_iter().chain(idle) {

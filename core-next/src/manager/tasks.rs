@@ -10,7 +10,13 @@ use crate::storage::list::MAX_RECORDS;
 
 impl Manager {
     /// S14.
-    pub(super) fn assign_task(&mut self, machine: MachineId, task: TaskId, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn assign_task(
+        &mut self,
+        machine: MachineId,
+        task: TaskId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let Some(slot) = self.in_service_or_gone(machine)? else {
             actions.push(Action::TaskLost { task, machine });
             return Ok(());
@@ -24,7 +30,13 @@ impl Manager {
     }
 
     /// S15.
-    pub(super) fn discard_task(&mut self, machine: MachineId, task: TaskId, actions: &mut Vec<Action>) -> Result<(), Reject> {
+    #[inline(never)]
+    pub(super) fn discard_task(
+        &mut self,
+        machine: MachineId,
+        task: TaskId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Reject> {
         let Some(slot) = self.known(machine)? else {
             return Ok(());
         };

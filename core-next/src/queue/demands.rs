@@ -58,7 +58,8 @@ impl Demands {
             };
             let slot = list::put(&mut self.records, record);
             let records = &self.records;
-            self.slots.insert_unique(hash(key), slot, |&slot| hash(records[slot as usize].key));
+            self.slots
+                .insert_unique(hash(key), slot, |&slot| hash(records[slot as usize].key));
             slot
         })
     }

@@ -23,6 +23,10 @@ impl Limits {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     pub(super) fn add(&mut self, id: RequestId, arrival: u64, spec: &Submit) {
         if spec.prefer.is_some() || spec.give_up.is_some() {
             self.of.insert(id, (spec.prefer, spec.give_up));
@@ -56,7 +60,11 @@ impl Limits {
 
     /// Whether all are of queued requests.
     pub(super) fn check(&self, requests: &Requests) -> bool {
-        let arrival = |id| requests.find(id).and_then(|slot| requests.get(slot).queued());
+        let arrival = |id| {
+            requests
+                .find(id)
+                .and_then(|slot| requests.get(slot).queued())
+        };
         let known = |(&id, &(_, give_up)): (&RequestId, &(_, Option<Instant>))| {
             arrival(id).is_some_and(|queued| {
                 give_up.is_none_or(|at| self.give_ups.contains(&(at, queued.arrival, id)))

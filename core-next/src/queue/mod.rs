@@ -12,8 +12,8 @@ use slab::Slab;
 use crate::index::{Queued, Request, Requests};
 use crate::protocol::config::Policy;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{MachineId, RequestId};
-use crate::protocol::resources::{Demand, Totals};
+use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::resources::{Demand, Resources, Totals};
 use crate::protocol::time::Instant;
 use crate::storage::hash::hash;
 use crate::storage::list::{self, Moves};
@@ -31,6 +31,8 @@ pub(crate) struct Queue {
     classes: Slab<Class>,
     /// The slots of the classes, by the hash of their keys.
     slots: HashTable<u32>,
+    /// The class of the last request that came.
+    last_found: u32,
     order: Tree<Class>,
     /// The arrival of the next request.
     next_arrival: u64,
@@ -51,6 +53,7 @@ impl Queue {
             policy,
             classes: Slab::new(),
             slots: HashTable::new(),
+            last_found: 0,
             order: Tree::EMPTY,
             next_arrival: 0,
             demands: Demands::new(),
@@ -88,6 +91,7 @@ impl Queue {
             Some(class) => class,
             None => self.add_class(key, arrival),
         };
+        self.last_found = class;
         let queued = Queued {
             class,
             arrival,
@@ -143,14 +147,46 @@ impl Queue {
     #[inline]
     pub(crate) fn first_fit(&self, spot: &Spot, excluded: impl Fn(&Class) -> bool) -> Option<u32> {
         let fits = |class: &Class| class.fits(spot) && !excluded(class);
-        self.order.search(&self.classes, |least| least.may_fit(spot), fits)
+        self.order
+            .search(&self.classes, |least| least.may_fit(spot), fits)
     }
 
     /// The requests before the first that fits, and its class (S5).
     pub(crate) fn first_fit_and_rank(&self, spot: &Spot) -> Option<(u32, u64)> {
         let class = self.first_fit(spot, |_| false)?;
-        let before = self.order.before(&self.classes, &self.classes[class as usize].order);
+        let before = self
+            .order
+            .before(&self.classes, &self.classes[class as usize].order);
         Some((class, before.map_or(0, |least| least.count)))
+    }
+
+    /// Takes the first of all requests for the shortcut: if it asks for just `amounts` on machines of
+    /// that kind, its class goes on without it and stays the first, and it has no limits of its own.
+    #[inline]
+    pub(crate) fn take_first_alike(
+        &mut self,
+        requests: &mut Requests,
+        amounts: Resources,
+        kind: KindId,
+    ) -> Option<u32> {
+        let first = self.order.alone(&self.classes)?;
+        let class = &mut self.classes[first as usize];
+        let alike = class.key.demand == Demand::Amounts(amounts)
+            && class.key.kinds.contains(kind)
+            && class.key.avoid.is_none()
+            && !class.counted;
+        if !alike || class.len < 2 || !self.limits.is_empty() {
+            return None;
+        }
+        let slot = class.members.head()?;
+        class.members.remove(requests.records_mut(), slot);
+        class.len -= 1;
+        let next = class.members.head()?;
+        class.order.1 = requests.get(next).queued()?.arrival;
+        self.demands.discount(class.demand);
+        self.len -= 1;
+        self.need.subtract(amounts);
+        Some(slot)
     }
 
     pub(crate) fn class(&self, class: u32) -> &Class {
@@ -233,7 +269,11 @@ impl Queue {
 
     /// The machines that queued requests avoid.
     pub(crate) fn avoided(&self) -> impl Iterator<Item = MachineId> {
-        let classes = if self.avoiding > 0 { self.order } else { Tree::EMPTY };
+        let classes = if self.avoiding > 0 {
+            self.order
+        } else {
+            Tree::EMPTY
+        };
         let classes = classes.iter(&self.classes);
         classes.filter_map(|class| self.classes[class as usize].key.avoid)
     }
@@ -265,10 +305,18 @@ impl Queue {
         requests: &'a Requests,
         class: u32,
     ) -> impl Iterator<Item = u32> + use<'a> {
-        self.classes[class as usize].members.iter(requests.records())
+        self.classes[class as usize]
+            .members
+            .iter(requests.records())
     }
 
     fn find(&self, key: &ClassKey) -> Option<u32> {
+        // Most often a request is like the one before it.
+        if let Some(class) = self.classes.get(self.last_found as usize)
+            && class.key == *key
+        {
+            return Some(self.last_found);
+        }
         let same = |&slot: &u32| self.classes[slot as usize].key == *key;
         self.slots.find(hash(key), same).copied()
     }
@@ -277,12 +325,16 @@ impl Queue {
         let demand = self.demands.enter(key.demand, key.kinds);
         let (order, counted) = match self.policy {
             Policy::Fit => ((key.priority, arrival), false),
-            Policy::Bigslice => ((key.priority, u64::from(u32::MAX - procs(key.demand))), true),
+            Policy::Bigslice => (
+                (key.priority, u64::from(u32::MAX - procs(key.demand))),
+                true,
+            ),
         };
         let class = Class::new(key, order, demand, counted);
         let slot = list::put(&mut self.classes, class);
         let classes = &self.classes;
-        self.slots.insert_unique(hash(key), slot, |&slot| hash(classes[slot as usize].key));
+        self.slots
+            .insert_unique(hash(key), slot, |&slot| hash(classes[slot as usize].key));
         self.order.insert(&mut self.classes, slot);
         self.avoiding += u32::from(key.avoid.is_some());
         slot
@@ -292,7 +344,10 @@ impl Queue {
         self.order.remove(&mut self.classes, slot);
         let class = self.classes.remove(slot as usize);
         self.avoiding -= u32::from(class.key.avoid.is_some());
-        if let Ok(entry) = self.slots.find_entry(hash(class.key), |&other| other == slot) {
+        if let Ok(entry) = self
+            .slots
+            .find_entry(hash(class.key), |&other| other == slot)
+        {
             entry.remove();
         }
         if list::is_sparse(&self.classes) && self.classes.is_empty() {
@@ -329,12 +384,20 @@ impl Queue {
                 return false;
             }
             let first = requests.get(self.first(class)).queued();
-            let ordered = record.counted || first.map(|queued| queued.arrival) == Some(record.order.1);
-            let members: Vec<Option<Queued>> =
-                self.members(requests, class).map(|slot| requests.get(slot).queued()).collect();
+            let ordered =
+                record.counted || first.map(|queued| queued.arrival) == Some(record.order.1);
+            let members: Vec<Option<Queued>> = self
+                .members(requests, class)
+                .map(|slot| requests.get(slot).queued())
+                .collect();
             let sorted = members.is_sorted_by_key(|queued| queued.map(|queued| queued.arrival));
             let mine = |queued: &Queued| queued.class == class;
-            if !ordered || !sorted || !members.iter().all(|queued| queued.as_ref().is_some_and(mine)) {
+            if !ordered
+                || !sorted
+                || !members
+                    .iter()
+                    .all(|queued| queued.as_ref().is_some_and(mine))
+            {
                 return false;
             }
             len += record.len;
@@ -343,12 +406,18 @@ impl Queue {
                 Demand::Machine => whole += record.len,
             }
         }
-        let found = self.classes().all(|class| self.find(&self.classes[class as usize].key) == Some(class));
+        let found = self
+            .classes()
+            .all(|class| self.find(&self.classes[class as usize].key) == Some(class));
         found
             && self.order.check(&self.classes) == Some(self.classes.len())
             && self.slots.len() == self.classes.len()
             && (len, whole, need) == (self.len, self.whole, self.need)
-            && self.demands.check(self.classes.iter().map(|(_, class)| (class.demand, class.len)))
+            && self.demands.check(
+                self.classes
+                    .iter()
+                    .map(|(_, class)| (class.demand, class.len)),
+            )
             && self.limits.check(requests)
     }
 }

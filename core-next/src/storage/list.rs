@@ -51,7 +51,6 @@ impl Moves {
             *slot = self.0[at].1;
         }
     }
-
 }
 
 /// A record's place in a list.

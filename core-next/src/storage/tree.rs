@@ -135,6 +135,12 @@ impl<N: Node> Tree<N> {
         (self.root != NIL).then(|| leftmost(slab, self.root))
     }
 
+    /// The only record, if there is just one.
+    #[inline]
+    pub(crate) fn alone(&self, slab: &Slab<N>) -> Option<u32> {
+        (self.root != NIL && branch(slab, self.root).height == 1).then_some(self.root)
+    }
+
     /// The record that follows in order.
     pub(crate) fn next(&self, slab: &Slab<N>, slot: u32) -> Option<u32> {
         let right = branch(slab, slot).right;
@@ -335,7 +341,10 @@ impl<N: Node> Tree<N> {
         // A tree that is sound below its root has no more records than the slab.
         let count = check_below(slab, self.root, NIL, slab.len())?;
         let mut keys = self.iter(slab).map(|slot| slab[slot as usize].key());
-        keys.by_ref().take(count).is_sorted_by(|a, b| a < b).then_some(count)
+        keys.by_ref()
+            .take(count)
+            .is_sorted_by(|a, b| a < b)
+            .then_some(count)
     }
 }
 
@@ -413,7 +422,8 @@ fn cheapest_below<N: Node, C: Ord>(
     of_one: &impl Fn(&N) -> Option<C>,
     best: &mut Option<(C, u32)>,
 ) {
-    let better = |cost: &C, best: &Option<(C, u32)>| best.as_ref().is_none_or(|(least, _)| cost < least);
+    let better =
+        |cost: &C, best: &Option<(C, u32)>| best.as_ref().is_none_or(|(least, _)| cost < least);
     if at == NIL {
         return;
     }
@@ -441,7 +451,8 @@ fn check_below<N: Node>(slab: &Slab<N>, at: u32, parent: u32, budget: usize) -> 
     let right = check_below(slab, place.right, at, budget.checked_sub(left)?)?;
     let (height, summary) = expected(slab, at);
     let balanced = self::height(slab, place.left).abs_diff(self::height(slab, place.right)) <= 1;
-    let sound = balanced && place.parent == parent && place.height == height && place.summary == summary;
+    let sound =
+        balanced && place.parent == parent && place.height == height && place.summary == summary;
     sound.then_some(left + right + 1)
 }
 
@@ -484,7 +495,9 @@ mod tests {
     }
 
     fn random(x: &mut u64) -> u32 {
-        *x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        *x = x
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (*x >> 33) as u32
     }
 
@@ -508,13 +521,20 @@ mod tests {
                 }
                 None => {
                     let branch = Branch::new((0, 0));
-                    let slot = slab.insert(Record { key, weight, branch }) as u32;
+                    let slot = slab.insert(Record {
+                        key,
+                        weight,
+                        branch,
+                    }) as u32;
                     tree.insert(&mut slab, slot);
                     model.insert(key, (slot, weight));
                 }
             }
             let light = random(&mut x) % 50;
-            let expected = model.iter().find(|(_, (_, w))| *w <= light).map(|(_, (s, _))| *s);
+            let expected = model
+                .iter()
+                .find(|(_, (_, w))| *w <= light)
+                .map(|(_, (s, _))| *s);
             let found = tree.search(&slab, |sum| sum.0 <= light, |r| r.weight <= light);
             assert_eq!(found, expected);
             let expected = model.range(..light).next_back().map(|(_, (s, _))| *s);
@@ -524,7 +544,10 @@ mod tests {
             assert_eq!(found.map(|slot| slab[slot as usize].weight), lightest);
             let sum: u64 = model.range(..key).map(|(_, (_, w))| u64::from(*w)).sum();
             assert_eq!(tree.before(&slab, &key).map_or(0, |sum| sum.1), sum);
-            assert_eq!(tree.find(&slab, &key), model.get(&key).map(|(slot, _)| *slot));
+            assert_eq!(
+                tree.find(&slab, &key),
+                model.get(&key).map(|(slot, _)| *slot)
+            );
             if round % 50 == 0 {
                 assert_eq!(tree.check(&slab), Some(model.len()));
                 let slots: Vec<u32> = model.values().map(|(slot, _)| *slot).collect();
@@ -539,7 +562,11 @@ mod tests {
             let (mut tree, mut slab) = (Tree::EMPTY, Slab::new());
             for key in 0..7 {
                 let branch = Branch::new((0, 0));
-                let slot = slab.insert(Record { key, weight: 1, branch }) as u32;
+                let slot = slab.insert(Record {
+                    key,
+                    weight: 1,
+                    branch,
+                }) as u32;
                 tree.insert(&mut slab, slot);
             }
             (tree, slab)

@@ -1,5 +1,6 @@
 //! Journals: what is written is read back, what is damaged is noticed, what is newer is never
 //! misread.
+#![cfg(feature = "journal")]
 
 extern crate remuda_next as remuda;
 

@@ -126,6 +126,57 @@ fn every_event() -> Vec<Event> {
     ]
 }
 
+/// What the first edition recorded in the golden file of format 1.
+pub(crate) fn of_format_1() -> Vec<(Instant, Event)> {
+    let (request, machine, key) = (RequestId(300), MachineId(0), OnceKey { kind: 2, key: 5 });
+    let (task, waiter) = (TaskId(9), WaiterId(1));
+    let done = |request, outcome| Event::Done {
+        request,
+        machine: None,
+        outcome,
+    };
+    let events = [
+        submit(300, Submit::procs(3).priority(-7)),
+        submit(301, Submit::machine()),
+        submit(302, Submit::procs(3).priority(i64::MAX)),
+        Event::Up {
+            machine,
+            offer: None,
+        },
+        Event::StartFailed {
+            machine: MachineId(1),
+            hint: None,
+        },
+        Event::AssignTask { machine, task },
+        Event::Once {
+            machine,
+            key,
+            waiter,
+        },
+        Event::OnceDone {
+            machine,
+            key,
+            outcome: OnceOutcome::Remote,
+        },
+        Event::Polled {
+            machine,
+            answered: true,
+        },
+        done(request, Outcome::Unreachable),
+        Event::Timer,
+        Event::ForgetOnce { machine, key },
+        Event::DiscardTask { machine, task },
+        Event::Cancel {
+            request: RequestId(302),
+        },
+        done(RequestId(u64::MAX), Outcome::Unused),
+        Event::Stopped { machine },
+        Event::Shutdown,
+    ];
+    let times = (0..).map(|n| Instant::from_millis(1 + 700 * n));
+    times.zip(events).collect()
+}
+
 /// A config no field of which has its default value.
 pub(crate) fn golden_config() -> Config {
     let secs = Duration::from_secs;
@@ -220,8 +271,7 @@ impl Story {
 
     fn pending(&self, kind: KindId) -> Vec<MachineId> {
         let machines = self.taped.manager.machines();
-        let pending =
-            machines.filter(|one| one.kind() == kind && one.health() == Health::Pending);
+        let pending = machines.filter(|one| one.kind() == kind && one.health() == Health::Pending);
         pending.map(|one| one.id()).collect()
     }
 }
@@ -245,6 +295,29 @@ pub(crate) fn golden() -> Taped {
     story.taped
 }
 
+/// The other golden file of format 2: bigslice's policy, under which machines do not join.
+pub(crate) fn golden_bigslice() -> Taped {
+    let mut story = Story::new(Config::bigslice(15, 60, 0.8).unwrap());
+    story.at(1).submit(1, Submit::procs(7));
+    story
+        .submit(2, Submit::machine().priority(-1))
+        .submit(3, Submit::procs(5).give_up(Instant::from_secs(9)))
+        .up(m(0))
+        .tell(Event::Join {
+            machine: j(0),
+            kind: K0,
+            offer: None,
+        })
+        .tell(Event::SetMaxProcs { max_procs: 100 })
+        .tell(Event::Drain {
+            machine: m(0),
+            until: None,
+        });
+    story.taped.snapshot();
+    story.at(10).done(2, Outcome::Ok);
+    story.taped
+}
+
 /// Machines come up, some of them smaller than their kind; requests of every sort are granted, given
 /// up, cancelled and rejected.
 fn requests(story: &mut Story) {
@@ -253,7 +326,10 @@ fn requests(story: &mut Story) {
     story
         .submit(1, Submit::procs(3).priority(-7))
         .submit(2, Submit::machine())
-        .submit(3, Submit::new(Resources::procs(1).memory_mib(500)).kinds(K0))
+        .submit(
+            3,
+            Submit::new(Resources::procs(1).memory_mib(500)).kinds(K0),
+        )
         .submit(4, give_up);
     story.taped.note(&Note {
         time: Instant::from_millis(1_500),
@@ -262,13 +338,17 @@ fn requests(story: &mut Story) {
         text: "build7",
     });
     story.at(3).up(m(0));
-    story.tell(Event::Up {
-        machine: m(1),
-        offer: Some(Resources::new([8, 12_000, 2, 0])),
-    });
-    story.tell(Event::Cancel {
-        request: RequestId(3),
-    });
+    story.taped.snapshot();
+    let no_home = Submit::new(Resources::procs(1).other(1)).kinds(K1);
+    story
+        .tell(Event::Up {
+            machine: m(1),
+            offer: Some(Resources::new([8, 12_000, 2, 0])),
+        })
+        .submit(7, no_home)
+        .tell(Event::Cancel {
+            request: RequestId(3),
+        });
 }
 
 /// What is rejected, with what is needed to be rejected.
@@ -384,8 +464,116 @@ fn work(story: &mut Story) {
         .polled(m(1), false);
 }
 
-fn probation(_story: &mut Story) {}
-fn holds(_story: &mut Story) {}
-fn drains(_story: &mut Story) {}
-fn failed_starts(_story: &mut Story) {}
-fn shutdown(_story: &mut Story) {}
+/// A machine goes on probation and comes back by success, by time, and not at all: the second time
+/// in a row it is drained (H3).
+fn probation(story: &mut Story) {
+    let job = Submit::procs(2).kinds(K0).prefer(m(6));
+    story.at(20).up(m(6)).done(6, Outcome::Ok).at(21);
+    story
+        .submit(10, job)
+        .submit(11, job)
+        .done(10, Outcome::Unreachable)
+        .done(11, Outcome::Ok)
+        .submit(12, job)
+        .done(12, Outcome::Unreachable)
+        .at(25)
+        .tell(Event::Timer)
+        .at(27)
+        .submit(13, job)
+        .submit(14, job)
+        .submit(15, Submit::procs(1).kinds(K0).avoid(m(6)))
+        .done(13, Outcome::Remote)
+        .done(14, Outcome::Unused);
+    story.submit(16, job).submit(17, job);
+    story.done(16, Outcome::Unreachable);
+}
+
+/// A machine is held for a request whose turn has come, until the hold's limit.
+fn holds(story: &mut Story) {
+    story
+        .at(30)
+        .up(m(8))
+        .at(36)
+        .done(15, Outcome::Unreachable)
+        .tell(Event::Stopped { machine: m(6) });
+    let (whole, small) = (Submit::machine().kinds(K0), Submit::procs(2).kinds(K0));
+    story.at(40).submit(20, whole.priority(5)).submit(21, small);
+    story.done(21, Outcome::Ok).submit(22, small);
+    story.taped.snapshot();
+    story.at(56).tell(Event::Timer);
+}
+
+/// Machines join, drain, are kept, and are told to stop whatever runs there; limits change.
+fn drains(story: &mut Story) {
+    let half = Some(Resources::procs(8));
+    story.at(60).up(m(9));
+    for (n, offer) in [(0, None), (1, half), (2, half)] {
+        story.tell(Event::Join {
+            machine: j(n),
+            kind: K2,
+            offer,
+        });
+    }
+    let drain = |machine, until: Option<u64>| Event::Drain {
+        machine,
+        until: until.map(Instant::from_secs),
+    };
+    story
+        .tell(drain(m(8), None))
+        .tell(Event::Keep { machine: m(8) })
+        .tell(drain(m(8), Some(65)))
+        .tell(drain(j(1), None))
+        .at(66)
+        .tell(Event::Timer)
+        .tell(Event::Stopped { machine: m(8) })
+        .tell(Event::Stopped { machine: j(1) });
+    story
+        .at(70)
+        .tell(Event::SetMaxProcs { max_procs: 40 })
+        .tell(Event::SetLimits {
+            kind: K0,
+            limits: Limits {
+                min: 1,
+                max: 3,
+                spare: 1,
+                idle: Some(Duration::from_secs(9)),
+            },
+        })
+        .tell(Event::Done {
+            request: RequestId(20),
+            machine: None,
+            outcome: Outcome::Ok,
+        })
+        .tell(Event::Stopped { machine: m(9) });
+}
+
+/// More than eight starts of a kind fail in a row, of two kinds.
+fn failed_starts(story: &mut Story) {
+    let retry = StartHint::RetryAfter(Duration::from_millis(2_500));
+    for n in 0..11 {
+        story.at(73 + 3 * n).tell(Event::Timer);
+        for machine in story.pending(K0) {
+            story.fail(machine, None);
+        }
+        for machine in story.pending(K1) {
+            story.fail(machine, (n == 0).then_some(retry));
+        }
+    }
+    story.at(110).tell(Event::Timer);
+    for machine in story.pending(K0) {
+        story.fail(machine, Some(StartHint::AtCapacity));
+    }
+}
+
+/// The end, with requests in the queue and machines in service.
+fn shutdown(story: &mut Story) {
+    story
+        .submit(30, Submit::procs(9))
+        .submit(31, Submit::procs(16).kinds(Kinds::ALL))
+        .tell(Event::Shutdown)
+        .tell(Event::Timer)
+        .submit(32, Submit::procs(1))
+        .tell(Event::Stopped { machine: j(0) })
+        .at(130)
+        .tell(Event::Timer);
+}

@@ -29,7 +29,7 @@ use crate::subject::Subject;
 /// plan.faults.start_fails = 64; // one in four
 /// let manager = Manager::new(plan.config.clone())?;
 /// let mut cluster = Cluster::new(plan, 7, manager);
-/// cluster.run(200).expect("nobody is wronged");
+/// cluster.run(200).expect("all promises are kept");
 /// cluster.calm().expect("all that can be served is, once faults cease");
 /// println!("{}", cluster.script());
 /// # Ok::<(), remuda::ConfigError>(())

@@ -26,12 +26,8 @@ pub(super) const MACHINE_STATES: &[&str] = &[
     "machine that failed to start",
 ];
 
-pub(super) const ONCE_STATES: &[&str] = &[
-    "nobody asked for",
-    "that runs",
-    "that worked",
-    "that failed",
-];
+pub(super) const ONCE_STATES: &[&str] =
+    &["not asked for", "that runs", "that worked", "that failed"];
 
 /// Nothing is queued after a shutdown (S22).
 pub(super) fn may_be_after_shutdown(state: &str) -> bool {
@@ -80,7 +76,7 @@ pub(super) fn of_machine(model: &Model, id: MachineId) -> &'static str {
 pub(super) fn of_once(model: &Model, id: MachineId, key: OnceKey) -> Option<&'static str> {
     let machine = machine(model, id)?;
     Some(match machine.once.iter().find(|(k, _)| *k == key) {
-        None => "nobody asked for",
+        None => "not asked for",
         Some((_, None)) => "that runs",
         Some((_, Some(OnceOutcome::Ok))) => "that worked",
         Some(_) => "that failed",

@@ -1,13 +1,11 @@
 //! What must hold of every manager, whatever its rules are in detail: looked at from outside.
 
-use remuda::{
-    Action, Demand, Event, Instant, KindId, Loss, MachineId, Notice, Policy, RequestId, Submit,
-};
+use remuda::{Action, Demand, Event, Instant, Loss, MachineId, Notice, Policy, RequestId, Submit};
 
 use super::{Known, Ledger};
 
 impl Ledger {
-    /// A machine that may not be given to anyone is given to no one.
+    /// A request is granted only a machine that may be given to it.
     pub(super) fn check_grant(&mut self, request: RequestId, spec: &Submit, machine: MachineId) {
         let Some(known) = self.known(machine).copied() else {
             return self.wrong(format!(
@@ -81,7 +79,7 @@ impl Ledger {
     /// What must hold between two calls.
     pub(super) fn check_after(&mut self, event: Event, now: Instant, actions: &[Action]) {
         if actions.iter().any(|a| matches!(a, Action::Grant { .. })) {
-            self.check_room();
+            self.check_offers();
             self.check_avoided(event, actions);
         }
         // These may have come after timers that were due, and what those started.
@@ -99,7 +97,7 @@ impl Ledger {
     }
 
     /// No machine has more granted than it offers.
-    fn check_room(&mut self) {
+    fn check_offers(&mut self) {
         for i in 0..self.running.len() {
             let machine = self.running[i].machine;
             let Some(known) = self.known(machine).copied().filter(|known| known.up) else {
@@ -115,8 +113,8 @@ impl Ledger {
                 count += 1;
                 whole += u32::from(grant.whole);
             }
-            let mut room = used.iter().zip(known.offer.amounts());
-            if room.any(|(used, offer)| *used > u64::from(offer)) {
+            let mut both = used.iter().zip(known.offer.amounts());
+            if both.any(|(used, offer)| *used > u64::from(offer)) {
                 let offer = known.offer;
                 self.wrong(format!("{machine} has {used:?} granted and offers {offer}"));
             }

@@ -39,7 +39,7 @@ pub struct Ledger {
     pub polled: Vec<MachineId>,
     /// Once-work that runs.
     pub once: Vec<(MachineId, OnceKey)>,
-    /// Who waits for once-work.
+    /// Waiters for once-work, and the machine of each.
     pub waiting: Vec<(WaiterId, MachineId)>,
     /// Tasks that live on machines.
     pub tasks: Vec<(TaskId, MachineId)>,

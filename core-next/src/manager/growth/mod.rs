@@ -85,7 +85,11 @@ impl Growth {
         self.steps = self.steps.saturating_add(1);
         self.step = self.step.saturating_add(1);
         self.cautious = true;
-        let delay = doubled(config.start_backoff_base, self.step, config.start_backoff_cap);
+        let delay = doubled(
+            config.start_backoff_base,
+            self.step,
+            config.start_backoff_cap,
+        );
         self.until = now.checked_add(delay);
         self.held = !delay.is_zero();
     }
@@ -149,12 +153,20 @@ pub(super) fn doubled(base: Duration, step: u32, cap: Duration) -> Duration {
         cap
     };
     // At most the cap, which is a duration.
-    Duration::new((nanos / 1_000_000_000) as u64, (nanos % 1_000_000_000) as u32)
+    Duration::new(
+        (nanos / 1_000_000_000) as u64,
+        (nanos % 1_000_000_000) as u32,
+    )
 }
 
 impl Manager {
     /// S8, F7, G3: a machine that was asked for did not come up.
-    pub(super) fn fail_start(&mut self, slot: u32, hint: Option<StartHint>, actions: &mut Vec<Action>) {
+    pub(super) fn fail_start(
+        &mut self,
+        slot: u32,
+        hint: Option<StartHint>,
+        actions: &mut Vec<Action>,
+    ) {
         let record = self.machines.get(slot);
         let Phase::Pending { steps } = record.phase else {
             unreachable!("the caller knows that it is pending");
@@ -165,7 +177,8 @@ impl Manager {
         match hint.filter(|_| self.config.policy == Policy::Fit) {
             Some(StartHint::AtCapacity) => {
                 let until = self.now.checked_add(CAPACITY_PAUSE);
-                self.growth[index].capacity = until.map_or(CapacityStop::UntilGone, CapacityStop::Until);
+                self.growth[index].capacity =
+                    until.map_or(CapacityStop::UntilGone, CapacityStop::Until);
                 return;
             }
             hint => {
@@ -205,7 +218,9 @@ impl Manager {
     /// Asks for machines of a kind, in actions of at most its batch (G4).
     fn start(&mut self, kind: KindId, count: u64, actions: &mut Vec<Action>) {
         let index = usize::from(kind.0);
-        let Kind { capacity, batch, .. } = self.machines.kinds[index].kind;
+        let Kind {
+            capacity, batch, ..
+        } = self.machines.kinds[index].kind;
         let steps = self.growth[index].steps;
         let mut left = count;
         while left > 0 {
@@ -213,7 +228,8 @@ impl Manager {
             let count = left.min(u64::from(batch));
             for n in 0..count {
                 let phase = Phase::Pending { steps };
-                self.machines.add(MachineId(first.0 + n), kind, phase, capacity, self.now);
+                self.machines
+                    .add(MachineId(first.0 + n), kind, phase, capacity, self.now);
             }
             self.next_machine = MachineId(first.0 + count);
             left -= count;
@@ -224,6 +240,7 @@ impl Manager {
     }
 
     /// S7, F7: bigslice's growth. Draining machines count for the limit alone (D1).
+    #[inline(never)]
     pub(crate) fn grow_bigslice(&mut self, actions: &mut Vec<Action>) {
         let wanted = self.wanted_by_bigslice();
         if wanted > 0 {
@@ -263,8 +280,14 @@ mod tests {
             Duration::new(9_903_520_314_283_042_199, 192_993_792)
         );
         assert_eq!(doubled(nano, u32::MAX, Duration::MAX), Duration::MAX);
-        assert_eq!(doubled(Duration::MAX, u32::MAX, Duration::MAX), Duration::MAX);
+        assert_eq!(
+            doubled(Duration::MAX, u32::MAX, Duration::MAX),
+            Duration::MAX
+        );
         assert_eq!(doubled(Duration::MAX, 5, Duration::ZERO), Duration::ZERO);
-        assert_eq!(doubled(Duration::ZERO, u32::MAX, Duration::MAX), Duration::ZERO);
+        assert_eq!(
+            doubled(Duration::ZERO, u32::MAX, Duration::MAX),
+            Duration::ZERO
+        );
     }
 }

@@ -64,10 +64,15 @@ struct Asked {
 
 impl Manager {
     /// G1, G2, G5, E4.
+    #[inline]
     pub(crate) fn grow_fit(&mut self, actions: &mut Vec<Action>) {
-        if self.shutdown || !self.may_plan() {
-            return;
+        if self.may_plan() && !self.shutdown {
+            self.grow_by_plan(actions);
         }
+    }
+
+    #[inline(never)]
+    fn grow_by_plan(&mut self, actions: &mut Vec<Action>) {
         let mut plan = self.plan_of_pending();
         self.plan_queue(&mut plan, actions);
         for &request in &plan.no_home {
@@ -84,21 +89,29 @@ impl Manager {
     }
 
     /// Whether there may be anything to ask for, to stop or to say.
-    fn may_plan(&self) -> bool {
+    #[inline]
+    pub(in super::super) fn may_plan(&self) -> bool {
         let kinds = &self.machines.kinds;
-        let any = |is: &dyn Fn(usize) -> bool| (0..kinds.len()).any(is);
-        // Starts, for the queue or by a `min` or `spare`.
-        let starts = any(&|index| self.room(index, Asked::default()) > 0);
+        let (there, _) = self.machines.procs();
         let queued = self.queue.counts().0 > 0;
-        // A demand without a home, where machines offered less than their kind has.
-        let no_home = || any(&|index| kinds[index].expected != kinds[index].kind.capacity);
+        let mut idle = kinds.len() > 1;
+        for (kind, growth) in kinds.iter().zip(&self.growth) {
+            let procs = u64::from(kind.kind.capacity.proc_count());
+            // Starts, for the queue or by a `min` or `spare`.
+            let starts = there.saturating_add(procs) <= self.max_procs
+                && kind.kind.startable
+                && !growth.is_paused()
+                && (queued || kind.kind.min > 0 || kind.kind.spare > 0);
+            // A demand without a home, where machines offered less than their kind has.
+            let no_home = queued && kind.expected != kind.kind.capacity;
+            let withdraws = self.config.withdraw && !kind.pending.is_empty();
+            if starts || no_home || withdraws {
+                return true;
+            }
+            idle |= kind.idle_lengths() > 0;
+        }
         // G5, where nothing but `max_procs` is in the way.
-        let replaces = || {
-            let idle = |index: usize| kinds[index].idle_lengths() > 0;
-            any(&|index| self.room_but_for_procs(index, 0) > 0) && (kinds.len() > 1 || any(&idle))
-        };
-        let withdraws = || self.config.withdraw && any(&|index| !kinds[index].pending.is_empty());
-        starts || (queued && (no_home() || replaces())) || withdraws()
+        queued && idle
     }
 
     /// How many more machines of a kind may be asked for, beside what is asked for now.
@@ -109,9 +122,13 @@ impl Manager {
         }
         let one = u64::from(kind.kind.capacity.proc_count());
         let (there, leaving) = self.machines.procs();
-        let left = self.max_procs.saturating_sub(there.saturating_add(asked.procs));
+        let left = self
+            .max_procs
+            .saturating_sub(there.saturating_add(asked.procs));
         // G5: once what is leaving is gone, the machine that procs are kept for has to fit.
-        let active = (there - leaving).saturating_add(asked.procs).saturating_add(asked.kept);
+        let active = (there - leaving)
+            .saturating_add(asked.procs)
+            .saturating_add(asked.kept);
         let beside = match asked.kept {
             0 => u64::MAX,
             _ => self.max_procs.saturating_sub(active),
@@ -126,7 +143,8 @@ impl Manager {
             return 0;
         }
         let by_max = u64::from(kind.kind.max).saturating_sub(kind.sums.machines_there() + asked);
-        let by_pending = u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
+        let by_pending =
+            u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
         let by_memory = u64::from(MAX_RECORDS).saturating_sub(self.machines.len() as u64 + asked);
         // G3: after a failure one machine, then 2, 4, …
         let by_caution = match growth.cautious {
@@ -154,7 +172,9 @@ impl Manager {
             let free = kind.first_probation.iter().map(|&slot| {
                 let machine = self.machines.get(slot);
                 let (free, offer) = (machine.free.proc_count(), machine.offer.proc_count());
-                (ONE * u64::from(free)).checked_div(u64::from(offer)).unwrap_or(0)
+                (ONE * u64::from(free))
+                    .checked_div(u64::from(offer))
+                    .unwrap_or(0)
             });
             KindPlan {
                 pool: pending + free.sum::<u64>(),
@@ -183,14 +203,19 @@ impl Manager {
                 continue;
             }
             if !plan.waiting
-                && let Some(kind) = self.cheapest(&key, |index| self.room_but_for_procs(index, plan.kinds[index].asked) > 0)
+                && let Some(kind) = self.cheapest(&key, |index| {
+                    self.room_but_for_procs(index, plan.kinds[index].asked) > 0
+                })
             {
                 plan.waiting = true;
                 self.make_room(plan, &key, class, kind, actions);
             }
-            let homeless = self.kinds_of(&key).all(|index| self.share(&key, index).is_none());
+            let homeless = self
+                .kinds_of(&key)
+                .all(|index| self.share(&key, index).is_none());
             if homeless && !self.queue.say_no_home(class) {
-                plan.no_home.push(self.requests.get(self.queue.first(class)).id);
+                plan.no_home
+                    .push(self.requests.get(self.queue.first(class)).id);
             }
         }
     }
@@ -199,9 +224,14 @@ impl Manager {
     /// so a second plan takes what the first has asked for. Gives how many are left.
     fn take_pending(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
         while left > 0 {
-            let fits = |index: usize| self.share(key, index).is_some_and(|share| plan.kinds[index].pool >= share);
+            let fits = |index: usize| {
+                self.share(key, index)
+                    .is_some_and(|share| plan.kinds[index].pool >= share)
+            };
             let cheapest = self.cheapest(key, fits);
-            let Some((index, share)) = cheapest.and_then(|index| Some((index, self.share(key, index)?))) else {
+            let Some((index, share)) =
+                cheapest.and_then(|index| Some((index, self.share(key, index)?)))
+            else {
                 break;
             };
             let kind = &mut plan.kinds[index];
@@ -223,9 +253,12 @@ impl Manager {
                 most - u128::from(kind.asked_shares)
             };
             let home = self.cheapest(key, |index| {
-                self.share(key, index).is_some_and(|share| holds(index) >= u128::from(share))
+                self.share(key, index)
+                    .is_some_and(|share| holds(index) >= u128::from(share))
             });
-            let Some((index, share)) = home.and_then(|index| Some((index, self.share(key, index)?))) else {
+            let Some((index, share)) =
+                home.and_then(|index| Some((index, self.share(key, index)?)))
+            else {
                 return left;
             };
             let fit = holds(index) / u128::from(share);
@@ -249,7 +282,10 @@ impl Manager {
             let cost = u64::from(self.machines.kinds[index].kind.cost);
             Some((u128::from(cost) * u128::from(share), index))
         };
-        let costs = self.kinds_of(key).filter(|&index| may(index)).filter_map(cost);
+        let costs = self
+            .kinds_of(key)
+            .filter(|&index| may(index))
+            .filter_map(cost);
         costs.min().map(|(_, index)| index)
     }
 
@@ -288,7 +324,9 @@ impl Manager {
                     true => self.target(index, plan),
                 };
                 let there = self.counted(index) + plan.kinds[index].asked;
-                let lacking = target.saturating_sub(there).min(self.room(index, plan.asked(index)));
+                let lacking = target
+                    .saturating_sub(there)
+                    .min(self.room(index, plan.asked(index)));
                 plan.kinds[index].asked += lacking;
                 plan.procs += lacking * self.procs_of_one(index);
             }
@@ -316,7 +354,14 @@ impl Manager {
 
     /// G5: stops idle machines so that one of `kind` can be started for a demand; if that is not
     /// enough, and its turn has come and it has no machine to hold, drains the emptiest of the others.
-    fn make_room(&mut self, plan: &mut Plan, key: &DemandKey, class: u32, kind: usize, actions: &mut Vec<Action>) {
+    fn make_room(
+        &mut self,
+        plan: &mut Plan,
+        key: &DemandKey,
+        class: u32,
+        kind: usize,
+        actions: &mut Vec<Action>,
+    ) {
         while self.lacking(plan, kind) > 0
             && let Some(slot) = self.idle_to_replace()
         {
@@ -341,8 +386,12 @@ impl Manager {
     /// Procs that have to go for one machine of a kind, beside those that are leaving already.
     fn lacking(&self, plan: &Plan, kind: usize) -> u64 {
         let (there, leaving) = self.machines.procs();
-        let wanted = there.saturating_add(plan.procs).saturating_add(self.procs_of_one(kind));
-        wanted.saturating_sub(self.max_procs).saturating_sub(leaving)
+        let wanted = there
+            .saturating_add(plan.procs)
+            .saturating_add(self.procs_of_one(kind));
+        wanted
+            .saturating_sub(self.max_procs)
+            .saturating_sub(leaving)
     }
 
     /// The machine that has been idle for longest, of the kinds that are above their `min`, and that
@@ -367,7 +416,8 @@ impl Manager {
 
     /// Whether a machine in good health could ever take the demand.
     fn has_machine(&self, key: &DemandKey) -> bool {
-        self.kinds_of(key).any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
+        self.kinds_of(key)
+            .any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
     }
 
     /// The machine to drain for a demand that it could not take: the one with the fewest procs used,
@@ -410,11 +460,17 @@ impl Manager {
             if plan.kinds[index].asked > 0 || kind.pending.is_empty() {
                 continue;
             }
-            let beside = self.target(index, plan).saturating_sub(u64::from(kind.sums.counted));
+            let beside = self
+                .target(index, plan)
+                .saturating_sub(u64::from(kind.sums.counted));
             let needed = beside.max(self.wanted(index, plan));
             let surplus = kind.sums.machines.pending.saturating_sub(needed);
             for _ in 0..surplus {
-                let latest = self.machines.kinds[index].pending.values().next_back().copied();
+                let latest = self.machines.kinds[index]
+                    .pending
+                    .values()
+                    .next_back()
+                    .copied();
                 if let Some(slot) = latest {
                     self.stop(slot, actions);
                 }

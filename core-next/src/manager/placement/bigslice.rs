@@ -13,6 +13,7 @@ use crate::queue::Spot;
 
 impl Manager {
     /// Queues a new request. A whole machine is as many procs as a machine has (R5).
+    #[inline(never)]
     pub(in super::super) fn submit_bigslice(&mut self, request: RequestId, spec: &Submit) {
         let demand = match spec.demand {
             Demand::Machine => Demand::Amounts(self.machines.kinds[0].kind.capacity),
@@ -31,6 +32,7 @@ impl Manager {
     }
 
     /// Grants until nothing more can be placed (S5).
+    #[inline(never)]
     pub(in super::super) fn place_bigslice(&mut self, actions: &mut Vec<Action>) {
         if self.shutdown {
             return;

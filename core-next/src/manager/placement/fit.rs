@@ -11,7 +11,7 @@ use crate::machines::{Ask, Machine};
 use crate::protocol::action::Action;
 use crate::protocol::config::Packing;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
+use crate::protocol::id::{Kinds, MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::queue::{Class, ClassKey, Spot};
 
@@ -37,6 +37,23 @@ struct Candidate {
     grants: u32,
 }
 
+impl Candidates {
+    /// The first of them and of `other`, which is not among them.
+    #[inline]
+    fn first(&mut self, other: Option<Reverse<Candidate>>) -> Option<Reverse<Candidate>> {
+        match (self.0.peek(), other) {
+            (None, other) => other,
+            (Some(_), None) => self.0.pop(),
+            (Some(top), Some(other)) if top.0 > other.0 => Some(other),
+            (Some(_), Some(other)) => {
+                let top = self.0.pop();
+                self.0.push(other);
+                top
+            }
+        }
+    }
+}
+
 /// The machines that are looked at for a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Among {
@@ -50,22 +67,32 @@ impl Manager {
     /// Grants a new request if it fits somewhere, else queues it. No queued one fits anywhere (P2),
     /// so it takes nothing from those before it.
     #[inline]
-    pub(in super::super) fn submit_fit(&mut self, request: RequestId, spec: &Submit, actions: &mut Vec<Action>) {
+    pub(in super::super) fn submit_fit(
+        &mut self,
+        request: RequestId,
+        spec: &Submit,
+        actions: &mut Vec<Action>,
+    ) {
         let key = ClassKey {
             priority: spec.priority,
             demand: spec.demand,
             kinds: spec.kinds,
             avoid: spec.avoid,
         };
-        if let Some(machine) = self.machine_for(&key, spec.prefer, None, Among::All) {
+        let nothing_free = self.machines.free.is_empty() && self.holds.is_empty();
+        if !nothing_free
+            && let Some(machine) = self.machine_for(&key, spec.prefer, None, Among::All)
+        {
             // The grant sets its state.
-            let slot = self.requests.insert(Request::queue(request, Queued::default()));
+            let slot = self
+                .requests
+                .insert(Request::queue(request, Queued::default()));
             return self.occupy(slot, key.demand, machine, actions);
         }
         let granted = (self.granted(spec.kinds), self.granted(Kinds::ALL));
-        let slot = self.queue.push(&mut self.requests, request, spec, granted);
+        self.queue.push(&mut self.requests, request, spec, granted);
         self.holds.enter(spec.kinds);
-        self.expect_turn(slot);
+        self.expect_turn(&key);
     }
 
     /// P2: walks the requests in their order, grants each that fits, until none does.
@@ -75,35 +102,48 @@ impl Manager {
             return;
         }
         self.touch_avoided();
-        if self.machines.touched().is_empty() {
+        let Some(&machine) = self.machines.touched().first() else {
             return;
-        }
+        };
         let mut candidates = core::mem::take(&mut self.candidates);
-        candidates.0.clear();
-        for index in 0..self.machines.touched().len() {
+        for index in 1..self.machines.touched().len() {
             let machine = self.machines.touched()[index];
             candidates.0.extend(self.candidate(machine, 0));
         }
+        // Most often the step changed one machine, and the heap stays empty.
+        let mut first = self.candidate(machine, 0);
         let mut grants = 0;
-        while let Some(Reverse(first)) = candidates.0.pop() {
-            if first.grants < grants {
+        while let Some(Reverse(next)) = candidates.first(first.take()) {
+            if next.grants < grants {
                 // Grants since may have taken the request or filled the machine.
-                candidates.0.extend(self.candidate(first.machine, grants));
+                first = self.candidate(next.machine, grants);
                 continue;
             }
-            let (key, prefer) = self.queued_key(first.request);
-            let holder = Some(first.request).filter(|_| !first.turn.without_hold);
-            let machine = self.machine_for(&key, prefer, holder, Among::Changed);
-            let machine = machine.unwrap_or(first.machine);
-            let held = self.holds.machine_of(first.request);
-            self.grant(first.request, machine, actions);
+            let machine = self.machine_for_queued(&next);
+            let held = self.holds.machine_of(next.request);
+            self.grant(next.request, machine, actions);
             grants += 1;
-            candidates.0.extend(self.candidate(first.machine, grants));
+            first = self.candidate(next.machine, grants);
             // The machine that was held for it may take others now.
             let held = held.and_then(|id| self.machines.find(id));
-            candidates.0.extend(held.and_then(|slot| self.candidate(slot, grants)));
+            candidates
+                .0
+                .extend(held.and_then(|slot| self.candidate(slot, grants)));
         }
         self.candidates = candidates;
+    }
+
+    /// P3: the machine for a queued request, which fits on one at least of those that the step changed.
+    #[inline]
+    fn machine_for_queued(&self, next: &Candidate) -> u32 {
+        let alone = self.machines.touched().len() == 1 && self.holds.is_empty();
+        if alone {
+            return next.machine;
+        }
+        let (key, prefer) = self.queued_key(next.request);
+        let holder = Some(next.request).filter(|_| !next.turn.without_hold);
+        let machine = self.machine_for(&key, prefer, holder, Among::Changed);
+        machine.unwrap_or(next.machine)
     }
 
     /// The first request that fits on a machine and may have it.
@@ -115,7 +155,10 @@ impl Manager {
         }
         let spot = record.spot();
         let queued = self.first_queued(record, &spot);
-        let holder = self.first_holder(record, &spot);
+        let holder = match self.holds.is_empty() {
+            true => None,
+            false => self.first_holder(record, &spot),
+        };
         let first = match (queued, holder) {
             (Some(queued), Some(holder)) => queued.min(holder),
             (queued, holder) => queued.or(holder)?,
@@ -137,7 +180,12 @@ impl Manager {
         };
         let class = self.queue.first_fit(spot, excluded)?;
         let priority = self.queue.class(class).key.priority;
-        if record.held && self.holds.on(record.id).is_none_or(|hold| priority >= hold.turn.priority) {
+        if record.held
+            && self
+                .holds
+                .on(record.id)
+                .is_none_or(|hold| priority >= hold.turn.priority)
+        {
             return None;
         }
         let request = self.queue.first(class);
@@ -157,7 +205,10 @@ impl Manager {
         let may = |turn: &Turn, request: u32| {
             on_it.is_none_or(|hold| hold.request == request || turn.priority < hold.turn.priority)
         };
-        let holders = self.holds.iter().filter(|hold| may(&hold.turn, hold.request) && self.fits(hold.request, spot));
+        let holders = self
+            .holds
+            .iter()
+            .filter(|hold| may(&hold.turn, hold.request) && self.fits(hold.request, spot));
         holders.map(|hold| (hold.turn, hold.request)).min()
     }
 
@@ -214,7 +265,10 @@ impl Manager {
             self.machines.free.find(&ask, self.packing).map(&mut offer);
         }
         let changed = self.machines.touched().iter().copied();
-        let held = self.holds.iter().filter_map(|hold| self.machines.find(hold.machine));
+        let held = self
+            .holds
+            .iter()
+            .filter_map(|hold| self.machines.find(hold.machine));
         for slot in changed.chain(held) {
             if self.fits_now(key, holder, slot) {
                 offer(slot);
@@ -244,9 +298,8 @@ impl Manager {
     /// P3: a machine that a request is told to avoid it may have only while no other of an accepted
     /// kind whose offer it fits is in good health.
     pub(in super::super) fn may_have_avoided(&self, key: &ClassKey, avoided: MachineId) -> bool {
-        let accepted = |(index, _): &(u8, _)| key.kinds.contains(KindId(*index));
-        let kinds = (0..).zip(&self.machines.kinds).filter(accepted);
-        let fitting: u64 = kinds.map(|(_, kind)| kind.healthy_that_fit(key.demand)).sum();
+        let kinds = self.machines.accepted(key.kinds);
+        let fitting: u64 = kinds.map(|kind| kind.healthy_that_fit(key.demand)).sum();
         let itself = self.machines.find(avoided).is_some_and(|slot| {
             let record = self.machines.get(slot);
             record.is_healthy() && self.could_take(key, record)
@@ -274,6 +327,7 @@ impl Manager {
 
     /// A machine that left good health may have been what kept a request off the one it avoids: that
     /// has to be looked at (P2).
+    #[inline]
     fn touch_avoided(&mut self) {
         let changes = self.machines.health_changes;
         if core::mem::replace(&mut self.health_changes_placed, changes) == changes {

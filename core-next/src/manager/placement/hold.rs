@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::super::Manager;
 use super::fit::Turn;
-use crate::machines::Machine;
+use crate::machines::{KindState, Machine};
 use crate::protocol::action::{Action, Notice};
-use crate::protocol::id::{KindId, Kinds, MachineId};
+use crate::protocol::id::{Kinds, MachineId};
 use crate::protocol::resources::Demand;
 use crate::protocol::time::Instant;
 use crate::queue::ClassKey;
@@ -57,6 +57,7 @@ impl Holds {
     }
 
     /// A request that accepts these kinds is queued.
+    #[inline]
     pub(crate) fn enter(&mut self, kinds: Kinds) {
         match self.find(kinds) {
             Ok(index) => self.groups[index].queued += 1,
@@ -75,6 +76,7 @@ impl Holds {
 
     /// A request that accepts these kinds is queued no longer, and has no hold. The group is forgotten
     /// with its last one.
+    #[inline]
     pub(in super::super) fn leave(&mut self, kinds: Kinds) {
         if let Ok(index) = self.find(kinds) {
             self.groups[index].queued -= 1;
@@ -84,8 +86,28 @@ impl Holds {
         }
     }
 
+    /// Whether there is no hold.
+    #[inline]
+    pub(in super::super) const fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
+    /// For the shortcut: one request less of the only group, which has others.
+    #[inline]
+    pub(in super::super) fn leave_one(&mut self) {
+        self.groups[0].queued -= 1;
+    }
+
+    #[inline]
     fn find(&self, kinds: Kinds) -> Result<usize, usize> {
-        self.groups.binary_search_by_key(&kinds, |group| group.kinds)
+        // Most often all requests accept the same.
+        if let Some(first) = self.groups.first()
+            && first.kinds == kinds
+        {
+            return Ok(0);
+        }
+        self.groups
+            .binary_search_by_key(&kinds, |group| group.kinds)
     }
 
     /// The holds there are.
@@ -103,7 +125,9 @@ impl Holds {
     /// The machine that is held for a request.
     #[inline]
     pub(crate) fn machine_of(&self, request: u32) -> Option<MachineId> {
-        self.iter().find(|hold| hold.request == request).map(|hold| hold.machine)
+        self.iter()
+            .find(|hold| hold.request == request)
+            .map(|hold| hold.machine)
     }
 
     /// When the next hold has lasted for as long as it may.
@@ -133,8 +157,16 @@ impl Holds {
 
     /// Whether the figures of the groups are right: `queued` says how many of each there are.
     pub(crate) fn check(&self, queued: &alloc::collections::BTreeMap<Kinds, u64>) -> bool {
-        let held = self.groups.iter().filter(|group| group.hold.is_some()).count();
-        let same = self.groups.iter().map(|group| (&group.kinds, &group.queued)).eq(queued);
+        let held = self
+            .groups
+            .iter()
+            .filter(|group| group.hold.is_some())
+            .count();
+        let same = self
+            .groups
+            .iter()
+            .map(|group| (&group.kinds, &group.queued))
+            .eq(queued);
         same && held == self.held as usize
     }
 }
@@ -143,23 +175,35 @@ impl Manager {
     /// Procs of all grants ever made on machines of these kinds (P4).
     #[inline]
     pub(crate) fn granted(&self, kinds: Kinds) -> u64 {
-        let accepted = (0..).zip(&self.machines.kinds);
-        let accepted = accepted.filter(|(index, _)| kinds.contains(KindId(*index)));
-        accepted.map(|(_, kind)| kind.granted).sum()
+        self.machines.accepted(kinds).map(|kind| kind.granted).sum()
     }
 
     /// After how many procs granted to others a request has its turn; `None` while there are no machines
     /// for it.
-    fn patience(&self, key: &ClassKey) -> Option<u64> {
-        let accepted = (0..).zip(&self.machines.kinds);
-        let fits = |kind: &crate::machines::KindState| match key.demand {
+    pub(crate) fn patience(&self, key: &ClassKey) -> Option<u64> {
+        let fits = |kind: &&KindState| match key.demand {
             Demand::Amounts(amounts) => amounts.fits(kind.kind.capacity),
             Demand::Machine => true,
         };
-        let fitting = accepted.filter(|(index, kind)| key.kinds.contains(KindId(*index)) && fits(kind));
-        let procs: u64 = fitting.map(|(_, kind)| kind.sums.healthy).sum();
+        let fitting = self.machines.accepted(key.kinds).filter(fits);
+        let procs: u64 = fitting.map(|kind| kind.sums.healthy).sum();
         let patience = procs.saturating_mul(u64::from(self.config.patience));
         (patience > 0).then_some(patience)
+    }
+
+    /// For the shortcut: whether there are no holds, all queued requests are of one group, and none of
+    /// them has its turn before so many more procs were granted.
+    #[inline]
+    pub(in super::super) fn no_turn_within(&self, procs: u32) -> bool {
+        match &self.holds.groups[..] {
+            [group] => {
+                let granted = self.granted(group.kinds) + u64::from(procs);
+                let none = self.config.patience == 0 || granted < group.check_at;
+                none && self.holds.is_empty()
+                    && self.holds.health_changes == self.machines.health_changes
+            }
+            _ => false,
+        }
     }
 
     /// Whether the first request of a class was passed by for long, counted as for its turn but over
@@ -168,19 +212,23 @@ impl Manager {
         let Some(queued) = self.requests.get(self.queue.first(class)).queued() else {
             return false;
         };
-        let healthy: u64 = self.machines.kinds.iter().map(|kind| kind.sums.healthy).sum();
+        let healthy: u64 = self
+            .machines
+            .kinds
+            .iter()
+            .map(|kind| kind.sums.healthy)
+            .sum();
         let patience = healthy.saturating_mul(u64::from(self.config.patience));
         patience > 0 && self.granted(Kinds::ALL) - queued.granted_anywhere >= patience
     }
 
     /// A new request is in the queue: its turn may be the next that comes.
     #[inline]
-    pub(super) fn expect_turn(&mut self, request: u32) {
+    pub(super) fn expect_turn(&mut self, key: &ClassKey) {
         if self.config.patience == 0 {
             return;
         }
-        let (key, _) = self.queued_key(request);
-        let patience = self.patience(&key).unwrap_or(u64::MAX);
+        let patience = self.patience(key).unwrap_or(u64::MAX);
         let due = self.granted(key.kinds).saturating_add(patience);
         if let Ok(index) = self.holds.find(key.kinds) {
             let group = &mut self.holds.groups[index];
@@ -191,17 +239,19 @@ impl Manager {
     /// A holder was granted: its hold ends, and moves the mark of its group.
     #[inline]
     pub(super) fn grant_ends_hold(&mut self, request: u32) {
-        if self.holds.held > 0
-            && let Some(index) = self.end_hold_of(request)
-        {
+        if let Some(index) = self.end_hold_of(request) {
             self.holds.groups[index].mark = self.granted(self.holds.groups[index].kinds);
         }
     }
 
     /// Ends the hold of a request, if it has one; gives the index of its group.
     pub(in super::super) fn end_hold_of(&mut self, request: u32) -> Option<usize> {
+        if self.holds.is_empty() {
+            return None;
+        }
         let mut groups = self.holds.groups.iter();
-        let index = groups.position(|group| group.hold.is_some_and(|hold| hold.request == request))?;
+        let index =
+            groups.position(|group| group.hold.is_some_and(|hold| hold.request == request))?;
         self.end_hold(index);
         Some(index)
     }
@@ -239,9 +289,12 @@ impl Manager {
         if self.config.patience == 0 || self.shutdown || self.holds.groups.is_empty() {
             return;
         }
-        let changes = self.machines.health_changes;
-        if core::mem::replace(&mut self.holds.health_changes, changes) != changes {
-            self.holds.groups.iter_mut().for_each(|group| group.check_at = 0);
+        if self.machines.health_changes != self.holds.health_changes {
+            self.holds.health_changes = self.machines.health_changes;
+            self.holds
+                .groups
+                .iter_mut()
+                .for_each(|group| group.check_at = 0);
             self.move_holds(actions);
         }
         for index in 0..self.holds.groups.len() {
@@ -252,6 +305,7 @@ impl Manager {
         }
     }
 
+    #[cold]
     /// Chooses other machines for the holders whose machine is not held any more.
     fn move_holds(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.holds.groups.len() {
@@ -264,7 +318,14 @@ impl Manager {
             }
             let (key, _) = self.queued_key(hold.request);
             match self.machine_to_hold(&key) {
-                Some(slot) => self.hold(index, Hold { machine: self.machines.get(slot).id, ..hold }, actions),
+                Some(slot) => self.hold(
+                    index,
+                    Hold {
+                        machine: self.machines.get(slot).id,
+                        ..hold
+                    },
+                    actions,
+                ),
                 None => self.end_hold(index),
             }
         }
@@ -274,7 +335,9 @@ impl Manager {
     /// one of a more urgent priority than the holder, if it has a hold.
     #[cold]
     fn look_for_turns(&mut self, index: usize, actions: &mut Vec<Action>) {
-        let Group { kinds, mark, hold, .. } = self.holds.groups[index];
+        let Group {
+            kinds, mark, hold, ..
+        } = self.holds.groups[index];
         let granted = self.granted(kinds);
         let mut check_at = u64::MAX;
         let mut given = None;
@@ -289,7 +352,9 @@ impl Manager {
                 continue;
             }
             let request = self.queue.first(class);
-            let (Some(queued), Some(patience)) = (self.requests.get(request).queued(), self.patience(&key)) else {
+            let (Some(queued), Some(patience)) =
+                (self.requests.get(request).queued(), self.patience(&key))
+            else {
                 continue;
             };
             let due = patience.saturating_add(queued.granted.max(mark));
@@ -298,7 +363,9 @@ impl Manager {
                 continue;
             }
             let machine = match hold {
-                None => self.machine_to_hold(&key).map(|slot| self.machines.get(slot).id),
+                None => self
+                    .machine_to_hold(&key)
+                    .map(|slot| self.machines.get(slot).id),
                 Some(hold) => Some(hold.machine).filter(|id| self.could_hold(&key, *id)),
             };
             if let Some(machine) = machine {
@@ -347,7 +414,10 @@ impl Manager {
             let oldest = self.machines.get(*slot).running.head();
             let since = oldest.and_then(|request| self.requests.get(request).running());
             // Nothing running comes first, then the newest.
-            (since.is_some(), core::cmp::Reverse(since.map(|running| running.since)))
+            (
+                since.is_some(),
+                core::cmp::Reverse(since.map(|running| running.since)),
+            )
         };
         let free = |slot: &u32| {
             let record = self.machines.get(*slot);

@@ -26,9 +26,16 @@ impl Manager {
 
     /// Gives a machine to a request that is in no list.
     #[inline]
-    fn occupy(&mut self, request: u32, demand: crate::Demand, machine: u32, actions: &mut Vec<Action>) {
+    fn occupy(
+        &mut self,
+        request: u32,
+        demand: crate::Demand,
+        machine: u32,
+        actions: &mut Vec<Action>,
+    ) {
         let taken = self.machines.taken(machine, demand);
-        self.machines.occupy(&mut self.requests, machine, request, taken, self.now);
+        self.machines
+            .occupy(&mut self.requests, machine, request, taken, self.now);
         actions.push(Action::Grant {
             request: self.requests.get(request).id,
             machine: self.machines.get(machine).id,
