@@ -34,8 +34,8 @@ fn input(config: Config, log: &[(Instant, Event)]) -> Input {
 }
 
 fn run_of(plan: Plan, seed: u64, events: usize) -> Input {
-    let config = plan.config;
-    let mut cluster = Cluster::new(plan, seed, Manager::new(config).unwrap());
+    let config = plan.config.clone();
+    let mut cluster = Cluster::new(plan, seed, Manager::new(config.clone()).unwrap());
     cluster.run(events).unwrap();
     input(config, cluster.log())
 }
@@ -60,8 +60,8 @@ proptest! {
             plan.faults.poll_unanswered = 128;
         }
         let input = run_of(plan, seed, 400);
-        let comparison = what_if(&input, input.head.config, "nothing").unwrap();
-        let as_was = made(&input, input.head.config, "nothing").unwrap();
+        let comparison = what_if(&input, input.head.config.clone(), "nothing").unwrap();
+        let as_was = made(&input, input.head.config.clone(), "nothing").unwrap();
         let recorded = diff(&input, &as_was).unwrap();
         prop_assert!(comparison.first.is_none(), "{}", comparison);
         prop_assert!(recorded.earlier.is_empty() && recorded.later.is_empty(), "{}", recorded);
@@ -85,6 +85,6 @@ proptest! {
         });
         prop_assume!(last.max() < Some(Instant(u64::MAX / 2)) && sums.over < Instant::MAX);
         // A request that was not placed was refused, or cancelled by its client.
-        prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled, "{}", comparison);
+        prop_assert_eq!(sums.requests, sums.granted + sums.refused + sums.cancelled + sums.expired, "{}", comparison);
     }
 }
