@@ -9,8 +9,6 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate self as remuda;
 
 mod index;
 mod inspect;

@@ -20,6 +20,7 @@ use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
 use crate::shared::{Handle, Shared};
+use crate::state::State;
 use crate::status::MachineStatus;
 use crate::system::System;
 use crate::timer;
@@ -51,8 +52,8 @@ impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
 }
 
 impl<R: Runtime, S: System> Cluster<R, S> {
-    /// A cluster without machines. It starts them when requests need them (G1), and keeps so many as the kinds say
-    /// (G2) from the first request on.
+    /// A cluster without machines. It starts as many as the kinds of `config` say at once (G2), and others when requests need
+    /// them (G1).
     ///
     /// # Errors
     /// The manager refuses the configuration.
@@ -105,6 +106,10 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             background::spawn,
         );
         shared.runtime.spawn(timer::run(shared.clone()));
+        // The manager does nothing before its first event.
+        if shared.read(State::keeps_machines) {
+            shared.handle(Event::Timer);
+        }
         Cluster {
             handle: Handle::new(shared),
         }

@@ -16,6 +16,7 @@ use crate::panics::{catch_panic, catch_panic_in};
 use crate::runtime::{Runtime, timeout};
 use crate::shared::Shared;
 use crate::signal::Signal;
+use crate::state::State;
 use crate::system::{Progress, Start, System};
 use crate::tables::MachineEntry;
 
@@ -182,7 +183,7 @@ async fn refuse<R: Runtime, S: System>(
     }
 }
 
-/// Lets a machine that nobody asked for enter service (J1). It is watched by a task of its own.
+/// Lets a machine that was not asked for enter service (J1). It is watched by a task of its own.
 pub(crate) fn join<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     kind: KindId,
@@ -191,7 +192,7 @@ pub(crate) fn join<R: Runtime, S: System>(
 ) -> Result<MachineId, Reject> {
     let mut handle = Some(handle);
     loop {
-        let id = shared.read(|state| state.next_joined());
+        let id = shared.read(State::next_joined);
         let name = handle
             .as_ref()
             .and_then(|handle| catch_panic(|| shared.system.name(id, handle)));

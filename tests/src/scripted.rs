@@ -20,6 +20,8 @@ pub struct Scripted(Arc<Mutex<Book>>);
 pub struct Book {
     /// Starts fail with this, if set.
     pub start_error: Option<StartError>,
+    /// Only starts of this kind fail, if set.
+    pub failing: Option<KindId>,
     /// Starts say that they are queued elsewhere, if set.
     pub queue_starts: bool,
     /// What machines offer; `None`: all of their kind's capacity.
@@ -180,7 +182,8 @@ impl System for Scripted {
             let mut book = self.book();
             book.starts += 1;
             book.kinds.push(start.kind);
-            if let Some(error) = &book.start_error {
+            let fails = book.failing.is_none_or(|kind| kind == start.kind);
+            if let Some(error) = book.start_error.as_ref().filter(|_| fails) {
                 return Err(error.clone());
             }
             if book.queue_starts {

@@ -82,9 +82,9 @@ pub(crate) struct OneMachine {
     pub(crate) since: Instant,
     pub(crate) stop_since: Option<Instant>,
     pub(crate) idle_since: Instant,
-    pub(crate) probation: Option<Option<Instant>>,
+    pub(crate) probation: Option<Ends>,
     pub(crate) passages: u32,
-    pub(crate) draining: Option<Option<Instant>>,
+    pub(crate) draining: Option<Ends>,
     pub(crate) trial: Option<u64>,
     pub(crate) settles: Option<Instant>,
     pub(crate) poll: Poll,
@@ -105,6 +105,29 @@ pub(crate) struct OneRunning {
     pub(crate) request: RequestId,
     pub(crate) taken: Resources,
     pub(crate) since: Instant,
+}
+
+/// When a probation or a drain ends. (Not an option: JSON does not tell one within another.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Ends {
+    Never,
+    At(Instant),
+}
+
+impl From<Option<Instant>> for Ends {
+    fn from(at: Option<Instant>) -> Ends {
+        at.map_or(Ends::Never, Ends::At)
+    }
+}
+
+impl From<Ends> for Option<Instant> {
+    fn from(ends: Ends) -> Option<Instant> {
+        match ends {
+            Ends::Never => None,
+            Ends::At(at) => Some(at),
+        }
+    }
 }
 
 /// Once-work without a result is running.
@@ -224,9 +247,9 @@ impl Manager {
             since: machine.since,
             stop_since: machine.stop_since,
             idle_since: machine.idle_since,
-            probation: machine.probation,
+            probation: machine.probation.map(Ends::from),
             passages: machine.passages,
-            draining: machine.draining,
+            draining: machine.draining.map(Ends::from),
             trial: machine.trial,
             settles: machine.settles,
             poll: machine.poll,

@@ -13,7 +13,7 @@ use crate::index::{Queued, Request};
 use crate::machines::{Phase, Poll, Timer};
 use crate::manager::{Hold, Manager, Turn};
 use crate::protocol::event::OnceOutcome;
-use crate::protocol::id::{Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
+use crate::protocol::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::protocol::resources::Demand;
 use crate::queue::DemandKey;
 
@@ -94,6 +94,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         kind.kind = kind.kind.with_limits(one.limits);
         (kind.expected, kind.granted, kind.lost, kind.ended) =
             (one.expected, one.granted, one.lost, one.ended);
+        manager.machines.granted += one.granted;
         manager.growth[index] = one.growth;
     }
     manager.choose_packing();
@@ -151,7 +152,7 @@ impl Manager {
         if procs == 0
             || arrival >= next_arrival
             || granted > LARGEST
-            || granted_anywhere > self.granted(Kinds::ALL)
+            || granted_anywhere > self.machines.granted()
         {
             return Err(Unsound::Request(request));
         }
@@ -192,21 +193,24 @@ impl Manager {
         let slot = self
             .machines
             .add(id, one.kind, one.phase, one.offer, one.since);
+        let probation = one.probation.map(Option::from);
+        let draining = one.draining.map(Option::from);
         self.machines.change(slot, |record| {
-            (record.stop_since, record.probation) = (one.stop_since, one.probation);
-            (record.passages, record.draining) = (one.passages, one.draining);
+            (record.stop_since, record.probation) = (one.stop_since, probation);
+            (record.passages, record.draining) = (one.passages, draining);
             (record.trial, record.settles) = (one.trial, one.settles);
         });
         self.machines
-            .set_timer(slot, Timer::Probation, one.probation.flatten());
+            .set_timer(slot, Timer::Probation, probation.flatten());
         self.machines
-            .set_timer(slot, Timer::DrainEnd, one.draining.flatten());
+            .set_timer(slot, Timer::DrainEnd, draining.flatten());
         self.machines.set_timer(slot, Timer::Settle, one.settles);
         if one.poll != Poll::Never {
             self.machines.set_poll(slot, one.poll);
         }
         self.machines.set_silent(slot, one.silent);
         let granted = self.machines.kind(one.kind).granted;
+        let granted_anywhere = self.machines.granted();
         if !one.running.is_empty()
             && matches!(
                 one.phase,
@@ -234,6 +238,7 @@ impl Manager {
             );
         }
         self.machines.kinds[usize::from(one.kind.0)].granted = granted;
+        self.machines.granted = granted_anywhere;
         self.machines
             .change(slot, |record| record.idle_since = one.idle_since);
         let (holdings, record) = self.machines.holder(slot);

@@ -39,6 +39,9 @@ pub(crate) struct Machines {
     pub(crate) free: FreeOrder,
     /// Procs of all machines, and of those of them that drain or stop.
     procs: (u64, u64),
+    /// Procs of all grants ever made (G5), and idle machines.
+    pub(crate) granted: u64,
+    idle: u32,
     /// What lives on them.
     pub(crate) holdings: Holdings,
     timers: Timers,
@@ -67,6 +70,8 @@ impl Machines {
                 .collect(),
             free: FreeOrder::new(),
             procs: (0, 0),
+            granted: 0,
+            idle: 0,
             holdings: Holdings::new(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
@@ -96,13 +101,27 @@ impl Machines {
         &self.kinds[usize::from(self.records[slot as usize].kind.0)]
     }
 
+    /// Procs of all grants ever made.
+    #[inline]
+    pub(crate) const fn granted(&self) -> u64 {
+        self.granted
+    }
+
+    /// How many machines are idle.
+    #[inline]
+    pub(crate) const fn idle_count(&self) -> u32 {
+        self.idle
+    }
+
     /// Those of the kinds that are in a set.
     #[inline]
     pub(crate) fn accepted(&self, kinds: Kinds) -> impl Iterator<Item = &KindState> {
-        let accepted = self.kinds.iter().enumerate();
-        // At most 64.
-        let accepted = accepted.filter(move |(index, _)| kinds.contains(KindId(*index as u8)));
-        accepted.map(|(_, kind)| kind)
+        let mut bits = kinds.bits();
+        self.kinds.iter().filter(move |_| {
+            let accepted = bits & 1 != 0;
+            bits >>= 1;
+            accepted
+        })
     }
 
     /// A kind that the config has.
@@ -251,6 +270,7 @@ impl Machines {
         kind.need.add(taken);
         kind.running += 1;
         kind.granted += u64::from(taken.proc_count());
+        self.granted += u64::from(taken.proc_count());
     }
 
     /// Ends a grant; the request is in no list then.
@@ -293,6 +313,7 @@ impl Machines {
         machine.running.push_back(requests.records_mut(), next);
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
         kind.granted += u64::from(running.taken.proc_count());
+        self.granted += u64::from(running.taken.proc_count());
     }
 
     /// Takes a machine out of the orders until the step has placed what it can.
@@ -311,6 +332,7 @@ impl Machines {
             IdleList::Uncounted => &mut kind.idle_uncounted,
         };
         idle.remove(slot, &mut self.idle_positions);
+        self.idle -= 1;
         self.deadlines_dirty |= kind.kind.idle.is_some();
     }
 
@@ -343,6 +365,7 @@ impl Machines {
                 IdleList::Uncounted => &mut kind.idle_uncounted,
             };
             idle.push(idle_key(machine), slot, &mut self.idle_positions);
+            self.idle += 1;
             self.deadlines_dirty |= kind.kind.idle.is_some();
             self.records[slot as usize].idle = list;
         }
@@ -471,7 +494,9 @@ impl Machines {
         });
         sums && procs == self.procs
             && self.ids.len() == self.records.len()
-            && self.kinds.iter().map(idle).sum::<usize>() == in_lists.count()
+            && self.kinds.iter().map(idle).sum::<usize>() == self.idle as usize
+            && self.idle as usize == in_lists.count()
+            && self.kinds.iter().map(|kind| kind.granted).sum::<u64>() == self.granted
             && self.touched.is_empty()
             && self.free.check(listed, |slot| {
                 let machine = self.records.get(slot as usize)?;

@@ -80,6 +80,8 @@ pub struct Manager {
     deadlines_dirty: bool,
     /// Which machine of several a request gets (P3).
     packing: Packing,
+    /// The procs of the smallest kind.
+    least_procs: u64,
     candidates: Candidates,
     /// The changes of machines' health that placement has looked at.
     health_changes_placed: u64,
@@ -107,6 +109,10 @@ impl Manager {
             shutdown: false,
             deadlines_dirty: true,
             packing: config.packing_in_use(),
+            least_procs: { config.kinds.iter() }
+                .map(|kind| u64::from(kind.capacity.proc_count()))
+                .min()
+                .unwrap_or(0),
             candidates: Candidates::default(),
             health_changes_placed: 0,
             config,
@@ -134,11 +140,11 @@ impl Manager {
         if self.take_shortcut(&event, now, actions) {
             return;
         }
-        self.decide(event, now, actions);
+        self.decide(&event, now, actions);
     }
 
     /// The way that every event can take.
-    fn decide(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+    fn decide(&mut self, event: &Event, now: Instant, actions: &mut Vec<Action>) {
         self.fire_due(now, actions);
         self.now = now;
         let step = actions.len();
@@ -146,13 +152,14 @@ impl Manager {
             actions.push(Action::Reject(reject));
         }
         self.settle(step, actions);
-        self.rearm(event == Event::Timer, actions);
+        self.rearm(*event == Event::Timer, actions);
         self.compact();
     }
 
-    fn apply(&mut self, event: Event, actions: &mut Vec<Action>) -> Result<(), Reject> {
-        match event {
-            Event::Submit { request, spec } => self.submit(request, spec, actions),
+    #[inline]
+    fn apply(&mut self, event: &Event, actions: &mut Vec<Action>) -> Result<(), Reject> {
+        match *event {
+            Event::Submit { request, spec } => self.submit(request, &spec, actions),
             Event::Cancel { request } => self.cancel(request),
             Event::Done {
                 request,

@@ -18,13 +18,13 @@ impl Manager {
     pub(super) fn submit(
         &mut self,
         request: RequestId,
-        spec: Submit,
+        spec: &Submit,
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
         if self.requests.find(request).is_some() {
             return Err(Reject::DuplicateRequest { request });
         }
-        self.check_size(request, &spec)?;
+        self.check_size(request, spec)?;
         if self.requests.is_full() {
             return Err(Reject::Full { limit: MAX_RECORDS });
         }
@@ -34,8 +34,8 @@ impl Manager {
             actions.push(Action::Expired { request });
         } else {
             match self.config.policy {
-                Policy::Fit => self.submit_fit(request, &spec, actions),
-                Policy::Bigslice => self.submit_bigslice(request, &spec),
+                Policy::Fit => self.submit_fit(request, spec, actions),
+                Policy::Bigslice => self.submit_bigslice(request, spec),
             }
             self.deadlines_dirty |= spec.give_up.is_some();
         }

@@ -41,7 +41,7 @@ impl Manager {
         #[cfg(feature = "check-shortcut")]
         {
             let (mut long, mut expected) = (before, Vec::new());
-            long.decide(*event, now, &mut expected);
+            long.decide(event, now, &mut expected);
             assert!(
                 expected == [grant] && long == *self,
                 "the shortcut differs at {event:?}"

@@ -170,7 +170,7 @@ impl Machine {
             // Each in service was told to stop (S22).
             stop_since: (shutdown && phase == Phase::Up).then_some(now),
             idle_since: now,
-            probation,
+            probation: probation.map(today::Ends::from),
             passages: probation.is_some().into(),
             draining: None,
             trial: None,
@@ -193,7 +193,7 @@ impl Machine {
             (Phase::Pending { steps }, None) => State::Pending { steps },
             (Phase::Up, None) => State::Ok,
             (Phase::Up, Some(until)) => State::Probation {
-                until: until.map(u64::from),
+                until: Option::from(until).map(|at: Instant| at.0),
             },
             (Phase::Pending { .. }, Some(_)) | (Phase::Stopping { .. }, _) => return None,
         };

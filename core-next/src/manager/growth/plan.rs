@@ -88,30 +88,35 @@ impl Manager {
         }
     }
 
-    /// Whether there may be anything to ask for, to stop or to say.
+    /// Whether there may be anything to ask for, to stop or to say. Where all procs are there and in
+    /// use this is seen at a glance.
     #[inline]
     pub(in super::super) fn may_plan(&self) -> bool {
-        let kinds = &self.machines.kinds;
-        let (there, _) = self.machines.procs();
         let queued = self.queue.counts().0 > 0;
-        let mut idle = kinds.len() > 1;
-        for (kind, growth) in kinds.iter().zip(&self.growth) {
-            let procs = u64::from(kind.kind.capacity.proc_count());
-            // Starts, for the queue or by a `min` or `spare`.
-            let starts = there.saturating_add(procs) <= self.max_procs
-                && kind.kind.startable
-                && !growth.is_paused()
-                && (queued || kind.kind.min > 0 || kind.kind.spare > 0);
-            // A demand without a home, where machines offered less than their kind has.
-            let no_home = queued && kind.expected != kind.kind.capacity;
-            let withdraws = self.config.withdraw && !kind.pending.is_empty();
-            if starts || no_home || withdraws {
-                return true;
-            }
-            idle |= kind.idle_lengths() > 0;
-        }
+        let left = self.max_procs.saturating_sub(self.machines.procs().0);
         // G5, where nothing but `max_procs` is in the way.
-        queued && idle
+        let replaces = queued && (self.machines.idle_count() > 0 || self.growth.len() > 1);
+        replaces || left >= self.least_procs && self.may_start() || self.may_say_or_withdraw()
+    }
+
+    /// Starts, for the queue or by a `min` or `spare`.
+    fn may_start(&self) -> bool {
+        let queued = self.queue.counts().0 > 0;
+        let mut kinds = self.machines.kinds.iter().zip(&self.growth);
+        kinds.any(|(kind, growth)| {
+            let wanted = queued || kind.kind.min > 0 || kind.kind.spare > 0;
+            wanted && kind.kind.startable && !growth.is_paused()
+        })
+    }
+
+    /// A demand without a home, where machines offered less than their kind has; a pending machine
+    /// that is not wanted any more.
+    fn may_say_or_withdraw(&self) -> bool {
+        let queued = self.queue.counts().0 > 0;
+        self.machines.kinds.iter().any(|kind| {
+            let short = queued && kind.expected != kind.kind.capacity;
+            short || self.config.withdraw && !kind.pending.is_empty()
+        })
     }
 
     /// How many more machines of a kind may be asked for, beside what is asked for now.

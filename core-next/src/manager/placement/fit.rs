@@ -11,7 +11,7 @@ use crate::machines::{Ask, Machine};
 use crate::protocol::action::Action;
 use crate::protocol::config::Packing;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{Kinds, MachineId, RequestId};
+use crate::protocol::id::{MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::queue::{Class, ClassKey, Spot};
 
@@ -89,7 +89,7 @@ impl Manager {
                 .insert(Request::queue(request, Queued::default()));
             return self.occupy(slot, key.demand, machine, actions);
         }
-        let granted = (self.granted(spec.kinds), self.granted(Kinds::ALL));
+        let granted = (self.granted(spec.kinds), self.machines.granted());
         self.queue.push(&mut self.requests, request, spec, granted);
         self.holds.enter(spec.kinds);
         self.expect_turn(&key);

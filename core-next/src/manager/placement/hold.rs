@@ -219,7 +219,7 @@ impl Manager {
             .map(|kind| kind.sums.healthy)
             .sum();
         let patience = healthy.saturating_mul(u64::from(self.config.patience));
-        patience > 0 && self.granted(Kinds::ALL) - queued.granted_anywhere >= patience
+        patience > 0 && self.machines.granted() - queued.granted_anywhere >= patience
     }
 
     /// A new request is in the queue: its turn may be the next that comes.
