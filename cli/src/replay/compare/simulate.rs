@@ -56,6 +56,13 @@ enum What {
     Change(usize),
 }
 
+impl What {
+    /// Whether a job or a machine gets further by it.
+    fn brings_on(self) -> bool {
+        !matches!(self, What::Polled(..) | What::GiveUp(_))
+    }
+}
+
 /// A machine of the simulation.
 #[derive(Clone, Copy, Debug)]
 struct Machine {
@@ -88,7 +95,7 @@ struct Simulation<'a> {
     asked: Vec<usize>,
     heap: BinaryHeap<Next>,
     pushed: u64,
-    /// Of `heap`, those that are no answers to polls.
+    /// Of `heap`, those that bring a job or a machine on.
     living: usize,
     left: usize,
     next_id: u64,
@@ -214,12 +221,12 @@ impl Simulation<'_> {
 
     fn push(&mut self, time: Instant, order: u128, what: What) {
         self.pushed += 1;
-        self.living += usize::from(!matches!(what, What::Polled(..)));
+        self.living += usize::from(what.brings_on());
         self.heap.push(Reverse((time, order, self.pushed, what)));
     }
 
     fn happen(&mut self, what: What, now: Instant) {
-        if !matches!(what, What::Polled(..)) {
+        if what.brings_on() {
             self.living -= 1;
             self.moved = self.moved.max(now);
         }
