@@ -441,7 +441,7 @@ fn what_is_left_out_is_said() {
 
     // A journal that begins in mid-run has no workload from its start on.
     let mut manager = Manager::new(Config::new(1, 1).unwrap()).unwrap();
-    manager.handle(Event::Timer, Instant::from_secs(1));
+    let _ = manager.handle(Event::Timer, Instant::from_secs(1));
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&manager, None, &[], &mut bytes);
     let actions = manager.handle(Event::Timer, Instant::from_secs(2));

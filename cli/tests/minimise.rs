@@ -4,7 +4,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use remuda::journal::Writer;
-use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, RequestId};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, RequestId, Submit};
 use remuda_sim::Script;
 use rustix::process::Signal;
 
@@ -332,7 +332,8 @@ fn a_divergence_is_cut_down_to_what_gives_the_same_answer() {
     assert_eq!(
         last.event,
         Event::Up {
-            machine: MachineId(1)
+            machine: MachineId(1),
+            offer: None,
         }
     );
     let (request, machine) = (RequestId(2), MachineId(1));
@@ -393,17 +394,20 @@ fn a_run_that_shows_no_failure_is_refused() {
 fn journal(fresh: bool) -> Vec<u8> {
     let mut manager = Manager::new(Config::new(2, 4).unwrap()).unwrap();
     if !fresh {
-        manager.handle(Event::Timer, Instant::from_secs(1));
+        let _ = manager.handle(Event::Timer, Instant::from_secs(1));
     }
     let (request, machine) = (RequestId(7), MachineId(0));
     let submit = Event::Submit {
         request,
-        priority: 0,
-        demand: Demand::Machine,
+        spec: Submit::machine(),
+    };
+    let up = Event::Up {
+        machine,
+        offer: None,
     };
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&manager, None, &[], &mut bytes);
-    for (at, event) in (1..).zip([submit, Event::Up { machine }, Event::Stopped { machine }]) {
+    for (at, event) in (1..).zip([submit, up, Event::Stopped { machine }]) {
         let at = Instant::from_secs(at);
         let actions = manager.handle(event, at);
         writer.record(at, &event, &actions, &manager, &mut bytes);

@@ -4,7 +4,7 @@ mod support;
 use std::process::Command;
 
 use remuda::journal::{Index, Writer};
-use remuda::{Config, Demand, Event, Instant, MachineId, Manager, RequestId};
+use remuda::{Config, Event, Instant, MachineId, Manager, RequestId, Submit};
 use rustix::process::Signal;
 
 use support::{Dir, Finished, REMUDA, Run, echoes, kill, remuda, wait_for};
@@ -234,12 +234,12 @@ fn journal(spoil: impl Fn(u64, &mut Manager, &mut Vec<remuda::Action>)) -> Vec<u
     for n in 0..20 {
         let submit = Event::Submit {
             request: RequestId(n),
-            priority: 0,
-            demand: Demand::Machine,
+            spec: Submit::machine(),
         };
         let event = if n == 3 {
             Event::Up {
                 machine: MachineId(0),
+                offer: None,
             }
         } else {
             submit
@@ -307,12 +307,8 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     // The same answers from another manager.
     let state = journal(|n, manager, _| {
         if n == 11 {
-            manager.handle(
-                Event::Cancel {
-                    request: RequestId(9),
-                },
-                Instant::from_secs(10),
-            );
+            let request = RequestId(9);
+            let _ = manager.handle(Event::Cancel { request }, Instant::from_secs(10));
         }
     });
     let finished = replay(&[&dir.write("state", &state)]);
@@ -336,7 +332,7 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     let finished = edited(r#""max_procs":8"#, r#""max_procs":12"#);
     finished.exits(1).prints("cause: other config: ");
     finished.prints("diverges at event #3 at 2s (line 4): submit r2 prio 0 machine\nrecorded: nothing\nreplayed:\n  -> start m2\n");
-    let other_rules = lines.replacen(r#""rules":1"#, r#""rules":0"#, 1);
+    let other_rules = lines.replacen(r#""rules":2"#, r#""rules":0"#, 1);
     replay_of(&other_rules, &["-"]).exits(0);
     let event = r#""submit":{"request":2,"#;
     let other_event = r#""submit":{"request":1,"#;
@@ -420,7 +416,7 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
         .exits(2)
         .says("/no/such/file: No such file");
     let header = journal(|_, _, _| {});
-    let newer = [&header[..8], &[2], &header[9..]].concat();
+    let newer = [&header[..8], &[3], &header[9..]].concat();
     replay(&[&dir.write("damaged", newer)])
         .exits(2)
         .says("it is corrupt: ");

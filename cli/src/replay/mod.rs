@@ -1,6 +1,7 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
 mod compare;
 mod divergence;
+mod fleet;
 pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
@@ -21,7 +22,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use remuda::RequestId;
+use remuda::{Config, Packing, Policy, RequestId};
 use serde_json::json;
 
 use crate::values::id;
@@ -239,19 +240,48 @@ fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
         let (name, value) = (label.name.escape_debug(), label.value.escape_debug());
         writeln!(out, "label        {name}: {value}")?;
     }
-    let config = &head.config;
+    print_config(&head.config, out)
+}
+
+fn print_config(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "config       ")?;
+    if config.policy == Policy::Bigslice {
+        write!(out, "policy bigslice, ")?;
+    }
+    if let [kind] = config.kinds[..] {
+        write!(out, "machine_procs {}, ", kind.capacity.proc_count())?;
+    }
+    match config.max_procs {
+        u64::MAX => write!(out, "no limit of procs")?,
+        max_procs => write!(out, "max_procs {max_procs}")?,
+    }
     writeln!(
         out,
-        "config       machine_procs {}, max_procs {}, probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
-        config.machine_procs,
-        config.max_procs,
+        ", probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
         span::exact(config.probation),
         span::exact(config.start_backoff_base),
         span::exact(config.start_backoff_cap),
         config.silent_polls,
         span::exact(config.poll_interval),
         span::exact(config.summary_interval),
-    )
+    )?;
+    if config.policy != Policy::Bigslice {
+        let packing = match config.packing_in_use() {
+            Packing::FirstFit => "first fit",
+            _ => "best fit",
+        };
+        writeln!(
+            out,
+            "             {packing}, patience {}, settle {}, flaps {}",
+            config.patience,
+            span::exact(config.settle),
+            config.flaps,
+        )?;
+    }
+    for line in scenario::kind_lines(config) {
+        writeln!(out, "             {line}")?;
+    }
+    Ok(())
 }
 
 /// Says how it ended; the exit status.

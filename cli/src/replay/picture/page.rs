@@ -50,7 +50,7 @@ impl Page {
         let times = machines.clone().map(|it| it.asked).chain([scene.begin]);
         let base = times.chain(lives.iter().filter_map(|it| submitted(it)));
         let base = base.min().unwrap_or_default();
-        let mut priorities: Vec<_> = lives.iter().map(|it| it.priority).collect();
+        let mut priorities: Vec<_> = lives.iter().map(|it| it.spec.priority).collect();
         priorities.sort_unstable();
         priorities.dedup();
         let said = machines.enumerate();
@@ -75,7 +75,7 @@ impl Page {
             "base": base.0,
             "begin": scene.begin.0 - base.0,
             "end": scene.end.0 - base.0,
-            "procs": input.head.config.machine_procs,
+            "procs": input.head.config.kinds[0].capacity.proc_count(),
             "priorities": priorities.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "wide": lives.iter().any(|it| it.key.0.0 >> 52 != 0),
             "said": said,
@@ -174,7 +174,7 @@ impl Numbers {
             self.put(from.0 - last);
             last = from.0;
             self.put(end.map_or(0, |end| one_more(end.0 - from.0)));
-            self.put(self.ranks[&life.priority]);
+            self.put(self.ranks[&life.spec.priority]);
         }
     }
 
@@ -185,6 +185,7 @@ impl Numbers {
             Ending::Silent => 2,
             Ending::Shutdown => 3,
             Ending::StartFailed => 4,
+            Ending::Told => 5,
         });
         self.put_from(id, machine.id.0);
         self.put(ending);
@@ -215,11 +216,11 @@ impl Numbers {
             Some(End::Done(Outcome::Ok)) => 1,
             Some(End::Done(Outcome::Remote)) => 2,
             Some(End::Done(Outcome::Unreachable)) => 3,
-            Some(End::Done(Outcome::Unused)) => 4,
+            Some(End::Done(_)) => 4,
             Some(End::Lost) => 5,
-            Some(End::Cancelled | End::Refused) => 6,
+            Some(End::Cancelled | End::Expired | End::Refused) => 6,
         };
-        self.put(self.ranks[&life.priority] << 3 | fate);
+        self.put(self.ranks[&life.spec.priority] << 3 | fate);
         self.put(submitted(life).map_or(0, |at| one_more(from - at.0)));
         if let Some((end, _)) = life.end {
             self.put(end.time.0 - from);

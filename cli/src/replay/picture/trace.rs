@@ -151,6 +151,7 @@ fn write_lane(
             Ending::Silent => "lost: silent",
             Ending::Shutdown => "ended by the shutdown",
             Ending::StartFailed => "start failed",
+            Ending::Told => "ended as it was told to",
         };
         let why = json!(machine.remark);
         instant(out, what, at.time, &format!("\"remark\":{why}"))?;
@@ -164,7 +165,9 @@ fn write_lane(
             End::Done(Outcome::Unreachable) => "unreachable",
             End::Done(Outcome::Unused) => "unused",
             End::Lost => "lost",
+            End::Done(_) => "done",
             End::Cancelled => "cancelled",
+            End::Expired => "expired",
             End::Refused => "refused",
         });
         let to = life.end.map(|(at, _)| at.time);
@@ -174,7 +177,7 @@ fn write_lane(
         let request = life.key.0;
         let mut args = format!(
             "\"request\":{},\"priority\":{},\"procs\":{procs},\"outcome\":\"{fate}\"",
-            request.0, life.priority
+            request.0, life.spec.priority
         );
         match life.submitted.map(|at| at.time) {
             Some(submitted) => {

@@ -1,13 +1,22 @@
 //! Scenarios: a header line with a config, then an event a line, in JSON. `remuda replay --json` writes them, and anyone can.
+mod actions;
+mod config;
+mod events;
+mod values;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use remuda::journal::{Label, Note, RULES, hash};
-use remuda::{Action, Config, Event, Instant, MachineId};
+use remuda::{Action, Event, Instant, Policy};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::items::{Head, Item, Place, Recorded, Step};
-use super::span;
+use config::ConfigLine;
+use events::EventLine;
+use values::{Machine, moment};
+
+pub(crate) use config::{changed, config_hash, kind_lines};
 
 /// A scenario that was read.
 #[derive(Debug)]
@@ -34,6 +43,10 @@ pub(crate) enum Line {
 }
 
 impl Line {
+    fn is_hashed(&self) -> bool {
+        matches!(self, Line::Event { hash: Some(_), .. })
+    }
+
     pub(crate) fn item(&self) -> Item<'_> {
         match self {
             Line::Event {
@@ -56,7 +69,7 @@ impl Line {
             }),
             Line::Note { time, note } => Item::Note(Note {
                 time: *time,
-                machine: note.machine,
+                machine: note.machine.0,
                 topic: &note.topic,
                 text: &note.text,
             }),
@@ -81,26 +94,6 @@ struct HeadLine {
     labels: BTreeMap<String, String>,
 }
 
-/// A config; what is left out is what `Config::new` says.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct ConfigLine {
-    machine_procs: u32,
-    max_procs: u64,
-    #[serde(default)]
-    probation: Option<String>,
-    #[serde(default)]
-    start_backoff_base: Option<String>,
-    #[serde(default)]
-    start_backoff_cap: Option<String>,
-    #[serde(default)]
-    silent_polls: Option<u32>,
-    #[serde(default)]
-    poll_interval: Option<String>,
-    #[serde(default)]
-    summary_interval: Option<String>,
-}
-
 /// Any other line.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -111,24 +104,24 @@ pub(crate) struct OtherLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<Event>,
+    event: Option<EventLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actions: Option<Vec<Action>>,
+    actions: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hash: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<Remark>,
     /// What `--json` ends with; nothing to replay.
     #[serde(skip_serializing)]
-    summary: Option<serde_json::Value>,
+    summary: Option<Value>,
     #[serde(skip_serializing)]
-    divergence: Option<serde_json::Value>,
+    divergence: Option<Value>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remark {
-    machine: MachineId,
+    machine: Machine,
     topic: String,
     text: String,
 }
@@ -139,8 +132,8 @@ impl OtherLine {
         OtherLine {
             number: Some(step.number),
             time: Some(step.time.to_string()),
-            event: Some(step.event),
-            actions: Some(actions.to_vec()),
+            event: EventLine::of(&step.event),
+            actions: Some(actions::write(actions)),
             hash: Some(hash(actions)),
             ..OtherLine::default()
         }
@@ -160,7 +153,7 @@ impl OtherLine {
         OtherLine {
             time: Some(note.time.to_string()),
             note: Some(Remark {
-                machine: note.machine,
+                machine: Machine(note.machine),
                 topic: note.topic.to_owned(),
                 text: note.text.to_owned(),
             }),
@@ -185,29 +178,6 @@ pub(crate) fn head_line(head: &Head) -> String {
     serde_json::to_string(&line).expect("all of it is plain data")
 }
 
-/// Tells whether a config is the one that a run was recorded with.
-pub(crate) fn config_hash(config: &Config) -> u32 {
-    let spans = [
-        config.probation,
-        config.start_backoff_base,
-        config.start_backoff_cap,
-        config.poll_interval,
-        config.summary_interval,
-    ];
-    // FNV-1a of the fields, each of eight bytes or more.
-    let numbers = [
-        config.machine_procs.into(),
-        config.max_procs,
-        config.silent_polls.into(),
-    ];
-    let spans = spans.map(|span| span.as_nanos().to_le_bytes());
-    let numbers = numbers.map(u64::to_le_bytes);
-    let bytes = numbers.as_flattened().iter().chain(spans.as_flattened());
-    bytes.fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
-}
-
 /// Reads a scenario.
 ///
 /// # Errors
@@ -216,15 +186,22 @@ pub(crate) fn parse(text: &str) -> Result<Scenario, String> {
     let lines = (1..).zip(text.lines());
     let mut lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let (at, first) = lines.next().ok_or("it is empty")?;
-    let head = head(first).map_err(|error| {
+    let of_header = |error| {
         format!(
             "line {at}, the header: {error}; the least is {{\"config\":{{\"machine_procs\":4,\"max_procs\":16}}}}"
         )
-    })?;
+    };
+    let first: HeadLine = serde_json::from_str(first).map_err(|error| of_header(json(&error)))?;
+    let config = first.config.clone();
+    let mut head = head(first).map_err(of_header)?;
     let (mut events, mut read) = (0, Vec::new());
     for (at, line) in lines {
         let line = one(at, line, &mut events).map_err(|error| format!("line {at}: {error}"))?;
         read.extend(line);
+    }
+    // A recording of the first edition, which had no other.
+    if config.says_no_policy() && (head.config_hash.is_some() || read.iter().any(Line::is_hashed)) {
+        head.config = config.config(Policy::Bigslice).map_err(of_header)?;
     }
     Ok(Scenario { head, lines: read })
 }
@@ -236,7 +213,7 @@ fn json(error: &serde_json::Error) -> String {
     format!("column {}: {said}", error.column())
 }
 
-fn head(line: &str) -> Result<Head, String> {
+fn head(line: HeadLine) -> Result<Head, String> {
     let HeadLine {
         config,
         config_hash,
@@ -244,11 +221,11 @@ fn head(line: &str) -> Result<Head, String> {
         rules,
         origin,
         labels,
-    } = serde_json::from_str(line).map_err(|error| json(&error))?;
+    } = line;
     let labels = labels.into_iter();
     Ok(Head {
         is_journal: false,
-        config: config.config()?,
+        config: config.config(Policy::Fit)?,
         config_hash,
         fresh: true,
         crate_version,
@@ -260,92 +237,6 @@ fn head(line: &str) -> Result<Head, String> {
     })
 }
 
-/// A config with some of its fields changed, as in `max_procs=64,probation=10s`.
-///
-/// # Errors
-/// The first that is wrong, and what there is.
-pub(crate) fn changed(config: &Config, changes: &str) -> Result<Config, String> {
-    let line = serde_json::to_value(ConfigLine::of(config)).expect("all of it is plain data");
-    let serde_json::Value::Object(mut fields) = line else {
-        unreachable!("a struct is an object");
-    };
-    for change in changes.split(',').map(str::trim) {
-        let (name, value) = change
-            .split_once('=')
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .ok_or_else(|| format!("{change:?} is no change such as max_procs=64"))?;
-        let Some(field) = fields.get_mut(name) else {
-            let known = fields.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(format!("a config has no {name:?}; it has {known}"));
-        };
-        *field = if field.is_number() {
-            let number = value.parse::<u64>();
-            let number = number.map_err(|_| format!("{name}: expected a whole number"))?;
-            number.into()
-        } else {
-            value.into()
-        };
-    }
-    let line: ConfigLine =
-        serde_json::from_value(fields.into()).map_err(|error| error.to_string())?;
-    line.config()
-}
-
-impl ConfigLine {
-    fn of(config: &Config) -> ConfigLine {
-        let span = |span: Duration| Some(span::exact(span));
-        ConfigLine {
-            machine_procs: config.machine_procs,
-            max_procs: config.max_procs,
-            probation: span(config.probation),
-            start_backoff_base: span(config.start_backoff_base),
-            start_backoff_cap: span(config.start_backoff_cap),
-            silent_polls: Some(config.silent_polls),
-            poll_interval: span(config.poll_interval),
-            summary_interval: span(config.summary_interval),
-        }
-    }
-
-    fn config(self) -> Result<Config, String> {
-        let (procs, max_procs) = (self.machine_procs, self.max_procs);
-        // The exact number, which the constructor rounds.
-        let config = Config::new(procs.clamp(1, Config::MAX_MACHINE_PROCS), u64::MAX);
-        let mut config = config.map_err(|error| error.to_string())?;
-        (config.machine_procs, config.max_procs) = (procs, max_procs);
-        let spans = [
-            ("probation", self.probation, &mut config.probation),
-            (
-                "start_backoff_base",
-                self.start_backoff_base,
-                &mut config.start_backoff_base,
-            ),
-            (
-                "start_backoff_cap",
-                self.start_backoff_cap,
-                &mut config.start_backoff_cap,
-            ),
-            (
-                "poll_interval",
-                self.poll_interval,
-                &mut config.poll_interval,
-            ),
-            (
-                "summary_interval",
-                self.summary_interval,
-                &mut config.summary_interval,
-            ),
-        ];
-        for (name, text, field) in spans {
-            if let Some(text) = text {
-                *field = span::parse(&text).map_err(|error| format!("{name}: {error}"))?;
-            }
-        }
-        config.silent_polls = self.silent_polls.unwrap_or(config.silent_polls);
-        config.validate().map_err(|error| error.to_string())?;
-        Ok(config)
-    }
-}
-
 fn one(at: usize, line: &str, events: &mut u64) -> Result<Option<Line>, String> {
     let line: OtherLine = serde_json::from_str(line).map_err(|error| json(&error))?;
     if line.summary.is_some() || line.divergence.is_some() {
@@ -354,10 +245,7 @@ fn one(at: usize, line: &str, events: &mut u64) -> Result<Option<Line>, String> 
     let time = line
         .time
         .ok_or("it has no time, such as \"time\":\"1.5s\"")?;
-    let time = span::parse(&time).map_err(|error| format!("time: {error}"))?;
-    let time = Instant::ZERO
-        .checked_add(time)
-        .ok_or("time: that is too far away")?;
+    let time = moment(&time).map_err(|error| format!("time: {error}"))?;
     match (line.event, line.note) {
         (Some(event), None) => {
             *events += 1;
@@ -366,7 +254,8 @@ fn one(at: usize, line: &str, events: &mut u64) -> Result<Option<Line>, String> 
                     "event {number} where event {events} is expected: a part of a run cannot be replayed by itself"
                 ));
             }
-            if let (Some(actions), Some(said)) = (&line.actions, line.hash)
+            let actions = line.actions.map(actions::read).transpose()?;
+            if let (Some(actions), Some(said)) = (&actions, line.hash)
                 && hash(actions) != said
             {
                 return Err("its actions are not those of its hash: it was changed".into());
@@ -375,8 +264,8 @@ fn one(at: usize, line: &str, events: &mut u64) -> Result<Option<Line>, String> 
                 number: *events,
                 line: at,
                 time,
-                event,
-                actions: line.actions,
+                event: event.event(),
+                actions,
                 hash: line.hash,
             }))
         }
