@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The core, from this package.
-const CORE: &str = "../../core-next";
+const CORE: &str = "../../core";
 
 /// Modules of the core that no manager needs.
 const LEFT_OUT: [&str; 1] = ["journal"];

@@ -1,8 +1,6 @@
 //! Resources, kinds, placement and patience under the policy Fit: R1–R6, P1–P4, one story or more
 //! for each.
 
-extern crate remuda_next as remuda;
-
 mod support;
 
 use remuda::{

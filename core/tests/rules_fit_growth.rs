@@ -1,7 +1,5 @@
 //! Growth and shrinking under the policy Fit: G1–G5, E1–E4, one story or more for each.
 
-extern crate remuda_next as remuda;
-
 mod support;
 
 use remuda::{

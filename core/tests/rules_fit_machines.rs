@@ -1,8 +1,6 @@
 //! Draining, joining, limits of a request, health and starting again: D1, D2, J1, Q1–Q3, H1–H3, A1,
 //! A2, and the sizes of what is passed around; one story or more for each.
 
-extern crate remuda_next as remuda;
-
 mod support;
 
 use remuda::{
