@@ -305,8 +305,10 @@ proptest! {
         config in runs::config(),
         steps in runs::steps(250),
     ) {
-        // Of the periodic ones the summary counts on from now, and so is not the same when late.
-        let config = config.summary_interval(core::time::Duration::ZERO);
+        // Of the periodic ones the summary counts on from now, and so is not the same when late. What
+        // one step starts may be why the next step withdraws another kind's pending machine (E4),
+        // and a punctual timer makes one step more.
+        let config = config.summary_interval(core::time::Duration::ZERO).withdraw(false);
         prop_assert_eq!(late(&config, &steps), punctual(&config, &steps));
     }
 

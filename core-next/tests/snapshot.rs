@@ -306,6 +306,8 @@ fn f05_what_breaks_an_invariant_is_refused() {
     assert_eq!(number(&|v| v["armed"] = 5.into()), 12);
     let step = |v: &mut Value| v["kinds"][0]["growth"]["step"] = 1.into();
     assert_eq!(number(&step), 13);
+    let cautious = |v: &mut Value| v["kinds"][0]["growth"]["cautious"] = true.into();
+    assert_eq!(number(&cautious), 13, "after no failure");
     let shut_down = |v: &mut Value| {
         v["shutdown"] = true.into();
         v["armed"] = Value::Null;
