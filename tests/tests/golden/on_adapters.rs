@@ -2,8 +2,8 @@
 //! what a manager decides that is told the same, at each moment at which something happens.
 //!
 //! Each side hears in the order in which the manager decided: clients (grants, answers, lost tasks, refusals), machines
-//! (drops, runs, stops, polls, starts), the log (notices). That a lease was lost is a state of it. What the manager says of
-//! its timer is looked at as well: the driver never sleeps longer.
+//! (drops, runs, stops, polls, starts), the log (notices). That a lease was lost is a state of it, and that a start was given
+//! up one of the start. What the manager says of its timer is looked at as well: the driver never sleeps longer.
 //!
 //! A script is played twice. *Late*: time jumps to the next event, which the manager hears before the timer; it decides what
 //! the script says. *Punctual*: the driver's timer fires at each deadline on the way.
@@ -509,7 +509,7 @@ async fn every_script_is_what_clients_and_machines_see<R: Runtime>(runtime: R) {
                 }
                 Ok(_) => {}
                 Err(wrong) => {
-                    differences += &format!("{}, punctual {punctual}, {wrong}", story.name)
+                    differences += &format!("{}, punctual {punctual}, {wrong}", story.name);
                 }
             }
             play.end().await;
