@@ -1,6 +1,7 @@
 //! What `Manager::explain` claims of a queued request comes true: the events are applied, and the
 //! grant is seen.
 
+
 mod support;
 
 use proptest::prelude::*;
@@ -53,7 +54,7 @@ fn plain(event: Event) -> Event {
 
 fn wait(manager: &Manager, request: u64) -> Wait {
     match manager.explain(RequestId(request)) {
-        Explanation::Queued(wait) => wait,
+        Explanation::Queued(wait) => *wait,
         other => panic!("{other}"),
     }
 }
