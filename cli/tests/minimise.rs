@@ -190,7 +190,7 @@ fn a_check_is_given_each_candidate_and_says_by_status_0_that_it_fails() {
             "echo >> {seen}; '{REMUDA}' replay \"$REMUDA_SCENARIO\" --events | grep -q 'request-lost .* m0'"
         ),
         // What is replayed is there already.
-        "grep -q '\"request_lost\":{\"request\":[0-9]*,\"machine\":0}' < \"$1\" || exit 3"
+        "grep -q '\"request_lost\":{\"request\":[0-9]*,\"machine\":0,' < \"$1\" || exit 3"
             .to_owned(),
     ] {
         let finished = minimise_of(SCENARIO, &["-", "--check", &check]);

@@ -121,10 +121,10 @@ fn a_scenario_written_by_hand_is_played() {
     events.exits(0);
     let expected = "\
 #1 0s submit r1 prio 0 procs 2 -> start m0
-#2 1.5s up m0 -> grant r1 m0
+#2 1.5s up m0 -> grant r1 m0, set-timer 11.5s
 #3 2s submit r2 prio -1 machine
 note 3s m0 name: build7
-#4 4s done r1 unreachable -> notice probation m0, set-timer 34s
+#4 4s done r1 unreachable -> notice probation m0
 #5 5s done r9 ok -> reject unknown-request r9
 #6 34s timer -> notice recovered m0 timeout, grant r2 m0, clear-timer
 #7 44s stopped m0 -> notice machine-lost m0 stopped, request-lost r2 m0
@@ -136,6 +136,7 @@ note 3s m0 name: build7
     let expected = "\
 run          of unknown origin
 config       machine_procs 4, max_procs 4, probation 30s, back-off 1s to 60s, silent_polls 4, polls 0s, summaries 0s
+             best fit, patience 4, settle 10s, flaps 3
 time         0s to 44s
 events       7: submit 2, done 2, up 1, stopped 1, timer 1; 1 rejected
 machines     1 asked for: 1 up, 0 failed to start; 1 lost (1 stopped, 0 silent), 0 ended by the shutdown
@@ -297,9 +298,9 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     finished.prints("): up m0\nrecorded: actions with hash ");
     finished.prints("replayed:\n  -> poll m0\n  -> grant r0 m0\n");
     finished.prints(
-        "state before it:\n  procs: need 12, have 0, pending 8\n  m0: pending, 0 of 4 procs used\n",
+        "state before it:\n  procs: need 0, have 0, pending 8; 3 requests for a whole machine\n  m0: pending, 0 of 4 procs used\n",
     );
-    finished.prints("  queued: r0 prio 0 procs 4\n");
+    finished.prints("  queued: r0 prio 0 machine\n");
     finished.prints("cause: nondeterminism: ");
     let json = replay(&[&dir.text("other"), "--json"]);
     json.exits(1).prints(r#""cause":"nondeterminism""#);
@@ -378,7 +379,7 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
         ),
         (
             header.replace('4', "0"),
-            "line 1, the header: a machine must have 1 to 65536 procs, not 0",
+            "line 1, the header: a machine of kind k0 must have 1 to 65536 procs, not 0",
         ),
         (
             header.replace("max_procs", "procs"),
@@ -430,8 +431,8 @@ fn s05_a_request_that_waits_is_explained() {
     let explain = |words: &[&str]| replay_of(SCENARIO, &[&["-", "--explain"], words].concat());
     explain(&["2", "--at", "3s"])
         .exits(0)
-        .prints("r2 waits for 4 procs; before it: 0 requests.")
-        .prints("m0 has 2 procs free, and it needs 4.")
+        .prints("r2 waits for a whole machine; before it: 0 requests.")
+        .prints("m0 runs 1 request, and it needs all of it.")
         .prints("Growth: max_procs (4) is reached")
         .prints("at 2s: r1 is done");
     explain(&["1", "--at", "#2"])
