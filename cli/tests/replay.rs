@@ -443,3 +443,71 @@ fn s05_a_request_that_waits_is_explained() {
         .exits(0)
         .prints(r#""probation":{"until":"#);
 }
+
+/// Two kinds that are started and one that joins, of three resources; drains, a machine that is idle, a request that expires.
+const KINDS: &str = include_str!("kinds.jsonl");
+
+#[test]
+fn kinds_drains_joins_and_limits_are_played_and_counted() {
+    let events = replay_of(KINDS, &["-", "--events"]);
+    events.exits(0);
+    for line in [
+        "#3 0s submit r3 prio 5 amounts 1/1024/1 -> start k1 m2\n",
+        "#5 2s up m1 offer 4/8000 -> grant r2 m1\n",
+        "#7 4s join j0 k2\n",
+        "#16 15s drain m1 until 25s -> notice draining m1 until 25s, set-timer 25s\n",
+        "#18 18s keep m3 -> notice kept m3\n",
+        "#20 26s stopped m1 -> notice ended m1, request-lost r2 m1 drained\n",
+        "#21 32s timer -> stop m0, set-timer 60s\n",
+        "#25 60s timer -> expired r5, clear-timer\n",
+    ] {
+        events.prints(line);
+    }
+    let summary = replay_of(KINDS, &["-"]);
+    for line in [
+        "             first fit, patience 1, settle 0s, flaps 3\n",
+        "             k1: 8/65536/1, max 1, idle 30s, cost 5\n",
+        "             k2: 16, joins only\n",
+        "machines     5 asked for: 3 up, 1 failed to start; 0 lost (0 stopped, 0 silent), 0 ended by the shutdown\n",
+        "             1 joined; 2 drains, 1 kept; told to stop: 1 idle, 1 drained, 0 pending; 2 ended as they were told to\n",
+        "requests     6 granted, 1 lost, 0 cancelled, 1 expired; at the end 0 queued, 2 running\n",
+        "             k0 4/8192            3       0       2       0       0       2         2         68.000\n",
+        "             k2 16                0       1       0       0       0       0         3       1052.000\n",
+        "utilisation  67.1 %: 1180.000 of 1756.000 proc-seconds in service were granted\n",
+    ] {
+        summary.prints(line);
+    }
+    let json = replay_of(KINDS, &["-", "--json"]);
+    let again = replay_of(&json.out, &["-", "--json"]);
+    again
+        .exits(0)
+        .says("26 events replayed, 26 of them compared and equal; ");
+    assert_eq!(again.out, json.out);
+    let of_joiner = replay_of(KINDS, &["-", "--machine", "j0"]);
+    of_joiner.exits(0).prints("#11 6s done r6 j0 ok\n");
+    assert_eq!(of_joiner.out.lines().count(), 5);
+    let why = replay_of(KINDS, &["-", "--explain", "5", "--at", "7s"]);
+    why.exits(0)
+        .prints("m0 is of kind k0, which it does not accept.\n");
+}
+
+#[test]
+fn a01_what_is_owed_is_listed_with_its_age() {
+    let owed = replay_of(KINDS, &["-", "--owed"]);
+    let expected = "\
+Owed at 70s:
+  asked for             since          age
+  grant r4 j0              4s     66.000 s
+  grant r7 j0              6s     64.000 s
+  start m4                40s     30.000 s
+";
+    assert_eq!(owed.exits(0).out, expected);
+    let owed = replay_of(KINDS, &["-", "--owed", "--at", "#6", "--json"]);
+    owed.exits(0)
+        .prints(r#"{"action":{"grant":{"machine":0,"request":1}},"age":1000000000,"since":2000000000}"#);
+    let nothing = SCENARIO.lines().take(1).collect::<String>();
+    replay_of(&nothing, &["-", "--owed"])
+        .exits(0)
+        .prints("At 0s nothing is owed");
+    replay_of(KINDS, &["-", "--owed", "--explain", "1"]).exits(2);
+}

@@ -2,6 +2,8 @@
 mod actions;
 mod config;
 mod events;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::collections::BTreeMap;

@@ -126,7 +126,7 @@ class Picture extends Lanes {
           pen.fillRect(0, view.laneTop(lane), 7, view.tall);
         }
         this.text(name, 12, middle, isLost && nice === 1 ? colours.red : colours.text);
-        const more = nameBeside(run, lane);
+        const more = nameBeside(run, lane) || (run.words.kinds.length > 1 ? `k${run.kind[lane]}` : "");
         if (nice === 1 && more) this.text(more, 18 + pen.measureText(name).width, middle, colours.faint);
       }
     });
