@@ -37,8 +37,8 @@ pub(super) struct Fate {
     pub(super) told: Vec<(Point, Told)>,
     /// When it was told to stop, by the manager's own choice.
     stop: Option<Instant>,
-    /// From then to its end.
-    stopping: Option<Duration>,
+    /// From then to its end, and which event that was.
+    pub(super) stopping: Option<(Duration, u64)>,
 }
 
 /// What its operator, or a notice of its provider, said of a machine.
@@ -141,7 +141,7 @@ impl Fates {
             }
             Action::Notice(Notice::Ended { machine }) => {
                 if let Some(fate) = self.get(machine) {
-                    fate.stopping = fate.stop.map(|told| at.time - told);
+                    fate.stopping = fate.stop.map(|told| (at.time - told, at.number));
                 }
             }
             _ => {}
@@ -191,7 +191,7 @@ impl Fates {
         };
         let mut stops = (0_u128, 0_u128);
         for fate in &self.all {
-            if let Some(took) = fate.stopping {
+            if let Some((took, _)) = fate.stopping {
                 stops = (stops.0 + took.as_nanos(), stops.1 + 1);
             }
             if let Some(start) = fate.start
@@ -257,12 +257,6 @@ impl Fates {
                 number: at.number,
             });
         }
-    }
-}
-
-impl Fate {
-    pub(super) fn stopping(&self) -> Option<Duration> {
-        self.stopping
     }
 }
 

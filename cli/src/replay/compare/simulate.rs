@@ -563,8 +563,11 @@ impl Simulation<'_> {
         if self.manager.machine(machine).is_none() {
             return;
         }
-        let took = self.fate(machine).and_then(Fate::stopping);
-        let took = took.or(self.workload.usual.stopping).unwrap_or_default();
-        self.push(now + took, u128::MAX, What::Stopped(machine));
+        let recorded = self.fate(machine).and_then(|fate| fate.stopping);
+        let (took, order) = match recorded {
+            Some((took, number)) => (took, after(number)),
+            None => (self.workload.usual.stopping.unwrap_or_default(), u128::MAX),
+        };
+        self.push(now + took, order, What::Stopped(machine));
     }
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use data_encoding::BASE64;
-use remuda::{Instant, Outcome};
+use remuda::{Instant, Kind, Outcome, Resources};
 use serde_json::{Value, json};
 
 use super::film::{Ending, Grant, Lane, Scene};
+use crate::replay::fleet::Reason;
 use crate::replay::input::Input;
 use crate::replay::lives::{End, Life};
 use crate::replay::scenario;
@@ -63,6 +64,10 @@ impl Page {
         for waits in summary["waits"].as_array_mut().into_iter().flatten() {
             waits["priority"] = waits["priority"].to_string().into();
         }
+        let config = &input.head.config;
+        // The last that any kind has.
+        let last = |kind: &Kind| kind.capacity.amounts().iter().rposition(|it| *it > 0);
+        let amounts = config.kinds.iter().filter_map(last).max().map_or(1, |it| it + 1);
         let head: Value =
             serde_json::from_str(&scenario::head_line(&input.head)).unwrap_or_default();
         let words = json!({
@@ -75,7 +80,11 @@ impl Page {
             "base": base.0,
             "begin": scene.begin.0 - base.0,
             "end": scene.end.0 - base.0,
-            "procs": input.head.config.kinds[0].capacity.proc_count(),
+            "procs": scene.lanes.iter().map(|it| it.machine.offer.proc_count()).max().unwrap_or(1).max(1),
+            "kinds": config.kinds.iter().map(|it| it.capacity.to_string()).collect::<Vec<_>>(),
+            "kindLines": scenario::kind_lines(config),
+            "names": config.names,
+            "amounts": amounts,
             "priorities": priorities.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "wide": lives.iter().any(|it| it.key.0.0 >> 52 != 0),
             "said": said,
@@ -85,6 +94,7 @@ impl Page {
             bytes: Vec::new(),
             ranks,
             base,
+            amounts,
         };
         numbers.scene(scene);
         Page {
@@ -139,6 +149,8 @@ struct Numbers {
     bytes: Vec<u8>,
     ranks: BTreeMap<i64, u64>,
     base: Instant,
+    /// So many are written of each four.
+    amounts: usize,
 }
 
 impl Numbers {
@@ -178,6 +190,12 @@ impl Numbers {
         }
     }
 
+    fn amounts(&mut self, of: Resources) {
+        for amount in of.amounts().into_iter().take(self.amounts) {
+            self.put(amount.into());
+        }
+    }
+
     fn lane(&mut self, lane: &Lane<'_>, id: &mut u64) {
         let machine = lane.machine;
         let ending = machine.end.map_or(0, |(_, ending)| match ending {
@@ -187,7 +205,10 @@ impl Numbers {
             Ending::StartFailed => 4,
             Ending::Told => 5,
         });
-        self.put_from(id, machine.id.0);
+        // What is more than JavaScript's whole numbers is told apart by a bit.
+        self.put_from(id, machine.id.0 & (u64::MAX >> 1));
+        self.put(u64::from(machine.kind.0) << 1 | u64::from(machine.id.is_joined()));
+        self.amounts(machine.offer);
         self.put(ending);
         self.put(machine.asked.0 - self.base.0);
         self.put(machine.up.map_or(0, |up| one_more(up.0 - machine.asked.0)));
@@ -198,6 +219,22 @@ impl Numbers {
         for (from, to) in &machine.probations {
             self.put(from.0 - machine.asked.0);
             self.put(to.map_or(0, |to| one_more(to.0 - from.0)));
+        }
+        self.put(machine.drains.len() as u64);
+        for (from, to) in &machine.drains {
+            self.put(from.0 - machine.asked.0);
+            self.put(to.map_or(0, |to| one_more(to.0 - from.0)));
+        }
+        match machine.told {
+            None => self.put(0),
+            Some((at, reason)) => {
+                self.put(match reason {
+                    Reason::Drained => 2,
+                    Reason::Withdrawn => 3,
+                    Reason::Unneeded | Reason::Other => 1,
+                });
+                self.put(at.0 - machine.asked.0);
+            }
         }
         self.put(lane.grants.len() as u64);
         let (mut request, mut last) = (0, machine.asked.0);
@@ -224,6 +261,9 @@ impl Numbers {
         self.put(submitted(life).map_or(0, |at| one_more(from - at.0)));
         if let Some((end, _)) = life.end {
             self.put(end.time.0 - from);
+        }
+        if self.amounts > 1 {
+            self.amounts(life.taken);
         }
         // The first run, and whether there are more.
         for (nth, (first, len)) in grant.slots.iter().enumerate() {

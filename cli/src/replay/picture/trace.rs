@@ -5,6 +5,7 @@ use remuda::{Instant, Outcome};
 use serde_json::json;
 
 use super::film::{Ending, Lane, Scene};
+use crate::replay::fleet::Reason;
 use crate::replay::input::Input;
 use crate::replay::lives::End;
 
@@ -131,7 +132,8 @@ fn write_lane(
     if machine.up.or(end).is_some() {
         changes.push((answered, PENDING, -1));
     }
-    slice(out, pid, "starting", machine.asked, answered, "")?;
+    let about = format!("\"kind\":\"{}\",\"offer\":\"{}\"", machine.kind, machine.offer);
+    slice(out, pid, "starting", machine.asked, answered, &about)?;
     if let Some(up) = machine.up {
         changes.push((up, SERVICE, 1));
         changes.extend(end.map(|end| (end, SERVICE, -1)));
@@ -144,6 +146,18 @@ fn write_lane(
         let to = to.unwrap_or(until);
         instant(out, "probation begins", *from, "")?;
         slice(out, pid, "probation", *from, to, "")?;
+    }
+    for (from, to) in &machine.drains {
+        let to = to.unwrap_or(until);
+        slice(out, pid, "draining", *from, to, "")?;
+    }
+    if let Some((at, reason)) = machine.told {
+        let why = match reason {
+            Reason::Drained => "drained",
+            Reason::Withdrawn => "withdrawn",
+            Reason::Unneeded | Reason::Other => "idle",
+        };
+        instant(out, "told to stop", at, &format!("\"reason\":\"{why}\""))?;
     }
     if let Some((at, ending)) = machine.end {
         let what = match ending {
@@ -176,8 +190,8 @@ fn write_lane(
         let to = to.unwrap_or(scene.end);
         let request = life.key.0;
         let mut args = format!(
-            "\"request\":{},\"priority\":{},\"procs\":{procs},\"outcome\":\"{fate}\"",
-            request.0, life.spec.priority
+            "\"request\":{},\"priority\":{},\"procs\":{procs},\"amounts\":\"{}\",\"outcome\":\"{fate}\"",
+            request.0, life.spec.priority, life.taken
         );
         match life.submitted.map(|at| at.time) {
             Some(submitted) => {

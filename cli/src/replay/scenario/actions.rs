@@ -1,11 +1,60 @@
 //! Actions as a scenario writes them, and as those of the first edition wrote them, which is read too.
 use remuda::{Action, Loss, MachineId, Notice};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::values;
 
-/// Actions in JSON.
-pub(super) fn write(actions: &[Action]) -> Value {
+/// Actions in JSON: those to be written, or what was read.
+#[derive(Debug)]
+pub(super) enum ActionsLine {
+    Written(Vec<Action>),
+    Read(Value),
+}
+
+impl Serialize for ActionsLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            ActionsLine::Written(actions) if actions.iter().any(names_joiner) => {
+                with_names_of_joiners(actions).serialize(serializer)
+            }
+            ActionsLine::Written(actions) => actions.serialize(serializer),
+            ActionsLine::Read(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ActionsLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ActionsLine, D::Error> {
+        Value::deserialize(deserializer).map(ActionsLine::Read)
+    }
+}
+
+/// Whether it may name a machine that joined by itself.
+fn names_joiner(action: &Action) -> bool {
+    match *action {
+        Action::Grant { machine, .. }
+        | Action::Stop { machine }
+        | Action::RequestLost { machine, .. }
+        | Action::TaskLost { machine, .. }
+        | Action::DropTask { machine, .. }
+        | Action::RunOnce { machine, .. }
+        | Action::Poll { machine }
+        | Action::Notice(
+            Notice::Probation { machine }
+            | Notice::Recovered { machine, .. }
+            | Notice::MachineLost { machine, .. }
+            | Notice::Ended { machine }
+            | Notice::Draining { machine, .. }
+            | Notice::Kept { machine }
+            | Notice::Held { machine, .. },
+        ) => machine.is_joined(),
+        Action::Reject(_) => true,
+        _ => false,
+    }
+}
+
+fn with_names_of_joiners(actions: &[Action]) -> Value {
     let mut value = serde_json::to_value(actions).expect("all of it is plain data");
     names(&mut value, &|machine| {
         let id = machine.as_u64().map(MachineId);
@@ -15,12 +64,16 @@ pub(super) fn write(actions: &[Action]) -> Value {
     value
 }
 
-/// Reads what [`write`] writes. What the first edition had no word for is what it always was: kind 0; and a request is lost as
+/// The actions of a line. What the first edition had no word for is what it always was: kind 0; and a request is lost as
 /// its machine is.
 ///
 /// # Errors
 /// What is wrong.
-pub(super) fn read(mut value: Value) -> Result<Vec<Action>, String> {
+pub(super) fn actions(line: ActionsLine) -> Result<Vec<Action>, String> {
+    let mut value = match line {
+        ActionsLine::Written(actions) => return Ok(actions),
+        ActionsLine::Read(value) => value,
+    };
     names(&mut value, &|machine| {
         let id = values::machine(machine.as_str()?);
         id.ok().map(|id| id.0.into())

@@ -2,6 +2,8 @@
 mod actions;
 mod config;
 mod events;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::items::{Head, Item, Place, Recorded, Step};
+use actions::ActionsLine;
 use config::ConfigLine;
 use events::EventLine;
 use values::{Machine, moment};
@@ -106,7 +109,7 @@ pub(crate) struct OtherLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actions: Option<Value>,
+    actions: Option<ActionsLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hash: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +136,7 @@ impl OtherLine {
             number: Some(step.number),
             time: Some(step.time.to_string()),
             event: EventLine::of(&step.event),
-            actions: Some(actions::write(actions)),
+            actions: Some(ActionsLine::Written(actions.to_vec())),
             hash: Some(hash(actions)),
             ..OtherLine::default()
         }
@@ -254,7 +257,7 @@ fn one(at: usize, line: &str, events: &mut u64) -> Result<Option<Line>, String> 
                     "event {number} where event {events} is expected: a part of a run cannot be replayed by itself"
                 ));
             }
-            let actions = line.actions.map(actions::read).transpose()?;
+            let actions = line.actions.map(actions::actions).transpose()?;
             if let (Some(actions), Some(said)) = (&actions, line.hash)
                 && hash(actions) != said
             {
