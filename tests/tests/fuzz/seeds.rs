@@ -45,7 +45,7 @@ pub(crate) fn events() -> Vec<Seed> {
         [1, UP, 0, 0, 0, 0],
     ];
     let failing: Vec<_> = (0..12)
-        .map(|n| [AT_TIMEOUT, START_FAILED, n, 0, 0])
+        .map(|n| [AT_TIMEOUT, START_FAILED, n, 0, 0, 0])
         .collect();
     vec![
         ("empty", Vec::new()),
@@ -93,14 +93,14 @@ pub(crate) fn events() -> Vec<Seed> {
             "starts-that-fail-back-off-and-raise-a-notice",
             story(
                 PLAIN,
-                &[&[[0, SUBMIT, 1, 0, 4]], failing.as_slice()].concat(),
+                &[[[0, SUBMIT, 1, 0, 4, 0]].as_slice(), failing.as_slice()].concat(),
             ),
         ),
         (
             "starts-that-fail-without-a-back-off",
             story(
                 with(&[(3, 0), (5, 0)]),
-                &[&[[0, SUBMIT, 1, 0, 4]], failing.as_slice()].concat(),
+                &[[[0, SUBMIT, 1, 0, 4, 0]].as_slice(), failing.as_slice()].concat(),
             ),
         ),
         (
