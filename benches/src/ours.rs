@@ -90,7 +90,8 @@ impl Carrier for Ours {
 
     fn by_machine(&self, _: &[Self::Grant]) -> Vec<Vec<Self::Grant>> {
         let machines = self.manager.machines();
-        let running = machines.map(|one| one.running().map(|request| (request, one.id())).collect());
+        let running =
+            machines.map(|one| one.running().map(|request| (request, one.id())).collect());
         running.collect()
     }
 

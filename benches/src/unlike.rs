@@ -237,7 +237,9 @@ impl Booting {
         let mut nth = 0;
         let kinds = capacities().map(|capacity| {
             nth += 1;
-            Kind::new(capacity).max_pending(pending).cost(costs[nth - 1])
+            Kind::new(capacity)
+                .max_pending(pending)
+                .cost(costs[nth - 1])
         });
         let mut booting = Booting {
             world: World::new(kinds, ordinary()),
@@ -265,7 +267,10 @@ impl Booting {
     }
 
     fn bring_up(&mut self) {
-        let machine = self.pending.pop_front().expect("machines boot all the time");
+        let machine = self
+            .pending
+            .pop_front()
+            .expect("machines boot all the time");
         self.world.up(machine);
         self.note_starts();
         self.up.push_back(machine);

@@ -120,7 +120,9 @@ const WORKLOADS: &[(&str, Work)] = &[
     ("b-drain-1000-bigslice", || drain::<Bigslice>(1_000)),
     ("c-0-bigslice", || blocked::<Bigslice>(0, true)),
     ("c-1000-alike-bigslice", || blocked::<Bigslice>(1_000, true)),
-    ("c-1000-different-bigslice", || blocked::<Bigslice>(1_000, false)),
+    ("c-1000-different-bigslice", || {
+        blocked::<Bigslice>(1_000, false)
+    }),
     ("d-1000-bigslice", trouble::<Bigslice>),
     ("a-1000-harness", || steady::<Harness>(1_000)),
     ("a-1000-port", || steady::<Port>(1_000)),
