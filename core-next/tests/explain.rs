@@ -55,7 +55,7 @@ fn plain(event: Event) -> Event {
 
 fn wait(manager: &Manager, request: u64) -> Wait {
     match manager.explain(RequestId(request)) {
-        Explanation::Queued(wait) => wait,
+        Explanation::Queued(wait) => *wait,
         other => panic!("{other}"),
     }
 }
