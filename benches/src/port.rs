@@ -211,13 +211,18 @@ impl<const ORDERED: bool> Ported<ORDERED> {
         let mut found = None;
         while let (Some(&request), Some(&machine)) = (self.queue.0.first(), self.by_load.0.first())
         {
-            let record = &self.machines.0[machine as usize];
-            let free = record.max_procs - record.procs;
+            let free = self.machines.free(machine);
             if free == 0 {
                 break;
             }
             if self.requests.0[request as usize].procs <= free {
-                found = Some((request, machine));
+                // T2: of machines as free as this one, the first of those that were shelved.
+                let alike = |&&other: &&u32| self.machines.free(other) == free;
+                let first = match ORDERED {
+                    true => shelved_machines.iter().find(alike).copied(),
+                    false => None,
+                };
+                found = Some((request, first.unwrap_or(machine)));
                 break;
             }
             shelved_requests.push(self.queue.pop(&mut self.requests));

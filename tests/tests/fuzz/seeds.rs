@@ -486,7 +486,7 @@ pub(crate) fn serialised() -> Vec<Seed> {
         ],
     );
     for (now, event) in before {
-        manager.handle(event, now);
+        let _ = manager.handle(event, now);
     }
     let postcards = |events: &[(Instant, Event)]| -> Vec<u8> {
         let events = events.iter().map(postcard::to_allocvec);
