@@ -109,7 +109,9 @@ fn each_bug_is_found_by_the_short_swarm_and_shown_in_a_short_script() {
                 while let number = next.fetch_add(1, Ordering::Relaxed)
                     && let Some(flaw) = flaws.get(number)
                 {
+                    let began = Instant::now();
                     let result = found(number, flaw);
+                    eprintln!("##{number} {:.1}s {} {:?}", began.elapsed().as_secs_f64(), flaw.what, result);
                     let mut results = results.lock().expect("no thread panics with it");
                     results.push((number, result));
                 }

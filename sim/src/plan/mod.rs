@@ -74,8 +74,45 @@ impl Plan {
         };
         if rng.chance(16) {
             plan.crowd(rng);
+        } else if rng.chance(20) && plan.config.policy == Policy::Fit {
+            plan.alike(rng);
         }
         plan
+    }
+
+    /// A long queue of requests that are alike, most of the time, for a few machines without free procs: what one gives
+    /// back, the next takes.
+    fn alike(&mut self, rng: &mut Rng) {
+        let procs = rng.pick(&[1, 1, 2, 4]);
+        let kind = Kind::new(Resources::procs(procs));
+        self.config.kinds = match rng.chance(96) {
+            true => vec![kind, kind.cost(2)],
+            false => vec![kind],
+        };
+        self.config.max_procs = u64::from(procs) * rng.range(1, 4);
+        self.traffic.flood = rng.range(5, 30);
+        self.traffic.weights = [24, rng.range(0, 2) as u8, 0, 0, 0, 0];
+        self.traffic.requests = 40;
+        self.traffic.gap = rng.pick(&[0, 1, 2]);
+        self.traffic.priorities = 1;
+        self.traffic.procs = 1;
+        self.traffic.work = rng.pick(&[2, 8, 30]);
+        self.traffic.start = rng.pick(&[0, 2]);
+        self.traffic.outcomes = [
+            16,
+            rng.range(0, 2) as u8,
+            rng.range(0, 2) as u8,
+            rng.range(0, 1) as u8,
+        ];
+        for odds in [
+            &mut self.traffic.whole,
+            &mut self.traffic.kinds,
+            &mut self.traffic.prefer,
+            &mut self.traffic.avoid,
+            &mut self.traffic.give_up,
+        ] {
+            *odds = rng.pick(&[0, 0, 0, 4, 16, 128]);
+        }
     }
 
     /// Many small machines, which are idle after a flood of requests and stop now and then: deep heaps, in which

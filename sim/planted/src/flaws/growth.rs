@@ -447,7 +447,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "how long a request has waited is counted over its own kinds",
         &[edit(
             "manager/placement/hold.rs",
-            "self.granted(Kinds::ALL) - queued.granted_anywhere >= patience",
+            "self.machines.granted() - queued.granted_anywhere >= patience",
             "self.granted(self.queue.class(class).key.kinds) - queued.granted >= patience",
         )],
     ),

@@ -138,14 +138,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "caution begins with two machines",
         &[edit(
             PLAN,
-            "1_u64.checked_shl(«growth.step - 1»)",
+            "growth.step.saturating_sub(1)",
             "growth.step",
         )],
     ),
     Flaw::new(
         "G3",
         "caution asks for one machine after each failure",
-        &[edit(PLAN, "1_u64.checked_shl(«growth.step - 1»)", "0")],
+        &[edit(PLAN, "growth.step.saturating_sub(1)", "0")],
     ),
     Flaw::new(
         "G3",
