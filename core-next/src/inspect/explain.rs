@@ -4,6 +4,7 @@ mod search;
 mod text;
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -39,7 +40,7 @@ pub enum Explanation {
         machine: MachineId,
     },
     /// It is queued.
-    Queued(Wait),
+    Queued(Box<Wait>),
 }
 
 /// Why a request is queued.
@@ -199,7 +200,7 @@ impl Manager {
             .queue
             .iter(&self.requests)
             .take_while(|one| *one != slot);
-        Explanation::Queued(Wait {
+        Explanation::Queued(Box::new(Wait {
             request,
             demand: key.demand,
             ahead: ahead.count() as u64,
@@ -209,7 +210,7 @@ impl Manager {
             growth: self.growth_waits(&key),
             placed_by: self.way_to(request),
             names: self.config.names.clone(),
-        })
+        }))
     }
 
     /// P4: the procs that have yet to be granted until the turn of a queued request.

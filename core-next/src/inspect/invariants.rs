@@ -244,3 +244,6 @@ impl Manager {
         actions
     }
 }
+
+#[cfg(test)]
+mod tests;

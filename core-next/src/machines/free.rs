@@ -30,11 +30,14 @@ pub(crate) struct Level {
     pub(crate) empty: bool,
 }
 
-/// Machines that are equally free.
+/// Machines that are equally free; for a while none, as a set that is empty now will often be needed
+/// again.
 #[derive(Clone, Debug)]
 struct Set {
     level: Level,
     ids: Heap<MachineId>,
+    /// Whether its summary knows the lowest id, which only first fit asks for.
+    knows_lowest: bool,
     branch: Branch<Most>,
 }
 
@@ -93,12 +96,16 @@ impl Node for Set {
     }
 
     fn own(&self) -> Most {
+        if self.ids.len() == 0 {
+            return Most::NONE;
+        }
         let kinds = Kinds::from(self.level.kind);
+        let lowest = self.ids.peek().filter(|_| self.knows_lowest);
         Most {
             free: self.level.free,
             kinds,
             empty: if self.level.empty { kinds } else { Kinds::NONE },
-            lowest: self.ids.peek().map_or(Most::NONE.lowest, |(id, _)| id),
+            lowest: lowest.map_or(Most::NONE.lowest, |(id, _)| id),
         }
     }
 
@@ -123,31 +130,45 @@ impl Node for Set {
 /// The order of the machines that have something free.
 #[derive(Clone, Debug)]
 pub(crate) struct FreeOrder {
+    packing: Packing,
     sets: Slab<Set>,
     order: Tree<Set>,
+    /// Machines in all sets, and sets without any.
+    machines: u32,
+    empty_sets: u32,
     /// The place of each machine in the heap of its set, and its set.
     positions: Positions,
     set_of: Vec<u32>,
-    /// Heaps without machines that keep their memory.
-    spare: Vec<Heap<MachineId>>,
 }
 
 impl FreeOrder {
-    /// As many heaps without machines are kept.
-    const SPARE: usize = 64;
+    /// At most so many sets without machines are kept.
+    const EMPTY_SETS: u32 = 64;
 
-    pub(crate) const fn new() -> FreeOrder {
+    pub(crate) const fn new(packing: Packing) -> FreeOrder {
         FreeOrder {
+            packing,
             sets: Slab::new(),
             order: Tree::EMPTY,
+            machines: 0,
+            empty_sets: 0,
             positions: Positions::NONE,
             set_of: Vec::new(),
-            spare: Vec::new(),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+        self.machines == 0
+    }
+
+    /// Which machine of several a request gets (P3).
+    pub(crate) fn set_packing(&mut self, packing: Packing) {
+        self.packing = packing;
+        let sets: Vec<u32> = self.order.iter(&self.sets).collect();
+        for set in sets {
+            self.sets[set as usize].knows_lowest = packing == Packing::FirstFit;
+            self.order.refresh(&mut self.sets, set);
+        }
     }
 
     /// Makes memory for a machine that may enter.
@@ -166,7 +187,11 @@ impl FreeOrder {
         let record = &mut self.sets[set as usize];
         record.ids.push(id, slot, &mut self.positions);
         self.set_of[slot as usize] = set;
-        if record.ids.peek().is_some_and(|(lowest, _)| lowest == id) {
+        self.machines += 1;
+        let first = record.ids.len() == 1;
+        self.empty_sets -= u32::from(first);
+        let lowest = record.knows_lowest && record.ids.peek().is_some_and(|(is, _)| is == id);
+        if first || lowest {
             self.order.refresh(&mut self.sets, set);
         }
     }
@@ -182,18 +207,22 @@ impl FreeOrder {
     fn remove_known(&mut self, slot: u32) {
         let set = core::mem::replace(&mut self.set_of[slot as usize], NIL);
         let record = &mut self.sets[set as usize];
-        let lowest = record.ids.peek();
+        let lowest = record.knows_lowest && record.ids.peek().is_some_and(|(_, is)| is == slot);
         record.ids.remove(slot, &mut self.positions);
-        if record.ids.len() == 0 {
-            self.remove_set(set);
-        } else if lowest.is_some_and(|(_, lowest)| lowest == slot) {
+        self.machines -= 1;
+        let last = record.ids.len() == 0;
+        self.empty_sets += u32::from(last);
+        if last || lowest {
             self.order.refresh(&mut self.sets, set);
+        }
+        if self.empty_sets > FreeOrder::EMPTY_SETS {
+            self.remove_empty_sets();
         }
     }
 
     /// The machine for a request (P3).
-    pub(crate) fn find(&self, ask: &Ask, packing: Packing) -> Option<u32> {
-        match packing {
+    pub(crate) fn find(&self, ask: &Ask) -> Option<u32> {
+        match self.packing {
             Packing::BestFit => self.best_fit(ask),
             Packing::FirstFit => self.first_fit(ask),
         }
@@ -254,20 +283,24 @@ impl FreeOrder {
     fn add_set(&mut self, level: Level) -> u32 {
         let set = Set {
             level,
-            ids: self.spare.pop().unwrap_or(Heap::new()),
+            ids: Heap::new(),
+            knows_lowest: self.packing == Packing::FirstFit,
             branch: Branch::new(Most::NONE),
         };
         let slot = list::put(&mut self.sets, set);
         self.order.insert(&mut self.sets, slot);
+        self.empty_sets += 1;
         slot
     }
 
-    fn remove_set(&mut self, slot: u32) {
-        self.order.remove(&mut self.sets, slot);
-        let set = self.sets.remove(slot as usize);
-        if self.spare.len() < FreeOrder::SPARE {
-            self.spare.push(set.ids);
+    fn remove_empty_sets(&mut self) {
+        let empty = |set: &u32| self.sets[*set as usize].ids.len() == 0;
+        let sets: Vec<u32> = self.order.iter(&self.sets).filter(empty).collect();
+        for set in sets {
+            self.order.remove(&mut self.sets, set);
+            self.sets.remove(set as usize);
         }
+        self.empty_sets = 0;
     }
 
     /// Whether it has just the machines that it should have: `level` says where a machine belongs.
@@ -277,7 +310,7 @@ impl FreeOrder {
         level: impl Fn(u32) -> Option<(MachineId, Level)>,
     ) -> bool {
         let sound = |(slot, set): (usize, &Set)| {
-            set.ids.len() > 0
+            set.knows_lowest == (self.packing == Packing::FirstFit)
                 && set.ids.check(&self.positions, |machine, id| {
                     self.set_of[machine as usize] == slot as u32
                         && level(machine) == Some((id, set.level))
@@ -287,6 +320,12 @@ impl FreeOrder {
         let known = self.set_of.iter().filter(|&&set| set != NIL).count();
         self.order.check(&self.sets) == Some(self.sets.len())
             && self.sets.iter().all(sound)
-            && (listed, known) == (slots, slots)
+            && (listed, known, self.machines as usize) == (slots, slots, slots)
+            && self.empty_sets as usize
+                == self
+                    .sets
+                    .iter()
+                    .filter(|(_, set)| set.ids.len() == 0)
+                    .count()
     }
 }

@@ -68,7 +68,7 @@ impl Machines {
                 .iter()
                 .map(|kind| KindState::new(*kind))
                 .collect(),
-            free: FreeOrder::new(),
+            free: FreeOrder::new(config.packing_in_use()),
             procs: (0, 0),
             granted: 0,
             idle: 0,

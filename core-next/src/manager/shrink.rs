@@ -101,7 +101,10 @@ impl Manager {
     /// P3: the default packing follows the idle limits.
     pub(crate) fn choose_packing(&mut self) {
         let kinds = self.machines.kinds.iter().map(|kind| &kind.kind);
-        self.packing = self.config.packing_for(kinds);
+        let packing = self.config.packing_for(kinds);
+        if core::mem::replace(&mut self.packing, packing) != packing {
+            self.machines.free.set_packing(packing);
+        }
     }
 
     /// E3: a new limit of procs.

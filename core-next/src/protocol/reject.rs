@@ -81,8 +81,8 @@ pub enum Reject {
         /// The machine.
         machine: MachineId,
     },
-    /// A machine cannot join under this id: it is below 2^63, or not above all that joined before
-    /// (J1).
+    /// A machine cannot join under this id: it is below 2^63, or not above all that joined before, or
+    /// the last of all ids, which none could follow (J1).
     JoinId {
         /// The id.
         machine: MachineId,

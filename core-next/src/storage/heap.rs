@@ -1,5 +1,8 @@
 //! A 4-ary min-heap of slots that knows where each slot is, so that any entry can leave in O(log n)
 //! without search. Keys are distinct (they end in an id), so the order is total.
+//!
+//! When the least leaves, its place stays empty until the next change: what comes then is often the
+//! least again, as the machine that work begins and ends on, and moves nothing.
 
 use alloc::vec::Vec;
 
@@ -30,40 +33,69 @@ impl Positions {
 #[derive(Clone, Debug)]
 pub(crate) struct Heap<K> {
     entries: Vec<(K, u32)>,
+    /// Whether the first of several entries has left and its place is empty.
+    hole: bool,
 }
 
 impl<K: Copy + Ord> Heap<K> {
     pub(crate) const fn new() -> Heap<K> {
         Heap {
             entries: Vec::new(),
+            hole: false,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - usize::from(self.hole)
     }
 
     /// The least key and its slot.
     pub(crate) fn peek(&self) -> Option<(K, u32)> {
-        self.entries.first().copied()
+        self.least().map(|(_, least)| least)
     }
 
     /// The least key but this one, and its slot.
     pub(crate) fn peek_other(&self, key: K) -> Option<(K, u32)> {
-        let least = self.peek();
-        let others = self.least_child(1).map(|(_, least)| least);
-        least.filter(|least| least.0 != key).or(others)
+        let (at, least) = self.least()?;
+        if least.0 != key {
+            return Some(least);
+        }
+        let below = self.least_child(at * ARITY + 1).map(|(_, entry)| entry);
+        let beside = (1..=ARITY).filter(|other| self.hole && *other != at);
+        let beside = beside.filter_map(|other| self.entries.get(other).copied());
+        beside.chain(below).min_by_key(|entry| entry.0)
+    }
+
+    fn least(&self) -> Option<(usize, (K, u32))> {
+        match self.hole {
+            true => self.least_child(1),
+            false => self.entries.first().map(|&first| (0, first)),
+        }
     }
 
     pub(crate) fn push(&mut self, key: K, slot: u32, positions: &mut Positions) {
+        if core::mem::take(&mut self.hole) {
+            return self.sift_down(0, (key, slot), positions);
+        }
         self.entries.push((key, slot));
         self.sift_up(self.entries.len() - 1, (key, slot), positions);
     }
 
     /// Removes a slot that is in the heap.
     pub(crate) fn remove(&mut self, slot: u32, positions: &mut Positions) {
-        let hole = core::mem::replace(&mut positions.0[slot as usize], u32::MAX) as usize;
-        // Its place is filled with the entry at the end.
+        if core::mem::take(&mut self.hole) {
+            self.close(0, positions);
+        }
+        let at = core::mem::replace(&mut positions.0[slot as usize], u32::MAX) as usize;
+        if at == 0 && self.entries.len() > 1 {
+            self.hole = true;
+        } else {
+            self.close(at, positions);
+        }
+    }
+
+    /// Fills an empty place with the entry at the end.
+    fn close(&mut self, hole: usize, positions: &mut Positions) {
         let Some(last) = self.entries.pop() else {
             unreachable!("the slot is in the heap");
         };
@@ -132,9 +164,11 @@ impl<K: Copy + Ord> Heap<K> {
     /// Whether the order holds, every slot is where it is said to be, and every entry is what its record says
     /// (`holds(slot, key)`).
     pub(crate) fn check(&self, positions: &Positions, holds: impl Fn(u32, K) -> bool) -> bool {
-        let mut entries = self.entries.iter().enumerate();
+        let hole = usize::from(self.hole);
+        let mut entries = self.entries.iter().enumerate().skip(hole);
         entries.all(|(position, &(key, slot))| {
-            let ordered = position == 0 || self.entries[(position - 1) / ARITY].0 < key;
+            let top = position <= ARITY * hole;
+            let ordered = top || self.entries[(position - 1) / ARITY].0 < key;
             let known = positions.0.get(slot as usize) == Some(&(position as u32));
             ordered && known && holds(slot, key)
         })

@@ -11,7 +11,7 @@ impl Model {
     ///
     /// Requests of one kind must have equal specs, without `prefer` and `avoid`. Left out are the counts that only
     /// notices tell (failed starts in a row, machines lost); steps of the back-off count up to `steps`, by when it must
-    /// have reached its cap. Passages count up to ten, which `flaps` and the cap of probations must be below.
+    /// have reached its cap.
     pub(crate) fn canonical(&self, kind: impl Fn(RequestId) -> u8, steps: u32, out: &mut Vec<u8>) {
         out.extend([u8::from(self.begun), u8::from(self.shut_down)]);
         for (state, config) in self.kinds.iter().zip(&self.config.kinds) {
@@ -124,20 +124,10 @@ impl Model {
             Poll::Out => out.push(2),
             Poll::Due(at) => self.time(at, out),
         }
-        out.push(machine.passages.min(10) as u8);
         out.extend(machine.silence.to_le_bytes());
-        // Who came up or became idle before whom, and for how long the idle limit goes on.
-        let rank = |of: fn(&Machine) -> Instant| {
-            let before = self.machines.iter().filter(|m| of(m) < of(machine));
-            before.count() as u8
-        };
-        out.extend([rank(|m| m.up_at), rank(|m| m.idle_from)]);
-        let idle = self.config.kinds[usize::from(machine.kind.0)].idle;
-        let left = idle.map_or(0, |idle| {
-            let since = self.now - machine.idle_from;
-            idle.saturating_sub(since).as_nanos()
-        });
-        out.extend(left.to_le_bytes());
+        if !self.is_bigslice() {
+            self.canonical_past(machine, out);
+        }
         for request in self.running.iter().filter(|r| r.machine == machine.id) {
             out.push(kind(request.id));
             if self.config.patience > 0 {
@@ -150,6 +140,35 @@ impl Model {
         out.extend(tasks);
         out.push(u8::MAX);
         self.canonical_once(machine, out);
+    }
+
+    /// What of a machine's past matters: how often it was on probation, and, of those that came up or are idle, who
+    /// did or was before whom, and for how long the idle limit goes on.
+    fn canonical_past(&self, machine: &Machine, out: &mut Vec<u8>) {
+        out.push(machine.passages.min(self.passages_that_matter()) as u8);
+        let is_free = |m: &&Machine| m.is_up() && self.is_empty(m.id);
+        let up = |m: &&Machine| m.is_up();
+        if machine.is_up() {
+            let before = self.machines.iter().filter(up);
+            out.push(before.filter(|m| m.up_at < machine.up_at).count() as u8);
+        }
+        if is_free(&machine) {
+            let before = self.machines.iter().filter(is_free);
+            out.push(before.filter(|m| m.idle_from < machine.idle_from).count() as u8);
+            let idle = self.config.kinds[usize::from(machine.kind.0)].idle;
+            let left = idle.map_or(0, |idle| {
+                let since = self.now - machine.idle_from;
+                idle.saturating_sub(since).as_nanos()
+            });
+            out.extend(left.to_le_bytes());
+        }
+    }
+
+    /// From here on, one more passage makes no difference (H1, H2, H3).
+    fn passages_that_matter(&self) -> u32 {
+        let (first, cap) = (self.config.probation, self.config.probation_cap);
+        let longer = (1..32).find(|n| first.saturating_mul(1 << n) >= cap);
+        self.config.flaps.max(2).max(longer.unwrap_or(32) + 1)
     }
 
     fn canonical_once(&self, machine: &Machine, out: &mut Vec<u8>) {

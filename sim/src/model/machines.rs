@@ -198,7 +198,9 @@ impl Model {
         }
         let highest = self.highest_joined();
         let least = highest.map_or(MachineId::joined(0), |id| MachineId(id.0.saturating_add(1)));
-        if !machine.is_joined() || highest.is_some_and(|highest| machine <= highest) {
+        // The last id of all could have no successor.
+        let last = machine == MachineId(u64::MAX);
+        if last || !machine.is_joined() || highest.is_some_and(|highest| machine <= highest) {
             return self.reject(Reject::JoinId { machine, least });
         }
         let Some(limits) = self.config.kinds.get(usize::from(kind.0)) else {

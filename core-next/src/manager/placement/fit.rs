@@ -262,7 +262,7 @@ impl Manager {
                 kinds: key.kinds,
                 without,
             };
-            self.machines.free.find(&ask, self.packing).map(&mut offer);
+            self.machines.free.find(&ask).map(&mut offer);
         }
         let changed = self.machines.touched().iter().copied();
         let held = self
