@@ -28,7 +28,11 @@ pub(crate) fn id(text: &str, letter: char) -> Result<u64, String> {
 pub(crate) fn machine(text: &str) -> Result<MachineId, String> {
     let found = match text.strip_prefix('j') {
         Some(number) => number.parse().map(MachineId::joined),
-        None => text.strip_prefix('m').unwrap_or(text).parse().map(MachineId),
+        None => text
+            .strip_prefix('m')
+            .unwrap_or(text)
+            .parse()
+            .map(MachineId),
     };
     let wrong = "expected a number such as 7, or m7, or j7 for one that joined by itself";
     found.map_err(|_: std::num::ParseIntError| wrong.to_owned())

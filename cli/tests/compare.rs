@@ -469,16 +469,28 @@ fn kinds_and_their_limits_may_be_others() {
     let file = dir.write("kinds.jsonl", include_str!("kinds.jsonl"));
     // Nothing is another way, and all of it is at its time: joins, drains, stops, limits.
     let same = replay(&[&file, "--with", "k0.batch=3"]);
-    prints(&same, "under that of the run, 6 of 6 placements are at the recorded time");
+    prints(
+        &same,
+        "under that of the run, 6 of 6 placements are at the recorded time",
+    );
     prints(&same, "differs      nowhere\n");
-    prints(&same, "machines ended                                  2                        2\n");
+    prints(
+        &same,
+        "machines ended                                  2                        2\n",
+    );
     // Without an idle limit m0 stays.
     let stays = replay(&[&file, "--with", "k0.idle=never", "--events"]);
-    prints(&stays, "#20 26s stopped m1 -> notice ended m1, request-lost r2 m1 drained\n");
+    prints(
+        &stays,
+        "#20 26s stopped m1 -> notice ended m1, request-lost r2 m1 drained\n",
+    );
     assert!(!stays.out.contains("stop m0"), "{}", stays.out);
     // One kind for all: the joiner does not come, and its requests are refused.
     let one = [r#"kinds=[{"capacity":[16,65536,1]}]"#];
     let one = replay(&[&file, "--with", one[0]]);
-    prints(&one, "refused                                         0                        4\n");
+    prints(
+        &one,
+        "refused                                         0                        4\n",
+    );
     prints(&one, "r3 prio 5 procs 1: 8.000 s earlier, ");
 }

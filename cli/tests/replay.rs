@@ -503,8 +503,9 @@ Owed at 70s:
 ";
     assert_eq!(owed.exits(0).out, expected);
     let owed = replay_of(KINDS, &["-", "--owed", "--at", "#6", "--json"]);
-    owed.exits(0)
-        .prints(r#"{"action":{"grant":{"machine":0,"request":1}},"age":1000000000,"since":2000000000}"#);
+    owed.exits(0).prints(
+        r#"{"action":{"grant":{"machine":0,"request":1}},"age":1000000000,"since":2000000000}"#,
+    );
     let nothing = SCENARIO.lines().take(1).collect::<String>();
     replay_of(&nothing, &["-", "--owed"])
         .exits(0)

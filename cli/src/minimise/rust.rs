@@ -171,11 +171,19 @@ fn config(config: &Config) -> String {
         ("stop_with_tasks", config.stop_with_tasks),
         ("withdraw", config.withdraw),
     ];
-    methods.extend(flags.iter().filter(|it| it.1).map(|it| format!("{}(true)", it.0)));
+    methods.extend(
+        flags
+            .iter()
+            .filter(|it| it.1)
+            .map(|it| format!("{}(true)", it.0)),
+    );
     if config.names != base.names {
         methods.push(format!("names({:?})", config.names));
     }
-    let methods: String = methods.iter().map(|it| format!("\n        .{it}")).collect();
+    let methods: String = methods
+        .iter()
+        .map(|it| format!("\n        .{it}"))
+        .collect();
     format!("    let config = {new}{methods};\n")
 }
 
@@ -303,7 +311,8 @@ fn field(of: &str, name: &str, value: &Value) -> String {
     let whole = |value: &Value| value.as_u64().unwrap_or_default();
     let plain = || value.as_u64().map_or_else(|| value.to_string(), number);
     let some = |text: String| format!("Some({text})");
-    let optional = matches!(name, "offer" | "until" | "hint" | "idle") || (name, of) == ("machine", "done");
+    let optional =
+        matches!(name, "offer" | "until" | "hint" | "idle") || (name, of) == ("machine", "done");
     match (name, of) {
         _ if optional && value.is_null() => "None".to_owned(),
         ("offer", _) => {
@@ -319,7 +328,8 @@ fn field(of: &str, name: &str, value: &Value) -> String {
         ("machine", "done") => some(machine(MachineId(whole(value)))),
         ("limits", "set_limits") => {
             let parts = ["min", "max", "spare", "idle"];
-            let parts = parts.map(|name| format!("{name}: {}", field("limits", name, &value[name])));
+            let parts =
+                parts.map(|name| format!("{name}: {}", field("limits", name, &value[name])));
             format!("Limits {{ {} }}", parts.join(", "))
         }
         ("kind", _) => format!("KindId({})", plain()),

@@ -27,11 +27,18 @@ pub(super) fn print(manager: &Manager, json: bool, out: &mut impl Write) -> io::
         return writeln!(out, "{}", json!({ "owed": list, "now": now }));
     }
     if owed.is_empty() {
-        return writeln!(out, "At {now} nothing is owed: all that was asked for is answered.");
+        return writeln!(
+            out,
+            "At {now} nothing is owed: all that was asked for is answered."
+        );
     }
     let rows = owed.iter().map(|it| {
         let words = script::action(&it.action).to_string();
-        (words, it.since.to_string(), Shown(age(it).into()).to_string())
+        (
+            words,
+            it.since.to_string(),
+            Shown(age(it).into()).to_string(),
+        )
     });
     let rows: Vec<_> = rows.collect();
     let width = |of: fn(&(String, String, String)) -> &str, least: usize| {
@@ -40,7 +47,11 @@ pub(super) fn print(manager: &Manager, json: bool, out: &mut impl Write) -> io::
     };
     let (first, second) = (width(|row| &row.0, 16), width(|row| &row.1, 10));
     writeln!(out, "Owed at {now}:")?;
-    writeln!(out, "  {:<first$} {:>second$} {:>12}", "asked for", "since", "age")?;
+    writeln!(
+        out,
+        "  {:<first$} {:>second$} {:>12}",
+        "asked for", "since", "age"
+    )?;
     for (words, since, age) in &rows {
         writeln!(out, "  {words:<first$} {since:>second$} {age:>12}")?;
     }

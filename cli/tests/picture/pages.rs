@@ -303,7 +303,12 @@ fn kinds_drains_and_machines_told_to_stop_are_drawn() {
     assert_eq!((figure(&said, "drains"), figure(&said, "told")), (2.0, 2.0));
     keep(&mut browser, "kinds");
     let legend = browser.text("#legend");
-    for row in ["k1: 8/65536/1", "draining", "told to stop", "memory mib used"] {
+    for row in [
+        "k1: 8/65536/1",
+        "draining",
+        "told to stop",
+        "memory mib used",
+    ] {
         assert!(legend.contains(row), "no {row:?} in {legend}");
     }
     for (find, facts) in [

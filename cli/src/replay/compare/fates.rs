@@ -2,9 +2,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use remuda::{
-    Action, Event, Instant, KindId, Loss, MachineId, Notice, Resources, StartHint,
-};
+use remuda::{Action, Event, Instant, KindId, Loss, MachineId, Notice, Resources, StartHint};
 
 use super::super::lives::Point;
 use super::decisions::Decision;
@@ -203,7 +201,8 @@ impl Fates {
             }
         }
         let mean = stops.0.checked_div(stops.1);
-        usual.stopping = mean.map(|mean| Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)));
+        usual.stopping =
+            mean.map(|mean| Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)));
         let mut unanswered = vec![0; self.of_kind.len()];
         for fate in self.all.iter_mut().filter(|fate| fate.start.is_none()) {
             let nth = &mut unanswered[usize::from(fate.kind.0)];

@@ -1,4 +1,5 @@
 //! Comparisons: of two recorded runs, and of a recorded run with the same workload under another config.
+mod cast;
 mod comparison;
 mod decisions;
 mod fates;

@@ -6,8 +6,7 @@ use remuda::{Action, Event, RequestId};
 use remuda_sim::script;
 use serde_json::json;
 
-use super::super::span::Shown;
-use super::super::tally::Seconds;
+use super::super::span::{Seconds, Shown};
 use super::super::waits::{self, Figures};
 use super::comparison::{Comparison, Differs, Moved, Placed, Sums};
 use super::workload::Workload;

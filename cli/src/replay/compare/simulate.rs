@@ -21,13 +21,13 @@ use std::time::Duration;
 use remuda::journal::RULES;
 use remuda::{
     Action, Config, Event, Health, Instant, KindId, MachineId, Manager, Policy, Reject, RequestId,
-    Resources, Submit,
 };
 
 use super::super::input::Input;
 use super::super::items::Head;
 use super::super::scenario::Line;
-use super::fates::{Answer, Fate, Told};
+use super::cast::Cast;
+use super::fates::Told;
 use super::workload::{Change, Job, Workload};
 
 /// A run of this many times the recorded events, and a million, is not worth waiting for.
@@ -63,15 +63,6 @@ impl What {
     }
 }
 
-/// A machine of the simulation.
-#[derive(Clone, Copy, Debug)]
-struct Machine {
-    /// The recorded one whose fate it has.
-    fate: Option<usize>,
-    kind: KindId,
-    polls: usize,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Before,
@@ -88,11 +79,7 @@ struct Simulation<'a> {
     open: HashMap<RequestId, usize>,
     /// Those whose id is in use, first come first served.
     blocked: HashMap<RequestId, VecDeque<usize>>,
-    machines: HashMap<MachineId, Machine>,
-    /// Which machine has the fate of each recorded one.
-    cast: HashMap<usize, MachineId>,
-    /// How many were asked for, by kind.
-    asked: Vec<usize>,
+    cast: Cast<'a>,
     heap: BinaryHeap<Next>,
     pushed: u64,
     /// Of `heap`, those that bring a job or a machine on.
@@ -119,9 +106,12 @@ pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Res
             .collect(),
         open: HashMap::new(),
         blocked: HashMap::new(),
-        machines: HashMap::new(),
-        cast: HashMap::new(),
-        asked: vec![0; config.kinds.len()],
+        cast: Cast::new(
+            &workload.machines,
+            &workload.usual,
+            &workload.head.config,
+            &config,
+        ),
         heap: BinaryHeap::new(),
         pushed: 0,
         living: 0,
@@ -145,6 +135,11 @@ pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Res
 /// After the event of this number; what it would have brought itself comes later.
 fn after(number: u64) -> u128 {
     2 * u128::from(number)
+}
+
+/// After that event if there is one, else after all others of its time.
+fn order(number: Option<u64>) -> u128 {
+    number.map_or(u128::MAX, after)
 }
 
 impl Simulation<'_> {
@@ -268,7 +263,7 @@ impl Simulation<'_> {
             }
             What::Told(index, nth) => {
                 let (_, told) = self.workload.machines.all[index].told[nth];
-                if let Some(machine) = self.cast.get(&index).copied()
+                if let Some(machine) = self.cast.of_fate(index)
                     && self.manager.machine(machine).is_some()
                 {
                     let event = match told {
@@ -300,61 +295,17 @@ impl Simulation<'_> {
         if health != Some(Health::Pending) {
             return;
         }
-        let start = self.fate(machine).and_then(|fate| fate.start);
-        let event = match start.map(|it| it.answer) {
-            Some(Answer::Failed(hint)) => Event::StartFailed { machine, hint },
-            Some(Answer::Up(offer)) => {
-                let kind = self.machines[&machine].kind;
-                let offer = offer.and_then(|offer| self.offer(kind, offer));
-                Event::Up { machine, offer }
-            }
-            None => Event::Up {
-                machine,
-                offer: None,
-            },
-        };
-        self.tell(event, now);
-    }
-
-    /// What a machine of a kind offers that offered this in the run: if its capacity is another one now, and it offered all,
-    /// then all.
-    fn offer(&self, kind: KindId, offer: Resources) -> Option<Resources> {
-        let of = |config: &Config| Some(config.kinds.get(usize::from(kind.0))?.capacity);
-        let (was, now) = (of(&self.workload.head.config), of(self.manager.config()));
-        match was {
-            Some(was) if Some(was) != now && was.fits(offer) => None,
-            _ => Some(offer),
-        }
+        self.tell(self.cast.started(machine), now);
     }
 
     fn join(&mut self, index: usize, now: Instant) {
-        let fate = &self.workload.machines.all[index];
-        let kind = fate.kind;
-        let known = usize::from(kind.0) < self.manager.config().kinds.len();
-        if !known || self.policy() == Policy::Bigslice {
+        if self.policy() == Policy::Bigslice {
             return;
         }
-        let offer = match fate.start.map(|it| it.answer) {
-            Some(Answer::Up(Some(offer))) => self.offer(kind, offer),
-            _ => None,
-        };
-        self.cast(fate.machine, kind, Some(index));
-        self.lose_as_recorded(fate.machine, now);
-        let machine = fate.machine;
-        let join = Event::Join {
-            machine,
-            kind,
-            offer,
-        };
-        self.tell(join, now);
-    }
-
-    fn cast(&mut self, machine: MachineId, kind: KindId, fate: Option<usize>) {
-        if let Some(fate) = fate {
-            self.cast.insert(fate, machine);
+        if let Some(join @ Event::Join { machine, .. }) = self.cast.join(index) {
+            self.lose_as_recorded(machine, now);
+            self.tell(join, now);
         }
-        let polls = 0;
-        self.machines.insert(machine, Machine { fate, kind, polls });
     }
 
     fn submit(&mut self, index: usize, now: Instant) {
@@ -373,22 +324,9 @@ impl Simulation<'_> {
         }
         let event = Event::Submit {
             request: job.request,
-            spec: self.spec(job.spec),
+            spec: self.cast.spec(job.spec),
         };
         self.tell(event, now);
-    }
-
-    /// The same with the machines that have the fates of those that it names.
-    fn spec(&self, spec: Submit) -> Submit {
-        let here = |machine: MachineId| {
-            let fate = self.workload.machines.by_id.get(&machine);
-            let cast = fate.and_then(|fate| self.cast.get(fate));
-            cast.copied().unwrap_or(machine)
-        };
-        let mut spec = spec;
-        spec.prefer = spec.prefer.map(here);
-        spec.avoid = spec.avoid.map(here);
-        spec
     }
 
     fn cancel(&mut self, index: usize, now: Instant) {
@@ -509,50 +447,20 @@ impl Simulation<'_> {
         }
     }
 
-    /// A machine that was lost in silence answers as it did, poll by poll, and after the last none; all others do at once.
     fn poll(&mut self, machine: MachineId, now: Instant) {
-        let Some(polled) = self.machines.get_mut(&machine) else {
-            return;
-        };
-        let nth = polled.polls;
-        polled.polls += 1;
-        let polls = self.fate(machine);
-        let polls = polls.filter(|fate| fate.silent).map(|fate| &fate.polls);
-        let (took, order, answered) = match polls.and_then(|polls| polls.get(nth).or(polls.last()))
-        {
-            Some(poll) => (poll.took, after(poll.number), poll.answered),
-            None => (Duration::ZERO, u128::MAX, true),
-        };
-        self.push(now + took, order, What::Polled(machine, answered));
-    }
-
-    fn fate(&self, machine: MachineId) -> Option<&Fate> {
-        let fate = self.machines.get(&machine)?.fate?;
-        self.workload.machines.all.get(fate)
+        let ((took, number), answered) = self.cast.poll(machine);
+        self.push(now + took, order(number), What::Polled(machine, answered));
     }
 
     fn start(&mut self, machine: MachineId, kind: KindId, now: Instant) {
-        let asked = &mut self.asked[usize::from(kind.0)];
-        let nth = *asked;
-        *asked += 1;
-        let recorded = self.workload.machines.of_kind.get(usize::from(kind.0));
-        let fate = recorded.and_then(|of_kind| of_kind.get(nth).copied());
-        self.cast(machine, kind, fate);
-        let start = self.fate(machine).and_then(|fate| fate.start);
-        let (took, order) = match start {
-            Some(start) => (start.took, after(start.number)),
-            None => {
-                let beyond = nth - recorded.map_or(0, Vec::len).min(nth);
-                (self.workload.usual.start(kind, beyond), u128::MAX)
-            }
-        };
-        self.push(now + took, order, What::Started(machine));
+        let (took, number) = self.cast.start(machine, kind);
+        self.push(now + took, order(number), What::Started(machine));
         self.lose_as_recorded(machine, now + took);
     }
 
     /// It stops when it did, but not before it is up.
     fn lose_as_recorded(&mut self, machine: MachineId, up: Instant) {
-        if let Some(lost) = self.fate(machine).and_then(|fate| fate.lost) {
+        if let Some(lost) = self.cast.loss(machine) {
             let time = lost.time.max(up);
             self.push(time, after(lost.number), What::Stopped(machine));
         }
@@ -560,14 +468,9 @@ impl Simulation<'_> {
 
     /// It is told to stop. One that is lost is gone already.
     fn stop(&mut self, machine: MachineId, now: Instant) {
-        if self.manager.machine(machine).is_none() {
-            return;
+        if self.manager.machine(machine).is_some() {
+            let (took, number) = self.cast.stop(machine);
+            self.push(now + took, order(number), What::Stopped(machine));
         }
-        let recorded = self.fate(machine).and_then(|fate| fate.stopping);
-        let (took, order) = match recorded {
-            Some((took, number)) => (took, after(number)),
-            None => (self.workload.usual.stopping.unwrap_or_default(), u128::MAX),
-        };
-        self.push(now + took, order, What::Stopped(machine));
     }
 }

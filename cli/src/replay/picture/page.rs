@@ -67,7 +67,12 @@ impl Page {
         let config = &input.head.config;
         // The last that any kind has.
         let last = |kind: &Kind| kind.capacity.amounts().iter().rposition(|it| *it > 0);
-        let amounts = config.kinds.iter().filter_map(last).max().map_or(1, |it| it + 1);
+        let amounts = config
+            .kinds
+            .iter()
+            .filter_map(last)
+            .max()
+            .map_or(1, |it| it + 1);
         let head: Value =
             serde_json::from_str(&scenario::head_line(&input.head)).unwrap_or_default();
         let words = json!({

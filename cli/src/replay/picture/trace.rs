@@ -132,7 +132,10 @@ fn write_lane(
     if machine.up.or(end).is_some() {
         changes.push((answered, PENDING, -1));
     }
-    let about = format!("\"kind\":\"{}\",\"offer\":\"{}\"", machine.kind, machine.offer);
+    let about = format!(
+        "\"kind\":\"{}\",\"offer\":\"{}\"",
+        machine.kind, machine.offer
+    );
     slice(out, pid, "starting", machine.asked, answered, &about)?;
     if let Some(up) = machine.up {
         changes.push((up, SERVICE, 1));

@@ -124,8 +124,7 @@ impl SubmitLine {
             request,
             priority: spec.priority,
             demand: spec.demand.into(),
-            kinds: (spec.kinds != Kinds::ALL)
-                .then(|| (0..64).map(KindId).filter(number).collect()),
+            kinds: (spec.kinds != Kinds::ALL).then(|| (0..64).map(KindId).filter(number).collect()),
             prefer: spec.prefer.map(Machine),
             avoid: spec.avoid.map(Machine),
             give_up: spec.give_up.map(Moment),

@@ -71,9 +71,8 @@ fn without_a_policy_hashes_mean_that_of_the_first_edition() {
 fn what_the_first_edition_did_not_say_is_what_it_was() {
     let line = |event: &str, actions: &str| {
         let head = r#"{"config": {"machine_procs": 8, "max_procs": 64}}"#;
-        let text = format!(
-            "{head}\n{{\"time\": \"0s\", \"event\": {event}, \"actions\": {actions}}}"
-        );
+        let text =
+            format!("{head}\n{{\"time\": \"0s\", \"event\": {event}, \"actions\": {actions}}}");
         let scenario = parse(&text).unwrap();
         let Item::Step(step) = scenario.lines[0].item() else {
             panic!("an event is an event");
@@ -109,11 +108,14 @@ fn what_the_first_edition_did_not_say_is_what_it_was() {
             })
         ]
     ));
-    for (old, new) in [
-        ("assign", "assign_task"),
-        ("discard", "discard_task"),
-    ] {
-        let event = |name| line(&format!(r#"{{"{name}": {{"machine": 0, "task": 4}}}}"#), "[]").0;
+    for (old, new) in [("assign", "assign_task"), ("discard", "discard_task")] {
+        let event = |name| {
+            line(
+                &format!(r#"{{"{name}": {{"machine": 0, "task": 4}}}}"#),
+                "[]",
+            )
+            .0
+        };
         assert_eq!(event(old), event(new));
     }
     let key = r#"{"machine": 0, "key": {"kind": 1, "key": 2}}"#;
@@ -126,12 +128,16 @@ fn fields_of_a_config_change_by_name() {
     let kinds = r#"{"config": {"max_procs": 64, "kinds": [{"capacity": [8, 100], "idle": 60}, {"capacity": 4}]}}"#;
     let config = parse(kinds).unwrap().head.config;
     let change = |changes: &str| changed(&config, changes);
-    let now = change("k0.idle=never, k0.capacity=[16,200],k1.max=3,patience=0,packing=first_fit").unwrap();
+    let now = change("k0.idle=never, k0.capacity=[16,200],k1.max=3,patience=0,packing=first_fit")
+        .unwrap();
     assert_eq!(now.kinds[0].idle, None);
     assert_eq!(now.kinds[0].capacity.amounts()[..2], [16, 200]);
     assert_eq!((now.kinds[1].max, now.patience), (3, 0));
     let now = change(r#"kinds=[{"capacity":[2],"cost":3}],max_procs=8"#).unwrap();
-    assert_eq!((now.kinds.len(), now.kinds[0].cost, now.max_procs), (1, 3, 8));
+    assert_eq!(
+        (now.kinds.len(), now.kinds[0].cost, now.max_procs),
+        (1, 3, 8)
+    );
     assert!(Manager::new(now.clone()).is_ok());
     // From one policy to the other, with its own figures.
     let bigslice = changed(&now, "policy=bigslice,kinds=[{\"capacity\":[2]}]").unwrap();
