@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use remuda::{Config, Manager};
+use remuda::Config;
 use remuda_planted::{Planted, flaws};
 use remuda_sim::find::{Find, Found};
 use remuda_sim::shrink::{Run, Verdict, minimise};
@@ -57,8 +57,8 @@ fn long_run(seed: u64) -> Run {
     let mut plan = Plan::draw(&mut Rng::new(!seed));
     // Or there would be nothing after it.
     plan.faults.shutdown = 0;
-    let config = plan.config;
-    let manager = Manager::new(config).expect("plans have valid configs");
+    let config = plan.config.clone();
+    let manager = Planted::new(config.clone(), None);
     let mut cluster = Cluster::new(plan, seed, manager);
     cluster.run(20_000).expect("nothing is wrong with it");
     Run {
@@ -143,4 +143,29 @@ fn the_same_run_gives_the_same_smallest_and_a_stop_the_smallest_so_far() {
     let again = found.again(&half_way, &wrong).map(|it| it.events);
     assert_eq!(again, Some(shown));
     assert!(shown < found.events && shown > small.events.len());
+}
+
+#[test]
+#[ignore]
+fn scan() {
+    let from: u64 = std::env::var("FROM").unwrap().parse().unwrap();
+    let to: u64 = std::env::var("TO").unwrap().parse().unwrap();
+    for seed in from..to {
+        let ran = std::panic::catch_unwind(|| long_run(seed));
+        let Ok(run) = ran else {
+            println!("seed {seed} bad");
+            continue;
+        };
+        let p = run.config.policy;
+        let some = std::fs::read_to_string("/tmp/some.txt").unwrap();
+        for (number, flaw) in flaws::all().enumerate() {
+            if !some.lines().any(|it| it == flaw.what) { continue; }
+            let wrong = |config| Planted::new(config, Some(number));
+            if let Some(found) = Find::Violation.first(&run, &wrong) {
+                if found.events >= 10_000 {
+                    println!("SEED {seed} {} {p:?} {}", found.events, flaw.what);
+                }
+            }
+        }
+    }
 }

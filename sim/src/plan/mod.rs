@@ -74,44 +74,42 @@ impl Plan {
         };
         if rng.chance(16) {
             plan.crowd(rng);
-        } else if rng.chance(20) && plan.config.policy == Policy::Fit {
+        } else if rng.chance(40) && plan.config.policy == Policy::Fit {
             plan.alike(rng);
         }
         plan
     }
 
-    /// A long queue of requests that are alike, most of the time, for a few machines without free procs: what one gives
-    /// back, the next takes.
+    /// A queue of requests that are alike, most of the time, for a few machines of one kind without free procs: what one
+    /// gives back, the next takes. In some schedules several machines are back from probation at once.
     fn alike(&mut self, rng: &mut Rng) {
         let procs = rng.pick(&[1, 1, 2, 4]);
-        let kind = Kind::new(Resources::procs(procs));
-        self.config.kinds = match rng.chance(96) {
-            true => vec![kind, kind.cost(2)],
-            false => vec![kind],
-        };
+        self.config.kinds = vec![Kind::new(Resources::procs(procs))];
         self.config.max_procs = u64::from(procs) * rng.range(1, 4);
+        // Or a turn would come with every grant.
+        self.config.patience = rng.pick(&[0, 0, 4, 30]);
         self.traffic.flood = rng.range(5, 30);
         self.traffic.weights = [24, rng.range(0, 2) as u8, 0, 0, 0, 0];
-        self.traffic.requests = 40;
+        self.traffic.requests = rng.pick(&[6, 12, 40]);
         self.traffic.gap = rng.pick(&[0, 1, 2]);
         self.traffic.priorities = 1;
         self.traffic.procs = 1;
+        self.traffic.kinds = rng.pick(&[0, 0, 0, 16]);
         self.traffic.work = rng.pick(&[2, 8, 30]);
         self.traffic.start = rng.pick(&[0, 2]);
-        self.traffic.outcomes = [
-            16,
-            rng.range(0, 2) as u8,
-            rng.range(0, 2) as u8,
-            rng.range(0, 1) as u8,
-        ];
-        for odds in [
-            &mut self.traffic.whole,
-            &mut self.traffic.kinds,
-            &mut self.traffic.prefer,
-            &mut self.traffic.avoid,
-            &mut self.traffic.give_up,
-        ] {
-            *odds = rng.pick(&[0, 0, 0, 4, 16, 128]);
+        self.traffic.outcomes = [16, rng.range(0, 2) as u8, rng.range(0, 4) as u8, 0];
+        self.traffic.whole = rng.pick(&[0, 0, 0, 4]);
+        self.traffic.give_up = rng.pick(&[0, 0, 4, 128]);
+        self.traffic.prefer = rng.pick(&[0, 0, 4, 128]);
+        self.traffic.avoid = rng.pick(&[0, 0, 4, 255]);
+        if rng.chance(96) {
+            self.config.probation = self.tick * 3;
+            self.traffic.outcomes[2] = 12;
+            self.traffic.prefer = 128;
+        }
+        if rng.chance(96) {
+            self.config.probation_cap = self.config.probation;
+            self.config.flaps = 0;
         }
     }
 

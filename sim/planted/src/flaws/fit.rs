@@ -107,15 +107,10 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "P3",
         "one other machine in good health does not keep a request off the one that it avoids",
-        &[edit(FIT, "fitting == u64::from(itself)", "fitting <= 1")],
-    ),
-    Flaw::new(
-        "P3",
-        "the machine that a request avoids is thought to be one of those in good health",
         &[edit(
             FIT,
-            "record.is_healthy() && self.could_take(key, record)",
-            "self.could_take(key, record)",
+            "fitting == u64::from(itself)",
+            "fitting <= 1 + u64::from(itself)",
         )],
     ),
     Flaw::new(
@@ -185,7 +180,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P3",
         "of machines of several kinds that are equally free not the lowest id is taken",
         &[edit(FREE, "best = best.min(other);", "")],
-    ),
+    )
+    .shown_in(20),
     Flaw::new(
         "P3",
         "machines with as many procs free are taken for equally free",

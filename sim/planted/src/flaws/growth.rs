@@ -171,7 +171,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the free part of a machine on its first passage is not planned with",
         &[edit(
             PLAN,
-            "pool: «pending + free.sum::<u64>()»",
+            "pool: «pending + on_probation»",
             "pending",
         )],
     ),
@@ -296,7 +296,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "pending machines that the queue wants are spare ones",
         &[edit(
             PLAN,
-            "u64::from(kind.in_use()) + self.wanted(index, plan) + u64::from(kind.kind.spare)",
+            "u64::from(kind.in_use()) + Manager::wanted(index, plan) + u64::from(kind.kind.spare)",
             "u64::from(kind.in_use()) + u64::from(kind.kind.spare)",
         )],
     ),
@@ -311,11 +311,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G2",
-        "the queue wants more of the pending machines than there are",
+        "what machines on probation take is thought to be taken of pending ones",
         &[edit(
             PLAN,
-            "taken.min(self.machines.kinds[index].sums.machines.pending)",
-            "taken",
+            "kind.taken.saturating_sub(kind.on_probation)",
+            "kind.taken",
         )],
     ),
     Flaw::new(
@@ -334,15 +334,6 @@ pub(super) const FLAWS: &[Flaw] = &[
             PLAN,
             "self.make_room(plan, &key, class, kind, actions);",
             "",
-        )],
-    ),
-    Flaw::new(
-        "G5",
-        "room is made although no limit of procs is in the way",
-        &[edit(
-            PLAN,
-            "wanted.saturating_sub(self.max_procs).saturating_sub(leaving)",
-            "wanted.saturating_sub(self.max_procs).max(1).saturating_sub(leaving)",
         )],
     ),
     Flaw::new(
@@ -397,8 +388,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machine idle for the least time is stopped to make room",
         &[edit(
             PLAN,
-            "idle.min_by_key(|(key, _)| *key)",
-            "idle.max_by_key(|(key, _)| *key)",
+            "{ self.machines.slots() }.filter(replaceable).min_by_key(key)",
+            "self.machines.slots().filter(replaceable).max_by_key(key)",
         )],
     ),
     Flaw::new(

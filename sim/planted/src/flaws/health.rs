@@ -204,7 +204,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "self.machines.kinds.iter().map(active).sum::<u64>() - 1",
             "of_its_kind",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "S22",
         "a machine is drained after the shutdown because it was often on probation",

@@ -128,11 +128,6 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "P4",
-        "a machine on which nothing runs is held last",
-        &[edit(HOLD, "(«since.is_some()»,", "false")],
-    ),
-    Flaw::new(
-        "P4",
         "all grants are equally old",
         &[edit(
             MACHINES,
@@ -243,15 +238,6 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "P4",
-        "a holder may not be given a machine that is held for one less urgent",
-        &[edit(
-            FIT,
-            "hold.request == request || turn.priority < hold.turn.priority",
-            "hold.request == request",
-        )],
-    ),
-    Flaw::new(
-        "P4",
         "a holder may be given the held machine of any other",
         &[edit(
             FIT,
@@ -279,39 +265,12 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit("manager/requests.rs", "self.end_hold_of(slot);", "")],
     ),
     Flaw::new(
-        "P4",
-        "a group is not forgotten when its last request is cancelled",
-        &[edit(
-            "manager/requests.rs",
-            "self.holds.leave(key.kinds);",
-            "",
-        )],
-    ),
-    Flaw::new(
-        "P4",
-        "a group is not forgotten when its last request is granted",
-        &[edit(
-            "manager/placement/mod.rs",
-            "self.holds.leave(key.kinds);",
-            "",
-        )],
-    ),
-    Flaw::new(
         "S21",
         "the timer is not set for the end of a hold",
         &[edit(
             HOLD,
             "group.hold = Some(hold); «self.deadlines_dirty = true;»",
             "",
-        )],
-    ),
-    Flaw::new(
-        "S22",
-        "machines are held after the shutdown",
-        &[edit(
-            HOLD,
-            "self.config.patience == 0 || self.shutdown || self.holds.groups.is_empty()",
-            "self.config.patience == 0 || self.holds.groups.is_empty()",
         )],
     ),
 ];

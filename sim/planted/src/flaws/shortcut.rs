@@ -21,7 +21,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P4",
         "a grant by the shortcut is as old as the one before it",
         &[edit(MACHINES, "since: «now», ..running", "running.since")],
-    ),
+    )
+    .shown_in(22),
     Flaw::new(
         "P4",
         "the shortcut passes by one whose turn comes by it",
@@ -54,7 +55,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "H2",
         "by the shortcut a success does not begin the count of passages anew",
         &[edit(SHORT, "record.passages == 0", "true")],
-    ),
+    )
+    .shown_in(18),
     Flaw::new(
         "G3",
         "by the shortcut a first success does not end a machine's trial",
@@ -87,11 +89,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
-        "R3",
-        "by the shortcut a request is given a machine of any kind",
-        &[edit(QUEUE, "class.key.kinds.contains(kind)", "true")],
-    ),
-    Flaw::new(
         "P3",
         "by the shortcut a request is given the machine that it avoids",
         &[edit(QUEUE, "class.key.avoid.is_none()", "true")],
@@ -109,7 +106,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F5",
         "the time of an event that the shortcut took is forgotten",
         &[edit(SHORT, "self.now = now;", "")],
-    ),
+    )
+    .shown_in(26),
     Flaw::new(
         "G1",
         "by the shortcut the cluster misses a chance to grow",

@@ -87,15 +87,6 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "E2",
-        "of idle machines that count and those that do not, the one idle for less is stopped first",
-        &[edit(
-            FILE,
-            "both.min_by_key(|(key, _)| *key)",
-            "both.max_by_key(|(key, _)| *key)",
-        )],
-    ),
-    Flaw::new(
-        "E2",
         "the idle limit of a machine that does not count is not waited for",
         &[edit(
             FILE,
@@ -119,15 +110,6 @@ pub(super) const FLAWS: &[Flaw] = &[
             MACHINES,
             "machine.grants -= 1; «machine.idle_since = now;»",
             "",
-        )],
-    ),
-    Flaw::new(
-        "E1",
-        "a machine that is held is idle",
-        &[edit(
-            "machines/machine.rs",
-            "self.grants == 0 && self.is_active() && !self.held",
-            "self.grants == 0 && self.is_active()",
         )],
     ),
     Flaw::new(
@@ -304,7 +286,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "E4",
         "a pending machine that the queue wants is withdrawn because of an idle one",
-        &[edit(PLAN, "beside.max(self.wanted(index, plan))", "beside")],
+        &[edit(
+            PLAN,
+            "beside.max(Manager::wanted(index, plan))",
+            "beside",
+        )],
     ),
     Flaw::new(
         "E4",

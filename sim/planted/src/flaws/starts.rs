@@ -136,11 +136,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G3",
         "caution begins with two machines",
-        &[edit(
-            PLAN,
-            "growth.step.saturating_sub(1)",
-            "growth.step",
-        )],
+        &[edit(PLAN, "growth.step.saturating_sub(1)", "growth.step")],
     ),
     Flaw::new(
         "G3",
@@ -173,11 +169,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G3",
-        "a hint when to try again looks at a back-off that is over",
+        "a hint when to try again counts from the end of the back-off before it",
         &[edit(
             FILE,
             "(false, ..) => «asked»",
-            "self.until.map_or(asked, |until| asked.map(|asked| until.max(asked + delay)))",
+            "self.until.map_or(asked, |until| until.checked_add(delay))",
         )],
     ),
     Flaw::new(
@@ -192,7 +188,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G3",
         "a hint when to try again makes no pause where there is no back-off",
-        &[edit(FILE, "self.held |= !delay.is_zero();", "")],
+        &[edit(FILE, "self.held = true;", "")],
     ),
     Flaw::new(
         "G3",

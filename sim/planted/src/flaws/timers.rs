@@ -137,15 +137,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
-        "S21",
-        "the timer is not set anew when a machine is gone",
-        &[edit(
-            MACHINES,
-            "self.ids.remove(&machine.id); «self.deadlines_dirty = true;»",
-            "",
-        )],
-    ),
-    Flaw::new(
         "T3",
         "probations that end together end by slot, not by id",
         &[edit(
@@ -190,11 +181,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F11",
         "that a machine is held is said before the grants",
         &[edit(MANAGER, "Action::Notice(Notice::Held { .. }) => «11»", "0")],
-    ),
-    Flaw::new(
-        "F11",
-        "what is given up is told of after what is lost",
-        &[edit(MANAGER, "Action::Expired { .. } => «1»", "2")],
     ),
     Flaw::new(
         "F11",
