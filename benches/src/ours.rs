@@ -66,8 +66,7 @@ impl Carrier for Ours {
     fn new(machines: u32, procs: u32) -> Ours {
         let procs_in_all = u64::from(machines) * u64::from(procs);
         let config = Config::new(procs, procs_in_all).expect("a good config");
-        // H3 would replace a machine now and then, and no workload answers a start.
-        Ours::with(config.flaps(0), machines, procs)
+        Ours::with(config, machines, procs)
     }
 
     #[inline]
@@ -90,8 +89,7 @@ impl Carrier for Ours {
 
     fn by_machine(&self, _: &[Self::Grant]) -> Vec<Vec<Self::Grant>> {
         let machines = self.manager.machines();
-        let running =
-            machines.map(|one| one.running().map(|request| (request, one.id())).collect());
+        let running = machines.map(|one| one.running().map(|request| (request, one.id())).collect());
         running.collect()
     }
 
