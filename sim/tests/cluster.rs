@@ -14,9 +14,9 @@ fn config() -> Config {
 }
 
 /// What is found wrong with such a manager in a perfect world.
-fn wrong(hear: fn(Event) -> Event, say: fn(&mut Vec<Action>)) -> String {
-    let subject = Wrong::new(config(), hear, say);
-    let mut cluster = Cluster::new(Plan::new(config()), 1, subject);
+fn wrong(config: Config, hear: fn(Event) -> Event, say: fn(&mut Vec<Action>)) -> String {
+    let subject = Wrong::new(config.clone(), hear, say);
+    let mut cluster = Cluster::new(Plan::new(config), 1, subject);
     let result = cluster.run(200).and_then(|()| cluster.calm());
     result.expect_err("something is wrong")
 }
@@ -54,7 +54,10 @@ fn the_same_seed_gives_the_same_run_and_another_one_another() {
 #[test]
 fn a_grant_that_is_not_told_leaves_its_client_waiting() {
     let say = |actions: &mut Vec<Action>| actions.retain(|a| !matches!(a, Action::Grant { .. }));
-    let found = wrong(|event| event, say);
+    let found = wrong(config(), |event| event, say);
+    // Seen at once (P2).
+    assert_eq!(found, "r1 waits although it fits m0");
+    let found = wrong(Config::bigslice_machines(4, 16), |event| event, say);
     assert!(found.ends_with("waits for ever"), "{found}");
 }
 
@@ -64,7 +67,7 @@ fn a_grant_that_is_told_twice_is_found() {
         let grant = actions.iter().find(|a| matches!(a, Action::Grant { .. }));
         actions.extend(grant.copied());
     };
-    let found = wrong(|event| event, say);
+    let found = wrong(config(), |event| event, say);
     assert!(found.ends_with("is granted and does not wait"), "{found}");
 }
 
@@ -77,8 +80,9 @@ fn a_manager_that_starts_machines_without_end_is_found() {
         },
         event => event,
     };
-    let subject = Wrong::new(config(), hear, |_| {});
-    let mut cluster = Cluster::new(Plan::new(config()), 1, subject);
+    let config = Config::bigslice_machines(4, 16);
+    let subject = Wrong::new(config.clone(), hear, |_| {});
+    let mut cluster = Cluster::new(Plan::new(config), 1, subject);
     let machine = MachineId(0);
     cluster.run(20).expect("so far nothing shows");
     let up = Event::Up {
