@@ -74,8 +74,43 @@ impl Plan {
         };
         if rng.chance(16) {
             plan.crowd(rng);
+        } else if rng.chance(40) && plan.config.policy == Policy::Fit {
+            plan.alike(rng);
         }
         plan
+    }
+
+    /// A queue of requests that are alike, most of the time, for a few machines of one kind without free procs: what one
+    /// gives back, the next takes. In some schedules several machines are back from probation at once.
+    fn alike(&mut self, rng: &mut Rng) {
+        let procs = rng.pick(&[1, 1, 2, 4]);
+        self.config.kinds = vec![Kind::new(Resources::procs(procs))];
+        self.config.max_procs = u64::from(procs) * rng.range(1, 4);
+        // Or a turn would come with every grant.
+        self.config.patience = rng.pick(&[0, 0, 4, 30]);
+        self.traffic.flood = rng.range(5, 30);
+        self.traffic.weights = [24, rng.range(0, 2) as u8, 0, 0, 0, 0];
+        self.traffic.requests = rng.pick(&[6, 12, 40]);
+        self.traffic.gap = rng.pick(&[0, 1, 2]);
+        self.traffic.priorities = 1;
+        self.traffic.procs = 1;
+        self.traffic.kinds = rng.pick(&[0, 0, 0, 16]);
+        self.traffic.work = rng.pick(&[2, 8, 30]);
+        self.traffic.start = rng.pick(&[0, 2]);
+        self.traffic.outcomes = [16, rng.range(0, 2) as u8, rng.range(0, 4) as u8, 0];
+        self.traffic.whole = rng.pick(&[0, 0, 0, 4]);
+        self.traffic.give_up = rng.pick(&[0, 0, 4, 128]);
+        self.traffic.prefer = rng.pick(&[0, 0, 4, 128]);
+        self.traffic.avoid = rng.pick(&[0, 0, 4, 255]);
+        if rng.chance(96) {
+            self.config.probation = self.tick * 3;
+            self.traffic.outcomes[2] = 12;
+            self.traffic.prefer = 128;
+        }
+        if rng.chance(96) {
+            self.config.probation_cap = self.config.probation;
+            self.config.flaps = 0;
+        }
     }
 
     /// Many small machines, which are idle after a flood of requests and stop now and then: deep heaps, in which
