@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) asked: Vec<u64>,
     /// What demands took of pending machines, by kind, in shares.
     taken: Vec<u128>,
+    /// What machines on their first probation can take, by kind, in shares (H1).
+    on_probation: Vec<u128>,
     /// The kind of the first demand that lacks nothing but `max_procs` (G5).
     pub(super) waiting: Option<KindId>,
     /// Procs that are kept for one machine of that kind (G5).
@@ -61,6 +63,12 @@ impl Model {
             demands: self.demands(),
             asked: vec![0; kinds],
             taken: vec![0; kinds],
+            on_probation: (0..kinds)
+                .map(|n| {
+                    let kind = KindId(n as u8);
+                    self.pool(kind) - ONE * self.pending_of(kind).len() as u128
+                })
+                .collect(),
             waiting: None,
             kept: 0,
         };
@@ -253,9 +261,9 @@ impl Model {
     /// G2: how many machines of each kind the queue wants, pending ones and new ones.
     fn wanted(&self, plan: &Plan) -> Vec<u64> {
         let wanted = (0..plan.asked.len()).map(|number| {
-            let pending = self.pending_of(KindId(number as u8)).len() as u64;
-            let taken = plan.taken[number].div_ceil(ONE) as u64;
-            taken.min(pending) + plan.asked[number]
+            // What is on probation takes its part first, and is there anyway (H1).
+            let taken = plan.taken[number].saturating_sub(plan.on_probation[number]);
+            taken.div_ceil(ONE) as u64 + plan.asked[number]
         });
         wanted.collect()
     }

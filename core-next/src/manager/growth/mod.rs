@@ -96,13 +96,16 @@ impl Growth {
 
     /// G3: the back-off lasts at least so long.
     fn retry_after(&mut self, delay: Duration, now: Instant) {
+        if delay.is_zero() {
+            return;
+        }
         let asked = now.checked_add(delay);
         self.until = match (self.held, self.until, asked) {
             (true, Some(until), Some(asked)) => Some(until.max(asked)),
             (true, ..) => None,
             (false, ..) => asked,
         };
-        self.held |= !delay.is_zero();
+        self.held = true;
     }
 
     /// One of its machines is gone: there may be capacity again (G3).

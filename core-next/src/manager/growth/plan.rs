@@ -20,8 +20,10 @@ const ONE: u64 = 1 << 32;
 /// What a plan says of one kind.
 #[derive(Clone, Copy, Debug, Default)]
 struct KindPlan {
-    /// Shares that are free on pending machines.
+    /// Shares that are free on pending machines, and on machines on probation for the first time
+    /// (H1); the latter alone.
     pool: u64,
+    on_probation: u64,
     /// Shares that the queue takes of those, and of machines asked for now.
     taken: u64,
     asked_shares: u64,
@@ -183,8 +185,10 @@ impl Manager {
                     .checked_div(u64::from(offer))
                     .unwrap_or(0)
             });
+            let on_probation = free.sum();
             KindPlan {
-                pool: pending + free.sum::<u64>(),
+                pool: pending + on_probation,
+                on_probation,
                 ..KindPlan::default()
             }
         };
@@ -343,14 +347,16 @@ impl Manager {
     /// G2: so many machines there should be in service and pending.
     fn target(&self, index: usize, plan: &Plan) -> u64 {
         let kind = &self.machines.kinds[index];
-        let used = u64::from(kind.in_use()) + self.wanted(index, plan) + u64::from(kind.kind.spare);
+        let used = u64::from(kind.in_use()) + Manager::wanted(index, plan) + u64::from(kind.kind.spare);
         used.max(u64::from(kind.kind.min))
     }
 
-    /// G1: so many pending machines the queue wants, those asked for now among them.
-    fn wanted(&self, index: usize, plan: &Plan) -> u64 {
-        let taken = plan.kinds[index].taken.div_ceil(ONE);
-        taken.min(self.machines.kinds[index].sums.machines.pending) + plan.kinds[index].for_queue
+    /// G1: so many pending machines the queue wants, those asked for now among them. What machines on
+    /// probation can take comes first.
+    fn wanted(index: usize, plan: &Plan) -> u64 {
+        let kind = &plan.kinds[index];
+        let pending = kind.taken.saturating_sub(kind.on_probation);
+        pending.div_ceil(ONE) + kind.for_queue
     }
 
     /// The machines of a kind that are in service and count for growth, and the pending ones (H1).
@@ -401,24 +407,31 @@ impl Manager {
             .saturating_sub(leaving)
     }
 
-    /// The machine that has been idle for longest, of the kinds that are above their `min`, and that
-    /// no queued request fits on.
+    /// The machine that has been idle for longest, then the highest id, of the kinds that are above
+    /// their `min`, and that no queued request fits on.
     fn idle_to_replace(&self) -> Option<u32> {
-        let of_kind = |index: usize| {
-            let kind = &self.machines.kinds[index];
-            let above = self.counted(index) > u64::from(kind.kind.min);
-            let tops = [kind.longest_idle(true), kind.longest_idle(false)];
-            tops.into_iter().flatten().filter(move |_| above)
-        };
-        let idle = (0..self.machines.kinds.len()).flat_map(of_kind);
-        let unfit = |slot: u32| {
-            let machine = self.machines.get(slot);
+        let kinds = self.machines.kinds.iter().enumerate();
+        let above: Vec<bool> = kinds
+            .map(|(index, kind)| {
+                kind.idle_lengths() > 0 && self.counted(index) > u64::from(kind.kind.min)
+            })
+            .collect();
+        if !above.contains(&true) {
+            return None;
+        }
+        let replaceable = |slot: &u32| {
+            let machine = self.machines.get(*slot);
             let mut spot = machine.spot();
             spot.free = machine.offer;
-            self.queue.first_fit(&spot, |_| false).is_none()
+            above[usize::from(machine.kind.0)]
+                && self.machines.is_idle(*slot)
+                && self.queue.first_fit(&spot, |_| false).is_none()
         };
-        let idle = idle.filter(|&(_, slot)| unfit(slot));
-        idle.min_by_key(|(key, _)| *key).map(|(_, slot)| slot)
+        let key = |slot: &u32| {
+            let machine = self.machines.get(*slot);
+            (machine.idle_since, core::cmp::Reverse(machine.id))
+        };
+        { self.machines.slots() }.filter(replaceable).min_by_key(key)
     }
 
     /// Whether a machine in good health could ever take the demand.
@@ -470,7 +483,7 @@ impl Manager {
             let beside = self
                 .target(index, plan)
                 .saturating_sub(u64::from(kind.sums.counted));
-            let needed = beside.max(self.wanted(index, plan));
+            let needed = beside.max(Manager::wanted(index, plan));
             let surplus = kind.sums.machines.pending.saturating_sub(needed);
             for _ in 0..surplus {
                 let latest = self.machines.kinds[index]
