@@ -166,6 +166,11 @@ impl KindState {
         }
     }
 
+    /// Its idle machines, in no order.
+    pub(crate) fn idle_slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.idle.slots().chain(self.idle_uncounted.slots())
+    }
+
     /// How many idle machines there are.
     pub(crate) fn idle_lengths(&self) -> usize {
         self.idle.len() + self.idle_uncounted.len()

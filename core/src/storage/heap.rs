@@ -49,6 +49,12 @@ impl<K: Copy + Ord> Heap<K> {
         self.entries.len() - usize::from(self.hole)
     }
 
+    /// All that are in it, in no order.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        let entries = self.entries.iter().skip(usize::from(self.hole));
+        entries.map(|&(_, slot)| slot)
+    }
+
     /// The least key and its slot.
     pub(crate) fn peek(&self) -> Option<(K, u32)> {
         self.least().map(|(_, least)| least)

@@ -411,27 +411,19 @@ impl Manager {
     /// their `min`, and that no queued request fits on.
     fn idle_to_replace(&self) -> Option<u32> {
         let kinds = self.machines.kinds.iter().enumerate();
-        let above: Vec<bool> = kinds
-            .map(|(index, kind)| {
-                kind.idle_lengths() > 0 && self.counted(index) > u64::from(kind.kind.min)
-            })
-            .collect();
-        if !above.contains(&true) {
-            return None;
-        }
+        let above =
+            kinds.filter(|(index, kind)| self.counted(*index) > u64::from(kind.kind.min));
         let replaceable = |slot: &u32| {
             let machine = self.machines.get(*slot);
             let mut spot = machine.spot();
             spot.free = machine.offer;
-            above[usize::from(machine.kind.0)]
-                && self.machines.is_idle(*slot)
-                && self.queue.first_fit(&spot, |_| false).is_none()
+            self.queue.first_fit(&spot, |_| false).is_none()
         };
         let key = |slot: &u32| {
             let machine = self.machines.get(*slot);
             (machine.idle_since, core::cmp::Reverse(machine.id))
         };
-        { self.machines.slots() }.filter(replaceable).min_by_key(key)
+        { above.flat_map(|(_, kind)| kind.idle_slots()) }.filter(replaceable).min_by_key(key)
     }
 
     /// Whether a machine in good health could ever take the demand.
