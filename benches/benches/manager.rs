@@ -182,9 +182,9 @@ fn f_and_g(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new(name, 10_000), |bencher| {
             let world = made.get_or_insert_with(|| {
                 let mut unlike = Unlike::new(10_000, head);
-                (0..2_000).for_each(|_| {
+                for _ in 0..2_000 {
                     unlike.step();
-                });
+                }
                 unlike
             });
             bencher.iter_custom(|events| of_events(events, || world.step()));

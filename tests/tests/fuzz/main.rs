@@ -102,7 +102,8 @@ fn the_seeds_hold_every_way_a_journal_can_be_wrong() {
         .filter_map(|(_, bytes)| bodies::journal::outcome(bytes)?.1)
         .map(|error| kind(&error))
         .collect();
-    let expected = "NotAJournal Format Config UnknownSetting Cut Corrupt Malformed UnknownFrame UnknownEvent";
+    let expected =
+        "NotAJournal Format Config UnknownSetting Cut Corrupt Malformed UnknownFrame UnknownEvent";
     assert_eq!(ends, words(expected));
 }
 
