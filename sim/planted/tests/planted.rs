@@ -109,19 +109,7 @@ fn each_bug_is_found_by_the_short_swarm_and_shown_in_a_short_script() {
                 while let number = next.fetch_add(1, Ordering::Relaxed)
                     && let Some(flaw) = flaws.get(number)
                 {
-                    if let Ok(only) = std::env::var("ONLY")
-                        && !only.split('|').any(|it| flaw.what.contains(it))
-                    {
-                        continue;
-                    }
-                    let began = Instant::now();
                     let result = found(number, flaw);
-                    eprintln!(
-                        "##{number} {:.1}s {} {:?}",
-                        began.elapsed().as_secs_f64(),
-                        flaw.what,
-                        result
-                    );
                     let mut results = results.lock().expect("no thread panics with it");
                     results.push((number, result));
                 }
@@ -145,14 +133,4 @@ fn each_bug_is_found_by_the_short_swarm_and_shown_in_a_short_script() {
         "rule", "planted bug"
     );
     assert!(wrong.is_empty(), "\n{wrong}");
-}
-
-#[test]
-#[ignore]
-fn temporary() {
-    let swarm = Swarm { threads: 1, ..Swarm::default() };
-    let report = swarm.run_on(|config| Planted::new(config, None));
-    if let Some(failure) = &report.failure { panic!("{failure}"); }
-    println!("{}", report.coverage);
-    println!("BELOW {:?}", report.coverage.below(10));
 }

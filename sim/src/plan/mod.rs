@@ -111,6 +111,11 @@ impl Plan {
             self.config.probation_cap = self.config.probation;
             self.config.flaps = 0;
         }
+        if rng.chance(40) {
+            // More than memory is kept for: when most are gone, the others are moved together.
+            self.traffic.flood = rng.range(66, 90);
+            self.traffic.requests = 120;
+        }
     }
 
     /// Many small machines, which are idle after a flood of requests and stop now and then: deep heaps, in which

@@ -226,7 +226,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "Some(hold.request) != holder && key.priority >= hold.turn.priority",
             "Some(hold.request) != holder",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P4",
         "a new request that is just as urgent may be given a held machine",

@@ -87,7 +87,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "class.key.demand == Demand::Amounts(amounts)",
             "matches!(class.key.demand, Demand::Amounts(asked) if asked.fits(amounts))",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P3",
         "by the shortcut a request is given the machine that it avoids",

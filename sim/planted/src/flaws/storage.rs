@@ -68,11 +68,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
-        "P2",
-        "what is known of the subtree from which a successor was taken is not mended",
-        &[edit(TREE, "self.repair(slab, above);", "")],
-    ),
-    Flaw::new(
         "S5",
         "of the requests before another those in left subtrees are not counted",
         &[edit(
@@ -85,20 +80,24 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F5",
         "the queue does not follow requests that are moved in memory",
         &[edit(MANAGER, "self.queue.follow(&moves);", "")],
-    ),
+    )
+    .shown_in(70),
     Flaw::new(
         "F5",
         "machines do not follow requests that are moved in memory",
         &[edit(MANAGER, "self.machines.follow(&moves);", "")],
-    ),
+    )
+    .shown_in(70),
     Flaw::new(
         "F5",
         "holds do not follow requests that are moved in memory",
         &[edit(MANAGER, "self.holds.follow(&moves);", "")],
-    ),
+    )
+    .shown_in(70),
     Flaw::new(
         "F5",
         "a request that was moved in memory is not found beside its neighbours",
         &[edit("index/mod.rs", "request.links.follow(&moves);", "")],
-    ),
+    )
+    .shown_in(70),
 ];
