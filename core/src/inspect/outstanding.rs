@@ -54,7 +54,7 @@ impl Manager {
                             },
                         since: at,
                     }) if (*of, first.0 + u64::from(*count), *at) == (kind, machine.0, since) => {
-                        *count += 1
+                        *count += 1;
                     }
                     _ => all.push(Outstanding {
                         action: Action::Start {

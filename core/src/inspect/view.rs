@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::index::Running;
-use crate::machines::Machine;
+use crate::machines::{KindState, Machine};
 use crate::manager::Manager;
 use crate::protocol::config::Config;
 use crate::protocol::counts::{Counts, Health, StartBackoff};
@@ -180,7 +180,7 @@ impl Manager {
         self.machines
             .kinds
             .get(usize::from(kind.0))
-            .map(|kind| kind.counts())
+            .map(KindState::counts)
     }
 
     /// The machines that are there, by id.

@@ -135,15 +135,18 @@ impl KindState {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        counts.need = self.need;
-        counts.pending = self.sums.pending;
-        counts.have = self.sums.have;
-        counts.running = self.running;
-        counts.machines = self.sums.machines;
-        counts.machines.lost = self.lost;
-        counts.machines.ended = self.ended;
-        counts
+        Counts {
+            need: self.need,
+            pending: self.sums.pending,
+            have: self.sums.have,
+            running: self.running,
+            machines: MachineCounts {
+                lost: self.lost,
+                ended: self.ended,
+                ..self.sums.machines
+            },
+            ..Counts::default()
+        }
     }
 
     /// Machines in use: in service, counted, and not idle (G2).

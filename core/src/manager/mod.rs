@@ -28,9 +28,11 @@ use crate::queue::Queue;
 pub(crate) use deadlines::Summary;
 pub(crate) use growth::{CapacityStop, Growth};
 use placement::Candidates;
-pub(crate) use placement::hold::Holds;
 #[cfg(feature = "serde")]
-pub(crate) use placement::{Turn, hold::Hold};
+pub(crate) use placement::Turn;
+#[cfg(any(feature = "serde", test))]
+pub(crate) use placement::hold::Hold;
+pub(crate) use placement::hold::Holds;
 
 /// A cluster's state, and the decisions about it.
 ///

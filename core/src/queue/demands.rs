@@ -107,6 +107,7 @@ impl Demands {
     }
 
     /// Restores that it was said; whether the demand is known.
+    #[cfg(feature = "serde")]
     pub(crate) fn restore_no_home(&mut self, key: DemandKey) -> bool {
         let same = |&slot: &u32| self.records[slot as usize].key == key;
         match self.slots.find(hash(key), same) {

@@ -182,7 +182,6 @@ impl Manager {
                 let until = self.now.checked_add(CAPACITY_PAUSE);
                 self.growth[index].capacity =
                     until.map_or(CapacityStop::UntilGone, CapacityStop::Until);
-                return;
             }
             hint => {
                 self.count_failure(index, steps, actions);
