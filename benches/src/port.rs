@@ -4,7 +4,8 @@
 //! What its goroutines did around that (starts, polls, tasks) is left out.
 //!
 //! Which of equal entries a heap gives first depends on all that was done to it before. [`Ordered`] puts in their place what
-//! the manager does (T1, T2): requests by arrival, machines by id; tests hold the manager against that.
+//! the manager does (T1, T2): requests by arrival, machines by id, and of machines as free as the one that the search comes
+//! to, the lowest. A test holds the manager against that.
 
 use remuda::Outcome;
 
@@ -132,9 +133,15 @@ struct Machine {
 #[derive(Clone, Debug)]
 struct ByLoad<const ORDERED: bool>(Vec<Machine>);
 
+impl<const ORDERED: bool> ByLoad<ORDERED> {
+    fn free(&self, of: u32) -> u32 {
+        self.0[of as usize].max_procs - self.0[of as usize].procs
+    }
+}
+
 impl<const ORDERED: bool> Arena for ByLoad<ORDERED> {
     fn less(&self, a: u32, b: u32) -> bool {
-        let free = |of: u32| self.0[of as usize].max_procs - self.0[of as usize].procs;
+        let free = |of: u32| self.free(of);
         free(b) < free(a) || ORDERED && free(b) == free(a) && a < b
     }
 

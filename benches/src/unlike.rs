@@ -138,7 +138,7 @@ fn ordinary() -> Vec<Submit> {
 fn head(head: Head) -> Vec<Submit> {
     let spec = |n: u32| {
         let amounts = match head {
-            Head::AntiCorrelated(_) if n % 2 == 0 => {
+            Head::AntiCorrelated(_) if n.is_multiple_of(2) => {
                 Resources::procs(1).memory_mib((64 << 10) + n / 2)
             }
             Head::AntiCorrelated(_) => Resources::procs(32).memory_mib((1 << 10) + n / 2),

@@ -1,7 +1,6 @@
 //! What `Manager::explain` claims of a queued request comes true: the events are applied, and the
 //! grant is seen.
 
-
 mod support;
 
 use proptest::prelude::*;

@@ -147,13 +147,14 @@ fn scan() {
         let p = run.config.policy;
         let some = std::fs::read_to_string("/tmp/some.txt").unwrap();
         for (number, flaw) in flaws::all().enumerate() {
-            if !some.lines().any(|it| it == flaw.what) { continue; }
+            if !some.lines().any(|it| it == flaw.what) {
+                continue;
+            }
             let wrong = |config| Planted::new(config, Some(number));
-            if let Some(found) = Find::Violation.first(&run, &wrong) {
-                if found.events >= 10_000 {
+            if let Some(found) = Find::Violation.first(&run, &wrong)
+                && found.events >= 10_000 {
                     println!("SEED {seed} {} {p:?} {}", found.events, flaw.what);
                 }
-            }
         }
     }
 }

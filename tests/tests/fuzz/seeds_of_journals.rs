@@ -76,8 +76,20 @@ pub(crate) fn journals() -> Vec<Seed> {
         ("cut", raw(&story[..story.len() - 3])),
         ("flipped", raw(&flipped)),
         ("newer-format", raw(&header(|it| it[8] = 3))),
-        ("no-config", raw(&header(|it| { let at = capacity(it); it[at] = 0; }))),
-        ("newer-policy", raw(&header(|it| { let at = policy(it); it[at] = 9; }))),
+        (
+            "no-config",
+            raw(&header(|it| {
+                let at = capacity(it);
+                it[at] = 0;
+            })),
+        ),
+        (
+            "newer-policy",
+            raw(&header(|it| {
+                let at = policy(it);
+                it[at] = 9;
+            })),
+        ),
         (
             "frames",
             frames(&[

@@ -347,7 +347,8 @@ impl Manager {
     /// G2: so many machines there should be in service and pending.
     fn target(&self, index: usize, plan: &Plan) -> u64 {
         let kind = &self.machines.kinds[index];
-        let used = u64::from(kind.in_use()) + Manager::wanted(index, plan) + u64::from(kind.kind.spare);
+        let used =
+            u64::from(kind.in_use()) + Manager::wanted(index, plan) + u64::from(kind.kind.spare);
         used.max(u64::from(kind.kind.min))
     }
 
@@ -411,8 +412,7 @@ impl Manager {
     /// their `min`, and that no queued request fits on.
     fn idle_to_replace(&self) -> Option<u32> {
         let kinds = self.machines.kinds.iter().enumerate();
-        let above =
-            kinds.filter(|(index, kind)| self.counted(*index) > u64::from(kind.kind.min));
+        let above = kinds.filter(|(index, kind)| self.counted(*index) > u64::from(kind.kind.min));
         let replaceable = |slot: &u32| {
             let machine = self.machines.get(*slot);
             let mut spot = machine.spot();
@@ -423,7 +423,8 @@ impl Manager {
             let machine = self.machines.get(*slot);
             (machine.idle_since, core::cmp::Reverse(machine.id))
         };
-        { above.flat_map(|(_, kind)| kind.idle_slots()) }.filter(replaceable).min_by_key(key)
+        let idle = above.flat_map(|(_, kind)| kind.idle_slots());
+        idle.filter(replaceable).min_by_key(key)
     }
 
     /// Whether a machine in good health could ever take the demand.

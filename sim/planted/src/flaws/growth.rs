@@ -379,7 +379,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machines of a kind at its min are stopped to make room",
         &[edit(
             PLAN,
-            "self.counted(index) > u64::from(kind.kind.min)",
+            "self.counted(*index) > u64::from(kind.kind.min)",
             "true",
         )],
     ),
@@ -388,8 +388,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machine idle for the least time is stopped to make room",
         &[edit(
             PLAN,
-            "{ self.machines.slots() }.filter(replaceable).min_by_key(key)",
-            "self.machines.slots().filter(replaceable).max_by_key(key)",
+            "idle.filter(replaceable).min_by_key(key)",
+            "idle.filter(replaceable).max_by_key(key)",
         )],
     ),
     Flaw::new(

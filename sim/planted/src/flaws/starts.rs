@@ -204,8 +204,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a lack of capacity is a failed start",
         &[edit(
             FILE,
-            "until.map_or(CapacityStop::UntilGone, CapacityStop::Until); «return;»",
-            "self.count_failure(index, steps, actions); return;",
+            "= «until.map_or(CapacityStop::UntilGone, CapacityStop::Until)»;",
+            "{ self.count_failure(index, steps, actions); until.map_or(CapacityStop::UntilGone, CapacityStop::Until) }",
         )],
     ),
     Flaw::new(
