@@ -132,29 +132,3 @@ fn the_same_run_gives_the_same_smallest_and_a_stop_the_smallest_so_far() {
     assert_eq!(again, Some(shown));
     assert!(shown < found.events && shown > small.events.len());
 }
-
-#[test]
-#[ignore]
-fn scan() {
-    let from: u64 = std::env::var("FROM").unwrap().parse().unwrap();
-    let to: u64 = std::env::var("TO").unwrap().parse().unwrap();
-    for seed in from..to {
-        let ran = std::panic::catch_unwind(|| long_run(seed));
-        let Ok(run) = ran else {
-            println!("seed {seed} bad");
-            continue;
-        };
-        let p = run.config.policy;
-        let some = std::fs::read_to_string("/tmp/some.txt").unwrap();
-        for (number, flaw) in flaws::all().enumerate() {
-            if !some.lines().any(|it| it == flaw.what) {
-                continue;
-            }
-            let wrong = |config| Planted::new(config, Some(number));
-            if let Some(found) = Find::Violation.first(&run, &wrong)
-                && found.events >= 10_000 {
-                    println!("SEED {seed} {} {p:?} {}", found.events, flaw.what);
-                }
-        }
-    }
-}
