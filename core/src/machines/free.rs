@@ -78,6 +78,11 @@ impl Most {
         lowest: MachineId(u64::MAX),
     };
 
+    /// Whether there is a machine at all.
+    fn is_some(&self) -> bool {
+        *self != Most::NONE
+    }
+
     /// Whether one of the machines may do.
     fn may_fit(&self, ask: &Ask) -> bool {
         match ask.demand {
@@ -259,14 +264,13 @@ impl FreeOrder {
     /// Of the machines with fewer than so many procs free, those with the most: how many procs and
     /// machines that is, and the one with the lowest id (S4).
     pub(crate) fn freest_below(&self, bound: u32) -> Option<(u32, u64, u32)> {
-        let at = self
-            .order
-            .last_early(&self.sets, |set| set.level.free.proc_count() < bound)?;
+        let last_below = |bound: u32| {
+            let early = |set: &Set| set.level.free.proc_count() < bound;
+            self.order.last_early(&self.sets, Most::is_some, early)
+        };
+        let at = last_below(bound)?;
         let free = self.sets[at as usize].level.free.proc_count();
-        let first = self
-            .order
-            .last_early(&self.sets, |set| set.level.free.proc_count() < free);
-        let mut next = match first {
+        let mut next = match last_below(free) {
             Some(before) => self.order.next(&self.sets, before),
             None => self.order.first(&self.sets),
         };

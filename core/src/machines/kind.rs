@@ -1,6 +1,6 @@
 //! What is known of a kind of machine: its limits, and sums over its machines.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 
 use crate::protocol::config::Kind;
 use crate::protocol::counts::{Counts, MachineCounts};
@@ -30,8 +30,8 @@ pub(crate) struct KindState {
     pub(crate) ended: u64,
     /// The offers of its machines in good health, and how many have each.
     pub(crate) offers: BTreeMap<Resources, u32>,
-    /// The slots of its machines that are on probation for the first time (H1).
-    pub(crate) first_probation: BTreeSet<u32>,
+    /// Its machines that are on probation for the first time (H1).
+    pub(crate) first_probation: Heap<MachineId>,
     /// The slots of its pending machines, by id.
     pub(crate) pending: BTreeMap<MachineId, u32>,
     /// Its idle machines, longest idle first, then the highest id: those that count for growth, and
@@ -59,11 +59,13 @@ pub(crate) struct Sums {
     pub(crate) healthy: u64,
     /// Machines in service that count for growth (H1).
     pub(crate) counted: u32,
+    /// Machines that do not offer what their kind has.
+    pub(crate) unlike: u32,
 }
 
 impl Sums {
     /// Adds or takes away a machine.
-    pub(super) fn count(&mut self, machine: &Machine, add: bool) {
+    pub(super) fn count(&mut self, machine: &Machine, capacity: Resources, add: bool) {
         let by =
             |sum: &mut u64, amount: u64| *sum = if add { *sum + amount } else { *sum - amount };
         let all = |sum: &mut Totals| match add {
@@ -95,13 +97,12 @@ impl Sums {
         if machine.is_active() {
             all(&mut self.have);
         }
-        if machine.counts() {
-            self.counted = if add {
-                self.counted + 1
-            } else {
-                self.counted - 1
-            };
-        }
+        let one_if = |sum: &mut u32, is: bool| match add {
+            true => *sum += u32::from(is),
+            false => *sum -= u32::from(is),
+        };
+        one_if(&mut self.counted, machine.counts());
+        one_if(&mut self.unlike, machine.offer != capacity);
     }
 
     /// Machines that are neither draining nor stopping.
@@ -127,7 +128,7 @@ impl KindState {
             lost: 0,
             ended: 0,
             offers: BTreeMap::new(),
-            first_probation: BTreeSet::new(),
+            first_probation: Heap::new(),
             pending: BTreeMap::new(),
             idle: Heap::new(),
             idle_uncounted: Heap::new(),
@@ -172,6 +173,11 @@ impl KindState {
     /// Its idle machines, in no order.
     pub(crate) fn idle_slots(&self) -> impl Iterator<Item = u32> + '_ {
         self.idle.slots().chain(self.idle_uncounted.slots())
+    }
+
+    /// Its machines that are on probation for the first time (H1), in no order.
+    pub(crate) fn first_probation(&self) -> impl Iterator<Item = u32> + '_ {
+        self.first_probation.slots()
     }
 
     /// How many idle machines there are.

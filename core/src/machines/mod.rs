@@ -45,8 +45,9 @@ pub(crate) struct Machines {
     /// What lives on them.
     pub(crate) holdings: Holdings,
     timers: Timers,
-    /// Places in the heaps of idle machines.
+    /// Places in the heaps of idle machines, and of those on probation for the first time.
     idle_positions: Positions,
+    probation_positions: Positions,
     /// The machines that this step has changed; they are in none of the orders until it has placed
     /// what it can.
     touched: Vec<u32>,
@@ -75,6 +76,7 @@ impl Machines {
             holdings: Holdings::new(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
+            probation_positions: Positions::default(),
             touched: Vec::new(),
             tasks_are_use: !config.stop_with_tasks,
             deadlines_dirty: true,
@@ -163,6 +165,7 @@ impl Machines {
         self.free.admit(slot);
         self.timers.admit(slot);
         self.idle_positions.admit(slot);
+        self.probation_positions.admit(slot);
         self.touch(slot);
         self.health_changes += 1;
         self.tally(slot, true);
@@ -377,7 +380,7 @@ impl Machines {
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
         self.procs.0 -= kind.sums.there;
         self.procs.1 -= kind.sums.leaving;
-        kind.sums.count(machine, add);
+        kind.sums.count(machine, kind.kind.capacity, add);
         self.procs.0 += kind.sums.there;
         self.procs.1 += kind.sums.leaving;
         if machine.is_healthy() {
@@ -387,13 +390,12 @@ impl Machines {
                 kind.offers.remove(&machine.offer);
             }
         }
-        let set = &mut kind.first_probation;
         if machine.is_on_first_probation() {
-            _ = if add {
-                set.insert(slot)
-            } else {
-                set.remove(&slot)
-            };
+            let (heap, positions) = (&mut kind.first_probation, &mut self.probation_positions);
+            match add {
+                true => heap.push(machine.id, slot, positions),
+                false => heap.remove(slot, positions),
+            }
         }
         if machine.is_pending() {
             match add {
@@ -418,18 +420,17 @@ impl Machines {
             .map(|kind| KindState::new(kind.kind))
             .collect();
         let (mut listed, mut timers, mut holdings) = (0, 0, [0; 3]);
+        let mut on_probation = 0;
         for (slot, machine) in &self.records {
             let slot = slot as u32;
             let Some(kind) = fresh.get_mut(usize::from(machine.kind.0)) else {
                 return false;
             };
-            kind.sums.count(machine, true);
+            kind.sums.count(machine, kind.kind.capacity, true);
             if machine.is_healthy() {
                 *kind.offers.entry(machine.offer).or_default() += 1;
             }
-            if machine.is_on_first_probation() {
-                kind.first_probation.insert(slot);
-            }
+            on_probation += usize::from(machine.is_on_first_probation());
             if machine.is_pending() {
                 kind.pending.insert(machine.id, slot);
             }
@@ -474,8 +475,13 @@ impl Machines {
         }
         let sums = fresh.iter().zip(&self.kinds).all(|(fresh, kind)| {
             (fresh.sums, fresh.need, fresh.running) == (kind.sums, kind.need, kind.running)
-                && (&fresh.offers, &fresh.first_probation, &fresh.pending)
-                    == (&kind.offers, &kind.first_probation, &kind.pending)
+                && (&fresh.offers, &fresh.pending) == (&kind.offers, &kind.pending)
+                && kind
+                    .first_probation
+                    .check(&self.probation_positions, |slot, id| {
+                        let machine = self.records.get(slot as usize);
+                        machine.is_some_and(|it| it.id == id && it.is_on_first_probation())
+                    })
                 && kind.check_idle(&self.idle_positions, |slot, counted| {
                     let machine = self.records.get(slot as usize)?;
                     let list = if counted {
@@ -489,11 +495,13 @@ impl Machines {
         let idle = |kind: &KindState| kind.idle_lengths();
         let in_lists =
             { self.records.iter() }.filter(|(_, machine)| machine.idle != IdleList::None);
+        let in_probation = self.kinds.iter().map(|kind| kind.first_probation.len());
         let procs = { self.kinds.iter() }.fold((0, 0), |(there, leaving), kind| {
             (there + kind.sums.there, leaving + kind.sums.leaving)
         });
         sums && procs == self.procs
             && self.ids.len() == self.records.len()
+            && in_probation.sum::<usize>() == on_probation
             && self.kinds.iter().map(idle).sum::<usize>() == self.idle as usize
             && self.idle as usize == in_lists.count()
             && self.kinds.iter().map(|kind| kind.granted).sum::<u64>() == self.granted

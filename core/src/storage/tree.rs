@@ -177,20 +177,16 @@ impl<N: Node> Tree<N> {
         search_below(slab, self.root, &may, &is)
     }
 
-    /// The last record of those at the beginning for which `early` holds; it holds for none after one
-    /// for which it does not.
-    pub(crate) fn last_early(&self, slab: &Slab<N>, early: impl Fn(&N) -> bool) -> Option<u32> {
-        let (mut at, mut last) = (self.root, None);
-        while at != NIL {
-            let record = &slab[at as usize];
-            if early(record) {
-                last = Some(at);
-                at = record.branch().right;
-            } else {
-                at = record.branch().left;
-            }
-        }
-        last
+    /// The last record that counts, of those at the beginning for which `early` holds; it holds for
+    /// none after one for which it does not. Whether a record or one of a set counts, its summary
+    /// says.
+    pub(crate) fn last_early(
+        &self,
+        slab: &Slab<N>,
+        counts: impl Fn(&N::Summary) -> bool,
+        early: impl Fn(&N) -> bool,
+    ) -> Option<u32> {
+        last_early_below(slab, self.root, &counts, &early)
     }
 
     /// The record for which `cost` is least, when the cost of a set is never above that of its
@@ -415,6 +411,25 @@ fn search_below<N: Node>(
         .or_else(|| search_below(slab, record.branch().right, may, is))
 }
 
+fn last_early_below<N: Node>(
+    slab: &Slab<N>,
+    at: u32,
+    counts: &impl Fn(&N::Summary) -> bool,
+    early: &impl Fn(&N) -> bool,
+) -> Option<u32> {
+    if at == NIL || !counts(&branch(slab, at).summary) {
+        return None;
+    }
+    let record = &slab[at as usize];
+    let left = || last_early_below(slab, record.branch().left, counts, early);
+    if !early(record) {
+        return left();
+    }
+    last_early_below(slab, record.branch().right, counts, early)
+        .or_else(|| counts(&record.own()).then_some(at))
+        .or_else(left)
+}
+
 fn cheapest_below<N: Node, C: Ord>(
     slab: &Slab<N>,
     at: u32,
@@ -537,8 +552,11 @@ mod tests {
                 .map(|(_, (s, _))| *s);
             let found = tree.search(&slab, |sum| sum.0 <= light, |r| r.weight <= light);
             assert_eq!(found, expected);
-            let expected = model.range(..light).next_back().map(|(_, (s, _))| *s);
-            assert_eq!(tree.last_early(&slab, |r| r.key < light), expected);
+            let expected = { model.range(..key).rev() }
+                .find(|(_, (_, w))| *w <= light)
+                .map(|(_, (s, _))| *s);
+            let found = tree.last_early(&slab, |sum| sum.0 <= light, |r| r.key < key);
+            assert_eq!(found, expected);
             let lightest = model.values().map(|(_, w)| *w).min();
             let found = tree.cheapest(&slab, |sum| Some(sum.0), |r| Some(r.weight));
             assert_eq!(found.map(|slot| slab[slot as usize].weight), lightest);

@@ -7,6 +7,7 @@ use alloc::string::ToString;
 use super::*;
 use crate::index::{Queued, Request, Running};
 use crate::machines::Timer;
+use crate::storage::heap::Heap;
 use crate::{
     Config, Event, Instant, Kind, Kinds, OnceKey, OnceOutcome, Outcome, RequestId, Resources,
     Submit, TaskId, WaiterId,
@@ -229,13 +230,14 @@ fn sums_of_a_kind_that_are_wrong_are_noticed() {
     assert_eq!(spoilt(&|kind| kind.sums.leaving += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.healthy -= 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.counted -= 1), 3);
+    assert_eq!(spoilt(&|kind| kind.sums.unlike += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.ok += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.pending -= 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.probation += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.draining += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.stopping += 1), 3);
     assert_eq!(spoilt(&|kind| kind.offers.clear()), 3);
-    assert_eq!(spoilt(&|kind| kind.first_probation.clear()), 3);
+    assert_eq!(spoilt(&|kind| kind.first_probation = Heap::new()), 3);
     assert_eq!(spoilt(&|kind| kind.pending.clear()), 3);
 }
 

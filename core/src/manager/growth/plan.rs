@@ -96,18 +96,21 @@ impl Manager {
     pub(in super::super) fn may_plan(&self) -> bool {
         let queued = self.queue.counts().0 > 0;
         let left = self.max_procs.saturating_sub(self.machines.procs().0);
-        // G5, where nothing but `max_procs` is in the way.
-        let replaces = queued && (self.machines.idle_count() > 0 || self.growth.len() > 1);
-        replaces || left >= self.least_procs && self.may_start() || self.may_say_or_withdraw()
+        // G5, where nothing but `max_procs` is in the way: machines that may be of no use are there.
+        let replaces = queued
+            && (self.machines.idle_count() > 0
+                || self.growth.len() > 1
+                || self.machines.kinds[0].sums.unlike > 0);
+        (replaces || left >= self.least_procs) && self.may_start() || self.may_say_or_withdraw()
     }
 
-    /// Starts, for the queue or by a `min` or `spare`.
+    /// Starts, for the queue or by a `min` or `spare`, if procs are left.
     fn may_start(&self) -> bool {
         let queued = self.queue.counts().0 > 0;
-        let mut kinds = self.machines.kinds.iter().zip(&self.growth);
-        kinds.any(|(kind, growth)| {
+        let mut kinds = self.machines.kinds.iter().enumerate();
+        kinds.any(|(index, kind)| {
             let wanted = queued || kind.kind.min > 0 || kind.kind.spare > 0;
-            wanted && kind.kind.startable && !growth.is_paused()
+            wanted && self.room_but_for_procs(index, 0) > 0
         })
     }
 
@@ -178,7 +181,7 @@ impl Manager {
     fn plan_of_pending(&self) -> Plan {
         let pool = |kind: &KindState| {
             let pending = kind.sums.machines.pending * ONE;
-            let free = kind.first_probation.iter().map(|&slot| {
+            let free = kind.first_probation().map(|slot| {
                 let machine = self.machines.get(slot);
                 let (free, offer) = (machine.free.proc_count(), machine.offer.proc_count());
                 (ONE * u64::from(free))
