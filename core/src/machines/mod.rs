@@ -55,6 +55,8 @@ pub(crate) struct Machines {
     tasks_are_use: bool,
     /// Whether a deadline may have changed.
     pub(crate) deadlines_dirty: bool,
+    /// Whether the expected offer of a kind has changed since the last plan of growth.
+    pub(crate) expected_changed: bool,
     /// How often a machine came into good health or left it, or was held or held no longer.
     pub(crate) health_changes: u64,
 }
@@ -80,6 +82,7 @@ impl Machines {
             touched: Vec::new(),
             tasks_are_use: !config.stop_with_tasks,
             deadlines_dirty: true,
+            expected_changed: false,
             health_changes: 0,
         }
     }
@@ -189,6 +192,12 @@ impl Machines {
         self.ids.remove(&machine.id);
         self.deadlines_dirty = true;
         self.health_changes += 1;
+    }
+
+    /// From now on a machine of this kind is expected to offer just so much (R4).
+    pub(crate) fn expect(&mut self, kind: usize, offer: Resources) {
+        self.expected_changed |= self.kinds[kind].expected != offer;
+        self.kinds[kind].expected = offer;
     }
 
     /// Changes a machine, and all that is kept up to date about it. The closure must not change

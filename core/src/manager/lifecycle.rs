@@ -31,9 +31,9 @@ impl Manager {
             Phase::Up => return Err(Reject::MachineNotPending { machine }),
         };
         let index = usize::from(record.kind.0);
-        let kind = &mut self.machines.kinds[index];
+        let kind = &self.machines.kinds[index];
         let offer = offer.unwrap_or(kind.kind.capacity).min(kind.kind.capacity);
-        kind.expected = kind.expected.min(offer);
+        self.machines.expect(index, kind.expected.min(offer));
         let (now, settle) = (self.now, self.config.settle);
         let on_trial = !settle.is_zero() && !self.shutdown;
         let settles = now.checked_add(settle).filter(|_| on_trial);

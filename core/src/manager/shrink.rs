@@ -87,7 +87,8 @@ impl Manager {
         }
         let state = &mut self.machines.kinds[index];
         state.kind = state.kind.with_limits(limits);
-        state.expected = state.kind.capacity;
+        let capacity = state.kind.capacity;
+        self.machines.expect(index, capacity);
         self.deadlines_dirty = true;
         self.choose_packing();
         let over = |manager: &Manager| {

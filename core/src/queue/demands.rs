@@ -1,6 +1,8 @@
 //! What is asked for by the queue: each distinct demand and set of kinds, and how many requests ask
 //! for it (G1).
 
+use alloc::vec::Vec;
+
 use hashbrown::HashTable;
 use slab::Slab;
 
@@ -16,11 +18,21 @@ pub(crate) struct DemandKey {
     pub(crate) kinds: Kinds,
 }
 
+/// A kind that is expected to hold a demand, and the part of one of its machines that one request
+/// takes (G1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Home {
+    pub(crate) kind: usize,
+    pub(crate) share: u64,
+}
+
 #[derive(Clone, Debug)]
 struct Record {
     key: DemandKey,
     /// Requests that ask for it.
     queued: u64,
+    /// Its homes in the order in which they are chosen, once a plan has looked for them.
+    homes: Option<Vec<Home>>,
     /// Whether it was said that it has no home (G1).
     no_home: bool,
     /// The last plan of growth that has looked at it.
@@ -44,24 +56,25 @@ impl Demands {
         }
     }
 
-    /// The slot of a demand, for a class that asks for it.
-    pub(super) fn enter(&mut self, demand: Demand, kinds: Kinds) -> u32 {
+    /// The slot of a demand, for a class that asks for it, and whether it is new.
+    pub(super) fn enter(&mut self, demand: Demand, kinds: Kinds) -> (u32, bool) {
         let key = DemandKey { demand, kinds };
         let same = |&slot: &u32| self.records[slot as usize].key == key;
-        let known = self.slots.find(hash(key), same).copied();
-        known.unwrap_or_else(|| {
-            let record = Record {
-                key,
-                queued: 0,
-                no_home: false,
-                seen: 0,
-            };
-            let slot = list::put(&mut self.records, record);
-            let records = &self.records;
-            self.slots
-                .insert_unique(hash(key), slot, |&slot| hash(records[slot as usize].key));
-            slot
-        })
+        if let Some(&slot) = self.slots.find(hash(key), same) {
+            return (slot, false);
+        }
+        let record = Record {
+            key,
+            queued: 0,
+            homes: None,
+            no_home: false,
+            seen: 0,
+        };
+        let slot = list::put(&mut self.records, record);
+        let records = &self.records;
+        self.slots
+            .insert_unique(hash(key), slot, |&slot| hash(records[slot as usize].key));
+        (slot, true)
     }
 
     pub(super) fn count(&mut self, slot: u32, requests: u64) {
@@ -83,16 +96,37 @@ impl Demands {
     }
 
     /// Begins a plan of growth, which looks at each demand once.
-    pub(crate) fn begin_plan(&mut self) {
+    pub(super) fn begin_plan(&mut self) {
         self.plans += 1;
     }
 
-    /// What the class's demand is and how many ask for it, if this plan sees it for the first time.
-    pub(crate) fn see(&mut self, class: &super::Class) -> Option<(DemandKey, u64)> {
+    /// The class's demand and how many ask for it, if this plan sees it for the first time.
+    pub(super) fn see(&mut self, class: &super::Class) -> Option<(u32, u64)> {
         let record = &mut self.records[class.demand as usize];
         let first = record.seen != self.plans;
         record.seen = self.plans;
-        first.then_some((record.key, record.queued))
+        first.then_some((class.demand, record.queued))
+    }
+
+    pub(crate) fn key(&self, slot: u32) -> &DemandKey {
+        &self.records[slot as usize].key
+    }
+
+    /// The homes of a demand, which `find` looks for if they are not known.
+    pub(crate) fn homes(
+        &mut self,
+        slot: u32,
+        find: impl FnOnce(&DemandKey) -> Vec<Home>,
+    ) -> &[Home] {
+        let Record { key, homes, .. } = &mut self.records[slot as usize];
+        homes.get_or_insert_with(|| find(key))
+    }
+
+    /// The expected offer of a kind has changed: homes are looked for anew.
+    pub(crate) fn forget_homes(&mut self) {
+        for (_, record) in &mut self.records {
+            record.homes = None;
+        }
     }
 
     /// Whether it was said that the class's demand has no home; from now on it was.

@@ -20,7 +20,7 @@ use crate::storage::list::{self, Moves};
 use crate::storage::tree::Tree;
 
 pub(crate) use class::{Class, ClassKey, Spot};
-pub(crate) use demands::{DemandKey, Demands};
+pub(crate) use demands::{DemandKey, Demands, Home};
 use limits::Limits;
 
 /// The queue. The records of its requests are in [`Requests`], which every method that changes one
@@ -38,6 +38,8 @@ pub(crate) struct Queue {
     next_arrival: u64,
     /// What is asked for, by growth (G1).
     pub(crate) demands: Demands,
+    /// The class of a demand that is new since the last plan of growth.
+    new_demand: Option<u32>,
     /// What few requests have: a preferred machine, a time to give up.
     limits: Limits,
     /// Classes that avoid a machine.
@@ -57,6 +59,7 @@ impl Queue {
             order: Tree::EMPTY,
             next_arrival: 0,
             demands: Demands::new(),
+            new_demand: None,
             limits: Limits::new(),
             avoiding: 0,
             len: 0,
@@ -212,9 +215,21 @@ impl Queue {
         self.order.next(&self.classes, class)
     }
 
-    /// What a class asks for and how many requests ask for that in all, if this plan of growth sees
+    /// The class of a demand that is new since the last plan of growth.
+    #[inline]
+    pub(crate) const fn new_demand(&self) -> Option<u32> {
+        self.new_demand
+    }
+
+    /// Begins a plan of growth, which looks at each demand once.
+    pub(crate) fn begin_plan(&mut self) {
+        self.new_demand = None;
+        self.demands.begin_plan();
+    }
+
+    /// The demand of a class and how many requests ask for that in all, if this plan of growth sees
     /// it for the first time.
-    pub(crate) fn see_demand(&mut self, class: u32) -> Option<(DemandKey, u64)> {
+    pub(crate) fn see_demand(&mut self, class: u32) -> Option<(u32, u64)> {
         self.demands.see(&self.classes[class as usize])
     }
 
@@ -322,7 +337,7 @@ impl Queue {
     }
 
     fn add_class(&mut self, key: ClassKey, arrival: u64) -> u32 {
-        let demand = self.demands.enter(key.demand, key.kinds);
+        let (demand, is_new) = self.demands.enter(key.demand, key.kinds);
         let (order, counted) = match self.policy {
             Policy::Fit => ((key.priority, arrival), false),
             Policy::Bigslice => (
@@ -332,6 +347,9 @@ impl Queue {
         };
         let class = Class::new(key, order, demand, counted);
         let slot = list::put(&mut self.classes, class);
+        if is_new {
+            self.new_demand = Some(slot);
+        }
         let classes = &self.classes;
         self.slots
             .insert_unique(hash(key), slot, |&slot| hash(classes[slot as usize].key));
@@ -342,6 +360,7 @@ impl Queue {
 
     fn remove_class(&mut self, slot: u32) {
         self.order.remove(&mut self.classes, slot);
+        self.new_demand = self.new_demand.filter(|&class| class != slot);
         let class = self.classes.remove(slot as usize);
         self.avoiding -= u32::from(class.key.avoid.is_some());
         if let Ok(entry) = self

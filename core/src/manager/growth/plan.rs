@@ -10,8 +10,8 @@ use super::super::Manager;
 use crate::machines::KindState;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{KindId, RequestId};
-use crate::protocol::resources::Demand;
-use crate::queue::DemandKey;
+use crate::protocol::resources::{Demand, Resources};
+use crate::queue::{DemandKey, Home};
 use crate::storage::list::MAX_RECORDS;
 
 /// A whole machine, in shares.
@@ -30,6 +30,13 @@ struct KindPlan {
     /// Machines asked for now: by the queue, and in all.
     for_queue: u64,
     asked: u64,
+    /// Shares that the queue may still ask for: what is left of the machines asked for, and those
+    /// that there is room for.
+    open: u64,
+    /// Whether one more might be asked for if there were no `max_procs`.
+    may_grow: bool,
+    /// No share is less.
+    least_share: u64,
 }
 
 /// A plan: of each kind, and procs asked for over all kinds.
@@ -46,6 +53,26 @@ struct Plan {
 }
 
 impl Plan {
+    /// Whether something is left to give to the queue, or room to be made for it (G5).
+    fn may_give(&self) -> bool {
+        self.kinds.iter().any(|kind| {
+            kind.pool.max(kind.open) >= kind.least_share || !self.waiting && kind.may_grow
+        })
+    }
+
+    /// Takes shares of pending machines for `left` requests, in the order in which homes are chosen:
+    /// so a second plan takes what the first has asked for. Gives how many are left.
+    fn take_pending(&mut self, homes: &[Home], mut left: u64) -> u64 {
+        for home in homes {
+            let kind = &mut self.kinds[home.kind];
+            let taken = left.min(kind.pool / home.share);
+            kind.pool -= taken * home.share;
+            kind.taken += taken * home.share;
+            left -= taken;
+        }
+        left
+    }
+
     /// What was asked for so far, as a kind's room sees it.
     fn asked(&self, index: usize) -> Asked {
         Asked {
@@ -117,9 +144,10 @@ impl Manager {
     /// A demand without a home, where machines offered less than their kind has; a pending machine
     /// that is not wanted any more.
     fn may_say_or_withdraw(&self) -> bool {
-        let queued = self.queue.counts().0 > 0;
+        let unseen = self.machines.expected_changed || self.queue.new_demand().is_some();
+        let unseen = unseen && self.queue.counts().0 > 0;
         self.machines.kinds.iter().any(|kind| {
-            let short = queued && kind.expected != kind.kind.capacity;
+            let short = unseen && kind.expected != kind.kind.capacity;
             short || self.config.withdraw && !kind.pending.is_empty()
         })
     }
@@ -189,9 +217,12 @@ impl Manager {
                     .unwrap_or(0)
             });
             let on_probation = free.sum();
+            // A request asks for one proc at least.
+            let most = u64::from(kind.expected.proc_count()).max(1);
             KindPlan {
                 pool: pending + on_probation,
                 on_probation,
+                least_share: ONE / most,
                 ..KindPlan::default()
             }
         };
@@ -202,122 +233,118 @@ impl Manager {
     }
 
     /// G1: gives each demand of the queue its shares of pending machines, then a home; makes room for
-    /// the first that lacks nothing but `max_procs` (G5).
+    /// the first that lacks nothing but `max_procs` (G5). Ends where nothing is left to give.
     fn plan_queue(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) {
-        self.queue.demands.begin_plan();
+        let all = core::mem::take(&mut self.machines.expected_changed);
+        if all {
+            self.queue.demands.forget_homes();
+        }
+        let new_demand = self.queue.new_demand();
+        self.queue.begin_plan();
+        self.measure(plan);
         let mut next = self.queue.first_class();
-        while let Some(class) = next {
+        while let Some(class) = next
+            && (all || plan.may_give())
+        {
             next = self.queue.next_class(class);
-            let Some((key, queued)) = self.queue.see_demand(class) else {
-                continue;
-            };
-            let left = self.take_pending(plan, &key, queued);
-            let left = self.find_homes(plan, &key, left);
-            if left == 0 {
-                continue;
+            if let Some((demand, queued)) = self.queue.see_demand(class) {
+                self.plan_demand(plan, class, demand, queued, actions);
             }
-            if !plan.waiting
-                && let Some(kind) = self.cheapest(&key, |index| {
-                    self.room_but_for_procs(index, plan.kinds[index].asked) > 0
-                })
-            {
-                plan.waiting = true;
-                self.make_room(plan, &key, class, kind, actions);
-            }
-            let homeless = self
-                .kinds_of(&key)
-                .all(|index| self.share(&key, index).is_none());
-            if homeless && !self.queue.say_no_home(class) {
-                plan.no_home
-                    .push(self.requests.get(self.queue.first(class)).id);
-            }
+        }
+        // It may stand behind the end.
+        if let Some(class) = new_demand
+            && let Some((demand, _)) = self.queue.see_demand(class)
+            && self.homes(demand).is_empty()
+        {
+            self.say_no_home(plan, class);
         }
     }
 
-    /// Takes shares of pending machines for `left` requests, in the order in which homes are chosen:
-    /// so a second plan takes what the first has asked for. Gives how many are left.
-    fn take_pending(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
-        while left > 0 {
-            let fits = |index: usize| {
-                self.share(key, index)
-                    .is_some_and(|share| plan.kinds[index].pool >= share)
-            };
-            let cheapest = self.cheapest(key, fits);
-            let Some((index, share)) =
-                cheapest.and_then(|index| Some((index, self.share(key, index)?)))
-            else {
-                break;
-            };
-            let kind = &mut plan.kinds[index];
-            let taken = left.min(kind.pool / share);
-            kind.pool -= taken * share;
-            kind.taken += taken * share;
-            left -= taken;
+    fn plan_demand(
+        &mut self,
+        plan: &mut Plan,
+        class: u32,
+        demand: u32,
+        queued: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.homes(demand).is_empty() {
+            return self.say_no_home(plan, class);
         }
-        left
+        // They are known now.
+        let left = plan.take_pending(self.homes(demand), queued);
+        if left == 0 || self.find_homes(plan, demand, left) == 0 || plan.waiting {
+            return;
+        }
+        let mut homes = self.homes(demand).iter();
+        if let Some(&Home { kind, .. }) = homes.find(|home| plan.kinds[home.kind].may_grow) {
+            plan.waiting = true;
+            let key = *self.queue.demands.key(demand);
+            self.make_room(plan, &key, class, kind, actions);
+            self.measure(plan);
+        }
     }
 
-    /// Asks for machines for `left` requests, kind by kind; gives how many are left.
-    fn find_homes(&self, plan: &mut Plan, key: &DemandKey, mut left: u64) -> u64 {
-        while left > 0 {
-            let holds = |index: usize| {
-                let room = u128::from(self.room(index, plan.asked(index)));
-                let kind = &plan.kinds[index];
-                let most = (u128::from(kind.for_queue) + room) * u128::from(ONE);
-                most - u128::from(kind.asked_shares)
-            };
-            let home = self.cheapest(key, |index| {
-                self.share(key, index)
-                    .is_some_and(|share| holds(index) >= u128::from(share))
-            });
-            let Some((index, share)) =
-                home.and_then(|index| Some((index, self.share(key, index)?)))
-            else {
-                return left;
-            };
-            let fit = holds(index) / u128::from(share);
-            // The lesser of the two is a u64.
-            let placed = u128::from(left).min(fit) as u64;
+    /// G1: the first request of the class is told of, once.
+    fn say_no_home(&mut self, plan: &mut Plan, class: u32) {
+        if !self.queue.say_no_home(class) {
+            plan.no_home
+                .push(self.requests.get(self.queue.first(class)).id);
+        }
+    }
+
+    /// Asks for machines for `left` requests, home by home; gives how many are left.
+    fn find_homes(&mut self, plan: &mut Plan, demand: u32, mut left: u64) -> u64 {
+        let count = self.homes(demand).len();
+        for nth in 0..count {
+            let Home { kind: index, share } = self.homes(demand)[nth];
             let kind = &mut plan.kinds[index];
+            let placed = left.min(kind.open / share);
+            if placed == 0 {
+                continue;
+            }
             kind.asked_shares += placed * share;
             let machines = kind.asked_shares.div_ceil(ONE);
             plan.procs += (machines - kind.for_queue) * self.procs_of_one(index);
             (kind.for_queue, kind.asked) = (machines, machines);
             left -= placed;
+            self.measure(plan);
         }
-        0
+        left
     }
 
-    /// The accepted kind with the least cost of a share, then the lowest number, of those that may
-    /// be chosen and that are expected to hold the demand.
-    fn cheapest(&self, key: &DemandKey, may: impl Fn(usize) -> bool) -> Option<usize> {
-        let cost = |index: usize| {
-            let share = self.share(key, index)?;
-            let cost = u64::from(self.machines.kinds[index].kind.cost);
-            Some((u128::from(cost) * u128::from(share), index))
-        };
-        let costs = self
-            .kinds_of(key)
-            .filter(|&index| may(index))
-            .filter_map(cost);
-        costs.min().map(|(_, index)| index)
+    /// Finds out how much the queue may still ask for.
+    fn measure(&self, plan: &mut Plan) {
+        for index in 0..plan.kinds.len() {
+            let room = self.room(index, plan.asked(index));
+            let may_grow = self.room_but_for_procs(index, plan.kinds[index].asked) > 0;
+            let kind = &mut plan.kinds[index];
+            // At most `MAX_RECORDS` machines, so it is below 2^64.
+            kind.open = (kind.for_queue + room) * ONE - kind.asked_shares;
+            kind.may_grow = may_grow;
+        }
     }
 
-    /// The kinds that a demand accepts.
-    fn kinds_of(&self, key: &DemandKey) -> impl Iterator<Item = usize> + use<> {
-        let kinds = key.kinds;
-        // At most 64.
-        (0..self.machines.kinds.len()).filter(move |&index| kinds.contains(KindId(index as u8)))
-    }
-
-    /// The part of a machine of a kind that one request takes, if it is expected to fit.
-    fn share(&self, key: &DemandKey, index: usize) -> Option<u64> {
-        let expected = self.machines.kinds[index].expected;
-        let times = match key.demand {
-            Demand::Amounts(amounts) => amounts.times_in(expected),
-            Demand::Machine => expected.proc_count().min(1),
-        };
-        ONE.checked_div(u64::from(times))
+    /// The homes of a demand: the accepted kinds that are expected to hold it, the least cost of a
+    /// share first, then the lowest number.
+    fn homes(&mut self, demand: u32) -> &[Home] {
+        let kinds = &self.machines.kinds;
+        self.queue.demands.homes(demand, |key| {
+            let home = |index: usize| {
+                let share = share(key.demand, kinds[index].expected)?;
+                Some(Home { kind: index, share })
+            };
+            // At most 64 kinds.
+            let accepted =
+                (0..kinds.len()).filter(|&index| key.kinds.contains(KindId(index as u8)));
+            let mut homes: Vec<Home> = accepted.filter_map(home).collect();
+            let cost = |home: &Home| {
+                let cost = u64::from(kinds[home.kind].kind.cost);
+                u128::from(cost) * u128::from(home.share)
+            };
+            homes.sort_by_key(|home| (cost(home), home.kind));
+            homes
+        })
     }
 
     fn procs_of_one(&self, index: usize) -> u64 {
@@ -432,8 +459,8 @@ impl Manager {
 
     /// Whether a machine in good health could ever take the demand.
     fn has_machine(&self, key: &DemandKey) -> bool {
-        self.kinds_of(key)
-            .any(|index| self.machines.kinds[index].healthy_that_fit(key.demand) > 0)
+        let mut kinds = self.machines.accepted(key.kinds);
+        kinds.any(|kind| kind.healthy_that_fit(key.demand) > 0)
     }
 
     /// The machine to drain for a demand that it could not take: the one with the fewest procs used,
@@ -493,4 +520,13 @@ impl Manager {
             }
         }
     }
+}
+
+/// The part of a machine that one request takes, if it is expected to fit.
+fn share(demand: Demand, expected: Resources) -> Option<u64> {
+    let times = match demand {
+        Demand::Amounts(amounts) => amounts.times_in(expected),
+        Demand::Machine => expected.proc_count().min(1),
+    };
+    ONE.checked_div(u64::from(times))
 }
