@@ -211,6 +211,13 @@ impl Queue {
         self.order.first(&self.classes)
     }
 
+    /// The first class of a less urgent priority.
+    pub(crate) fn first_less_urgent(&self, priority: i64) -> Option<u32> {
+        let early = |class: &Class| class.order.0 <= priority;
+        let last = self.order.last_early(&self.classes, |_| true, early)?;
+        self.order.next(&self.classes, last)
+    }
+
     pub(crate) fn next_class(&self, class: u32) -> Option<u32> {
         self.order.next(&self.classes, class)
     }

@@ -191,6 +191,15 @@ impl Manager {
         (patience > 0).then_some(patience)
     }
 
+    /// No request that accepts just these kinds has less patience.
+    fn least_patience(&self, kinds: Kinds) -> u64 {
+        let healthy = self.machines.accepted(kinds).map(|kind| kind.sums.healthy);
+        let least = healthy.filter(|&procs| procs > 0).min();
+        least.map_or(u64::MAX, |procs| {
+            procs.saturating_mul(u64::from(self.config.patience))
+        })
+    }
+
     /// For the shortcut: whether there are no holds, all queued requests are of one group, and none of
     /// them has its turn before so many more procs were granted.
     #[inline]
@@ -339,6 +348,7 @@ impl Manager {
             kinds, mark, hold, ..
         } = self.holds.groups[index];
         let granted = self.granted(kinds);
+        let least = self.least_patience(kinds);
         let mut check_at = u64::MAX;
         let mut given = None;
         let mut next = self.queue.first_class();
@@ -357,7 +367,15 @@ impl Manager {
             else {
                 continue;
             };
-            let due = patience.saturating_add(queued.granted.max(mark));
+            let begins = queued.granted.max(mark);
+            let earliest = least.saturating_add(begins);
+            if earliest > granted {
+                // All others of this priority came later.
+                check_at = check_at.min(earliest);
+                next = self.queue.first_less_urgent(key.priority);
+                continue;
+            }
+            let due = patience.saturating_add(begins);
             if due > granted {
                 check_at = check_at.min(due);
                 continue;
