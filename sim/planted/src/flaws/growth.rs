@@ -50,8 +50,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a request that one of its kinds cannot hold has no home",
         &[edit(
             PLAN,
-            "self.kinds_of(&key).all(|index| self.share(&key, index).is_none())",
-            "self.kinds_of(&key).any(|index| self.share(&key, index).is_none())",
+            "if «self.homes(demand).is_empty()» { return",
+            "self.homes(demand).len() < self.machines.kinds.len()",
         )],
     ),
     Flaw::new(
@@ -59,8 +59,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a demand is planned for once for each priority",
         &[edit(
             DEMANDS,
-            "first.then_some((record.key, record.queued))",
-            "Some((record.key, record.queued))",
+            "first.then_some((class.demand, record.queued))",
+            "Some((class.demand, record.queued))",
         )],
     ),
     Flaw::new(
@@ -68,7 +68,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "of a demand one request is planned for",
         &[edit(
             DEMANDS,
-            "first.then_some((record.key, «record.queued»))",
+            "first.then_some((class.demand, «record.queued»))",
             "record.queued.min(1)",
         )],
     ),
@@ -192,20 +192,20 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G1",
         "what is taken of pending machines is not counted",
-        &[edit(PLAN, "kind.taken += taken * share;", "")],
+        &[edit(PLAN, "kind.taken += taken * home.share;", "")],
     ),
     Flaw::new(
         "G1",
         "pending machines are given to each demand anew",
-        &[edit(PLAN, "kind.pool -= taken * share;", "")],
+        &[edit(PLAN, "kind.pool -= taken * home.share;", "")],
     ),
     Flaw::new(
         "G1",
         "a home is chosen by the price of a machine, not of the part of it that is taken",
         &[edit(
             PLAN,
-            "u128::from(cost) * u128::from(share)",
-            "u128::from(cost) + u128::from(share) * 0",
+            "u128::from(cost) * u128::from(home.share)",
+            "u128::from(cost)",
         )],
     ),
     Flaw::new(
@@ -213,8 +213,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a home is chosen whatever it costs",
         &[edit(
             PLAN,
-            "u128::from(cost) * u128::from(share)",
-            "u128::from(share)",
+            "u128::from(cost) * u128::from(home.share)",
+            "u128::from(home.share)",
         )],
     ),
     Flaw::new(
@@ -222,8 +222,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "of kinds that cost the same the highest is home",
         &[edit(
             PLAN,
-            "costs.min().map(|(_, index)| index)",
-            "costs.min_by_key(|&(cost, index)| (cost, core::cmp::Reverse(index))).map(|(_, index)| index)",
+            "(cost(home), home.kind)",
+            "(cost(home), usize::MAX - home.kind)",
         )],
     ),
     Flaw::new(
@@ -240,8 +240,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "growth expects all of a kind's capacity of a machine",
         &[edit(
             PLAN,
-            "self.machines.kinds[index].expected",
-            "self.machines.kinds[index].kind.capacity",
+            "kinds[index].expected",
+            "kinds[index].kind.capacity",
         )],
     ),
     Flaw::new(

@@ -17,15 +17,19 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "R4",
         "what a machine offers does not change what its kind is expected to offer",
-        &[edit(FILE, "kind.expected = kind.expected.min(offer);", "")],
+        &[edit(
+            FILE,
+            "self.machines.expect(index, kind.expected.min(offer));",
+            "",
+        )],
     ),
     Flaw::new(
         "R4",
         "a kind is expected to offer what its last machine did",
         &[edit(
             FILE,
-            "kind.expected = kind.expected.min(offer);",
-            "kind.expected = offer;",
+            "self.machines.expect(index, «kind.expected.min(offer)»);",
+            "offer",
         )],
     ),
     Flaw::new(
@@ -33,8 +37,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a kind is expected to offer what the least machine did, not the least of each amount",
         &[edit(
             FILE,
-            "kind.expected = kind.expected.min(offer);",
-            "if offer < kind.expected { kind.expected = offer; }",
+            "self.machines.expect(index, «kind.expected.min(offer)»);",
+            "if offer < kind.expected { offer } else { kind.expected }",
         )],
     ),
     Flaw::new(

@@ -129,7 +129,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "R4",
         "new limits do not make a kind's expected offer its capacity again",
-        &[edit(FILE, "state.expected = state.kind.capacity;", "")],
+        &[edit(FILE, "self.machines.expect(index, capacity);", "")],
     ),
     Flaw::new(
         "P3",
