@@ -176,10 +176,6 @@ impl Requests {
     #[inline]
     pub(crate) fn insert(&mut self, request: Request) -> u32 {
         let id = request.id;
-        if self.records.len() == self.records.capacity() {
-            // A quarter more: a vector would double what a flood of requests takes.
-            self.records.reserve_exact(self.records.len() / 4 + 64);
-        }
         let slot = list::put(&mut self.records, request);
         let records = &self.records;
         self.slots
