@@ -341,7 +341,7 @@ fn most_procs(config: &Config) -> u32 {
 /// else happens, has never been. (One that machines were started for has left them.)
 #[test]
 fn s06_a_submit_that_led_to_nothing_is_erased_by_its_cancel() {
-    let mut erased = 0;
+    let (mut erased, mut planned_again) = (0, 0);
     for seed in 0..1000 {
         let run = run_to_copy(seed);
         let mut rng = Rng::new(seed);
@@ -356,9 +356,15 @@ fn s06_a_submit_that_led_to_nothing_is_erased_by_its_cancel() {
             if !visited.handle(submit(spec), here).is_empty() {
                 continue;
             }
-            erased += 1;
             assert_eq!(visited.counts().queued, manager.counts().queued + 1);
-            assert_eq!(visited.handle(Event::Cancel { request: GUEST }, here), []);
+            let cancelled = visited.handle(Event::Cancel { request: GUEST }, here);
+            if !cancelled.is_empty() {
+                // A plan right after a plan may ask for more or withdraw something (G1), guest or not.
+                planned_again += 1;
+                assert!(!cancelled.iter().any(|a| matches!(a, Action::Grant { .. })));
+                continue;
+            }
+            erased += 1;
             assert_same(
                 &visited,
                 &manager,
@@ -369,6 +375,7 @@ fn s06_a_submit_that_led_to_nothing_is_erased_by_its_cancel() {
         }
     }
     assert!(erased > 10_000, "{erased}");
+    assert!(planned_again < 10, "{planned_again}");
 }
 
 /// S3, S5, S7: the last in the queue holds up no other. While it is queued, and while the others need all that there
@@ -440,7 +447,7 @@ fn health_under(manager: &Manager, request: RequestId) -> Option<(MachineId, Hea
 #[test]
 fn s11_a_remote_error_never_changes_the_health_of_an_ok_machine() {
     let (mut on_ok, mut on_probation) = (0, 0);
-    for seed in 0..1000 {
+    for seed in 0..1500 {
         let run = run_of(seed, EVENTS, |plan| plan.traffic.outcomes = [2, 6, 2, 1]);
         let mut rng = Rng::new(seed);
         let (mut first, mut second) = (manager(&run.config), manager(&run.config));
@@ -492,7 +499,8 @@ fn s11_a_remote_error_never_changes_the_health_of_an_ok_machine() {
                 format_args!("seed {seed}, event {index}: {event:?}"),
             );
             if let Some(machine) = stays_ok {
-                assert_eq!(first.machine(machine).map(|m| m.health()), Some(Health::Ok));
+                // It may be drained or told to stop in that step, for other reasons (E2, G5).
+                assert!(!first.machine(machine).is_some_and(|m| m.on_probation()));
                 let news = |a: &Action| matches!(a, Action::Notice(Notice::Probation { .. }));
                 assert!(!said.iter().any(news));
             }

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::index::Running;
 use crate::machines::{Phase, Poll};
 use crate::manager::{Growth, Manager, Summary};
-use crate::protocol::config::Config;
+use crate::protocol::config::{Config, Policy};
 use crate::protocol::event::{Limits, OnceOutcome, Submit};
 use crate::protocol::id::{KindId, Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::protocol::resources::{Demand, Resources};
@@ -139,10 +139,10 @@ pub(crate) struct OneOnce {
     pub(crate) since: Instant,
 }
 
-/// Equal managers do the same from here on: where they keep what plays no part. Slow.
+/// Equal managers do the same from here on: what plays no part is left out. Slow.
 impl PartialEq for Manager {
     fn eq(&self, other: &Manager) -> bool {
-        self.snapshot() == other.snapshot()
+        self.snapshot().that_matters() == other.snapshot().that_matters()
     }
 }
 
@@ -152,6 +152,23 @@ impl Eq for Manager {}
 impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.snapshot().fmt(f)
+    }
+}
+
+impl Snapshot {
+    /// Of arrivals only the order matters (P1, Q1), and passages only where a rule looks at them (H).
+    fn that_matters(mut self) -> Snapshot {
+        let mut arrivals: Vec<u64> = self.queue.iter().map(|queued| queued.arrival).collect();
+        arrivals.sort_unstable();
+        for queued in &mut self.queue {
+            let before = arrivals.partition_point(|&arrival| arrival < queued.arrival);
+            queued.arrival = before as u64;
+        }
+        self.next_arrival = arrivals.len() as u64;
+        if self.config.policy == Policy::Bigslice {
+            self.machines.iter_mut().for_each(|one| one.passages = 0);
+        }
+        self
     }
 }
 

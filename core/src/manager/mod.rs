@@ -147,13 +147,23 @@ impl Manager {
 
     /// The way that every event can take.
     fn decide(&mut self, event: &Event, now: Instant, actions: &mut Vec<Action>) {
+        let first = self.summary == Summary::Unborn;
         self.fire_due(now, actions);
         self.now = now;
         let step = actions.len();
-        if let Err(reject) = self.apply(event, actions) {
+        let applied = self.apply(event, actions);
+        // A timer and a rejection have no step of their own (F5, F10), but mins are there from the
+        // first event on (G2).
+        let has_step = first || (applied.is_ok() && *event != Event::Timer);
+        if let Err(reject) = applied {
             actions.push(Action::Reject(reject));
         }
-        self.settle(step, actions);
+        if has_step {
+            self.settle(step, actions);
+        } else {
+            // The check of a wrong event may have taken a machine out of the orders.
+            self.machines.relist();
+        }
         self.rearm(*event == Event::Timer, actions);
         self.compact();
     }

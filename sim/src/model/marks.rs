@@ -55,6 +55,8 @@ marks! {
     PollsDueTogether,
     /// S21: a timer event that changes nothing
     S21TimerChangedNothing,
+    /// G2: the first event is a timer or rejected, and has a step all the same
+    FirstEventHasAStep,
     /// F5: the clock steps back
     F5ClockStepsBack,
     /// F7: growth is held back

@@ -308,14 +308,24 @@ impl Model {
             self.mark(Mark::F5ClockStepsBack);
         }
         let now = now.max(self.now);
-        if !self.begun {
+        let first = !self.begun;
+        if first {
             self.begun = true;
             self.summary = self.summary_after(now);
         }
         self.fire_due(now, actions);
         self.now = now;
         self.apply(event);
-        self.finish_step(actions);
+        let rejected = |(_, action): &(Place, Action)| matches!(action, Action::Reject(_));
+        if event != Event::Timer && !self.step_actions.iter().any(rejected) {
+            self.finish_step(actions);
+        } else if first {
+            self.mark(Mark::FirstEventHasAStep);
+            self.finish_step(actions);
+        } else {
+            // F5, F10: no step of its own; all that is said is the rejection.
+            self.say_step(actions);
+        }
         self.timer_action(event == Event::Timer, actions);
     }
 

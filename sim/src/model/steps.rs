@@ -93,6 +93,11 @@ impl Model {
             self.stop_idle();
             self.grow();
         }
+        self.say_step(actions);
+    }
+
+    /// F11.
+    pub(super) fn say_step(&mut self, actions: &mut Vec<Action>) {
         self.step_actions.sort_by_key(|(place, _)| *place);
         actions.extend(self.step_actions.drain(..).map(|(_, action)| action));
     }

@@ -72,6 +72,13 @@ impl Plan {
             traffic,
             faults,
         };
+        if plan.faults.shutdown > 0 {
+            match rng.below(8) {
+                0..=2 => plan.late_once(rng),
+                3 => plan.late_probation(rng),
+                _ => {}
+            }
+        }
         if rng.chance(16) {
             plan.crowd(rng);
         } else if rng.chance(40) && plan.config.policy == Policy::Fit {
@@ -116,6 +123,24 @@ impl Plan {
             self.traffic.flood = rng.range(66, 90);
             self.traffic.requests = 120;
         }
+    }
+
+    /// Work done once runs for long, and fails, on machines that drain when all ends.
+    fn late_once(&mut self, rng: &mut Rng) {
+        self.traffic.weights[4] = 8;
+        self.traffic.work = rng.pick(&[8, 30, 60]);
+        self.faults.drains = rng.range(8, 32) as u8;
+        (self.faults.once_never, self.faults.once_fails) = (0, 160);
+    }
+
+    /// Several requests run on each machine, some of them beyond the end of all, and most machines are on probation.
+    fn late_probation(&mut self, rng: &mut Rng) {
+        self.config.probation = self.tick * 200;
+        self.config.flaps = 0;
+        self.traffic.outcomes = [1, 2, 8, 4];
+        (self.traffic.single, self.traffic.whole) = (224, 0);
+        self.traffic.work = rng.pick(&[8, 30, 60]);
+        self.faults.stop_never = 192;
     }
 
     /// Many small machines, which are idle after a flood of requests and stop now and then: deep heaps, in which
