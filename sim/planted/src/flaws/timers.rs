@@ -13,6 +13,38 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(MANAGER, "self.now.max(now)", "now")],
     ),
     Flaw::new(
+        "F10",
+        "a timer has a step of its own",
+        &[edit(
+            MANAGER,
+            "first || (applied.is_ok() && *event != Event::Timer)",
+            "first || applied.is_ok()",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "an event that is rejected has a step of its own",
+        &[edit(
+            MANAGER,
+            "first || (applied.is_ok() && *event != Event::Timer)",
+            "first || *event != Event::Timer",
+        )],
+    ),
+    Flaw::new(
+        "G2",
+        "a first event that is rejected has no step",
+        &[edit(
+            MANAGER,
+            "first || (applied.is_ok() && *event != Event::Timer)",
+            "applied.is_ok() && (first || *event != Event::Timer)",
+        )],
+    ),
+    Flaw::new(
+        "F5",
+        "a machine about which something wrong is said is not looked at any more",
+        &[edit(MANAGER, "} else { «self.machines.relist();»", "")],
+    ),
+    Flaw::new(
         "S22",
         "timers go on after the shutdown",
         &[edit(FILE, "if self.shutdown { return None; }", "")],
