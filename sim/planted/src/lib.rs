@@ -10,7 +10,7 @@ pub mod flaws;
 
 use core::cell::Cell;
 
-use remuda_sim::{Figures, Subject};
+use remuda_sim::{Figures, Model, Subject};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -95,6 +95,14 @@ impl Subject for Planted {
         self.switch_on();
         let next = self.manager.next_timeout();
         next.map(|at| remuda::Instant(at.0))
+    }
+
+    fn agrees_in_detail(&self, model: &Model) -> Result<(), String> {
+        let (now, expected) = (remuda::Instant(self.manager.now().0), model.now());
+        match now == expected {
+            true => Ok(()),
+            false => Err(format!("its time is {now:?}, the model's {expected:?}")),
+        }
     }
 
     fn counts(&self) -> Figures {

@@ -148,7 +148,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "Packing::FirstFit => «(Resources::ZERO, record.id)»",
             "(record.free, record.id)",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P3",
         "of machines that a step changed the one with the lowest id is given under best fit",

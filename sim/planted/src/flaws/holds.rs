@@ -52,7 +52,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P4",
         "a turn is counted from the group's last hold, whenever the submit was",
         &[edit(HOLD, "queued.granted.max(mark)", "mark")],
-    ),
+    )
+    .shown_in(36),
     Flaw::new(
         "P4",
         "a turn comes a proc late",

@@ -93,7 +93,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "holds do not follow requests that are moved in memory",
         &[edit(MANAGER, "self.holds.follow(&moves);", "")],
     )
-    .shown_in(70),
+    .shown_in(80),
     Flaw::new(
         "F5",
         "a request that was moved in memory is not found beside its neighbours",

@@ -77,7 +77,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F10",
         "what is due late fires as if it had become due now",
         &[edit(FILE, "self.now = at;", "self.now = now;")],
-    ),
+    )
+    .shown_in(20),
     Flaw::new(
         "F10",
         "all that is due at one instant is a step each",
