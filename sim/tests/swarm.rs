@@ -94,8 +94,8 @@ fn f4_a_loss_that_is_not_told_is_found() {
         actions.retain(|action| !matches!(action, Action::RequestLost { .. }));
     };
     let (script, text) = found(|event| event, say);
-    // Submit, up or join, stopped.
-    assert_eq!(script.steps.len(), 3, "{text}");
+    // Submit, up or join, stopped; where a min is what starts the machine, some event before them.
+    assert!((3..=4).contains(&script.steps.len()), "{text}");
 }
 
 #[test]

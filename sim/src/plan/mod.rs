@@ -72,10 +72,12 @@ impl Plan {
             traffic,
             faults,
         };
-        if plan.faults.shutdown > 0 {
+        if plan.faults.shutdown > 0 && plan.config.policy == Policy::Fit {
+            // From a copy: what is drawn after it is as it was.
+            let mut rng = rng.clone();
             match rng.below(8) {
-                0..=2 => plan.late_once(rng),
-                3 => plan.late_probation(rng),
+                4..=6 => plan.late_once(&mut rng),
+                7 => plan.late_probation(&mut rng),
                 _ => {}
             }
         }
