@@ -181,7 +181,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "active(self.machines.kind_of(slot)) - 1",
             "self.machines.kinds.iter().map(active).sum::<u64>() - 1",
         )],
-    ),
+    )
+    .shown_in(34),
     Flaw::new(
         "H3",
         "machines are drained for a fault that all share",

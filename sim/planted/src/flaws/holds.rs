@@ -108,7 +108,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "limit.and_then(|limit| self.now.checked_add(limit))",
             "None",
         )],
-    ),
+    )
+    .shown_in(20),
     Flaw::new(
         "P4",
         "two groups hold the same machine",
@@ -177,7 +178,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P4",
         "a machine that leaves good health is still held",
         &[edit(MACHINES, "machine.held &= machine.is_healthy();", "")],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P4",
         "a machine is held on after its hold has ended",
@@ -274,5 +276,6 @@ pub(super) const FLAWS: &[Flaw] = &[
             "group.hold = Some(hold); «self.deadlines_dirty = true;»",
             "",
         )],
-    ),
+    )
+    .shown_in(20),
 ];
