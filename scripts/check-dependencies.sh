@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves with `cargo tree` who depends on whom: the core on its two crates alone, tokio only through adapter-tokio,
+# Proves with `cargo tree` who depends on whom: the core on its three crates alone, tokio only through adapter-tokio,
 # async-std only through adapter-async-std, and nobody on what stands above it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,9 +24,9 @@ lacks() { # PACKAGE CRATE...: none of the crates is anywhere below it
     done
 }
 
-expect remuda --no-default-features "indexmap slab"
-expect remuda "--features serde" "indexmap serde slab"
-expect remuda --all-features "crc32fast indexmap postcard serde slab"
+expect remuda --no-default-features "hashbrown indexmap slab"
+expect remuda "--features serde" "hashbrown indexmap serde slab"
+expect remuda --all-features "crc32fast hashbrown indexmap postcard serde slab"
 above_core="remuda-worker remuda-driver remuda-tokio remuda-async-std remuda-cli"
 lacks remuda $above_core tokio async-std futures
 lacks remuda-worker remuda remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std futures

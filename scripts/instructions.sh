@@ -29,7 +29,7 @@ for workload in $("$count"); do
         "$count" "$workload" >"$dir/events" 2>"$dir/said" || { cat "$dir/said" >&2; exit 1; }
     counted=$(sed -n 's/.*Collected : //p' "$dir/said")
     [[ ${counted:-0} -gt 0 ]] || { echo "instructions: nothing was counted of $workload" >&2; cat "$dir/said" >&2; exit 1; }
-    echo "$workload $counted $(cat "$dir/events")" | awk '{ printf "%-17s %8.1f\n", $1, $2 / $3 }' >>"$dir/now"
+    echo "$workload $counted $(cat "$dir/events")" | awk '{ printf "%-26s %8.1f\n", $1, $2 / $3 }' >>"$dir/now"
 done
 
 if [[ ${1:-} == --bless ]]; then
@@ -48,7 +48,7 @@ awk -v tolerance=$tolerance -v judged=$judged '
     {
         change = ($1 in kept) ? ($2 / kept[$1] - 1) * 100 : 100
         off = change > tolerance || change < -tolerance
-        printf "  %-17s %8.1f  kept %8.1f  %+6.1f %%%s\n", $1, $2, kept[$1], change, off ? "  off" : ""
+        printf "  %-26s %8.1f  kept %8.1f  %+6.1f %%%s\n", $1, $2, kept[$1], change, off ? "  off" : ""
         if (off) wrong++
         delete kept[$1]
     }

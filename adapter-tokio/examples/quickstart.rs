@@ -3,7 +3,7 @@
 //!
 //! `cargo run -p remuda-tokio --example quickstart`
 
-use remuda_tokio::remuda::{Config, Demand, Outcome};
+use remuda_tokio::remuda::{Config, Outcome, Resources};
 use remuda_tokio::{Cluster, Options, ProcessSystem};
 use remuda_worker::{Registry, Worker};
 
@@ -18,12 +18,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     remuda_tokio::run(async |runtime| {
         let me = std::env::current_exe()?.display().to_string();
         let system = ProcessSystem::new(runtime.clone(), vec![me, "worker".into()])
-            .functions(remuda_worker::names(&functions()))
-            .procs(2);
+            .functions(remuda_worker::names(&functions()));
         let cluster = Cluster::new(runtime, system, Config::new(2, 4)?, Options::default())?;
 
         let squares = (1..=8).map(|x: u64| {
-            let request = cluster.request(Demand::procs(1).expect("one is not zero"));
+            let request = cluster.request(Resources::procs(1));
             async move {
                 let lease = request.await?;
                 let square: u64 = lease.call("square", &x).await?;

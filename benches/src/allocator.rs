@@ -1,4 +1,4 @@
-//! The system's allocator, counting: for each thread how often it was asked, and what all hold together.
+//! The system's allocator, counting: how often each thread allocated, and the bytes that all hold together.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -10,7 +10,7 @@ thread_local! {
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// To be named the `global_allocator` of who wants to count.
+/// To be named as `global_allocator` by a program that counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Counting;
 

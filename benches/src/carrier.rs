@@ -1,8 +1,8 @@
-//! Whoever can carry a workload.
+//! What a workload runs on.
 
 use remuda::Outcome;
 
-/// A manager of machines: ours, or the port.
+/// A manager of machines: ours, the port, or the harness that decides nothing.
 pub trait Carrier {
     /// A request that has a machine: what a client keeps of it, to say when it ends.
     type Grant: Copy;
@@ -15,9 +15,6 @@ pub trait Carrier {
 
     /// The work of a grant has ended; what can be placed is appended to `grants`.
     fn done(&mut self, grant: Self::Grant, outcome: Outcome, grants: &mut Vec<Self::Grant>);
-
-    /// These grants will end next.
-    fn prefetch(&self, _grants: &[Self::Grant]) {}
 
     /// Of all that run, those on each machine.
     fn by_machine(&self, running: &[Self::Grant]) -> Vec<Vec<Self::Grant>>;

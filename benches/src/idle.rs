@@ -1,7 +1,7 @@
 //! A system whose machines are there at once and do nothing: what the driver costs by itself.
 
-use remuda::{MachineId, TaskId};
-use remuda_driver::{CallError, Invocation, StartError, System};
+use remuda::TaskId;
+use remuda_driver::{CallError, Invocation, Start, StartError, System};
 use remuda_worker::wire::Figures;
 
 /// The system.
@@ -11,7 +11,7 @@ pub struct Idle;
 impl System for Idle {
     type Machine = ();
 
-    async fn start(&self, _: MachineId) -> Result<(), StartError> {
+    async fn start(&self, _: Start) -> Result<(), StartError> {
         Ok(())
     }
 

@@ -39,7 +39,7 @@ fn config(machines: u32) -> Config {
 }
 
 async fn all_up<R: Runtime>(cluster: &Cluster<R, Idle>, machines: u32) {
-    // Machines are started because somebody needs them.
+    // Machines are started because requests need them.
     let all = (0..machines).map(|_| cluster.request(Demand::Machine));
     for lease in join_all(all).await {
         lease.expect("a lease").finish(Outcome::Ok);
@@ -55,7 +55,7 @@ pub async fn cycles<R: Runtime>(cluster: Cluster<R, Idle>, times: u64) {
     }
 }
 
-/// A task that answers each question with its number: what stands for a manager that others reach through a channel.
+/// A task that answers each question with its number: it stands for a manager that is reached through a channel.
 #[derive(Clone, Debug)]
 pub struct Actor(mpsc::Sender<oneshot::Sender<u64>>);
 

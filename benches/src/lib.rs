@@ -1,11 +1,12 @@
-//! What the benchmarks share: the workloads, and those who carry them.
+//! What the benchmarks share: the workloads, and what they run on.
 
 pub mod allocator;
 pub mod carrier;
 pub mod floor;
+pub mod harness;
 pub mod idle;
 pub mod lease;
-pub mod nobody;
 pub mod ours;
 pub mod port;
+pub mod unlike;
 pub mod workloads;

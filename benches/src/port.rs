@@ -2,6 +2,10 @@
 //! heaps whose records know their index, and a search that shelves what does not fit and puts it back afterwards.
 //!
 //! What its goroutines did around that (starts, polls, tasks) is left out.
+//!
+//! Which of equal entries a heap gives first depends on all that was done to it before. [`Ordered`] puts in their place what
+//! the manager does (T1, T2): requests by arrival, machines by id, and of machines as free as the one that the search comes
+//! to, the lowest. A test holds the manager against that.
 
 use remuda::Outcome;
 
@@ -127,12 +131,18 @@ struct Machine {
 
 /// By load.
 #[derive(Clone, Debug)]
-struct ByLoad(Vec<Machine>);
+struct ByLoad<const ORDERED: bool>(Vec<Machine>);
 
-impl Arena for ByLoad {
+impl<const ORDERED: bool> ByLoad<ORDERED> {
+    fn free(&self, of: u32) -> u32 {
+        self.0[of as usize].max_procs - self.0[of as usize].procs
+    }
+}
+
+impl<const ORDERED: bool> Arena for ByLoad<ORDERED> {
     fn less(&self, a: u32, b: u32) -> bool {
-        let free = |of: u32| self.0[of as usize].max_procs - self.0[of as usize].procs;
-        free(b) < free(a)
+        let free = |of: u32| self.free(of);
+        free(b) < free(a) || ORDERED && free(b) == free(a) && a < b
     }
 
     fn index(&mut self, of: u32) -> &mut usize {
@@ -141,11 +151,12 @@ impl Arena for ByLoad {
 }
 
 /// By the time of the last failure.
-struct ByFailure<'a>(&'a mut Vec<Machine>);
+struct ByFailure<'a, const ORDERED: bool>(&'a mut Vec<Machine>);
 
-impl Arena for ByFailure<'_> {
+impl<const ORDERED: bool> Arena for ByFailure<'_, ORDERED> {
     fn less(&self, a: u32, b: u32) -> bool {
-        self.0[a as usize].last_failure < self.0[b as usize].last_failure
+        let at = |of: u32| self.0[of as usize].last_failure;
+        at(a) < at(b) || ORDERED && at(a) == at(b) && a < b
     }
 
     fn index(&mut self, of: u32) -> &mut usize {
@@ -163,15 +174,16 @@ struct Request {
 
 /// By priority, then more procs first.
 #[derive(Clone, Debug, Default)]
-struct Requests(Vec<Request>);
+struct Requests<const ORDERED: bool>(Vec<Request>);
 
-impl Arena for Requests {
+impl<const ORDERED: bool> Arena for Requests<ORDERED> {
     fn less(&self, a: u32, b: u32) -> bool {
         let (a, b) = (&self.0[a as usize], &self.0[b as usize]);
         if a.priority != b.priority {
             return a.priority < b.priority;
         }
-        a.procs > b.procs
+        // The ids that workloads give ascend.
+        a.procs > b.procs || ORDERED && a.procs == b.procs && a.id < b.id
     }
 
     fn index(&mut self, of: u32) -> &mut usize {
@@ -180,19 +192,25 @@ impl Arena for Requests {
 }
 
 /// The port.
+pub type Port = Ported<false>;
+
+/// The port with an order of what the original takes for equal.
+pub type Ordered = Ported<true>;
+
+/// The port, in either form.
 #[derive(Clone, Debug)]
-pub struct Port {
-    machines: ByLoad,
+pub struct Ported<const ORDERED: bool> {
+    machines: ByLoad<ORDERED>,
     by_load: Heap,
     probation: Heap,
-    requests: Requests,
+    requests: Requests<ORDERED>,
     /// Records of requests that were granted: what the garbage collector does in the original.
     unused: Vec<u32>,
     queue: Heap,
     now: u64,
 }
 
-impl Port {
+impl<const ORDERED: bool> Ported<ORDERED> {
     /// The best request that fits a machine when each before it keeps one for itself.
     fn schedule(&mut self) -> Option<(u32, u32)> {
         let mut shelved_requests = Vec::new();
@@ -200,13 +218,18 @@ impl Port {
         let mut found = None;
         while let (Some(&request), Some(&machine)) = (self.queue.0.first(), self.by_load.0.first())
         {
-            let record = &self.machines.0[machine as usize];
-            let free = record.max_procs - record.procs;
+            let free = self.machines.free(machine);
             if free == 0 {
                 break;
             }
             if self.requests.0[request as usize].procs <= free {
-                found = Some((request, machine));
+                // T2: of machines as free as this one, the first of those that were shelved.
+                let alike = |&&other: &&u32| self.machines.free(other) == free;
+                let first = match ORDERED {
+                    true => shelved_machines.iter().find(alike).copied(),
+                    false => None,
+                };
+                found = Some((request, first.unwrap_or(machine)));
                 break;
             }
             shelved_requests.push(self.queue.pop(&mut self.requests));
@@ -245,17 +268,17 @@ impl Port {
             }
             self.machines.0[machine as usize].health = Health::Ok;
             self.probation
-                .remove(&mut ByFailure(&mut self.machines.0), 0);
+                .remove(&mut ByFailure::<ORDERED>(&mut self.machines.0), 0);
             self.by_load.push(&mut self.machines, machine);
             self.place(grants);
         }
     }
 }
 
-impl Carrier for Port {
+impl<const ORDERED: bool> Carrier for Ported<ORDERED> {
     type Grant = Grant;
 
-    fn new(machines: u32, procs: u32) -> Port {
+    fn new(machines: u32, procs: u32) -> Ported<ORDERED> {
         let machine = Machine {
             max_procs: procs,
             procs: 0,
@@ -263,11 +286,11 @@ impl Carrier for Port {
             last_failure: 0,
             index: NOWHERE,
         };
-        let mut port = Port {
+        let mut port = Ported {
             machines: ByLoad(vec![machine; machines as usize]),
             by_load: Heap::default(),
             probation: Heap::default(),
-            requests: Requests::default(),
+            requests: Requests(Vec::new()),
             unused: Vec::new(),
             queue: Heap::default(),
             now: 0,
@@ -315,18 +338,18 @@ impl Carrier for Port {
                 machine.last_failure = now;
                 self.by_load.remove(&mut self.machines, index);
                 self.probation
-                    .push(&mut ByFailure(&mut self.machines.0), slot);
+                    .push(&mut ByFailure::<ORDERED>(&mut self.machines.0), slot);
             }
             (Outcome::Ok, Health::Probation) => {
                 machine.health = Health::Ok;
                 self.probation
-                    .remove(&mut ByFailure(&mut self.machines.0), index);
+                    .remove(&mut ByFailure::<ORDERED>(&mut self.machines.0), index);
                 self.by_load.push(&mut self.machines, slot);
             }
             (_, Health::Probation) => {
                 machine.last_failure = now;
                 self.probation
-                    .fix(&mut ByFailure(&mut self.machines.0), index);
+                    .fix(&mut ByFailure::<ORDERED>(&mut self.machines.0), index);
             }
             (_, Health::Ok) => self.by_load.fix(&mut self.machines, index),
         }

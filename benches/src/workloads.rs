@@ -10,31 +10,27 @@ use crate::carrier::Carrier;
 /// Procs of a machine.
 const PROCS: u32 = 16;
 
-/// How many of those who end next are drawn at once.
+/// How many of the grants that end next are drawn at once.
 const DRAWN: usize = 32;
 
-/// Machines that are full, and requests of one proc that wait. A step ends a random grant, which lets the first of the
-/// queue in, and submits another: two events.
+/// Full machines, and a queue of requests of one proc. A step ends a random grant, which lets the first of the queue in, and
+/// submits another: two events.
 ///
-/// Who ends is drawn for 32 steps at once: a real client knows what it has just finished, while a list of all that run
-/// is as large as the manager, and to wait for each line of it would be counted as the manager's time. Drawn together, the
-/// processor waits for them together.
+/// The grants to end are drawn for 32 steps at once: a real client knows what it has just finished, while the list of all that
+/// run is as large as the manager, and a cache miss for each entry of it would be counted as the manager's time. Drawn
+/// together, these misses overlap.
 #[derive(Clone, Debug)]
 pub struct Steady<C: Carrier> {
     carrier: C,
     running: Vec<C::Grant>,
     /// They run, and end next.
     drawn: Vec<C::Grant>,
-    /// So many of them at a time begin, a power of two.
-    batch: usize,
-    /// Whether the carrier is told of these before.
-    tells: bool,
     next: u64,
     rng: Rng,
 }
 
 impl<C: Carrier> Steady<C> {
-    /// So many machines and requests that wait.
+    /// So many machines and queued requests.
     pub fn new(machines: u32, queued: u64) -> Steady<C> {
         let mut carrier = C::new(machines, PROCS);
         let mut running = Vec::new();
@@ -48,24 +44,12 @@ impl<C: Carrier> Steady<C> {
             carrier,
             running,
             drawn: Vec::with_capacity(DRAWN),
-            batch: DRAWN,
-            tells: false,
             next: full + queued,
             rng: Rng::new(1),
         }
     }
 
-    /// The same, with a carrier that is told of so many grants at a time that they will end, before the first of them does.
-    pub fn telling(self, tells: usize) -> Steady<C> {
-        assert!(tells.is_power_of_two() && tells <= DRAWN, "they are drawn");
-        Steady {
-            batch: tells,
-            tells: true,
-            ..self
-        }
-    }
-
-    /// Until four times as many have ended as run at a time: of those who run since the beginning one in fifty is left.
+    /// Until four times as many have ended as run at a time: of the first ones one in fifty is left.
     pub fn settle(mut self) -> Steady<C> {
         for _ in 0..4 * self.running.len() {
             self.step();
@@ -93,25 +77,14 @@ impl<C: Carrier> Steady<C> {
 
     #[inline(always)]
     fn end_one(&mut self, outcome: Outcome) {
-        if self.drawn.len() & (self.batch - 1) == 0 {
-            self.begin_batch();
+        if self.drawn.is_empty() {
+            self.draw();
         }
         let grant = self.drawn.pop().expect("some were drawn");
         self.carrier.done(grant, outcome, &mut self.running);
     }
 
-    /// Draws those who end next, if none are left, and tells of the next of them.
     #[inline(never)]
-    fn begin_batch(&mut self) {
-        if self.drawn.is_empty() {
-            self.draw();
-        }
-        if self.tells {
-            let left = self.drawn.len();
-            self.carrier.prefetch(&self.drawn[left - self.batch..]);
-        }
-    }
-
     fn draw(&mut self) {
         for _ in 0..DRAWN {
             let at = self.rng.below(self.running.len() as u64) as usize;
@@ -125,7 +98,7 @@ impl<C: Carrier> Steady<C> {
         self.next += 1;
     }
 
-    /// Who carries it.
+    /// What it runs on.
     pub fn carrier(&self) -> &C {
         &self.carrier
     }
@@ -170,7 +143,7 @@ impl<C: Carrier> Flood<C> {
         oldest as u64
     }
 
-    /// Who carried it.
+    /// What it ran on.
     pub fn into_carrier(self) -> C {
         self.carrier
     }
@@ -187,7 +160,7 @@ pub struct Blocked<C: Carrier> {
 }
 
 impl<C: Carrier> Blocked<C> {
-    /// So many machines, and so many requests that wait, all of one priority or each of its own.
+    /// So many machines, and so many blocked requests, all of one priority or each of its own.
     pub fn new(machines: u32, blocked: u64, alike: bool) -> Blocked<C> {
         let mut carrier = C::new(machines, PROCS);
         let (mut grants, mut next, mut rng) = (Vec::new(), 0, Rng::new(2));

@@ -11,8 +11,8 @@ static COUNTING: Counting = Counting;
 #[test]
 fn a_flood_takes_little_and_gives_it_back() {
     const REQUESTS: u64 = 100_000;
-    // A chunk of six ids for several of a priority; a class and a chunk for each that is alone.
-    for (priorities, most) in [(1, 32), (1000, 32), (u64::MAX / 2, 192)] {
+    // A record and its place in the index; for one that is alone in its priority a class and its place too.
+    for (priorities, most) in [(1, 64), (1000, 64), (u64::MAX / 2, 256)] {
         let mut flood = Flood::<Ours>::new(100);
         let before = held();
         flood.push(REQUESTS, priorities);

@@ -65,7 +65,7 @@ impl Plan {
         spool_dir
             .read_dir()
             .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
-        let jobs = read(args, config.machine_procs)?;
+        let jobs = read(args, config.kinds[0].capacity.proc_count())?;
         let file = args.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
             .joblog
@@ -106,11 +106,9 @@ fn config(args: &RunArgs) -> Result<Config, String> {
         }
         _ => error.to_string(),
     })?;
-    Ok(Config {
-        poll_interval: args.silent_after / POLLS,
-        silent_polls: SILENT_POLLS,
-        ..config
-    })
+    Ok(config
+        .poll_interval(args.silent_after / POLLS)
+        .silent_polls(SILENT_POLLS))
 }
 
 fn journal(args: &RunArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {

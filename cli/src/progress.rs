@@ -162,11 +162,18 @@ impl fmt::Display for Machines<'_> {
             pending,
             probation,
             lost,
+            draining,
+            stopping,
+            ..
         } = self.0.machines;
         write!(
             f,
             "machines: {ok} up, {pending} starting, {probation} on probation, {lost} lost"
-        )
+        )?;
+        match draining + stopping {
+            0 => Ok(()),
+            leaving => write!(f, ", {leaving} stopping"),
+        }
     }
 }
 
@@ -176,7 +183,7 @@ mod tests {
 
     #[test]
     fn it_tells_of_jobs_and_of_machines() {
-        let status = Status {
+        let mut status = Status {
             tally: Tally {
                 jobs: 10,
                 ok: 3,
@@ -184,13 +191,11 @@ mod tests {
                 run_again: 2,
             },
             running: 4,
-            machines: MachineCounts {
-                pending: 1,
-                ok: 2,
-                probation: 3,
-                lost: 4,
-            },
+            machines: MachineCounts::default(),
         };
+        let machines = &mut status.machines;
+        (machines.pending, machines.ok) = (1, 2);
+        (machines.probation, machines.lost) = (3, 4);
         assert_eq!(
             Jobs(&status).to_string(),
             "4/10 done, 4 running, 2 queued, 1 failed"
@@ -199,5 +204,7 @@ mod tests {
             Machines(&status).to_string(),
             "machines: 2 up, 1 starting, 3 on probation, 4 lost"
         );
+        status.machines.stopping = 5;
+        assert!(Machines(&status).to_string().ends_with(", 5 stopping"));
     }
 }

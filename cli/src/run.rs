@@ -153,9 +153,9 @@ impl<'a> Running<'a> {
     ) -> Running<'a> {
         let system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
-            .procs(plan.config.machine_procs)
+            .procs(plan.config.kinds[0].capacity.proc_count())
             .silence(plan.silence);
-        let (config, options) = (plan.config, plan.options.clone());
+        let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
             Some(recorder) => Cluster::recorded(runtime.clone(), system, config, options, recorder),

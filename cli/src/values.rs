@@ -1,6 +1,8 @@
 //! Values that flags of more than one command take.
 use std::time::Duration;
 
+use remuda::MachineId;
+
 /// Seconds, from a tenth up.
 ///
 /// # Errors
@@ -20,4 +22,18 @@ pub(crate) fn id(text: &str, letter: char) -> Result<u64, String> {
     let number = text.strip_prefix(letter).unwrap_or(text);
     let number = number.parse();
     number.map_err(|_| format!("expected a number such as 7, or {letter}7"))
+}
+
+/// `7`, `m7`, or `j7` for a machine that joined by itself.
+pub(crate) fn machine(text: &str) -> Result<MachineId, String> {
+    let found = match text.strip_prefix('j') {
+        Some(number) => number.parse().map(MachineId::joined),
+        None => text
+            .strip_prefix('m')
+            .unwrap_or(text)
+            .parse()
+            .map(MachineId),
+    };
+    let wrong = "expected a number such as 7, or m7, or j7 for one that joined by itself";
+    found.map_err(|_: std::num::ParseIntError| wrong.to_owned())
 }

@@ -77,7 +77,7 @@ simulated    the recorded workload, simulated under both configs; under that of 
         &events,
         "\
 #8 3s done r1 ok
-#9 3s done r3 ok
+#9 3s done r3 ok -> clear-timer
 #10 5s stopped m0 -> notice machine-lost m0 stopped
 #11 5s submit r4 prio 0 machine -> grant r4 m1
 #12 7s done r4 ok
@@ -153,12 +153,12 @@ fn who_is_lost_only_now_runs_again() {
     prints(
         &events,
         "\
-#3 1s up m0 -> grant r1 m0, grant r2 m0
-#4 2s done r1 ok
+#3 1s up m0 -> grant r1 m0, grant r2 m0, set-timer 11s
+#4 2s done r1 ok -> clear-timer
 #5 5s stopped m0 -> notice machine-lost m0 stopped, request-lost r2 m0
 #6 5s submit r3 prio 1 procs 1 -> start m1
-#7 6s up m1 -> grant r3 m1
-#8 14s done r3 ok
+#7 6s up m1 -> grant r3 m1, set-timer 16s
+#8 14s done r3 ok -> clear-timer
 ",
     );
     prints(&replay(&words), ", 1 that the first does not have\n");
@@ -280,7 +280,7 @@ fn what_cannot_be_compared_is_said_in_a_line() {
             "--with: max procs 0 is less than one machine needs",
         ),
         (
-            ["--with", "probation=30"],
+            ["--with", "probation=soon"],
             "probation: expected a time such as 3s",
         ),
         (["--diff", "/nowhere"], "/nowhere: "),
@@ -320,7 +320,7 @@ fn a_cancel_that_comes_with_the_grant_comes_too_late() {
     prints(&summary, "utilisation  23.0 %: 9.000 of 39.000 ");
     let report = replay(&[&file, "--with", "probation=10s"]);
     // When to look again is not a decision.
-    prints(&report, "differs      first in its events, at #5 at 13s\n");
+    prints(&report, "differs      first in its events, at #6 at 13s\n");
     prints(
         &report,
         "earlier      r2 prio 0 procs 1: 20.000 s earlier, m0 at 33s -> m0 at 13s\n",
@@ -441,7 +441,7 @@ fn what_is_left_out_is_said() {
 
     // A journal that begins in mid-run has no workload from its start on.
     let mut manager = Manager::new(Config::new(1, 1).unwrap()).unwrap();
-    manager.handle(Event::Timer, Instant::from_secs(1));
+    let _ = manager.handle(Event::Timer, Instant::from_secs(1));
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&manager, None, &[], &mut bytes);
     let actions = manager.handle(Event::Timer, Instant::from_secs(2));
@@ -461,4 +461,36 @@ fn what_is_left_out_is_said() {
         refused.err
     );
     prints(&replay(&[&file, "--diff", &file]), "differs      nowhere\n");
+}
+
+#[test]
+fn kinds_and_their_limits_may_be_others() {
+    let dir = Dir::new();
+    let file = dir.write("kinds.jsonl", include_str!("kinds.jsonl"));
+    // Nothing is another way, and all of it is at its time: joins, drains, stops, limits.
+    let same = replay(&[&file, "--with", "k0.batch=3"]);
+    prints(
+        &same,
+        "under that of the run, 6 of 6 placements are at the recorded time",
+    );
+    prints(&same, "differs      nowhere\n");
+    prints(
+        &same,
+        "machines ended                                  2                        2\n",
+    );
+    // Without an idle limit m0 stays.
+    let stays = replay(&[&file, "--with", "k0.idle=never", "--events"]);
+    prints(
+        &stays,
+        "#20 26s stopped m1 -> notice ended m1, request-lost r2 m1 drained\n",
+    );
+    assert!(!stays.out.contains("stop m0"), "{}", stays.out);
+    // One kind for all: the joiner does not come, and its requests are refused.
+    let one = [r#"kinds=[{"capacity":[16,65536,1]}]"#];
+    let one = replay(&[&file, "--with", one[0]]);
+    prints(
+        &one,
+        "refused                                         0                        4\n",
+    );
+    prints(&one, "r3 prio 5 procs 1: 8.000 s earlier, ");
 }

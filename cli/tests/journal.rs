@@ -10,7 +10,7 @@ use support::{Dir, Run, echoed, echoes, kill, remuda, run, wait_for};
 /// Replays a journal as far as it goes; how many events, and why it ends if not at its end.
 fn replayed(bytes: &[u8]) -> (u64, Option<Error>) {
     let reader = Reader::new(bytes).unwrap();
-    let mut manager = Manager::new(reader.header().config).unwrap();
+    let mut manager = Manager::new(reader.header().config.clone()).unwrap();
     let mut events = 0;
     for frame in reader {
         match frame {

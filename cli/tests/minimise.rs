@@ -4,7 +4,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use remuda::journal::Writer;
-use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, RequestId};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, RequestId, Submit};
 use remuda_sim::Script;
 use rustix::process::Signal;
 
@@ -18,6 +18,10 @@ mod examples {
 
     mod loss {
         include!("minimised/loss.rs");
+    }
+
+    mod lost {
+        include!("minimised/lost.rs");
     }
 }
 
@@ -91,7 +95,7 @@ fn a_run_with_a_killed_worker_is_cut_down_to_the_loss() {
     kill(run.workers()[0], Signal::KILL);
     run.finish().ends(0, "1000 jobs: 1000 ok, 0 failed; ");
 
-    let out = dir.text("loss");
+    let out = dir.text("lost");
     let finished = minimise(&[&journal, "--find", "loss", "-o", &out]);
     finished
         .exits(0)
@@ -101,7 +105,7 @@ fn a_run_with_a_killed_worker_is_cut_down_to_the_loss() {
         ("", 1)
     );
     let read = |name: &str| std::fs::read_to_string(dir.at(name)).unwrap();
-    let (text, test) = (read("loss.txt"), read("loss.rs"));
+    let (text, test) = (read("lost.txt"), read("lost.rs"));
     let script = Script::parse(&text).unwrap();
     assert_eq!(script.to_string(), text);
     assert_eq!(script.played(), script);
@@ -113,8 +117,8 @@ fn a_run_with_a_killed_worker_is_cut_down_to_the_loss() {
     }
     // But for its heading it is the test that is compiled above.
     let body = |test: &str| test.split_once('\n').map(|(_, body)| body.to_owned());
-    assert_eq!(body(&test), body(include_str!("minimised/loss.rs")));
-    let replayed = Run::start(command("replay", &[&dir.text("loss.jsonl")]), "").finish();
+    assert_eq!(body(&test), body(include_str!("minimised/lost.rs")));
+    let replayed = Run::start(command("replay", &[&dir.text("lost.jsonl")]), "").finish();
     replayed
         .exits(0)
         .says("3 events replayed, 3 of them compared and equal; ");
@@ -126,18 +130,22 @@ fn a_run_with_a_killed_worker_is_cut_down_to_the_loss() {
 #[test]
 fn the_committed_examples_are_what_it_writes() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/minimised");
-    let journal = format!("{folder}/run.journal");
     let dir = Dir::new();
     let bless = std::env::var_os("REMUDA_BLESS").is_some_and(|value| value == "1");
-    let out = if bless {
-        format!("{folder}/loss")
-    } else {
-        dir.text("loss")
-    };
-    minimise(&[&journal, "--find", "loss", "--force", "-o", &out]).exits(0);
-    for ending in [".jsonl", ".txt", ".rs"] {
-        let read = |stem: &str| std::fs::read_to_string(format!("{stem}{ending}")).unwrap();
-        assert_eq!(read(&out), read(&format!("{folder}/loss")), "loss{ending}");
+    // A run of the first edition, and one of today.
+    for (journal, stem) in [("run.journal", "loss"), ("run2.journal", "lost")] {
+        let journal = format!("{folder}/{journal}");
+        let out = if bless {
+            format!("{folder}/{stem}")
+        } else {
+            dir.text(stem)
+        };
+        minimise(&[&journal, "--find", "loss", "--force", "-o", &out]).exits(0);
+        for ending in [".jsonl", ".txt", ".rs"] {
+            let read = |stem: &str| std::fs::read_to_string(format!("{stem}{ending}")).unwrap();
+            let written = read(&format!("{folder}/{stem}"));
+            assert_eq!(read(&out), written, "{stem}{ending}");
+        }
     }
 }
 
@@ -182,7 +190,7 @@ fn a_check_is_given_each_candidate_and_says_by_status_0_that_it_fails() {
             "echo >> {seen}; '{REMUDA}' replay \"$REMUDA_SCENARIO\" --events | grep -q 'request-lost .* m0'"
         ),
         // What is replayed is there already.
-        "grep -q '\"request_lost\":{\"request\":[0-9]*,\"machine\":0}' < \"$1\" || exit 3"
+        "grep -q '\"request_lost\":{\"request\":[0-9]*,\"machine\":0,' < \"$1\" || exit 3"
             .to_owned(),
     ] {
         let finished = minimise_of(SCENARIO, &["-", "--check", &check]);
@@ -332,7 +340,8 @@ fn a_divergence_is_cut_down_to_what_gives_the_same_answer() {
     assert_eq!(
         last.event,
         Event::Up {
-            machine: MachineId(1)
+            machine: MachineId(1),
+            offer: None,
         }
     );
     let (request, machine) = (RequestId(2), MachineId(1));
@@ -393,17 +402,20 @@ fn a_run_that_shows_no_failure_is_refused() {
 fn journal(fresh: bool) -> Vec<u8> {
     let mut manager = Manager::new(Config::new(2, 4).unwrap()).unwrap();
     if !fresh {
-        manager.handle(Event::Timer, Instant::from_secs(1));
+        let _ = manager.handle(Event::Timer, Instant::from_secs(1));
     }
     let (request, machine) = (RequestId(7), MachineId(0));
     let submit = Event::Submit {
         request,
-        priority: 0,
-        demand: Demand::Machine,
+        spec: Submit::machine(),
+    };
+    let up = Event::Up {
+        machine,
+        offer: None,
     };
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&manager, None, &[], &mut bytes);
-    for (at, event) in (1..).zip([submit, Event::Up { machine }, Event::Stopped { machine }]) {
+    for (at, event) in (1..).zip([submit, up, Event::Stopped { machine }]) {
         let at = Instant::from_secs(at);
         let actions = manager.handle(event, at);
         writer.record(at, &event, &actions, &manager, &mut bytes);

@@ -4,7 +4,7 @@ mod support;
 use std::process::Command;
 
 use remuda::journal::{Index, Writer};
-use remuda::{Config, Demand, Event, Instant, MachineId, Manager, RequestId};
+use remuda::{Config, Event, Instant, MachineId, Manager, RequestId, Submit};
 use rustix::process::Signal;
 
 use support::{Dir, Finished, REMUDA, Run, echoes, kill, remuda, wait_for};
@@ -121,10 +121,10 @@ fn a_scenario_written_by_hand_is_played() {
     events.exits(0);
     let expected = "\
 #1 0s submit r1 prio 0 procs 2 -> start m0
-#2 1.5s up m0 -> grant r1 m0
+#2 1.5s up m0 -> grant r1 m0, set-timer 11.5s
 #3 2s submit r2 prio -1 machine
 note 3s m0 name: build7
-#4 4s done r1 unreachable -> notice probation m0, set-timer 34s
+#4 4s done r1 unreachable -> notice probation m0
 #5 5s done r9 ok -> reject unknown-request r9
 #6 34s timer -> notice recovered m0 timeout, grant r2 m0, clear-timer
 #7 44s stopped m0 -> notice machine-lost m0 stopped, request-lost r2 m0
@@ -136,6 +136,7 @@ note 3s m0 name: build7
     let expected = "\
 run          of unknown origin
 config       machine_procs 4, max_procs 4, probation 30s, back-off 1s to 60s, silent_polls 4, polls 0s, summaries 0s
+             best fit, patience 4, settle 10s, flaps 3
 time         0s to 44s
 events       7: submit 2, done 2, up 1, stopped 1, timer 1; 1 rejected
 machines     1 asked for: 1 up, 0 failed to start; 1 lost (1 stopped, 0 silent), 0 ended by the shutdown
@@ -234,12 +235,12 @@ fn journal(spoil: impl Fn(u64, &mut Manager, &mut Vec<remuda::Action>)) -> Vec<u
     for n in 0..20 {
         let submit = Event::Submit {
             request: RequestId(n),
-            priority: 0,
-            demand: Demand::Machine,
+            spec: Submit::machine(),
         };
         let event = if n == 3 {
             Event::Up {
                 machine: MachineId(0),
+                offer: None,
             }
         } else {
             submit
@@ -297,9 +298,9 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     finished.prints("): up m0\nrecorded: actions with hash ");
     finished.prints("replayed:\n  -> poll m0\n  -> grant r0 m0\n");
     finished.prints(
-        "state before it:\n  procs: need 12, have 0, pending 8\n  m0: pending, 0 of 4 procs used\n",
+        "state before it:\n  procs: need 0, have 0, pending 8; 3 requests for a whole machine\n  m0: pending, 0 of 4 procs used\n",
     );
-    finished.prints("  queued: r0 prio 0 procs 4\n");
+    finished.prints("  queued: r0 prio 0 machine\n");
     finished.prints("cause: nondeterminism: ");
     let json = replay(&[&dir.text("other"), "--json"]);
     json.exits(1).prints(r#""cause":"nondeterminism""#);
@@ -307,12 +308,8 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     // The same answers from another manager.
     let state = journal(|n, manager, _| {
         if n == 11 {
-            manager.handle(
-                Event::Cancel {
-                    request: RequestId(9),
-                },
-                Instant::from_secs(10),
-            );
+            let request = RequestId(9);
+            let _ = manager.handle(Event::Cancel { request }, Instant::from_secs(10));
         }
     });
     let finished = replay(&[&dir.write("state", &state)]);
@@ -336,7 +333,7 @@ fn a_divergence_names_the_first_event_the_actions_the_state_and_the_cause() {
     let finished = edited(r#""max_procs":8"#, r#""max_procs":12"#);
     finished.exits(1).prints("cause: other config: ");
     finished.prints("diverges at event #3 at 2s (line 4): submit r2 prio 0 machine\nrecorded: nothing\nreplayed:\n  -> start m2\n");
-    let other_rules = lines.replacen(r#""rules":1"#, r#""rules":0"#, 1);
+    let other_rules = lines.replacen(r#""rules":2"#, r#""rules":0"#, 1);
     replay_of(&other_rules, &["-"]).exits(0);
     let event = r#""submit":{"request":2,"#;
     let other_event = r#""submit":{"request":1,"#;
@@ -382,7 +379,7 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
         ),
         (
             header.replace('4', "0"),
-            "line 1, the header: a machine must have 1 to 65536 procs, not 0",
+            "line 1, the header: a machine of kind k0 must have 1 to 65536 procs, not 0",
         ),
         (
             header.replace("max_procs", "procs"),
@@ -420,7 +417,7 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
         .exits(2)
         .says("/no/such/file: No such file");
     let header = journal(|_, _, _| {});
-    let newer = [&header[..8], &[2], &header[9..]].concat();
+    let newer = [&header[..8], &[3], &header[9..]].concat();
     replay(&[&dir.write("damaged", newer)])
         .exits(2)
         .says("it is corrupt: ");
@@ -434,8 +431,8 @@ fn s05_a_request_that_waits_is_explained() {
     let explain = |words: &[&str]| replay_of(SCENARIO, &[&["-", "--explain"], words].concat());
     explain(&["2", "--at", "3s"])
         .exits(0)
-        .prints("r2 waits for 4 procs; before it: 0 requests.")
-        .prints("m0 has 2 procs free, and it needs 4.")
+        .prints("r2 waits for a whole machine; before it: 0 requests.")
+        .prints("m0 runs 1 request, and it needs all of it.")
         .prints("Growth: max_procs (4) is reached")
         .prints("at 2s: r1 is done");
     explain(&["1", "--at", "#2"])
@@ -445,4 +442,73 @@ fn s05_a_request_that_waits_is_explained() {
     explain(&["2", "--at", "4s", "--json"])
         .exits(0)
         .prints(r#""probation":{"until":"#);
+}
+
+/// Two kinds that are started and one that joins, of three resources; drains, a machine that is idle, a request that expires.
+const KINDS: &str = include_str!("kinds.jsonl");
+
+#[test]
+fn kinds_drains_joins_and_limits_are_played_and_counted() {
+    let events = replay_of(KINDS, &["-", "--events"]);
+    events.exits(0);
+    for line in [
+        "#3 0s submit r3 prio 5 amounts 1/1024/1 -> start k1 m2\n",
+        "#5 2s up m1 offer 4/8000 -> grant r2 m1\n",
+        "#7 4s join j0 k2\n",
+        "#16 15s drain m1 until 25s -> notice draining m1 until 25s, set-timer 25s\n",
+        "#18 18s keep m3 -> notice kept m3\n",
+        "#20 26s stopped m1 -> notice ended m1, request-lost r2 m1 drained\n",
+        "#21 32s timer -> stop m0, set-timer 60s\n",
+        "#25 60s timer -> expired r5, clear-timer\n",
+    ] {
+        events.prints(line);
+    }
+    let summary = replay_of(KINDS, &["-"]);
+    for line in [
+        "             first fit, patience 1, settle 0s, flaps 3\n",
+        "             k1: 8/65536/1, max 1, idle 30s, cost 5\n",
+        "             k2: 16, joins only\n",
+        "machines     5 asked for: 3 up, 1 failed to start; 0 lost (0 stopped, 0 silent), 0 ended by the shutdown\n",
+        "             1 joined; 2 drains, 1 kept; told to stop: 1 idle, 1 drained, 0 pending; 2 ended as they were told to\n",
+        "requests     6 granted, 1 lost, 0 cancelled, 1 expired; at the end 0 queued, 2 running\n",
+        "             k0 4/8192            3       0       2       0       0       2         2         68.000\n",
+        "             k2 16                0       1       0       0       0       0         3       1052.000\n",
+        "utilisation  67.1 %: 1180.000 of 1756.000 proc-seconds in service were granted\n",
+    ] {
+        summary.prints(line);
+    }
+    let json = replay_of(KINDS, &["-", "--json"]);
+    let again = replay_of(&json.out, &["-", "--json"]);
+    again
+        .exits(0)
+        .says("26 events replayed, 26 of them compared and equal; ");
+    assert_eq!(again.out, json.out);
+    let of_joiner = replay_of(KINDS, &["-", "--machine", "j0"]);
+    of_joiner.exits(0).prints("#11 6s done r6 j0 ok\n");
+    assert_eq!(of_joiner.out.lines().count(), 5);
+    let why = replay_of(KINDS, &["-", "--explain", "5", "--at", "7s"]);
+    why.exits(0)
+        .prints("m0 is of kind k0, which it does not accept.\n");
+}
+
+#[test]
+fn a01_what_is_owed_is_listed_with_its_age() {
+    let owed = replay_of(KINDS, &["-", "--owed"]);
+    let expected = "\
+Owed at 70s:
+  asked for             since          age
+  grant r4 j0              4s     66.000 s
+  grant r7 j0              6s     64.000 s
+  start m4                40s     30.000 s
+";
+    assert_eq!(owed.exits(0).out, expected);
+    let owed = replay_of(KINDS, &["-", "--owed", "--at", "#6", "--json"]);
+    owed.exits(0).prints(
+        r#"{"action":{"grant":{"machine":0,"request":1}},"age":1000000000,"since":2000000000}"#,
+    );
+    let nothing = SCENARIO.lines().take(1).collect::<String>();
+    replay_of(&nothing, &["-", "--owed"])
+        .exits(0)
+        .prints("At 0s nothing is owed");
+    replay_of(KINDS, &["-", "--owed", "--explain", "1"]).exits(2);
 }

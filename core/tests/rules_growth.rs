@@ -1,25 +1,19 @@
-//! Growth: S7, S8, F3, F7, one story or more for each.
+//! Growth under bigslice's policy: S7, S8, F3, F7, one story or more for each.
 
 mod support;
 
 use core::time::Duration;
 
-use remuda::{Action, Config, Event, Instant, Outcome, StartBackoff};
+use remuda::{Action, Config, Event, Instant, Outcome};
 use support::*;
 
 /// A quiet cluster of one-proc machines, where a failed start is tried again at once.
 fn hasty() -> Config {
-    Config {
-        start_backoff_base: Duration::ZERO,
-        ..quiet(1)
-    }
+    quiet(1).start_backoff_base(Duration::ZERO)
 }
 
-fn backoff(step: u32, until: u64) -> Option<StartBackoff> {
-    Some(StartBackoff {
-        step,
-        until: Instant::from_secs(until),
-    })
+fn backoff(step: u32, until: u64) -> Option<(u32, Instant)> {
+    Some((step, Instant::from_secs(until)))
 }
 
 #[test]
@@ -28,15 +22,12 @@ fn s07_as_many_machines_as_need_asks_for() {
     assert_eq!(world.submit(1, 0, 1), [start(0, 1)]);
     assert_eq!(world.submit(2, 0, 3), [], "both fit one machine");
     assert_eq!(world.submit(3, 0, 1), [start(1, 1)]);
-    assert_eq!(world.counts().pending, 8);
+    assert_eq!(world.counts().pending.procs(), 8);
 }
 
 #[test]
 fn s07_at_most_ten_in_one_action_and_as_many_actions_as_it_takes() {
-    let mut world = World::new(Config {
-        start_backoff_base: Duration::from_secs(1),
-        ..quiet(1)
-    });
+    let mut world = World::new(quiet(1).start_backoff_base(Duration::from_secs(1)));
     world.submit(0, 0, 1);
     world.start_failed(0);
     for r in 1..25 {
@@ -50,17 +41,20 @@ fn s07_at_most_ten_in_one_action_and_as_many_actions_as_it_takes() {
 
 #[test]
 fn s07_max_procs_bounds_what_is_asked_for() {
-    let mut world = World::new(Config {
-        max_procs: 8,
-        ..quiet(4)
-    });
+    let mut world = World::new(quiet(4).max_procs(8));
     for r in 0..20 {
         world.submit(r, 0, 1);
     }
-    assert_eq!((world.counts().need, world.counts().pending), (20, 8));
+    assert_eq!(
+        (world.counts().need.procs(), world.counts().pending.procs()),
+        (20, 8)
+    );
     world.up(0);
     world.up(1);
-    assert_eq!((world.counts().have, world.counts().pending), (8, 0));
+    assert_eq!(
+        (world.counts().have.procs(), world.counts().pending.procs()),
+        (8, 0)
+    );
 }
 
 #[test]
@@ -81,7 +75,7 @@ fn s07_idle_machines_are_kept_and_not_asked_for_again() {
     world.submit(1, 0, 1);
     world.up(0);
     world.done(1, Outcome::Ok);
-    assert_eq!(world.counts().have, 1);
+    assert_eq!(world.counts().have.procs(), 1);
     assert_eq!(world.submit(2, 0, 1), [grant(2, 0)]);
 }
 
@@ -99,7 +93,7 @@ fn s08_each_machine_is_answered_on_its_own() {
         "stopped before up is a failed start"
     );
     let counts = world.counts();
-    assert_eq!((counts.have, counts.pending), (1, 2));
+    assert_eq!((counts.have.procs(), counts.pending.procs()), (1, 2));
     assert_eq!(
         counts.machines.lost, 0,
         "what never was in service cannot be lost"
@@ -112,7 +106,7 @@ fn s08_failed_starts_leave_pending() {
     world.submit(1, 0, 1);
     for m in 0..100 {
         world.start_failed(m);
-        assert_eq!(world.counts().pending, 1);
+        assert_eq!(world.counts().pending.procs(), 1);
     }
     world.cancel(1);
     assert_eq!(world.start_failed(100), [starts_failing(101)]);
@@ -166,7 +160,10 @@ fn f03_one_slow_machine_does_not_keep_the_others_of_its_batch_waiting() {
     for m in (1..10).rev() {
         assert_eq!(world.up(m), [grant(9 - m, m)], "m0 has not answered");
     }
-    assert_eq!((world.counts().have, world.counts().pending), (9, 1));
+    assert_eq!(
+        (world.counts().have.procs(), world.counts().pending.procs()),
+        (9, 1)
+    );
 }
 
 #[test]
@@ -177,10 +174,7 @@ fn f07_failed_starts_are_tried_again_at_growing_intervals() {
     for (step, delay) in [1, 2, 4, 8, 16, 32, 60, 60].into_iter().enumerate() {
         let m = step as u64;
         assert_eq!(world.start_failed(m), []);
-        assert_eq!(
-            world.manager.start_backoff(),
-            backoff(step as u32 + 1, now + delay)
-        );
+        assert_eq!(world.backoff(0), backoff(step as u32 + 1, now + delay));
         assert_eq!(
             world.manager.next_timeout(),
             Some(Instant::from_secs(now + delay))
@@ -190,7 +184,7 @@ fn f07_failed_starts_are_tried_again_at_growing_intervals() {
         assert_eq!(world.at(now).timer(), [start(m + 1, 1)]);
     }
     world.up(8);
-    assert_eq!(world.manager.start_backoff(), None);
+    assert_eq!(world.backoff(0), None);
 }
 
 #[test]
@@ -201,14 +195,14 @@ fn f07_ten_that_fail_together_are_one_step() {
     }
     for m in 0..10 {
         world.start_failed(m);
-        assert_eq!(world.manager.start_backoff(), backoff(1, 1));
+        assert_eq!(world.backoff(0), backoff(1, 1));
     }
     assert_eq!(world.at(1).timer(), [start(10, 10)]);
     // Of the second batch one fails later than the others: still one step.
     world.at(3).start_failed(10);
-    assert_eq!(world.manager.start_backoff(), backoff(2, 5));
+    assert_eq!(world.backoff(0), backoff(2, 5));
     world.at(4).start_failed(11);
-    assert_eq!(world.manager.start_backoff(), backoff(2, 5));
+    assert_eq!(world.backoff(0), backoff(2, 5));
 }
 
 #[test]
@@ -220,12 +214,12 @@ fn f07_a_straggler_of_an_earlier_batch_makes_no_step() {
     assert_eq!(world.at(1).timer(), [start(2, 1)]);
     world.at(2).start_failed(1);
     assert_eq!(
-        world.manager.start_backoff(),
+        world.backoff(0),
         backoff(1, 1),
         "m1 was asked for before the step"
     );
     world.at(3).start_failed(2);
-    assert_eq!(world.manager.start_backoff(), backoff(2, 5));
+    assert_eq!(world.backoff(0), backoff(2, 5));
 }
 
 #[test]
@@ -236,23 +230,20 @@ fn f07_a_machine_that_comes_up_ends_the_back_off() {
     assert_eq!(world.start_failed(0), []);
     let up = world.handle(Event::Up {
         machine: remuda::MachineId(1),
+        offer: None,
     });
     assert_eq!(
         up,
         [grant(1, 1), start(2, 1), Action::ClearTimer],
         "growth goes on at once"
     );
-    assert_eq!(world.manager.start_backoff(), None);
+    assert_eq!(world.backoff(0), None);
     world.start_failed(2);
-    assert_eq!(
-        world.manager.start_backoff(),
-        backoff(1, 1),
-        "and begins anew"
-    );
+    assert_eq!(world.backoff(0), backoff(1, 1), "and begins anew");
 }
 
 #[test]
-fn f07_growth_is_held_back_whoever_asks() {
+fn f07_growth_is_held_back_whichever_event_asks() {
     let mut world = World::new(quiet(1));
     world.submit(1, 0, 1);
     world.start_failed(0);
@@ -267,17 +258,18 @@ fn f07_growth_is_held_back_whoever_asks() {
 
 #[test]
 fn f07_base_zero_gives_the_seeds_behaviour() {
-    let mut world = World::new(Config {
-        summary_interval: Duration::ZERO,
-        ..Config::bigslice(1, 9, 1.0).unwrap()
-    });
+    let mut world = World::new(
+        Config::bigslice(1, 9, 1.0)
+            .unwrap()
+            .summary_interval(Duration::ZERO),
+    );
     world.submit(1, 0, 1);
     for m in 0..1000 {
         assert_eq!(world.start_failed(m).last(), Some(&start(m + 1, 1)));
         assert_eq!(world.manager.next_timeout(), None);
     }
     assert_eq!(
-        world.manager.start_backoff(),
+        world.backoff(0),
         backoff(1000, 0),
         "the steps are counted all the same"
     );
@@ -296,7 +288,10 @@ fn f07_a_provider_that_fails_instantly_is_asked_a_few_times_and_not_two_hundred_
         actions = match started {
             Some(machine) => {
                 asked += 1;
-                world.handle(Event::StartFailed { machine })
+                world.handle(Event::StartFailed {
+                    machine,
+                    hint: None,
+                })
             }
             None => {
                 world.now = world.manager.next_timeout().unwrap();
@@ -309,21 +304,15 @@ fn f07_a_provider_that_fails_instantly_is_asked_a_few_times_and_not_two_hundred_
 
 #[test]
 fn f07_a_back_off_past_the_end_of_time_has_no_deadline() {
-    let endless = Config {
-        start_backoff_base: Duration::MAX,
-        start_backoff_cap: Duration::MAX,
-        ..quiet(1)
-    };
+    let endless = quiet(1)
+        .start_backoff_base(Duration::MAX)
+        .start_backoff_cap(Duration::MAX);
     let mut world = World::new(endless);
     world.submit(1, 0, 1);
     world.submit(2, 0, 1);
     assert_eq!(world.start_failed(0), []);
     assert_eq!(world.manager.next_timeout(), None);
-    let never = StartBackoff {
-        step: 1,
-        until: Instant::MAX,
-    };
-    assert_eq!(world.manager.start_backoff(), Some(never));
+    assert_eq!(world.backoff(0), Some((1, Instant::MAX)));
     world.now = Instant::MAX;
     assert_eq!(world.timer(), []);
     assert_eq!(

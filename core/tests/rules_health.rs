@@ -11,11 +11,9 @@ use support::*;
 
 /// Polls every 10 s, and nothing else to distract; no more than `machines` machines of 2 procs.
 fn polled(machines: u64) -> Config {
-    Config {
-        max_procs: 2 * machines,
-        poll_interval: Duration::from_secs(10),
-        ..quiet(2)
-    }
+    quiet(2)
+        .max_procs(2 * machines)
+        .poll_interval(Duration::from_secs(10))
 }
 
 #[test]
@@ -25,7 +23,7 @@ fn s09_unreachable_puts_an_ok_machine_on_probation() {
     world.submit(2, 0, 1);
     assert_eq!(world.at(5).done(1, Outcome::Unreachable), [probation(0)]);
     assert_eq!(world.health(0), on_probation(35));
-    assert_eq!(world.counts().have, 4, "it still counts in have");
+    assert_eq!(world.counts().have.procs(), 4, "it still counts in have");
     assert_eq!(world.submit(3, 0, 1), [], "and gets no new grants");
     assert_eq!(world.used(0), 1, "what runs there goes on");
     assert_eq!(world.counts().running, 1);
@@ -46,7 +44,7 @@ fn s10_success_restores_a_machine_at_once() {
         "what waited is placed in the same call"
     );
     assert_eq!(world.health(0), Some(Health::Ok));
-    assert_eq!(world.manager.next_timeout(), None, "no timer for nobody");
+    assert_eq!(world.manager.next_timeout(), None, "no timer is wanted");
 }
 
 #[test]
@@ -71,6 +69,7 @@ fn s10_the_timer_is_armed_again_after_an_extension() {
     world.submit(2, 0, 1);
     let done = |r, outcome| Event::Done {
         request: RequestId(r),
+        machine: None,
         outcome,
     };
     let first = world.handle(done(1, Outcome::Unreachable));
@@ -90,11 +89,7 @@ fn s10_the_timer_is_armed_again_after_an_extension() {
 
 #[test]
 fn s10_without_news_it_is_ok_again_after_the_probation_time() {
-    let config = Config {
-        max_procs: 1,
-        probation: Duration::from_millis(1500),
-        ..quiet(1)
-    };
+    let config = quiet(1).max_procs(1).probation(Duration::from_millis(1500));
     let mut world = World::grown(config, 1);
     world.submit(1, 0, 1);
     world.done(1, Outcome::Unreachable);
@@ -124,7 +119,7 @@ fn s10_another_machines_failure_changes_nothing() {
 }
 
 #[test]
-fn s10_a_timer_with_nobody_on_probation_does_nothing() {
+fn s10_a_timer_with_no_machine_on_probation_does_nothing() {
     let mut world = World::with_machines(1, 1);
     world.submit(1, 0, 1);
     world.done(1, Outcome::Unreachable);
@@ -168,8 +163,8 @@ fn s11_remote_errors_never_put_an_ok_machine_on_probation() {
 fn s12_a_stopped_machine_is_lost_for_good_and_replaced_if_needed() {
     let mut world = World::with_machines(2, 2);
     world.submit(1, 0, 2);
-    assert_eq!(world.stopped(1), [lost(1)], "nobody needs it");
-    assert_eq!(world.submit(2, 0, 2), [start(2, 1)], "now somebody does");
+    assert_eq!(world.stopped(1), [lost(1)], "it is not needed");
+    assert_eq!(world.submit(2, 0, 2), [start(2, 1)], "now one is");
     assert_eq!(world.stopped(0), [lost(0), request_lost(1, 0)]);
     assert_eq!(world.up(0), not_pending(0), "it never comes back");
     let counts = world.counts().machines;
@@ -227,7 +222,10 @@ fn f04_the_running_grants_of_a_lost_machine_end_at_once() {
         world.stopped(0),
         [lost(0), request_lost(5, 0), request_lost(8, 0)]
     );
-    assert_eq!((world.counts().need, world.counts().running), (2, 1));
+    assert_eq!(
+        (world.counts().need.procs(), world.counts().running),
+        (2, 1)
+    );
     assert_eq!(
         world.submit(9, 0, 2),
         [grant(9, 1)],
@@ -243,7 +241,7 @@ fn f04_what_comes_after_a_loss_is_an_unknown_request() {
     assert_eq!(world.done(1, Outcome::Ok), unknown_request(1));
     assert_eq!(world.done(1, Outcome::Unreachable), unknown_request(1));
     assert_eq!(world.cancel(1), unknown_request(1));
-    assert_eq!(world.counts().need, 0);
+    assert_eq!(world.counts().need.procs(), 0);
     // The id can be used again, and then it is another request.
     world.submit(1, 0, 1);
     assert_eq!(world.up(1), [grant(1, 1)]);
@@ -275,7 +273,7 @@ fn f08_a_machine_that_answers_no_poll_is_lost_and_told_to_stop() {
     let fourth = world.polled(0, false);
     assert_eq!(
         fourth,
-        [silent(0), request_lost(1, 0), task_lost(7, 0), stop(0)]
+        [silent(0), request_silent(1, 0), task_lost(7, 0), stop(0)]
     );
     assert_eq!(world.counts().machines.lost, 1);
     assert_eq!(world.stopped(0), [], "that it stopped then is no news");
@@ -295,18 +293,12 @@ fn f08_an_answer_begins_the_count_anew() {
 
 #[test]
 fn f08_the_lost_machine_is_replaced_in_the_same_call() {
-    let mut world = World::grown(
-        Config {
-            silent_polls: 1,
-            ..polled(1)
-        },
-        1,
-    );
+    let mut world = World::grown(polled(1).silent_polls(1), 1);
     world.submit(1, 0, 1);
     world.submit(2, 0, 2);
     assert_eq!(
         world.polled(0, false),
-        [silent(0), request_lost(1, 0), stop(0), start(1, 1)]
+        [silent(0), request_silent(1, 0), stop(0), start(1, 1)]
     );
 }
 
@@ -326,13 +318,7 @@ fn f08_answers_are_counted_and_not_seconds() {
 
 #[test]
 fn f08_zero_silent_polls_means_never() {
-    let mut world = World::grown(
-        Config {
-            silent_polls: 0,
-            ..polled(1)
-        },
-        1,
-    );
+    let mut world = World::grown(polled(1).silent_polls(0), 1);
     for n in 1..100 {
         assert_eq!(world.polled(0, false), []);
         assert_eq!(world.at(n * 10).timer(), [poll(0)]);

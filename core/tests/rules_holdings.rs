@@ -53,10 +53,7 @@ fn s14_assigned_again_a_task_keeps_its_place() {
 
 #[test]
 fn s14_a_task_assigned_to_a_lost_machine_is_lost_at_once() {
-    let mut world = World::new(Config {
-        start_backoff_base: Duration::ZERO,
-        ..quiet(1)
-    });
+    let mut world = World::new(quiet(1).start_backoff_base(Duration::ZERO));
     world.submit(1, 0, 1);
     let pending = not_in_service(0);
     assert_eq!(world.assign(0, 1), pending, "it may come up yet");
@@ -276,10 +273,7 @@ fn s16_a_machine_that_is_not_up_runs_nothing() {
 
 #[test]
 fn s17_the_first_poll_is_asked_for_when_a_machine_enters_service() {
-    let mut world = World::new(Config {
-        summary_interval: Duration::ZERO,
-        ..Config::new(1, 4).unwrap()
-    });
+    let mut world = World::new(Config::bigslice_machines(1, 4).summary_interval(Duration::ZERO));
     world.submit(1, 0, 1);
     assert_eq!(world.up(0), [poll(0), grant(1, 0)]);
     assert_eq!(
@@ -292,10 +286,7 @@ fn s17_the_first_poll_is_asked_for_when_a_machine_enters_service() {
 
 #[test]
 fn s17_the_next_poll_is_due_ten_seconds_after_the_answer() {
-    let config = Config {
-        summary_interval: Duration::ZERO,
-        ..Config::new(1, 2).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 2).summary_interval(Duration::ZERO);
     let mut world = World::grown(config, 2);
     assert_eq!(world.at(3).polled(1, true), []);
     assert_eq!(
@@ -310,10 +301,7 @@ fn s17_the_next_poll_is_due_ten_seconds_after_the_answer() {
 
 #[test]
 fn s17_polls_due_at_the_same_time_go_by_machine_id() {
-    let config = Config {
-        summary_interval: Duration::ZERO,
-        ..Config::new(1, 5).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 5).summary_interval(Duration::ZERO);
     let mut world = World::grown(config, 5);
     for m in [2, 4, 0, 3, 1] {
         world.polled(m, true);
@@ -323,10 +311,7 @@ fn s17_polls_due_at_the_same_time_go_by_machine_id() {
 
 #[test]
 fn s17_an_answer_to_no_poll_is_a_rejection() {
-    let config = Config {
-        summary_interval: Duration::ZERO,
-        ..Config::new(1, 1).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 1).summary_interval(Duration::ZERO);
     let mut world = World::grown(config, 1);
     assert_eq!(world.polled(0, true), []);
     let unexpected = reject(Reject::UnexpectedPolled {
@@ -355,16 +340,14 @@ fn s17_no_interval_no_polls() {
     world.submit(1, 0, 1);
     let up = world.handle(Event::Up {
         machine: MachineId(0),
+        offer: None,
     });
     assert_eq!(up, [grant(1, 0)]);
 }
 
 #[test]
 fn s17_machines_on_probation_are_polled_like_others() {
-    let config = Config {
-        summary_interval: Duration::ZERO,
-        ..Config::new(1, 1).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 1).summary_interval(Duration::ZERO);
     let mut world = World::grown(config, 1);
     world.submit(1, 0, 1);
     world.done(1, Outcome::Unreachable);

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use remuda::{
     Action, Config, Event, Instant, MachineId, Manager, Notice, OnceOutcome, Outcome, Recovery,
+    Resources,
 };
 use support::*;
 
@@ -19,11 +20,9 @@ fn summary(pending: u64, ok: u64, probation: u64, lost: u64) -> Action {
 }
 
 fn minutely(machines: u64) -> Config {
-    Config {
-        max_procs: machines,
-        summary_interval: Duration::from_secs(60),
-        ..quiet(1)
-    }
+    quiet(1)
+        .max_procs(machines)
+        .summary_interval(Duration::from_secs(60))
 }
 
 #[test]
@@ -32,8 +31,8 @@ fn s18_load_is_used_by_all_procs() {
     world.submit(1, 0, 3);
     let machine = world.manager.machine(MachineId(0)).unwrap();
     assert_eq!(
-        (machine.used(), machine.total(), machine.load()),
-        (3, 4, 0.75)
+        (machine.used(), machine.offer(), machine.load()),
+        (Resources::procs(3), Resources::procs(4), 0.75)
     );
 }
 
@@ -84,6 +83,7 @@ fn s21_the_timer_is_set_when_the_deadline_changes_and_cleared_when_there_is_none
     world.handle(submit(2, 0, 1));
     let done = |r, outcome| Event::Done {
         request: remuda::RequestId(r),
+        machine: None,
         outcome,
     };
     assert_eq!(
@@ -129,16 +129,13 @@ fn s21_a_timer_event_is_always_answered() {
 
 #[test]
 fn s21_a_deadline_past_the_end_of_time_is_none() {
-    let config = Config {
-        max_procs: 1,
-        probation: Duration::MAX,
-        ..quiet(1)
-    };
+    let config = quiet(1).max_procs(1).probation(Duration::MAX);
     let mut world = World::grown(config, 1);
     world.submit(1, 0, 1);
     world.now = Instant(u64::MAX - 1);
     let done = Event::Done {
         request: remuda::RequestId(1),
+        machine: None,
         outcome: Outcome::Unreachable,
     };
     assert_eq!(world.handle(done), [probation(0)]);
@@ -155,11 +152,7 @@ fn s21_a_deadline_past_the_end_of_time_is_none() {
 
 #[test]
 fn s21_the_last_nanosecond_is_still_a_deadline() {
-    let config = Config {
-        max_procs: 1,
-        probation: Duration::from_nanos(1),
-        ..quiet(1)
-    };
+    let config = quiet(1).max_procs(1).probation(Duration::from_nanos(1));
     let mut world = World::grown(config, 1);
     world.submit(1, 0, 1);
     world.now = Instant(u64::MAX - 1);
@@ -171,11 +164,8 @@ fn s21_the_last_nanosecond_is_still_a_deadline() {
 
 #[test]
 fn s22_shutdown_cancels_what_waits_and_stops_what_is_up() {
-    let config = Config {
-        summary_interval: Duration::from_secs(60),
-        ..Config::new(2, 6).unwrap()
-    };
-    let mut world = World::new(config);
+    let config = Config::bigslice_machines(2, 6).summary_interval(Duration::from_secs(60));
+    let mut world = World::new(config.clone());
     for (r, priority) in [(1, 0), (2, 0), (3, 5), (4, 0)] {
         world.submit(r, priority, 2);
     }
@@ -195,7 +185,7 @@ fn s22_shutdown_cancels_what_waits_and_stops_what_is_up() {
     );
     let counts = world.counts();
     assert_eq!(
-        (counts.need, counts.queued, counts.running),
+        (counts.need.procs(), counts.queued, counts.running),
         (2, 0, 1),
         "what runs goes on"
     );
@@ -205,10 +195,7 @@ fn s22_shutdown_cancels_what_waits_and_stops_what_is_up() {
 
 #[test]
 fn s20_a_summary_does_not_bring_a_later_poll_forward() {
-    let mut world = World::new(Config {
-        poll_interval: Duration::from_secs(100),
-        ..minutely(1)
-    });
+    let mut world = World::new(minutely(1).poll_interval(Duration::from_secs(100)));
     world.submit(1, 0, 1);
     world.up(0);
     world.polled(0, true);
@@ -223,15 +210,15 @@ fn what_is_printed_for_debugging_says_what_there_is() {
     world.submit(8, 3, 1);
     let manager = format!("{:?}", world.manager);
     for part in [
-        "Queued { request: r8, priority: 3, procs: 1 }",
-        "running: [(r7, 2)]",
+        "OneQueued { request: r8, spec: Submit { demand: Amounts(1), priority: 3",
+        "running: [OneRunning { request: r7, taken: 2",
     ] {
         assert!(manager.contains(part), "{manager}");
     }
     let machine = world.manager.machine(MachineId(0)).unwrap();
     assert_eq!(
         format!("{machine:?}"),
-        "MachineView { id: m0, health: Ok, used: 2, total: 2, .. }"
+        "MachineView { id: m0, kind: k0, health: Ok, used: 2, offer: 2, .. }"
     );
 }
 
@@ -253,23 +240,20 @@ fn s22_nothing_is_granted_or_started_afterwards() {
         [stop(1)],
         "what was pending is told to stop when it comes up"
     );
-    assert_eq!(world.counts().have, 2);
+    assert_eq!(world.counts().have.procs(), 2);
     assert_eq!(
         world.stopped(0),
         [lost(0), request_lost(1, 0)],
         "and not replaced"
     );
     assert_eq!(world.stopped(1), [lost(1)]);
-    assert_eq!(world.counts().need, 0);
+    assert_eq!(world.counts().need.procs(), 0);
     assert_eq!(world.manager.machines().count(), 0);
 }
 
 #[test]
 fn s22_later_events_are_harmless() {
-    let config = Config {
-        start_backoff_base: Duration::ZERO,
-        ..Config::new(1, 3).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 3).start_backoff_base(Duration::ZERO);
     let mut world = World::new(config);
     for r in 1..=3 {
         world.submit(r, 0, 1);
@@ -294,7 +278,7 @@ fn s22_later_events_are_harmless() {
 
 #[test]
 fn s22_shutdown_may_be_the_first_event() {
-    let mut world = World::new(Config::new(1, 1).unwrap());
+    let mut world = World::new(Config::bigslice_machines(1, 1));
     assert_eq!(world.handle(Event::Shutdown), []);
     assert_eq!(world.handle(Event::Timer), [Action::ClearTimer]);
     assert_eq!(world.handle(submit(1, 0, 1)), [cancelled(1)]);
@@ -313,9 +297,11 @@ fn f05_a_wrong_event_changes_nothing_but_the_time() {
         },
         Event::Up {
             machine: MachineId(0),
+            offer: None,
         },
         Event::StartFailed {
             machine: MachineId(u64::MAX),
+            hint: None,
         },
         Event::Stopped {
             machine: MachineId(1),
@@ -324,7 +310,7 @@ fn f05_a_wrong_event_changes_nothing_but_the_time() {
             machine: MachineId(0),
             answered: false,
         },
-        Event::Forget {
+        Event::ForgetOnce {
             machine: MachineId(0),
             key: key(0, 0),
         },
@@ -381,17 +367,22 @@ fn f05_extreme_ids_procs_and_times_are_like_others() {
 #[test]
 fn f06_the_same_events_give_the_same_actions() {
     let run = || {
-        let mut world = World::new(Config::new(4, 400).unwrap());
+        let mut world = World::new(Config::bigslice_machines(4, 400));
         let mut actions = vec![];
         for n in 0..2_000u64 {
             world.now = Instant::from_millis(n * 50);
             actions.extend(world.handle(submit(n, (n % 7) as i64, (n % 4) as u32 + 1)));
             actions.extend(world.handle(Event::Up {
                 machine: MachineId(n / 3),
+                offer: None,
             }));
             let request = remuda::RequestId(n.wrapping_mul(7) % (n + 1));
             let outcome = [Outcome::Ok, Outcome::Remote, Outcome::Unreachable][n as usize % 3];
-            actions.extend(world.handle(Event::Done { request, outcome }));
+            actions.extend(world.handle(Event::Done {
+                request,
+                machine: None,
+                outcome,
+            }));
         }
         actions
     };
@@ -402,8 +393,11 @@ fn f06_the_same_events_give_the_same_actions() {
 
 #[test]
 fn f06_append_and_return_are_the_same() {
-    let config = Config::new(2, 4).unwrap();
-    let (mut one, mut two) = (Manager::new(config).unwrap(), Manager::new(config).unwrap());
+    let config = Config::bigslice_machines(2, 4);
+    let (mut one, mut two) = (
+        Manager::new(config.clone()).unwrap(),
+        Manager::new(config).unwrap(),
+    );
     let (mut returned, mut appended) = (vec![], vec![Action::ClearTimer]);
     for r in 0..5 {
         returned.extend(one.handle(submit(r, 0, 1), Instant::ZERO));
@@ -445,13 +439,11 @@ fn f10_late_timers_fire_earliest_first_and_count_from_their_own_time() {
 
 #[test]
 fn f10_at_the_same_time_probation_then_back_off_then_polls_then_summary() {
-    let config = Config {
-        probation: Duration::from_secs(10),
-        start_backoff_base: Duration::from_secs(10),
-        poll_interval: Duration::from_secs(10),
-        summary_interval: Duration::from_secs(10),
-        ..Config::new(1, 5).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 5)
+        .probation(Duration::from_secs(10))
+        .start_backoff_base(Duration::from_secs(10))
+        .poll_interval(Duration::from_secs(10))
+        .summary_interval(Duration::from_secs(10));
     let mut world = World::grown(config, 1);
     world.submit(1, 0, 1);
     world.submit(2, 0, 1);
@@ -473,10 +465,7 @@ fn f10_at_the_same_time_probation_then_back_off_then_polls_then_summary() {
 
 #[test]
 fn f10_a_periodic_timer_fires_once_however_late_and_counts_on_from_now() {
-    let config = Config {
-        poll_interval: Duration::from_secs(10),
-        ..minutely(1)
-    };
+    let config = minutely(1).poll_interval(Duration::from_secs(10));
     let mut world = World::grown(config, 1);
     world.polled(0, true);
     assert_eq!(world.at(1000).timer(), [poll(0), summary(0, 1, 0, 0)]);
@@ -487,11 +476,7 @@ fn f10_a_periodic_timer_fires_once_however_late_and_counts_on_from_now() {
 
 #[test]
 fn f11_within_a_step_actions_come_in_one_order() {
-    let config = Config {
-        silent_polls: 1,
-        max_procs: 2,
-        ..Config::new(2, 2).unwrap()
-    };
+    let config = Config::bigslice_machines(2, 2).silent_polls(1).max_procs(2);
     let mut world = World::grown(config, 1);
     world.submit(2, 0, 1);
     world.submit(1, 0, 1);
@@ -509,8 +494,8 @@ fn f11_within_a_step_actions_come_in_one_order() {
         world.handle(polled),
         [
             silent(0),
-            request_lost(2, 0),
-            request_lost(1, 0),
+            request_silent(2, 0),
+            request_silent(1, 0),
             task_lost(9, 0),
             task_lost(8, 0),
             told(5, 0),
@@ -521,6 +506,7 @@ fn f11_within_a_step_actions_come_in_one_order() {
     );
     let up = world.handle(Event::Up {
         machine: MachineId(1),
+        offer: None,
     });
     assert_eq!(up, [poll(1), grant(3, 1)], "polls come before grants");
 }

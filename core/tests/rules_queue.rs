@@ -1,15 +1,20 @@
-//! Capacity, queue and placement: S1–S6, T1, T2, F1, F2, one story or more for each.
+//! Capacity, queue and placement under bigslice's policy: S1–S6, T1, T2, F1, F2, one story or more
+//! for each.
 
 mod support;
 
 use core::time::Duration;
 
-use remuda::{Action, Config, ConfigError, Manager, Outcome, Reject, RequestId};
+use remuda::{Action, Config, ConfigError, KindId, Manager, Outcome, Reject, RequestId, Resources};
 use support::*;
+
+fn procs_of(config: &Config) -> u32 {
+    config.kinds[0].capacity.proc_count()
+}
 
 #[test]
 fn s01_a_machine_has_the_whole_procs_of_its_load() {
-    let procs = |load| Config::bigslice(16, 160, load).map(|c| (c.machine_procs, c.max_procs));
+    let procs = |load| Config::bigslice(16, 160, load).map(|c| (procs_of(&c), c.max_procs));
     assert_eq!(procs(1.0), Ok((16, 160)));
     assert_eq!(procs(0.95), Ok((15, 160)), "15.2 is rounded down");
     assert_eq!(procs(1.5), Ok((24, 160)), "a load may exceed 1");
@@ -40,12 +45,18 @@ fn s01_hostile_loads_are_config_errors() {
         ));
     }
     let limit = Config::MAX_MACHINE_PROCS;
-    let too_many = |procs| Err(ConfigError::MachineProcs { procs, limit });
+    let too_many = |procs| {
+        Err(ConfigError::MachineProcs {
+            kind: KindId(0),
+            procs,
+            limit,
+        })
+    };
     assert_eq!(Config::bigslice(0, 4, 1.0), too_many(0));
     assert_eq!(Config::bigslice(65_536, 4, 2.0), too_many(131_072));
     assert_eq!(Config::bigslice(u32::MAX, 4, f64::MAX), too_many(u64::MAX));
     assert_eq!(
-        Config::bigslice(u32::MAX, 4, 1e-5).unwrap().machine_procs,
+        procs_of(&Config::bigslice(u32::MAX, 4, 1e-5).unwrap()),
         42_949
     );
     let none = Err(ConfigError::MaxProcs {
@@ -58,7 +69,7 @@ fn s01_hostile_loads_are_config_errors() {
 
 #[test]
 fn s01_config_new_never_exceeds_its_max_procs() {
-    assert_eq!(Config::new(4, 16).unwrap().max_procs, 16);
+    assert_eq!(Config::bigslice_machines(4, 16).max_procs, 16);
     assert_eq!(
         Config::new(4, 19).unwrap().max_procs,
         16,
@@ -74,6 +85,7 @@ fn s01_config_new_never_exceeds_its_max_procs() {
     assert_eq!(
         Config::new(0, 3),
         Err(ConfigError::MachineProcs {
+            kind: KindId(0),
             procs: 0,
             limit: 65_536
         })
@@ -82,19 +94,17 @@ fn s01_config_new_never_exceeds_its_max_procs() {
     assert_eq!(
         Config::new(65_537, 1 << 20),
         Err(ConfigError::MachineProcs {
+            kind: KindId(0),
             procs: 65_537,
             limit: 65_536
         })
     );
 
-    let mut world = World::new(Config {
-        poll_interval: Duration::ZERO,
-        ..Config::new(4, 19).unwrap()
-    });
+    let mut world = World::new(Config::new(4, 19).unwrap().poll_interval(Duration::ZERO));
     for r in 0..100 {
         world.submit(r, 0, 1);
     }
-    assert_eq!(world.counts().pending, 16);
+    assert_eq!(world.counts().pending.procs(), 16);
 }
 
 #[test]
@@ -103,7 +113,11 @@ fn s01_bigslice_keeps_the_seeds_ceiling() {
     for r in 0..100 {
         world.submit(r, 0, 1);
     }
-    assert_eq!(world.counts().pending, 20, "up to machine_procs - 1 more");
+    assert_eq!(
+        world.counts().pending.procs(),
+        20,
+        "up to machine_procs - 1 more"
+    );
 }
 
 #[test]
@@ -111,11 +125,9 @@ fn f07_f08_bigslice_starts_again_at_once_and_hears_no_silence() {
     let config = Config::bigslice(4, 16, 1.0).unwrap();
     assert_eq!(config.start_backoff_base, Duration::ZERO);
     assert_eq!(config.silent_polls, 0);
-    let rest = Config {
-        start_backoff_base: config.start_backoff_base,
-        silent_polls: config.silent_polls,
-        ..Config::new(4, 16).unwrap()
-    };
+    let rest = Config::bigslice_machines(4, 16)
+        .start_backoff_base(config.start_backoff_base)
+        .silent_polls(config.silent_polls);
     assert_eq!(config, rest);
 }
 
@@ -124,7 +136,7 @@ fn s01_what_is_wrong_with_a_config_is_said_with_its_figures() {
     let said = |config: Result<Config, ConfigError>| config.unwrap_err().to_string();
     assert_eq!(
         said(Config::new(0, 4)),
-        "a machine must have 1 to 65536 procs, not 0"
+        "a machine of kind k0 must have 1 to 65536 procs, not 0"
     );
     assert_eq!(
         said(Config::new(8, 7)),
@@ -140,9 +152,9 @@ fn s01_what_is_wrong_with_a_config_is_said_with_its_figures() {
 fn s01_max_load_on_the_command_line_rounds_down() {
     // Less than one proc of each: then a machine is one proc, which stands for all it has.
     let least = Config::with_max_load(16, 16, 0.01).unwrap();
-    assert_eq!((least.machine_procs, least.max_procs), (1, 1));
+    assert_eq!((procs_of(&least), least.max_procs), (1, 1));
     let procs = |maxprocs, max, load| {
-        Config::with_max_load(maxprocs, max, load).map(|c| (c.machine_procs, c.max_procs))
+        Config::with_max_load(maxprocs, max, load).map(|c| (procs_of(&c), c.max_procs))
     };
     assert_eq!(procs(16, 100, 0.5), Ok((8, 96)));
     assert_eq!(
@@ -167,6 +179,7 @@ fn s01_max_load_on_the_command_line_rounds_down() {
     assert_eq!(
         procs(0, 7, 0.5),
         Err(ConfigError::MachineProcs {
+            kind: KindId(0),
             procs: 0,
             limit: 65_536
         })
@@ -175,23 +188,19 @@ fn s01_max_load_on_the_command_line_rounds_down() {
 
 #[test]
 fn s01_a_manager_refuses_a_config_that_was_spoilt_by_hand() {
-    let good = Config::new(4, 16).unwrap();
+    let good = Config::bigslice_machines(4, 16);
     let refused = |config| Manager::new(config).unwrap_err();
-    let zero = Config {
-        machine_procs: 0,
-        ..good
-    };
+    let mut zero = good.clone();
+    zero.kinds[0].capacity = Resources::ZERO;
     assert_eq!(
         refused(zero),
         ConfigError::MachineProcs {
+            kind: KindId(0),
             procs: 0,
             limit: 65_536
         }
     );
-    let none = Config {
-        max_procs: 0,
-        ..good
-    };
+    let none = good.clone().max_procs(0);
     assert_eq!(
         refused(none),
         ConfigError::MaxProcs {
@@ -199,26 +208,21 @@ fn s01_a_manager_refuses_a_config_that_was_spoilt_by_hand() {
             least: 1
         }
     );
-    let never = Config {
-        probation: Duration::ZERO,
-        ..good
-    };
+    let never = good.probation(Duration::ZERO);
     assert_eq!(refused(never), ConfigError::ZeroProbation);
 }
 
 #[test]
 fn f01_a_product_that_is_an_integer_but_for_rounding_is_that_integer() {
     assert_eq!((100.0 * 0.29_f64) as u32, 28, "what the seed computes");
-    assert_eq!(Config::bigslice(100, 1000, 0.29).unwrap().machine_procs, 29);
+    assert_eq!(procs_of(&Config::bigslice(100, 1000, 0.29).unwrap()), 29);
     assert_eq!(
-        Config::with_max_load(100, 1000, 0.29)
-            .unwrap()
-            .machine_procs,
+        procs_of(&Config::with_max_load(100, 1000, 0.29).unwrap()),
         29
     );
-    assert_eq!(Config::bigslice(10, 10, 0.1).unwrap().machine_procs, 1);
+    assert_eq!(procs_of(&Config::bigslice(10, 10, 0.1).unwrap()), 1);
     assert_eq!(
-        Config::bigslice(100, 10, 0.999_999).unwrap().machine_procs,
+        procs_of(&Config::bigslice(100, 10, 0.999_999).unwrap()),
         99,
         "not so near"
     );
@@ -229,7 +233,11 @@ fn s02_need_have_and_pending_follow_every_request_and_machine() {
     let mut world = World::new(quiet(4));
     let procs = |world: &World| {
         let counts = world.counts();
-        (counts.need, counts.pending, counts.have)
+        (
+            counts.need.procs(),
+            counts.pending.procs(),
+            counts.have.procs(),
+        )
     };
     world.submit(1, 0, 3);
     world.submit(2, 0, 2);
@@ -309,7 +317,7 @@ fn t01_equal_requests_are_served_in_order_of_arrival() {
 }
 
 #[test]
-fn t01_who_stays_when_a_flood_goes_away_keeps_his_place() {
+fn t01_those_that_stay_when_a_flood_goes_away_keep_their_order() {
     let mut world = World::with_machines(1, 1);
     world.submit(0, 0, 1);
     for r in 1..=3000 {
@@ -330,7 +338,7 @@ fn t01_who_stays_when_a_flood_goes_away_keeps_his_place() {
 }
 
 #[test]
-fn s03_who_stays_when_a_flood_of_priorities_goes_away_keeps_his_place() {
+fn s03_those_that_stay_when_a_flood_of_priorities_goes_away_keep_their_order() {
     let mut world = World::with_machines(1, 1);
     world.submit(0, -1, 1);
     let priority = |r: u64| (r % 1000 * 611 % 1009) as i64;
@@ -373,14 +381,17 @@ fn s04_the_machine_with_most_free_procs_is_taken() {
 #[test]
 fn s04_loads_stay_balanced_over_ten_machines() {
     for (load, procs) in [(0.5, 50), (0.9, 90), (1.5, 150)] {
-        let config = Config {
-            poll_interval: Duration::ZERO,
-            ..Config::bigslice(100, 1 << 20, load).unwrap()
-        };
+        let config = Config::bigslice(100, 1 << 20, load)
+            .unwrap()
+            .poll_interval(Duration::ZERO);
         let mut world = World::grown(config, 10);
         for r in 0..u64::from(procs) * 10 {
             assert!(matches!(world.submit(r, 0, 1)[..], [Action::Grant { .. }]));
-            let used: Vec<u32> = world.manager.machines().map(|m| m.used()).collect();
+            let used: Vec<u32> = world
+                .manager
+                .machines()
+                .map(|m| m.used().proc_count())
+                .collect();
             assert!(
                 used.iter().max().unwrap() - used.iter().min().unwrap() <= 1,
                 "{used:?}"
@@ -390,7 +401,7 @@ fn s04_loads_stay_balanced_over_ten_machines() {
             world
                 .manager
                 .machines()
-                .all(|m| m.used() == procs && m.load() == 1.0)
+                .all(|m| m.used().proc_count() == procs && m.load() == 1.0)
         );
     }
 }
@@ -497,9 +508,9 @@ fn s06_a_cancelled_request_leaves_the_queue_and_need() {
     world.whole(1);
     world.whole(2);
     world.submit(3, 0, 1);
-    assert_eq!(world.counts().need, 5);
+    assert_eq!(world.counts().need.procs(), 5);
     assert_eq!(world.cancel(2), []);
-    assert_eq!(world.counts().need, 3);
+    assert_eq!(world.counts().need.procs(), 3);
     assert_eq!(world.done(1, Outcome::Ok), [grant(3, 0)]);
     assert_eq!(
         world.cancel(2),
@@ -514,12 +525,12 @@ fn s06_cancel_after_grant_is_a_no_op() {
     assert_eq!(world.submit(1, 0, 2), [grant(1, 0)]);
     assert_eq!(world.cancel(1), []);
     assert_eq!(
-        (world.counts().need, world.used(0)),
+        (world.counts().need.procs(), world.used(0)),
         (2, 2),
         "the client has the machine"
     );
     assert_eq!(world.done(1, Outcome::Ok), []);
-    assert_eq!((world.counts().need, world.used(0)), (0, 0));
+    assert_eq!((world.counts().need.procs(), world.used(0)), (0, 0));
 }
 
 #[test]
@@ -545,7 +556,7 @@ fn f02_a_request_no_machine_can_satisfy_is_rejected_with_the_limit() {
         [start(0, 1)],
         "a whole machine is always possible"
     );
-    assert_eq!(world.counts().need, 8);
+    assert_eq!(world.counts().need.procs(), 8);
     assert_eq!(world.up(0), [grant(1, 0)]);
     assert_eq!(world.used(0), 8);
 }

@@ -20,7 +20,9 @@ use crate::system::System;
 pub(crate) fn spawn<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, task: Task<S>) {
     let runtime = &shared.runtime;
     match task {
-        Task::Run(id) => runtime.spawn(lifecycle::run(shared.clone(), id)),
+        Task::Start { kind, machines } => {
+            runtime.spawn(lifecycle::start(shared.clone(), kind, machines));
+        }
         Task::Stop { machine, urgent } => {
             runtime.spawn(lifecycle::stop(shared.clone(), machine, urgent));
         }

@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use remuda::{Event, RequestId};
+use remuda::{Event, MachineId, RequestId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,9 +20,9 @@ use crate::machine::Machine;
 use crate::panics::catch_panic_in;
 use crate::runtime::Runtime;
 use crate::shared::Shared;
-use crate::signal::{Defer, Signal};
+use crate::signal::Signal;
 use crate::system::{Caller, Chunk, Invocation, System};
-use crate::tables::RequestEntry;
+use crate::tables::{CallEnd, RequestEntry};
 
 /// How many chunks of unread output are discarded in one poll.
 const READ_AT_ONCE: usize = 64;
@@ -44,7 +45,8 @@ impl<T> Call<T> {
         self.caller.output().await
     }
 
-    /// Asks the machine to end the call. The call resolves when it has ended there (F12).
+    /// Asks the machine to end the call. The call resolves when it has ended there (F12), or after
+    /// [`Options::cancel_timeout`](crate::Options::cancel_timeout).
     pub fn cancel(&self) {
         self.caller.cancel();
     }
@@ -130,22 +132,43 @@ impl<T> Call<T> {
         };
         let (task, machine) = (shared.clone(), machine.clone());
         // Created outside the async block: a runtime that has ended drops the task without polling it.
-        let for_unregister = shared.clone();
-        let unregister_on_drop = Defer::new(move || unregister(&for_unregister, registered));
+        let mut registration = Registration {
+            shared: shared.clone(),
+            machine: machine.id(),
+            registered,
+            end: CallEnd::Unreachable,
+        };
         shared.runtime.spawn(async move {
             let ended = Box::pin(catch_panic_in(
                 task.system.call(machine.handle(), invocation),
             ));
-            let result = match select(ended, machine.dead.clone()).await {
-                Either::Left((result, _)) => result.unwrap_or_else(|panic| {
+            let ended = select(ended, machine.dead.clone());
+            let ended = match task.options.cancel_timeout {
+                None => Some(ended.await),
+                Some(limit) => {
+                    let ignored = Box::pin(ignored(&task.runtime, &cancel, limit));
+                    match select(ended, ignored).await {
+                        Either::Left((ended, _)) => Some(ended),
+                        Either::Right(_) => None,
+                    }
+                }
+            };
+            let abandoned = ended.is_none();
+            let result = match ended {
+                Some(Either::Left((result, _))) => result.unwrap_or_else(|panic| {
                     Err(CallError::Unreachable(format!("the system {panic}")))
                 }),
-                Either::Right((why, call)) => {
+                Some(Either::Right((why, call))) => {
                     drop(call);
                     Err(CallError::Lost(why.map_or_else(
                         |_| "nothing watches it any more".into(),
                         |why| why.to_string(),
                     )))
+                }
+                None => {
+                    let limit = task.options.cancel_timeout.unwrap_or_default();
+                    let why = format!("it did not end within {limit:?} after its cancel");
+                    Err(CallError::Unreachable(why))
                 }
             };
             if let Err(CallError::Lost(_)) = result {
@@ -153,11 +176,22 @@ impl<T> Call<T> {
                 let _ = machine.dead.clone().await;
             }
             // The lease before the client: what the client does next finds the call ended.
-            drop(unregister_on_drop);
+            registration.end = match (&result, abandoned) {
+                (_, true) => CallEnd::Abandoned,
+                (Err(CallError::Unreachable(_) | CallError::Lost(_)), _) => CallEnd::Unreachable,
+                _ => CallEnd::Answered,
+            };
+            drop(registration);
             let _ = answer.send(result);
         });
         call
     }
+}
+
+/// Resolves when a call was cancelled and the time-out has passed since.
+async fn ignored<R: Runtime>(runtime: &R, cancel: &Signal, limit: Duration) {
+    cancel.wait().await;
+    runtime.sleep_until(runtime.now() + limit).await;
 }
 
 /// Adds a call to its lease, if it has one. Returns `None` if the lease is lost.
@@ -179,30 +213,43 @@ fn register<R: Runtime, S: System>(
     })
 }
 
-/// Removes a call from its lease. After the last call of a finished lease, the manager is told that it is done (F12).
-fn unregister<R: Runtime, S: System>(
-    shared: &Arc<Shared<R, S>>,
+/// A running call in the record of its lease, if it has one. Dropped when the call has ended, in whatever way. After the last
+/// call of a lease that the client has ended, the manager is told that it is done (F12).
+struct Registration<R: Runtime, S: System> {
+    shared: Arc<Shared<R, S>>,
+    machine: MachineId,
     registered: Option<(RequestId, u64)>,
-) {
-    let Some((request, id)) = registered else {
-        return;
-    };
-    let cancel = shared.with(|state| {
-        let Some(RequestEntry::Leased(leased)) = state.requests.get_mut(&request) else {
-            return None;
+    end: CallEnd,
+}
+
+impl<R: Runtime, S: System> Drop for Registration<R, S> {
+    fn drop(&mut self) {
+        let Some((request, id)) = self.registered else {
+            return;
         };
-        let at = leased.calls.iter().position(|&(call, _)| call == id)?;
-        let (_, cancel) = leased.calls.swap_remove(at);
-        if leased.calls.is_empty()
-            && let Some(outcome) = leased.finished
-        {
-            state.requests.remove(&request);
-            state.feed(Event::Done { request, outcome });
-        }
-        Some(cancel)
-    });
-    // The last clone of the flag drops wakers: not under the lock.
-    drop(cancel);
+        let cancel = self.shared.with(|state| {
+            let Some(RequestEntry::Leased(leased)) = state.requests.get_mut(&request) else {
+                return None;
+            };
+            let at = leased.calls.iter().position(|&(call, _)| call == id)?;
+            let (_, cancel) = leased.calls.swap_remove(at);
+            leased.call_ended(self.end);
+            if leased.calls.is_empty()
+                && let Some(end) = leased.ended
+            {
+                let outcome = leased.outcome(end);
+                state.requests.remove(&request);
+                state.feed(Event::Done {
+                    request,
+                    machine: Some(self.machine),
+                    outcome,
+                });
+            }
+            Some(cancel)
+        });
+        // The last clone of the flag drops wakers: not under the lock.
+        drop(cancel);
+    }
 }
 
 #[cfg(test)]

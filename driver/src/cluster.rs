@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use futures::channel::{mpsc, oneshot};
 use remuda::{
-    Config, ConfigError, Counts, Demand, Event, MachineId, Manager, OnceKey, Reject, TaskId,
+    Config, ConfigError, Counts, Demand, Event, Instant, KindId, Limits, MachineId, Manager,
+    OnceKey, Reject, Resources, TaskId,
 };
 
 use crate::background;
 use crate::error::{CallError, OnceError};
+use crate::lifecycle;
 use crate::lost_tasks::LostTasks;
 use crate::once::OnceMachine;
 use crate::options::Options;
@@ -18,6 +20,7 @@ use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
 use crate::shared::{Handle, Shared};
+use crate::state::State;
 use crate::status::MachineStatus;
 use crate::system::System;
 use crate::timer;
@@ -49,7 +52,8 @@ impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
 }
 
 impl<R: Runtime, S: System> Cluster<R, S> {
-    /// A cluster without machines. It starts them when requests need them (S7).
+    /// A cluster without machines. It starts as many as the kinds of `config` say at once (G2), and others when requests need
+    /// them (G1).
     ///
     /// # Errors
     /// The manager refuses the configuration.
@@ -102,19 +106,79 @@ impl<R: Runtime, S: System> Cluster<R, S> {
             background::spawn,
         );
         shared.runtime.spawn(timer::run(shared.clone()));
+        // The manager does nothing before its first event.
+        if shared.read(State::keeps_machines) {
+            shared.handle(Event::Timer);
+        }
         Cluster {
             handle: Handle::new(shared),
         }
     }
 
-    /// Requests procs of one machine. The request is submitted when the future is first polled. Dropping it cancels it.
-    pub fn request(&self, demand: Demand) -> Request<R, S> {
-        Request::new(self.handle.clone(), demand)
+    /// Requests part of a machine, or all of it ([`Demand::Machine`]). The request is submitted when the future is first
+    /// polled. Dropping it cancels it.
+    pub fn request(&self, demand: impl Into<Demand>) -> Request<R, S> {
+        Request::new(self.handle.clone(), demand.into())
+    }
+
+    /// Lets a machine that the cluster did not start enter service (J1): one of `kind` that offers all of the kind's
+    /// capacity, or what `offer` says. Returns its id. It counts for the kind's limits, and is polled, stopped and drained
+    /// like others; above the limits, or after a shutdown, it is stopped at once. Whether the machine can do its work
+    /// (S19) is for the caller to check.
+    ///
+    /// # Errors
+    /// There is no such kind, or the policy has no joins. The `machine` is dropped then, and not stopped.
+    pub fn join(
+        &self,
+        kind: KindId,
+        offer: Option<Resources>,
+        machine: S::Machine,
+    ) -> Result<MachineId, Reject> {
+        lifecycle::join(self.shared(), kind, offer, machine)
+    }
+
+    /// Drains a machine (D1): it gets no new grants, and is stopped when nothing runs there, or at `until` (on the
+    /// runtime's clock) whatever runs there. A machine that is still starting is given up. Does nothing if it is gone or
+    /// told to stop.
+    ///
+    /// # Errors
+    /// The machine never existed.
+    pub fn drain(&self, machine: MachineId, until: Option<Instant>) -> Result<(), Reject> {
+        self.tell(Event::Drain { machine, until })
+    }
+
+    /// Takes a draining machine back into service (D2). Does nothing if it is not draining.
+    ///
+    /// # Errors
+    /// The machine was told to stop already, or never existed.
+    pub fn keep(&self, machine: MachineId) -> Result<(), Reject> {
+        self.tell(Event::Keep { machine })
+    }
+
+    /// Changes the limits of a kind (E3). What is above them is stopped or drained.
+    ///
+    /// # Errors
+    /// There is no such kind, the limits contradict themselves, or the policy has none.
+    pub fn set_limits(&self, kind: KindId, limits: Limits) -> Result<(), Reject> {
+        self.tell(Event::SetLimits { kind, limits })
+    }
+
+    /// Changes the limit of procs over all kinds (E3). What is above it is stopped or drained.
+    ///
+    /// # Errors
+    /// The policy has no such change.
+    pub fn set_max_procs(&self, max_procs: u64) -> Result<(), Reject> {
+        self.tell(Event::SetMaxProcs { max_procs })
     }
 
     /// The manager's counts of machines and requests.
     pub fn counts(&self) -> Counts {
         self.shared().read(|state| state.manager.counts())
+    }
+
+    /// The manager's counts of machines of one kind, and of the grants on them; `None` if there is no such kind.
+    pub fn counts_of(&self, kind: KindId) -> Option<Counts> {
+        self.shared().read(|state| state.manager.counts_of(kind))
     }
 
     /// The last 32 lost machines, then the machines that are up, by id.
@@ -138,9 +202,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// # Errors
     /// The machine never existed.
     pub fn assign(&self, machine: MachineId, task: TaskId) -> Result<(), Reject> {
-        self.shared()
-            .handle(Event::Assign { machine, task })
-            .map_or(Ok(()), Err)
+        self.tell(Event::AssignTask { machine, task })
     }
 
     /// Drops the result of `task` on `machine` (S15): the task is reported lost, and the machine is told to drop it. Does
@@ -149,9 +211,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// # Errors
     /// The machine never existed.
     pub fn discard(&self, machine: MachineId, task: TaskId) -> Result<(), Reject> {
-        self.shared()
-            .handle(Event::Discard { machine, task })
-            .map_or(Ok(()), Err)
+        self.tell(Event::DiscardTask { machine, task })
     }
 
     /// The tasks that are lost from now on, in the order in which the manager reports them (S14). The stream ends when the
@@ -191,14 +251,15 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// # Errors
     /// No result is remembered under this key, or the work still runs.
     pub fn forget(&self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
-        self.shared()
-            .with(|state| match state.feed(Event::Forget { machine, key }) {
+        self.shared().with(
+            |state| match state.feed(Event::ForgetOnce { machine, key }) {
                 Some(reject) => Err(reject),
                 None => {
                     state.once_errors.remove(&(machine, key));
                     Ok(())
                 }
-            })
+            },
+        )
     }
 
     /// Shuts the cluster down (S22) and resolves when every machine has ended. Queued requests resolve as
@@ -215,6 +276,10 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         });
         // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
+    }
+
+    fn tell(&self, event: Event) -> Result<(), Reject> {
+        self.shared().handle(event).map_or(Ok(()), Err)
     }
 
     fn shared(&self) -> &Arc<Shared<R, S>> {

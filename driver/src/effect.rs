@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use futures::channel::oneshot;
-use remuda::{Event, MachineId, Notice, OnceKey, Reject, TaskId};
+use remuda::{Event, KindId, MachineId, Notice, OnceKey, Reject, TaskId};
 
 use crate::error::OnceError;
 use crate::lost_tasks::LostTask;
@@ -19,7 +19,7 @@ use crate::tables::{OnceWaiter, OnceWork, RequestEntry};
 pub(crate) enum Effect<S: System> {
     /// Wakes a client's task, or the timer task.
     Wake(Waker),
-    /// Cancels a call.
+    /// Cancels a call, or gives a start up.
     Raise(Signal),
     /// Drops the record of a request, which may hold a client's waker.
     DropEntry(RequestEntry<S>),
@@ -29,7 +29,7 @@ pub(crate) enum Effect<S: System> {
     OnceReady(OnceWaiter, Result<(), OnceError>),
     /// Reports a lost task to the subscribers (S14).
     TaskLost(LostTask),
-    /// Logs a notice. `about` is the reason of a loss; `expected` is true after a shutdown.
+    /// Logs a notice. `about` is the reason of a machine's end; `expected` is true after a shutdown.
     Notice {
         notice: Notice,
         about: Option<String>,
@@ -43,10 +43,13 @@ pub(crate) enum Effect<S: System> {
     EndRecording(Box<dyn Recorder>, Box<dyn Any + Send>),
 }
 
-/// A task that the driver runs in the background, for one machine.
+/// A task that the driver runs in the background.
 pub(crate) enum Task<S: System> {
-    /// Starts the machine and watches it until it has ended.
-    Run(MachineId),
+    /// Starts machines of one kind, each with the flag that gives its start up.
+    Start {
+        kind: KindId,
+        machines: Vec<(MachineId, Signal)>,
+    },
     /// Ends the machine. If `urgent`, it is killed at once, else it is asked to end first.
     Stop {
         machine: Arc<Machine<S>>,

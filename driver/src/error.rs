@@ -1,8 +1,9 @@
 //! The errors that clients and systems see: why a request, a start, a call or work done once gave no result.
 
 use std::fmt;
+use std::time::Duration;
 
-use remuda::{MachineId, Outcome, Reject};
+use remuda::{MachineId, Outcome, Reject, StartHint};
 
 /// Why a request got no lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,10 +11,13 @@ use remuda::{MachineId, Outcome, Reject};
 pub enum RequestError {
     /// The machine was lost after the grant and before the client saw the grant (F4). Request again.
     Lost(MachineId),
-    /// No machine was ever up, and four steps of the start back-off have passed (F7). The text is the error of the last
-    /// start. A later request tries a start again, as soon as the back-off allows one.
+    /// No machine was ever up, and every kind that the request accepts has made four steps of its start back-off (F7); or
+    /// nothing was in service for [`Options::no_machines_timeout`](crate::Options::no_machines_timeout). The text is the
+    /// error of the last start. A later request tries a start again, as soon as the back-off allows one.
     NoMachines(String),
-    /// The manager refused the request. The rejection names the limit that the request exceeds (F2).
+    /// The request was still queued when the time of [`Request::timeout`](crate::Request::timeout) had passed (Q1).
+    Expired,
+    /// The manager refused the request. The rejection names the limit that the request exceeds (F2, R3).
     Rejected(Reject),
     /// The cluster is shut down (S22).
     Shutdown,
@@ -26,6 +30,7 @@ impl fmt::Display for RequestError {
                 write!(f, "machine {machine} was lost between grant and delivery")
             }
             RequestError::NoMachines(error) => write!(f, "no machine could be started: {error}"),
+            RequestError::Expired => f.write_str("no machine was granted in time"),
             RequestError::Rejected(reject) => write!(f, "{reject}"),
             RequestError::Shutdown => f.write_str("the cluster was shut down"),
         }
@@ -34,20 +39,56 @@ impl fmt::Display for RequestError {
 
 impl std::error::Error for RequestError {}
 
-/// Why a machine did not start.
+/// Why a machine did not start, and what is known of when a start may work again (G3).
+///
+/// ```
+/// use remuda_driver::StartError;
+/// use remuda_driver::remuda::StartHint;
+///
+/// let error = StartError::new("the quota is used up").at_capacity();
+/// assert_eq!(error.to_string(), "the quota is used up");
+/// assert_eq!(error.hint(), Some(StartHint::AtCapacity));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartError(String);
+pub struct StartError {
+    text: String,
+    hint: Option<StartHint>,
+}
 
 impl StartError {
     /// An error that says `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        StartError(text.into())
+        StartError {
+            text: text.into(),
+            hint: None,
+        }
+    }
+
+    /// A rate limit: no machine of this kind is started for at least so long.
+    #[must_use]
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        self.hint = Some(StartHint::RetryAfter(time));
+        self
+    }
+
+    /// A quota: no machine of this kind is started until one of them is gone, or a minute has passed. This is not counted as
+    /// a failure.
+    #[must_use]
+    pub fn at_capacity(mut self) -> Self {
+        self.hint = Some(StartHint::AtCapacity);
+        self
+    }
+
+    /// What the manager is told beside the failure.
+    #[must_use]
+    pub fn hint(&self) -> Option<StartHint> {
+        self.hint
     }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -15,18 +15,19 @@ use crate::machine::Machine;
 use crate::runtime::Runtime;
 use crate::shared::Handle;
 use crate::system::System;
-use crate::tables::RequestEntry;
+use crate::tables::{End, RequestEntry};
 
 /// Procs of one machine. Derefs to the [`Machine`].
 ///
-/// Report the outcome of the work with [`finish`](Lease::finish). A lease that is dropped reports *unused* (S13). In both
-/// cases its running calls are cancelled, and the procs are free when the machine has confirmed the end of the calls, or is
-/// lost (F12). A lease may be dropped on any thread.
+/// Report the outcome of the work with [`finish`](Lease::finish). A lease that is dropped reports *unused* if nothing was
+/// called on it (S13), *unreachable* if a call got no valid answer (S9), else *remote* (S11). In all cases its running calls
+/// are cancelled, and the procs are free when the machine has confirmed the end of the calls, or is lost (F12; but see
+/// [`Options::cancel_timeout`](crate::Options::cancel_timeout)). A lease may be dropped on any thread.
 pub struct Lease<R: Runtime, S: System> {
     cluster: Handle<R, S>,
     request: RequestId,
     machine: Arc<Machine<S>>,
-    outcome: Outcome,
+    end: End,
 }
 
 impl<R: Runtime, S: System> Lease<R, S> {
@@ -35,7 +36,7 @@ impl<R: Runtime, S: System> Lease<R, S> {
             cluster,
             request,
             machine,
-            outcome: Outcome::Unused,
+            end: End::Dropped,
         }
     }
 
@@ -75,13 +76,13 @@ impl<R: Runtime, S: System> Lease<R, S> {
         let machine = self.machine.id();
         self.cluster
             .shared()
-            .handle(Event::Assign { machine, task })
+            .handle(Event::AssignTask { machine, task })
             .map_or(Ok(()), Err)
     }
 
     /// Reports the outcome of the work, from which the manager judges the machine's health (S9–S11, S13).
     pub fn finish(mut self, outcome: Outcome) {
-        self.outcome = outcome;
+        self.end = End::Finished(outcome);
     }
 }
 
@@ -95,7 +96,7 @@ impl<R: Runtime, S: System> Deref for Lease<R, S> {
 
 impl<R: Runtime, S: System> Drop for Lease<R, S> {
     fn drop(&mut self) {
-        let (request, outcome) = (self.request, self.outcome);
+        let (request, end) = (self.request, self.end);
         self.cluster.shared().with(|state| {
             // No entry: the machine was lost, and the manager has already forgotten the request (F4).
             let Occupied(mut entry) = state.requests.entry(request) else {
@@ -105,10 +106,15 @@ impl<R: Runtime, S: System> Drop for Lease<R, S> {
                 return;
             };
             if leased.calls.is_empty() {
+                let outcome = leased.outcome(end);
                 entry.remove();
-                state.feed(Event::Done { request, outcome });
+                state.feed(Event::Done {
+                    request,
+                    machine: Some(self.machine.id()),
+                    outcome,
+                });
             } else {
-                leased.finished = Some(outcome);
+                leased.ended = Some(end);
                 let cancels: Vec<_> = leased
                     .calls
                     .iter()

@@ -23,8 +23,8 @@
 //!
 //! - A [`Runtime`] is four methods: spawn, sleep until, now, start a child process. The crates `remuda-tokio` and
 //!   `remuda-async-std` implement it.
-//! - A [`System`] defines how machines start, stop, are polled and called. With [`ProcessSystem`] a machine is a child
-//!   process, started on this host, through `ssh`, or under Slurm.
+//! - A [`System`] defines how machines of each kind start, stop, are polled and called. With [`ProcessSystem`] a machine is
+//!   a child process, started on this host, through `ssh`, or under Slurm.
 //! - A [`Cluster`] connects both with a manager. [`Cluster::request`] resolves to a [`Lease`], and [`Lease::call`] starts a
 //!   [`Call`].
 //!
@@ -32,11 +32,18 @@
 //! dropped call is cancelled. A dropped lease cancels its calls, and its procs are granted again when the machine has
 //! confirmed the end of the calls (F12). All of them may be dropped at any await and on any thread, also outside a runtime.
 //!
+//! **Ids.** Those of requests and of machines ascend and are never used twice, so a late answer is never taken for the answer
+//! to another request, or of another machine (Q3).
+//!
+//! **Ends.** A machine ends because it is idle, drained or above a limit (the cluster stops it, and gives its start up if it is
+//! not up yet), because the cluster shuts down, or because it is lost. Only a loss is logged as a warning.
+//!
 //! **Order.** Clients see grants and losses in the order in which the manager decided them. A waker may drop leases and
 //! may call the cluster.
 //!
 //! **Loss.** A call on a lost machine resolves as [`CallError::Lost`] when all that it ran has ended. The client may then
-//! run it again on another machine at once.
+//! run it again on another machine at once. [`Options`] has a time-out for calls that ignore their cancel, and one for
+//! requests when nothing is in service.
 //!
 //! **Recording.** A cluster made by [`Cluster::recorded`] passes every event of the manager to a [`Recorder`].
 //! [`FileRecorder`] writes them as a journal, which `remuda replay` can replay.
@@ -66,6 +73,7 @@ mod status;
 
 // The state, from its records to its lock.
 mod effect;
+mod membership;
 mod shared;
 mod state;
 mod tables;
@@ -96,4 +104,4 @@ pub use remuda_worker::wire::{Figures, Stream, Usage};
 pub use request::Request;
 pub use runtime::{Child, Process, Runtime};
 pub use status::MachineStatus;
-pub use system::{Caller, Chunk, Invocation, Output, System};
+pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};

@@ -1,11 +1,13 @@
-//! The lifecycle of a machine: start, watch, stop, kill.
+//! The lifecycle of a machine: start or join, watch, stop, kill.
 
 use std::future::Future;
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use remuda::{Event, MachineId};
+use futures::stream::FuturesUnordered;
+use remuda::{Event, KindId, MachineId, Reject, Resources};
 
 use crate::effect::Effect;
 use crate::error::StartError;
@@ -13,16 +15,16 @@ use crate::machine::Machine;
 use crate::panics::{catch_panic, catch_panic_in};
 use crate::runtime::{Runtime, timeout};
 use crate::shared::Shared;
-use crate::system::System;
+use crate::signal::Signal;
+use crate::state::State;
+use crate::system::{Progress, Start, System};
 use crate::tables::MachineEntry;
 
-/// If no machine was ever up at this step of the start back-off (F7), queued requests fail.
-const FAIL_QUEUED_STEP: u32 = 4;
-
-/// The task of one machine. Tells the manager how the machine ended, also when the task is dropped.
+/// The life of one machine. Tells the manager how the machine ended, also when the task that has it is dropped.
 struct Lifecycle<R: Runtime, S: System> {
     shared: Arc<Shared<R, S>>,
     id: MachineId,
+    kind: KindId,
     phase: Phase,
 }
 
@@ -32,61 +34,217 @@ enum Phase {
     Ended,
 }
 
-/// Starts a machine and watches it until it has ended.
-pub(crate) fn run<R: Runtime, S: System>(
+/// Why a start gave no machine.
+enum StartEnd {
+    Failed(StartError),
+    /// The cluster was shut down, or the manager has the machine stopped.
+    Unwanted(&'static str),
+}
+
+impl From<StartError> for StartEnd {
+    fn from(error: StartError) -> Self {
+        StartEnd::Failed(error)
+    }
+}
+
+/// A machine that has started, not yet told to the manager.
+struct Started<M> {
+    handle: M,
+    name: String,
+    offer: Option<Resources>,
+}
+
+/// Starts machines of one kind. Each is watched by a task of its own once it is up.
+pub(crate) fn start<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
-    id: MachineId,
+    kind: KindId,
+    machines: Vec<(MachineId, Signal)>,
 ) -> impl Future<Output = ()> + Send {
     // Created outside the async block: a runtime that has ended drops the task without polling it.
-    let mut lifecycle = Lifecycle {
-        shared,
-        id,
-        phase: Phase::Starting,
-    };
+    let lifecycles: Vec<_> = machines
+        .into_iter()
+        .map(|(id, stop)| {
+            let lifecycle = Lifecycle {
+                shared: shared.clone(),
+                id,
+                kind,
+                phase: Phase::Starting,
+            };
+            (lifecycle, stop)
+        })
+        .collect();
     async move {
-        let shared = lifecycle.shared.clone();
-        let machine = match start(&shared, id).await {
-            Ok((handle, name)) => lifecycle.on_up(handle, name),
-            Err(error) => return lifecycle.on_failed(error),
+        let capacity = shared.read(|state| state.capacity(kind));
+        let ids = lifecycles.iter().map(|(lifecycle, _)| lifecycle.id);
+        let (starts, progress): (Vec<_>, Vec<_>) =
+            ids.map(|id| Start::new(id, kind, capacity)).unzip();
+        let starting = catch_panic_in(async { shared.system.start_many(starts) }).await;
+        let (futures, missing) = match starting {
+            Ok(futures) => (futures, "the system started fewer machines".to_owned()),
+            Err(panic) => (Vec::new(), format!("the system {panic}")),
         };
-        let stopped = std::pin::pin!(catch_panic_in(shared.system.stopped(machine.handle())));
-        let abandoned = std::pin::pin!(machine.abandoned.wait());
-        let why = match select(stopped, abandoned).await {
-            Either::Left((Ok(why), _)) => why,
-            Either::Left((Err(panic), _)) => {
-                // The driver can no longer learn when the machine ends.
-                kill(&shared, &machine);
-                format!("the system {panic}")
-            }
-            Either::Right(_) => "it did not end although it was killed, and is given up".into(),
-        };
-        lifecycle.on_stopped(why);
+        let mut futures = futures.into_iter();
+        let running = FuturesUnordered::new();
+        for ((mut lifecycle, stop), progress) in lifecycles.into_iter().zip(progress) {
+            let Some(future) = futures.next() else {
+                let error = StartError::new(missing.clone());
+                lifecycle.on_start_failed(error.into());
+                continue;
+            };
+            let shared = &shared;
+            running.push(async move {
+                match start_one(shared, lifecycle.id, capacity, future, &progress, &stop).await {
+                    Ok(started) => {
+                        let machine = lifecycle.on_up(started);
+                        shared.runtime.spawn(watch(lifecycle, machine));
+                    }
+                    Err(end) => lifecycle.on_start_failed(end),
+                }
+            });
+        }
+        running.collect::<()>().await;
     }
 }
 
-/// Starts a machine; the error says why that failed.
-async fn start<R: Runtime, S: System>(
+/// Waits until a machine is up, its time-out has passed, or it is no longer wanted.
+async fn start_one<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     id: MachineId,
-) -> Result<(S::Machine, String), String> {
-    let limit = shared.options.start_timeout;
+    capacity: Resources,
+    start: impl Future<Output = Result<S::Machine, StartError>> + Send,
+    progress: &Progress,
+    stop: &Signal,
+) -> Result<Started<S::Machine>, StartEnd> {
     let start = catch_panic_in(async {
-        let handle = shared.system.start(id).await?;
+        let handle = start.await?;
         let name = shared.system.name(id, &handle);
-        Ok::<_, StartError>((handle, name))
+        let offer = shared.system.offer(&handle, capacity);
+        Ok::<_, StartError>((handle, name, offer.min(capacity)))
     });
-    let start = timeout(&shared.runtime, limit, start);
-    match select(std::pin::pin!(start), shared.closing.clone()).await {
-        Either::Left((Some(Ok(started)), _)) => started.map_err(|error| error.to_string()),
-        Either::Left((Some(Err(panic)), _)) => Err(format!("the system {panic}")),
-        Either::Left((None, _)) => Err(format!("it was not up after {limit:?}")),
-        Either::Right(_) => Err("the cluster was shut down".into()),
+    let unwanted = async {
+        let stop = std::pin::pin!(stop.wait());
+        match select(stop, shared.closing.clone()).await {
+            Either::Left(_) => "it is no longer wanted",
+            Either::Right(_) => "the cluster was shut down",
+        }
+    };
+    let overdue = std::pin::pin!(overdue(shared, progress));
+    let (start, unwanted) = (std::pin::pin!(start), std::pin::pin!(unwanted));
+    let started = match select(select(start, overdue), unwanted).await {
+        Either::Left((Either::Left((Ok(started), _)), _)) => started?,
+        Either::Left((Either::Left((Err(panic), _)), _)) => {
+            return Err(StartError::new(format!("the system {panic}")).into());
+        }
+        Either::Left((Either::Right(_), _)) => {
+            let limit = shared.options.start_timeout;
+            return Err(StartError::new(format!("it was not up after {limit:?}")).into());
+        }
+        Either::Right((why, _)) => return Err(StartEnd::Unwanted(why)),
+    };
+    let (handle, name, offer) = started;
+    let lacks = match shared.options.admit_less {
+        true => offer.proc_count() == 0,
+        false => !capacity.fits(offer),
+    };
+    if lacks {
+        refuse(shared, &name, &handle).await;
+        let error = shared.read(|state| state.offers_too_little(offer, capacity));
+        return Err(StartError::new(format!("{name}: {error}")).into());
+    }
+    // A machine that offers all of its capacity need not say so (R4).
+    let offer = (offer != capacity).then_some(offer);
+    Ok(Started {
+        handle,
+        name,
+        offer,
+    })
+}
+/// Resolves when a start has taken too long. The time that it is queued elsewhere is not counted.
+async fn overdue<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, progress: &Progress) {
+    let runtime = &shared.runtime;
+    let limit = shared.options.start_timeout;
+    if timeout(runtime, limit, progress.untimed()).await.is_some() {
+        progress.booting().await;
+        runtime.sleep_until(runtime.now() + limit).await;
     }
 }
 
-fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, machine: &Machine<S>) {
-    if catch_panic(|| shared.system.kill(machine.handle())).is_none() {
-        tracing::warn!(machine = %machine.name(), "could not be killed: the system panicked");
+/// Ends a machine that is not admitted.
+async fn refuse<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    name: &str,
+    handle: &S::Machine,
+) {
+    kill(shared, name, handle);
+    let limit = shared.options.kill_timeout;
+    let stopped = catch_panic_in(shared.system.stopped(handle));
+    if timeout(&shared.runtime, limit, stopped).await.is_none() {
+        tracing::warn!(machine = %name, "did not end within {limit:?} although it was killed");
+    }
+}
+
+/// Lets a machine that was not asked for enter service (J1). It is watched by a task of its own.
+pub(crate) fn join<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    kind: KindId,
+    offer: Option<Resources>,
+    handle: S::Machine,
+) -> Result<MachineId, Reject> {
+    let mut handle = Some(handle);
+    loop {
+        let id = shared.read(State::next_joined);
+        let name = handle
+            .as_ref()
+            .and_then(|handle| catch_panic(|| shared.system.name(id, handle)));
+        let mut name = Some(name.unwrap_or_else(|| id.to_string()));
+        let joined = shared.with(|state| {
+            // Ids ascend in the order in which machines join (J1), and another has just joined: take the next id.
+            if state.next_joined() != id {
+                return None;
+            }
+            let (machine, dead_sender) = Machine::new(id, name.take()?, handle.take()?);
+            let machine = Arc::new(machine);
+            let reject = state.on_join(machine.clone(), kind, offer);
+            Some((machine, dead_sender, reject))
+        });
+        let Some((machine, dead_sender, reject)) = joined else {
+            continue;
+        };
+        if let Some(reject) = reject {
+            return Err(reject);
+        }
+        let lifecycle = Lifecycle {
+            shared: shared.clone(),
+            id,
+            kind,
+            phase: Phase::Up(dead_sender),
+        };
+        tracing::info!(machine = %machine.name(), "has joined");
+        shared.runtime.spawn(watch(lifecycle, machine));
+        return Ok(id);
+    }
+}
+
+/// Watches a machine until it has ended.
+async fn watch<R: Runtime, S: System>(mut lifecycle: Lifecycle<R, S>, machine: Arc<Machine<S>>) {
+    let shared = lifecycle.shared.clone();
+    let stopped = std::pin::pin!(catch_panic_in(shared.system.stopped(machine.handle())));
+    let abandoned = std::pin::pin!(machine.abandoned.wait());
+    let why = match select(stopped, abandoned).await {
+        Either::Left((Ok(why), _)) => why,
+        Either::Left((Err(panic), _)) => {
+            // The driver can no longer learn when the machine ends.
+            kill(&shared, machine.name(), machine.handle());
+            format!("the system {panic}")
+        }
+        Either::Right(_) => "it did not end although it was killed, and is given up".into(),
+    };
+    lifecycle.on_stopped(why);
+}
+
+fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, name: &str, handle: &S::Machine) {
+    if catch_panic(|| shared.system.kill(handle)).is_none() {
+        tracing::warn!(machine = %name, "could not be killed: the system panicked");
     }
 }
 
@@ -115,7 +273,7 @@ pub(crate) async fn stop<R: Runtime, S: System>(
             }
         }
     }
-    kill(&shared, &machine);
+    kill(&shared, machine.name(), machine.handle());
     if timeout(
         &shared.runtime,
         shared.options.kill_timeout,
@@ -129,49 +287,40 @@ pub(crate) async fn stop<R: Runtime, S: System>(
 }
 
 impl<R: Runtime, S: System> Lifecycle<R, S> {
-    fn on_up(&mut self, handle: S::Machine, name: String) -> Arc<Machine<S>> {
-        let (machine, dead_sender) = Machine::new(self.id, name, handle);
+    fn on_up(&mut self, started: Started<S::Machine>) -> Arc<Machine<S>> {
+        let (machine, dead_sender) = Machine::new(self.id, started.name, started.handle);
         let machine = Arc::new(machine);
         self.phase = Phase::Up(dead_sender);
         tracing::info!(machine = %machine.name(), "is up");
-        let entry = MachineEntry {
-            machine: machine.clone(),
-            figures: Default::default(),
-            lost: false,
-            reason: None,
-        };
-        self.shared.with(|state| {
-            state.ever_up = true;
-            state.note(self.id, "name", machine.name());
-            state.machines.insert(self.id, entry);
-            state.feed(Event::Up { machine: self.id });
-        });
+        let entry = MachineEntry::new(machine.clone(), self.kind);
+        // The last clone of the start's flag drops wakers: not under the lock.
+        let start = self
+            .shared
+            .with(|state| state.on_up(self.id, entry, started.offer));
+        drop(start);
         machine
     }
 
-    fn on_failed(&mut self, error: String) {
+    fn on_start_failed(&mut self, end: StartEnd) {
         self.phase = Phase::Ended;
-        let wanted = self.shared.read(|state| state.open.is_some());
-        if wanted {
-            tracing::warn!(machine = %self.id, "did not start: {error}");
-        } else {
-            tracing::debug!(machine = %self.id, "was not started: {error}");
+        // A start that was given up tells nothing of the starts to come.
+        let wanted = self.shared.read(|state| state.is_start_wanted(self.id));
+        let error = match end {
+            StartEnd::Failed(error) if wanted => {
+                tracing::warn!(machine = %self.id, "did not start: {error}");
+                Ok(error)
+            }
+            StartEnd::Failed(error) => Err(error.to_string()),
+            StartEnd::Unwanted(why) => Err(why.to_owned()),
+        };
+        if let Err(why) = &error {
+            tracing::debug!(machine = %self.id, "was not started: {why}");
         }
-        self.shared.with(|state| {
-            state.note(self.id, "start failed", &error);
-            state.feed(Event::StartFailed { machine: self.id });
-            if !wanted {
-                return;
-            }
-            let step = state
-                .manager
-                .start_backoff()
-                .map_or(0, |backoff| backoff.step);
-            if !state.ever_up && step >= FAIL_QUEUED_STEP {
-                state.fail_queued(&error);
-            }
-            state.last_start_error = error;
-        });
+        // The last clone of the start's flag drops wakers: not under the lock.
+        let start = self
+            .shared
+            .with(|state| state.on_start_failed(self.id, error));
+        drop(start);
     }
 
     fn on_stopped(&mut self, why: String) {
@@ -202,7 +351,10 @@ impl<R: Runtime, S: System> Drop for Lifecycle<R, S> {
             self.shared.close();
         }
         match self.phase {
-            Phase::Starting => self.on_failed("the system's start ended without an answer".into()),
+            Phase::Starting => {
+                let error = StartError::new("the system's start ended without an answer");
+                self.on_start_failed(error.into());
+            }
             Phase::Up(_) => self.on_stopped("nothing watches it any more".into()),
             Phase::Ended => {}
         }

@@ -9,18 +9,19 @@ mod link;
 mod pump;
 mod tail;
 
+use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::io::AsyncRead;
-use remuda::{MachineId, TaskId};
+use remuda::{KindId, MachineId, Resources, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
-use crate::system::{Invocation, System};
+use crate::system::{Invocation, Start, System};
 use group::{EXIT_GRACE, Group};
 use link::Link;
 use pump::{Exit, Pipes};
@@ -31,8 +32,11 @@ use tail::{Tail, readable};
 pub struct ProcessSystem<R> {
     runtime: R,
     template: Vec<String>,
+    /// Templates of kinds that have one of their own.
+    templates: BTreeMap<KindId, Vec<String>>,
     functions: Option<Vec<String>>,
-    procs: u32,
+    procs: Option<u32>,
+    queued: bool,
     hello_timeout: Duration,
     silence: Duration,
 }
@@ -42,6 +46,7 @@ pub struct ProcessSystem<R> {
 pub struct Worker {
     link: Arc<Link>,
     pid: u32,
+    procs: u32,
     dead: Exit,
 }
 
@@ -54,13 +59,16 @@ impl Worker {
 
 impl<R: Runtime> ProcessSystem<R> {
     /// A system that starts its workers with the words of `template`: a program and its arguments, without a shell. In each
-    /// word, `{procs}` is replaced by the number of [`procs`](ProcessSystem::procs), and `{machine}` by the machine's id.
+    /// word, `{procs}` is replaced by the procs that a machine of its kind has, `{machine}` by the machine's id (`m3`), and
+    /// `{kind}` by its kind (`k0`).
     pub fn new(runtime: R, template: Vec<String>) -> Self {
         ProcessSystem {
             runtime,
             template,
+            templates: BTreeMap::new(),
             functions: None,
-            procs: 1,
+            procs: None,
+            queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(120),
         }
@@ -75,10 +83,25 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    /// The number of procs that every worker must offer at least (F9); default 1. Further procs are not used.
+    /// Another template, for machines of one kind.
+    #[must_use]
+    pub fn template_of(mut self, kind: KindId, template: Vec<String>) -> Self {
+        self.templates.insert(kind, template);
+        self
+    }
+
+    /// The number that `{procs}` stands for, if it is not that of the kind's capacity.
     #[must_use]
     pub fn procs(mut self, procs: u32) -> Self {
-        self.procs = procs;
+        self.procs = Some(procs);
+        self
+    }
+
+    /// Says that the template's program waits in a queue before it starts the worker, as `srun` does: until the worker's
+    /// output begins, neither the hello time-out nor the start time-out runs (see [`Start::queued`]).
+    #[must_use]
+    pub fn queued(mut self) -> Self {
+        self.queued = true;
         self
     }
 
@@ -97,12 +120,14 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    fn command(&self, id: MachineId) -> Result<Command, StartError> {
-        let procs = self.procs.to_string();
-        let machine = id.to_string();
-        let mut words = self.template.iter().map(|word| {
+    fn command(&self, start: &Start) -> Result<Command, StartError> {
+        let procs = self.procs.unwrap_or(start.capacity.proc_count());
+        let procs = procs.to_string();
+        let (machine, kind) = (start.id.to_string(), start.kind.to_string());
+        let mut words = self.template(start.kind).iter().map(|word| {
             word.replace("{procs}", &procs)
                 .replace("{machine}", &machine)
+                .replace("{kind}", &kind)
         });
         let program = words
             .next()
@@ -113,17 +138,13 @@ impl<R: Runtime> ProcessSystem<R> {
         Ok(command)
     }
 
-    /// The template as text, for messages.
-    fn template_text(&self) -> String {
-        format!("`{}`", self.template.join(" "))
+    /// The template of a kind.
+    fn template(&self, kind: KindId) -> &[String] {
+        self.templates.get(&kind).unwrap_or(&self.template)
     }
 
-    /// Compares the hello of a worker with what this system requires (S19, F9).
-    fn check_hello(&self, procs: u32, functions: &[String]) -> Result<(), String> {
-        if procs < self.procs {
-            let needed = self.procs;
-            return Err(format!("it offers {procs} procs, and {needed} are needed"));
-        }
+    /// Compares the hello of a worker with what this system requires (S19).
+    fn check_hello(&self, functions: &[String]) -> Result<(), String> {
         let Some(wanted) = &self.functions else {
             return Ok(());
         };
@@ -152,17 +173,17 @@ impl<R: Runtime> ProcessSystem<R> {
         stdout: &mut (dyn AsyncRead + Send + Unpin),
         process: &mut Group,
         opening: &mut Opening,
+        first: &[u8],
     ) -> Result<Hello, String> {
         let mut buffer = vec![0; 8 * 1024];
+        let mut opened = opening.push(first);
         let mut decoder = loop {
+            if let Some(opened) = opened.map_err(|error| error.to_string())? {
+                break opened.decoder;
+            }
             match pump::read(stdout, &mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
-                n => {
-                    let opened = opening.push(&buffer[..n]);
-                    if let Some(opened) = opened.map_err(|error| error.to_string())? {
-                        break opened.decoder;
-                    }
-                }
+                n => opened = opening.push(&buffer[..n]),
             }
         };
         loop {
@@ -202,11 +223,12 @@ struct Hello {
 impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
-    async fn start(&self, id: MachineId) -> Result<Worker, StartError> {
-        let refuse = |what: String| StartError::new(format!("{}: {what}", self.template_text()));
+    async fn start(&self, start: Start) -> Result<Worker, StartError> {
+        let template = self.template(start.kind).join(" ");
+        let refuse = |what: String| StartError::new(format!("`{template}`: {what}"));
         let child = self
             .runtime
-            .start(self.command(id)?)
+            .start(self.command(&start)?)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
         let Child {
             id: pid,
@@ -216,20 +238,28 @@ impl<R: Runtime> System for ProcessSystem<R> {
             process,
         } = child;
         let mut process = Group::new(pid, process);
-        let tail = Tail::follow(&self.runtime, id, stderr);
+        let tail = Tail::follow(&self.runtime, start.id, stderr);
         let mut opening = Opening::new();
+        let mut first = Vec::new();
+        if self.queued {
+            start.queued();
+            first.resize(8 * 1024, 0);
+            let length = pump::read(&mut *stdout, &mut first).await;
+            first.truncate(length);
+            start.booting();
+        }
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
-            self.hello(&mut *stdout, &mut process, &mut opening),
+            self.hello(&mut *stdout, &mut process, &mut opening, &first),
         );
         let hello = match hello.await {
             Some(hello) => hello,
             None => Err(format!("it said no hello within {:?}", self.hello_timeout)),
         };
         let hello = hello.and_then(|hello| {
-            self.check_hello(hello.procs, &hello.functions)
-                .map(|()| hello)
+            self.check_hello(&hello.functions)?;
+            Ok(hello)
         });
         let hello = match hello {
             Ok(hello) => hello,
@@ -252,7 +282,19 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let pipes = Pipes { stdin, stdout };
         let decoder = hello.decoder;
         let dead = pump::run(&self.runtime, link.clone(), pipes, process, decoder, tail);
-        Ok(Worker { link, pid, dead })
+        Ok(Worker {
+            link,
+            pid,
+            procs: hello.procs,
+            dead,
+        })
+    }
+
+    /// The procs of its hello; it says nothing of the other amounts.
+    fn offer(&self, machine: &Worker, capacity: Resources) -> Resources {
+        let mut amounts = capacity.amounts();
+        amounts[0] = machine.procs;
+        Resources::new(amounts)
     }
 
     async fn stopped(&self, machine: &Worker) -> String {
@@ -306,14 +348,7 @@ mod tests {
     }
 
     fn system() -> ProcessSystem<NoRuntime> {
-        ProcessSystem::new(NoRuntime, vec!["worker".into(), "--procs={procs}".into()]).procs(4)
-    }
-
-    #[test]
-    fn f09_fewer_procs_are_refused_with_both_figures() {
-        let error = system().check_hello(3, &[]).unwrap_err();
-        assert_eq!(error, "it offers 3 procs, and 4 are needed");
-        assert_eq!(system().check_hello(5, &[]), Ok(()));
+        ProcessSystem::new(NoRuntime, vec!["worker".into(), "--procs={procs}".into()])
     }
 
     #[test]
@@ -325,8 +360,8 @@ mod tests {
                 .map(|&name| name.to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(system.check_hello(4, &has(&["a", "b"])), Ok(()));
-        let error = system.check_hello(4, &has(&["a", "c"])).unwrap_err();
+        assert_eq!(system.check_hello(&has(&["a", "b"])), Ok(()));
+        let error = system.check_hello(&has(&["a", "c"])).unwrap_err();
         assert_eq!(
             error,
             "its functions differ: it lacks `b` and has `c` besides"
@@ -335,9 +370,18 @@ mod tests {
 
     #[test]
     fn the_template_is_filled_in() {
-        let command = system().command(MachineId(7)).unwrap();
-        assert_eq!(command.get_args().collect::<Vec<_>>(), ["--procs=4"]);
+        let start = |kind| Start::new(MachineId(7), KindId(kind), Resources::procs(4)).0;
+        let words = |system: &ProcessSystem<NoRuntime>, kind| {
+            let command = system.command(&start(kind)).unwrap();
+            let words = command.get_args().map(|word| word.to_string_lossy().into());
+            words.collect::<Vec<String>>()
+        };
+        let other = ["gpu", "{machine}", "{kind}"].map(str::to_owned);
+        let system = system().template_of(KindId(1), other.into());
+        assert_eq!(words(&system, 0), ["--procs=4"]);
+        assert_eq!(words(&system, 1), ["m7", "k1"]);
+        assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
-        assert!(empty.command(MachineId(0)).is_err());
+        assert!(empty.command(&start(0)).is_err());
     }
 }

@@ -1,12 +1,13 @@
-//! A request for procs: a future that resolves to a lease.
+//! A request for part of a machine: a future that resolves to a lease.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use remuda::{Demand, Event, Outcome, RequestId};
+use remuda::{Demand, Event, Kinds, MachineId, Outcome, RequestId, Submit};
 
 use crate::error::RequestError;
 use crate::lease::Lease;
@@ -17,14 +18,30 @@ use crate::state::State;
 use crate::system::System;
 use crate::tables::{Leased, RequestEntry};
 
-/// A request for procs of one machine, made by [`Cluster::request`](crate::Cluster::request). It is submitted at the first poll.
-/// Dropping it cancels it (S6). If it was granted and the client has not seen that, the grant is returned as *unused* (S13).
+/// A request for part of a machine, or all of it, made by [`Cluster::request`](crate::Cluster::request). It is submitted at the
+/// first poll. Dropping it cancels it (S6). If it was granted and the client has not seen that, the grant is returned as
+/// *unused* (S13).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use remuda_driver::{Cluster, Lease, RequestError, Runtime, System};
+/// # use remuda_driver::remuda::{KindId, Resources};
+/// # async fn f<R: Runtime, S: System>(cluster: Cluster<R, S>) -> Result<Lease<R, S>, RequestError> {
+/// let lease = cluster
+///     .request(Resources::procs(2).memory_mib(4_096))
+///     .priority(3)
+///     .kinds(KindId(1))
+///     .timeout(Duration::from_secs(60))
+///     .await?;
+/// # Ok(lease)
+/// # }
+/// ```
 #[must_use = "a request does nothing unless awaited"]
 pub struct Request<R: Runtime, S: System> {
     /// `None` once resolved: then the lease holds it.
     cluster: Option<Handle<R, S>>,
-    demand: Demand,
-    priority: i64,
+    spec: Submit,
+    timeout: Option<Duration>,
     stage: Stage,
 }
 
@@ -37,8 +54,8 @@ impl<R: Runtime, S: System> Request<R, S> {
     pub(crate) fn new(cluster: Handle<R, S>, demand: Demand) -> Self {
         Request {
             cluster: Some(cluster),
-            demand,
-            priority: 0,
+            spec: Submit::new(demand),
+            timeout: None,
             stage: Stage::New,
         }
     }
@@ -53,9 +70,33 @@ impl<R: Runtime, S: System> Request<R, S> {
         answer.map(|machine| Lease::new(cluster, request, machine))
     }
 
-    /// Sets the priority. Lower values are served first; the default is 0 (S3).
+    /// Sets the priority. Lower values are served first; the default is 0 (P1).
     pub fn priority(mut self, priority: i64) -> Self {
-        self.priority = priority;
+        self.spec = self.spec.priority(priority);
+        self
+    }
+
+    /// Accepts machines of these kinds only (R3); by default of all.
+    pub fn kinds(mut self, kinds: impl Into<Kinds>) -> Self {
+        self.spec = self.spec.kinds(kinds);
+        self
+    }
+
+    /// Is given this machine if it fits there (P3). Whether or not it does, the request waits for no machine in particular.
+    pub fn prefer(mut self, machine: MachineId) -> Self {
+        self.spec = self.spec.prefer(machine);
+        self
+    }
+
+    /// Is given this machine only while no other could ever take it (P3), say because the work has failed there.
+    pub fn avoid(mut self, machine: MachineId) -> Self {
+        self.spec = self.spec.avoid(machine);
+        self
+    }
+
+    /// Resolves to [`RequestError::Expired`] if it was not granted within this time of its first poll (Q1).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 }
@@ -73,7 +114,7 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
                 let (request, machine) = shared.with(|state| {
                     let request = RequestId(state.new_id());
                     this.stage = Stage::Made(request);
-                    (request, state.submit(request, this.priority, this.demand))
+                    (request, state.submit(request, this.spec, this.timeout))
                 });
                 // Most requests are granted at once and need no waker. Otherwise look at the entry below.
                 if let Some(machine) = machine {
@@ -126,16 +167,27 @@ impl<R: Runtime, S: System> Drop for Request<R, S> {
             return;
         };
         let entry = cluster.shared().with(|state| {
-            let entry = state.requests.remove(&request);
-            match entry {
-                Some(RequestEntry::Queued(_)) => drop(state.feed(Event::Cancel { request })),
-                Some(RequestEntry::Granted(_)) => drop(state.feed(Event::Done {
-                    request,
-                    outcome: Outcome::Unused,
-                })),
-                _ => {}
+            let queued = match state.requests.get_mut(&request) {
+                Some(entry @ RequestEntry::Queued(_)) => {
+                    Some(std::mem::replace(entry, RequestEntry::Queued(None)))
+                }
+                _ => None,
+            };
+            if queued.is_some() {
+                // The entry stays meanwhile: a timer that is due before may grant the request, which is then not cancelled.
+                state.feed(Event::Cancel { request });
             }
-            entry
+            let entry = state.requests.remove(&request);
+            if let Some(RequestEntry::Granted(machine)) = &entry {
+                let machine = Some(machine.id());
+                let outcome = Outcome::Unused;
+                state.feed(Event::Done {
+                    request,
+                    machine,
+                    outcome,
+                });
+            }
+            (queued, entry)
         });
         drop(entry);
     }
@@ -144,8 +196,8 @@ impl<R: Runtime, S: System> Drop for Request<R, S> {
 impl<R: Runtime, S: System> fmt::Debug for Request<R, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("demand", &self.demand)
-            .field("priority", &self.priority)
+            .field("demand", &self.spec.demand)
+            .field("priority", &self.spec.priority)
             .finish_non_exhaustive()
     }
 }

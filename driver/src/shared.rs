@@ -72,7 +72,8 @@ impl<R: Runtime, S: System> Shared<R, S> {
     ) -> Arc<Self> {
         let (open, closing) = oneshot::channel();
         let clock = runtime.clone();
-        let state = State::new(manager, recorder, Box::new(move || clock.now()), open);
+        let clock = Box::new(move || clock.now());
+        let state = State::new(manager, recorder, clock, open, &options);
         Arc::new(Shared {
             runtime,
             system,
@@ -175,14 +176,20 @@ impl<R: Runtime, S: System> Shared<R, S> {
 
 fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
     match notice {
+        Notice::Ended { machine } => {
+            let about = about.unwrap_or("it was not up yet");
+            tracing::info!(%machine, "ended, as it was told to: {about}");
+        }
         Notice::MachineLost { machine, .. } if expected => {
             tracing::info!(%machine, "ended: {}", about.unwrap_or_default());
         }
         Notice::MachineLost { machine, .. } => {
             tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default());
         }
-        Notice::Summary { .. } | Notice::Recovered { .. } => tracing::info!("{notice}"),
-        _ => tracing::warn!("{notice}"),
+        Notice::Probation { .. } | Notice::StartsFailing { .. } | Notice::NoHome { .. } => {
+            tracing::warn!("{notice}");
+        }
+        _ => tracing::info!("{notice}"),
     }
 }
 

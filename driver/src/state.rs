@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use remuda::journal::Note;
 use remuda::{
-    Action, Demand, Event, Instant, MachineId, Manager, Notice, OnceKey, OnceOutcome, Reject,
-    RequestId, WaiterId,
+    Action, Event, Instant, KindId, MachineId, Manager, Notice, OnceKey, OnceOutcome, Reject,
+    RequestId, Submit, WaiterId,
 };
 
 use crate::effect::{Effect, Task};
@@ -21,10 +22,12 @@ use crate::error::{CallError, OnceError, RequestError};
 use crate::ids::IdMap;
 use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
+use crate::options::Options;
 use crate::record::Recorder;
+use crate::signal::Signal;
 use crate::status::MachineStatus;
 use crate::system::System;
-use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, TimerState};
+use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, StartEntry, TimerState};
 
 /// How many lost machines `Cluster::machines` lists, the latest ones.
 const LOST_LISTED: usize = 32;
@@ -37,6 +40,7 @@ pub(crate) struct State<S: System> {
     /// The request that is being submitted. It is not in `requests` yet, because most requests are granted at once and
     /// this saves two accesses to the map.
     submitting: Option<(RequestId, RequestEntry<S>)>,
+    pub(crate) starts: IdMap<MachineId, StartEntry>,
     pub(crate) machines: IdMap<MachineId, MachineEntry<S>>,
     pub(crate) lost: VecDeque<MachineStatus>,
     pub(crate) waiters: IdMap<WaiterId, OnceWaiter>,
@@ -54,7 +58,10 @@ pub(crate) struct State<S: System> {
     pub(crate) draining: bool,
     actions: Vec<Action>,
     clock: Box<dyn Fn() -> Instant + Send>,
+    no_machines_timeout: Option<Duration>,
     next_id: u64,
+    /// How many machines have joined.
+    pub(crate) joined: u64,
 }
 
 impl<S: System> State<S> {
@@ -63,12 +70,14 @@ impl<S: System> State<S> {
         recorder: Option<Box<dyn Recorder>>,
         clock: Box<dyn Fn() -> Instant + Send>,
         open: oneshot::Sender<()>,
+        options: &Options,
     ) -> Self {
         State {
             manager,
             recorder,
             requests: IdMap::default(),
             submitting: None,
+            starts: IdMap::default(),
             machines: IdMap::default(),
             lost: VecDeque::new(),
             waiters: IdMap::default(),
@@ -84,11 +93,14 @@ impl<S: System> State<S> {
             draining: false,
             actions: Vec::new(),
             clock,
+            no_machines_timeout: options.no_machines_timeout,
             next_id: 0,
+            joined: 0,
         }
     }
 
-    /// A new id for a request, a waiter or a call: ascending from 0, never used twice.
+    /// A new id for a request, a waiter or a call: ascending from 0, never used twice. So an answer to an older request,
+    /// however late, is never taken for one to a newer (Q3).
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1
@@ -123,7 +135,46 @@ impl<S: System> State<S> {
         }
         actions.clear();
         self.actions = actions;
+        self.time_no_machines(now);
         reject
+    }
+
+    /// Starts or ends the time after which queued requests fail because nothing is in service.
+    fn time_no_machines(&mut self, now: Instant) {
+        let Some(limit) = self.no_machines_timeout else {
+            return;
+        };
+        let counts = self.manager.counts();
+        let in_service = counts.machines.ok + counts.machines.probation + counts.machines.draining;
+        if counts.queued == 0 || in_service > 0 {
+            self.timer.no_machines_at = None;
+        } else if self.timer.no_machines_at.is_none() {
+            self.timer.no_machines_at = now.checked_add(limit);
+            self.wake_timer();
+        }
+    }
+
+    /// Does what is due: timers of the manager (S21), and the end of the time without machines.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        if self.manager.next_timeout().is_some_and(|at| now >= at) {
+            self.feed(Event::Timer);
+        }
+        if self.timer.no_machines_at.is_some_and(|at| now >= at) {
+            let mut error = match self.no_machines_timeout {
+                Some(limit) => format!("nothing was in service for {limit:?}"),
+                None => return,
+            };
+            if !self.last_start_error.is_empty() {
+                error = format!("{error}; the last start: {}", self.last_start_error);
+            }
+            self.fail_queued(&error, |_| true);
+        }
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.manager.next_timeout(), self.timer.no_machines_at];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Submits a request. If it is granted at once, its entry is a lease already and the machine is returned; otherwise the
@@ -131,15 +182,14 @@ impl<S: System> State<S> {
     pub(crate) fn submit(
         &mut self,
         request: RequestId,
-        priority: i64,
-        demand: Demand,
+        spec: Submit,
+        timeout: Option<Duration>,
     ) -> Option<Arc<Machine<S>>> {
         self.submitting = Some((request, RequestEntry::Queued(None)));
-        let rejected = self.feed(Event::Submit {
-            request,
-            priority,
-            demand,
-        });
+        // A time-out beyond the end of time is none.
+        let give_up = timeout.and_then(|timeout| (self.clock)().checked_add(timeout));
+        let spec = give_up.map_or(spec, |at| spec.give_up(at));
+        let rejected = self.feed(Event::Submit { request, spec });
         let (entry, machine) = match (self.submitting.take(), rejected) {
             (_, Some(reject)) => (RequestEntry::Ended(RequestError::Rejected(reject)), None),
             (Some((_, RequestEntry::Granted(machine))), None) => {
@@ -188,22 +238,15 @@ impl<S: System> State<S> {
     fn apply(&mut self, action: Action, event: &Event, reject: &mut Option<Reject>) {
         match action {
             Action::Grant { request, machine } => self.on_grant(request, machine),
-            Action::Start { first, count } => {
-                self.machine_tasks += count as usize;
-                for nth in 0..u64::from(count) {
-                    self.spawn(Task::Run(MachineId(first.0 + nth)));
-                }
-            }
-            Action::Stop { machine } => {
-                if let Some(entry) = self.machines.get(&machine) {
-                    let stop = Task::Stop {
-                        machine: entry.machine.clone(),
-                        urgent: entry.lost,
-                    };
-                    self.spawn(stop);
-                }
-            }
-            Action::RequestLost { request, machine } => self.on_request_lost(request, machine),
+            Action::Start { kind, first, count } => self.on_start(kind, first, count),
+            Action::Stop { machine } => self.stop(machine),
+            Action::Expired { request } => self.end_queued(request, RequestError::Expired),
+            // Why the machine is gone, the client sees by the errors of its calls.
+            Action::RequestLost {
+                request,
+                machine,
+                by: _,
+            } => self.on_request_lost(request, machine),
             Action::TaskLost { task, machine } => {
                 self.push(Effect::TaskLost(LostTask { task, machine }));
             }
@@ -241,6 +284,35 @@ impl<S: System> State<S> {
                 self.push(Effect::Rejected(*event, why));
                 *reject = Some(why);
             }
+        }
+    }
+
+    fn on_start(&mut self, kind: KindId, first: MachineId, count: u32) {
+        self.machine_tasks += count as usize;
+        let ids = (0..u64::from(count)).map(|nth| MachineId(first.0 + nth));
+        let machines: Vec<_> = ids.map(|id| (id, Signal::default())).collect();
+        for (id, stop) in &machines {
+            let entry = StartEntry {
+                stop: stop.clone(),
+                stopping: false,
+            };
+            self.starts.insert(*id, entry);
+        }
+        self.spawn(Task::Start { kind, machines });
+    }
+
+    /// Ends a machine, or gives its start up.
+    pub(crate) fn stop(&mut self, machine: MachineId) {
+        if let Some(entry) = self.machines.get(&machine) {
+            let stop = Task::Stop {
+                machine: entry.machine.clone(),
+                urgent: entry.lost,
+            };
+            self.spawn(stop);
+        } else if let Some(entry) = self.starts.get_mut(&machine) {
+            entry.stopping = true;
+            let stop = entry.stop.clone();
+            self.push(Effect::Raise(stop));
         }
     }
 
@@ -318,6 +390,11 @@ impl<S: System> State<S> {
 
     fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
+        if let Notice::Ended { machine } = &notice
+            && let Some(entry) = self.machines.get(machine)
+        {
+            about = entry.reason.clone();
+        }
         if let Notice::MachineLost { machine, .. } = &notice
             && let Some(entry) = self.machines.get_mut(machine)
         {
@@ -353,15 +430,12 @@ impl<S: System> State<S> {
         }
     }
 
-    /// Ends every queued request with `NoMachines`, the oldest first.
-    pub(crate) fn fail_queued(&mut self, error: &str) {
-        let queued = self
-            .requests
-            .iter()
-            .filter(|(_, entry)| matches!(entry, RequestEntry::Queued(_)));
-        let mut waiting: Vec<RequestId> = queued.map(|(&request, _)| request).collect();
-        waiting.sort_unstable();
-        for request in waiting {
+    /// Ends the queued requests for which `fails` holds with `NoMachines`, the oldest first.
+    pub(crate) fn fail_queued(&mut self, error: &str, fails: impl Fn(&Submit) -> bool) {
+        let queued = self.manager.queue().filter(|waiting| fails(&waiting.spec));
+        let mut failed: Vec<RequestId> = queued.map(|waiting| waiting.request).collect();
+        failed.sort_unstable();
+        for request in failed {
             self.end_queued(request, RequestError::NoMachines(error.to_owned()));
             self.feed(Event::Cancel { request });
         }

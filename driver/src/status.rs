@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use remuda::{Health, MachineId};
+use remuda::{Health, KindId, MachineId, Resources};
 use remuda_worker::wire::{Figures, Usage};
 
 /// The status of a machine at one moment. `Display` writes the status line of rule S17,
-/// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)` or ` (lost)` at the end.
+/// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)`, ` (draining)`, ` (stopping)` or
+/// ` (lost)` at the end.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MachineStatus {
@@ -14,12 +15,14 @@ pub struct MachineStatus {
     pub id: MachineId,
     /// Its name in messages.
     pub name: String,
+    /// Its kind.
+    pub kind: KindId,
     /// Its health, or `None` if it is lost.
     pub health: Option<Health>,
-    /// Procs in use; 0 if it is lost.
-    pub used: u32,
-    /// Procs that the machine has; 0 if it is lost.
-    pub procs: u32,
+    /// What the grants on it take; nothing if it is lost.
+    pub used: Resources,
+    /// What it offers, of its kind's capacity (R4); nothing if it is lost.
+    pub offer: Resources,
     /// The figures of its polls, each part from the last poll that answered it.
     pub figures: Figures,
     /// Why it was lost, if it is.
@@ -32,6 +35,8 @@ impl fmt::Display for MachineStatus {
         match self.health {
             None => f.write_str(" (lost)"),
             Some(Health::Probation { .. }) => f.write_str(" (probation)"),
+            Some(Health::Draining { .. }) => f.write_str(" (draining)"),
+            Some(Health::Stopping) => f.write_str(" (stopping)"),
             Some(_) => Ok(()),
         }
     }
@@ -91,9 +96,10 @@ mod tests {
         let status = MachineStatus {
             id: MachineId(3),
             name: "m3".into(),
+            kind: KindId(0),
             health,
-            used: 0,
-            procs: 2,
+            used: Resources::ZERO,
+            offer: Resources::procs(2),
             figures,
             reason: None,
         };
@@ -118,8 +124,12 @@ mod tests {
         assert_eq!(status(Some(Health::Ok), figures.clone()), line);
         assert_eq!(status(None, figures.clone()), format!("{line} (lost)"));
         let until = remuda::Instant::ZERO;
-        let probation = status(Some(Health::Probation { until }), figures);
+        let with = |health| status(Some(health), figures.clone());
+        let probation = with(Health::Probation { until });
         assert_eq!(probation, format!("{line} (probation)"));
+        let draining = with(Health::Draining { until });
+        assert_eq!(draining, format!("{line} (draining)"));
+        assert_eq!(with(Health::Stopping), format!("{line} (stopping)"));
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! The trait `System`: how machines are started, stopped, polled and called; and a call as a system receives it.
+//! The trait `System`: how machines are started, stopped, polled and called; and a start and a call as a system receives them.
 
 use std::future::Future;
 use std::task::{Context, Poll};
 
 use futures::channel::mpsc;
+use futures::future::select;
 use futures::{SinkExt as _, StreamExt as _};
-use remuda::{MachineId, TaskId};
+use remuda::{KindId, MachineId, Resources, TaskId};
 use remuda_worker::wire::{Figures, Stream};
 
 use crate::error::{CallError, StartError};
@@ -21,17 +22,34 @@ pub trait System: Send + Sync + 'static {
     /// A running machine.
     type Machine: Send + Sync + 'static;
 
-    /// Starts machine `id` and resolves when it can take calls (S8, S19, F9). The future is dropped when the start
-    /// time-out has passed or the cluster shuts down; all that it started must then end.
-    fn start(
+    /// Starts a machine and resolves when it can take calls (S8, S19). The future is dropped when the start time-out has
+    /// passed, when the machine is no longer wanted, or when the cluster shuts down; all that it started must then end.
+    fn start(&self, start: Start)
+    -> impl Future<Output = Result<Self::Machine, StartError>> + Send;
+
+    /// Starts several machines of one kind, with ids in a row (G4), and returns a future for each, in the same order. Each
+    /// resolves, and may be dropped, on its own, as that of [`start`](System::start), which the default calls for each.
+    ///
+    /// Implement it where one call starts them all, such as `sbatch --array`: the futures can share that call (see
+    /// [`FutureExt::shared`](futures::FutureExt::shared)). They are polled by one task until their machines are up.
+    fn start_many(
         &self,
-        id: MachineId,
-    ) -> impl Future<Output = Result<Self::Machine, StartError>> + Send;
+        starts: Vec<Start>,
+    ) -> Vec<impl Future<Output = Result<Self::Machine, StartError>> + Send> {
+        starts.into_iter().map(|start| self.start(start)).collect()
+    }
+
+    /// What a machine that has come up offers, of its kind's `capacity`; by default all of it. More is not used (R4). If it
+    /// offers less, its start has failed (F9), unless [`Options::admit_less`](crate::Options::admit_less) admits it.
+    fn offer(&self, machine: &Self::Machine, capacity: Resources) -> Resources {
+        let _ = machine;
+        capacity
+    }
 
     /// Resolves with the reason when the machine has ended and none of its processes runs any more (S12).
     fn stopped(&self, machine: &Self::Machine) -> impl Future<Output = String> + Send;
 
-    /// Asks the machine to end. The driver calls [`kill`](System::kill) if [`stopped`](System::stopped) does not resolve
+    /// Asks the machine to end; [`stopped`](System::stopped) must resolve when it has. The driver calls [`kill`](System::kill) if [`stopped`](System::stopped) does not resolve
     /// within the stop time-out.
     fn stop(&self, machine: &Self::Machine) -> impl Future<Output = ()> + Send;
 
@@ -63,6 +81,79 @@ pub trait System: Send + Sync + 'static {
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
         let _ = machine;
         id.to_string()
+    }
+}
+
+/// The start of one machine, as a [`System`] receives it.
+#[derive(Debug)]
+pub struct Start {
+    /// The id of the machine. It is never used for another.
+    pub id: MachineId,
+    /// The kind of machine that is wanted (R2).
+    pub kind: KindId,
+    /// What a machine of this kind has.
+    pub capacity: Resources,
+    progress: Progress,
+}
+
+impl Start {
+    /// A start, and the driver's end of it. You need it to test a [`System`] without a cluster.
+    pub fn new(id: MachineId, kind: KindId, capacity: Resources) -> (Start, Progress) {
+        let progress = Progress::default();
+        let start = Start {
+            id,
+            kind,
+            capacity,
+            progress: progress.clone(),
+        };
+        (start, progress)
+    }
+
+    /// Says that the start is accepted, and queued elsewhere (in a batch system, say) for a time that is not known: the
+    /// start time-out does not run until [`booting`](Start::booting).
+    ///
+    /// ```
+    /// use remuda_driver::Start;
+    /// use remuda_driver::remuda::{KindId, MachineId, Resources};
+    ///
+    /// let (start, progress) = Start::new(MachineId(0), KindId(0), Resources::procs(2));
+    /// start.queued();
+    /// assert!(progress.is_queued());
+    /// start.booting();
+    /// assert!(!progress.is_queued());
+    /// ```
+    pub fn queued(&self) {
+        self.progress.queued.raise();
+    }
+
+    /// Says that the machine boots now: the start time-out begins, again if it ran before. Only the first call counts.
+    pub fn booting(&self) {
+        self.progress.booting.raise();
+    }
+}
+
+/// What a [`Start`] has said of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    queued: Signal,
+    booting: Signal,
+}
+
+impl Progress {
+    /// Whether the start is queued elsewhere.
+    pub fn is_queued(&self) -> bool {
+        self.queued.is_raised() && !self.booting.is_raised()
+    }
+
+    /// Resolves when the start is queued elsewhere, or the machine boots.
+    pub(crate) async fn untimed(&self) {
+        let queued = std::pin::pin!(self.queued.wait());
+        select(queued, std::pin::pin!(self.booting.wait())).await;
+    }
+
+    /// Resolves when the machine boots.
+    pub(crate) async fn booting(&self) {
+        self.booting.wait().await;
     }
 }
 

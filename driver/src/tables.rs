@@ -1,11 +1,11 @@
-//! The records in the driver's tables: requests, machines, callers of work done once, and the timer.
+//! The records in the driver's tables: requests, starts, machines, callers of work done once, and the timer.
 
 use std::sync::Arc;
 use std::task::Waker;
 
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
-use remuda::{Instant, MachineId, MachineView, Outcome};
+use remuda::{Instant, KindId, MachineId, MachineView, Outcome, Resources};
 use remuda_worker::wire::Figures;
 use smallvec::SmallVec;
 
@@ -32,13 +32,61 @@ pub(crate) enum RequestEntry<S: System> {
 pub(crate) struct Leased {
     /// The running calls of the lease, each with the flag that cancels it.
     pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
-    /// The outcome, once the client has finished the lease. The manager is told when the last call has ended (F12).
-    pub(crate) finished: Option<Outcome>,
+    /// What the client said when it ended the lease, once it has. The manager is told when the last call has ended (F12).
+    pub(crate) ended: Option<End>,
+    /// The worst end of a call so far; `None`: nothing was called.
+    pub(crate) worst: Option<CallEnd>,
+}
+
+impl Leased {
+    /// Takes the end of a call into account.
+    pub(crate) fn call_ended(&mut self, end: CallEnd) {
+        self.worst = self.worst.max(Some(end));
+    }
+
+    /// What the manager is told of the lease (S9, S11, S13). A lease that was dropped, not finished, may have failed in any
+    /// way, so it is never *ok*.
+    pub(crate) fn outcome(&self, end: End) -> Outcome {
+        match (end, self.worst) {
+            (_, Some(CallEnd::Abandoned)) => Outcome::Unreachable,
+            (End::Finished(outcome), _) => outcome,
+            (End::Dropped, None) => Outcome::Unused,
+            (End::Dropped, Some(CallEnd::Answered)) => Outcome::Remote,
+            (End::Dropped, Some(CallEnd::Unreachable)) => Outcome::Unreachable,
+        }
+    }
+}
+
+/// How the client ended a lease.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Finished(Outcome),
+    Dropped,
+}
+
+/// How a call ended, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CallEnd {
+    /// With an answer of the machine, also an error or a cancel.
+    Answered,
+    /// Without a valid answer.
+    Unreachable,
+    /// Not at all: it was cancelled, and given up after the time-out.
+    Abandoned,
+}
+
+/// A machine whose start is not over.
+pub(crate) struct StartEntry {
+    /// Raised when the manager has it stopped: the start is given up.
+    pub(crate) stop: Signal,
+    /// The manager has it stopped.
+    pub(crate) stopping: bool,
 }
 
 /// A machine that is up.
 pub(crate) struct MachineEntry<S: System> {
     pub(crate) machine: Arc<Machine<S>>,
+    pub(crate) kind: KindId,
     pub(crate) figures: Figures,
     /// The manager has reported it lost.
     pub(crate) lost: bool,
@@ -47,14 +95,25 @@ pub(crate) struct MachineEntry<S: System> {
 }
 
 impl<S: System> MachineEntry<S> {
+    pub(crate) fn new(machine: Arc<Machine<S>>, kind: KindId) -> Self {
+        MachineEntry {
+            machine,
+            kind,
+            figures: Figures::default(),
+            lost: false,
+            reason: None,
+        }
+    }
+
     /// The machine's status; `view` is the manager's part of it.
     pub(crate) fn status(&self, view: &MachineView<'_>) -> MachineStatus {
         MachineStatus {
             id: view.id(),
             name: self.machine.name().to_owned(),
+            kind: self.kind,
             health: Some(view.health()),
             used: view.used(),
-            procs: view.total(),
+            offer: view.offer(),
             figures: self.figures.clone(),
             reason: None,
         }
@@ -65,9 +124,10 @@ impl<S: System> MachineEntry<S> {
         MachineStatus {
             id: self.machine.id(),
             name: self.machine.name().to_owned(),
+            kind: self.kind,
             health: None,
-            used: 0,
-            procs: 0,
+            used: Resources::ZERO,
+            offer: Resources::ZERO,
             figures: self.figures.clone(),
             reason: Some(reason.to_owned()),
         }
@@ -90,4 +150,6 @@ pub(crate) struct TimerState {
     pub(crate) waker: Option<Waker>,
     pub(crate) sleeping_until: Option<Instant>,
     pub(crate) changed: bool,
+    /// When queued requests fail because nothing is in service (`Options::no_machines_timeout`).
+    pub(crate) no_machines_at: Option<Instant>,
 }

@@ -1,11 +1,10 @@
-//! The timer task: sleeps until the manager's next deadline (S21).
+//! The timer task: sleeps until the next deadline of the manager (S21) or the driver.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
 use futures::future::select;
-use remuda::Event;
 
 use crate::runtime::Runtime;
 use crate::shared::Shared;
@@ -29,7 +28,7 @@ async fn run_until_ended<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
     loop {
         let (ended, deadline) = shared.with(|state| {
             state.timer.changed = false;
-            state.timer.sleeping_until = state.manager.next_timeout();
+            state.timer.sleeping_until = state.next_deadline();
             (state.is_ended(), state.timer.sleeping_until)
         });
         if ended {
@@ -42,8 +41,9 @@ async fn run_until_ended<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
                 select(std::pin::pin!(shared.runtime.sleep_until(at)), changed).await;
             }
         }
-        if deadline.is_some_and(|at| shared.runtime.now() >= at) {
-            shared.handle(Event::Timer);
+        let now = shared.runtime.now();
+        if deadline.is_some_and(|at| now >= at) {
+            shared.with(|state| state.on_time(now));
         }
     }
 }

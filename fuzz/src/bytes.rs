@@ -1,6 +1,8 @@
 //! Bytes as a serialised manager and serialised events, in postcard and in JSON: an error, or something sound to go on with.
 
-use remuda::{Action, Config, Event, Instant, Manager};
+use core::time::Duration;
+
+use remuda::{Action, Config, Event, Instant, Kind, Manager, Resources};
 use remuda_sim::{Pair, Subject};
 use serde_json::StreamDeserializer;
 use serde_json::de::SliceRead;
@@ -10,6 +12,8 @@ const MOST: usize = 300;
 
 /// The first byte: events in postcard, for a fresh manager.
 pub const EVENTS: u8 = b'e';
+/// The first byte: the same under bigslice's policy.
+pub const BIGSLICE: u8 = b'b';
 /// The first byte: a manager in postcard, then events for it.
 pub const MANAGER: u8 = b'm';
 /// The first byte: events in JSON, one after the other, for a fresh manager.
@@ -26,13 +30,14 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     match *first {
-        EVENTS => fresh(Postcard(bytes)),
+        EVENTS => fresh(two_kinds(), Postcard(bytes)),
+        BIGSLICE => fresh(Config::bigslice_machines(4, 64), Postcard(bytes)),
         MANAGER => {
             if let Ok((manager, rest)) = postcard::take_from_bytes(bytes) {
                 thawed(manager, Postcard(rest));
             }
         }
-        EVENTS_JSON => fresh(stream(bytes)),
+        EVENTS_JSON => fresh(two_kinds(), stream(bytes)),
         MANAGER_JSON => {
             let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
             if let Some(Ok(manager)) = values.next() {
@@ -63,10 +68,19 @@ fn stream(bytes: &[u8]) -> impl Iterator<Item = (Instant, Event)> {
     values.map_while(Result::ok)
 }
 
+/// Of four and eight procs, the larger with memory and GPUs.
+fn two_kinds() -> Config {
+    let large = Resources::new([8, 64, 2, 0]);
+    Config::empty()
+        .kind(Kind::new(Resources::procs(4)))
+        .kind(Kind::new(large).idle(Duration::from_secs(60)).cost(3))
+        .max_procs(64)
+}
+
 /// Plays events on a fresh manager and the model, which must agree.
-fn fresh(events: impl Iterator<Item = (Instant, Event)>) {
-    let config = Config::new(4, 64).expect("a valid config");
-    let mut pair = Pair::new(config, Manager::new(config).expect("a valid config"));
+fn fresh(config: Config, events: impl Iterator<Item = (Instant, Event)>) {
+    let manager = Manager::new(config.clone()).expect("a valid config");
+    let mut pair = Pair::new(config, manager);
     let mut actions = Vec::new();
     for (now, event) in events.take(MOST) {
         written_and_read(&event);
@@ -85,7 +99,7 @@ fn thawed(mut manager: Manager, events: impl Iterator<Item = (Instant, Event)>) 
     check(&manager);
     let mut back = read_back(&manager);
     let (mut actions, mut also) = (Vec::<Action>::new(), Vec::new());
-    // Its own timers first, which nobody wrote with what comes after them in mind.
+    // Its own timers first: the events were not written with them in mind.
     let timers = [manager.now(), manager.next_timeout().unwrap_or_default()];
     let timers = timers.map(|now| (now, Event::Timer));
     for (now, event) in timers.into_iter().chain(events.take(MOST)) {

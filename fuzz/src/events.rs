@@ -1,21 +1,23 @@
-//! Events of all kinds with few ids, so that they meet, on a manager and on the model, which must agree exactly.
+//! Events of all kinds with few ids, so that they meet, on a manager and on the model, which must agree exactly, under either
+//! policy and with one to three kinds of machine.
 //!
-//! The first [`HEAD`] bytes are the config and the time it begins, then each [`RECORD`] bytes are an event: when, which, and
-//! three operands.
+//! The first [`HEAD`] bytes are the config and the time it begins (config.rs), then each [`RECORD`] bytes are an event: when,
+//! which, and four operands.
 
 use core::time::Duration;
 use std::thread;
 
 use remuda::{
-    Config, Demand, Event, Instant, MachineId, Manager, OnceKey, OnceOutcome, Outcome, RequestId,
-    TaskId, WaiterId,
+    Config, Event, Instant, KindId, Kinds, Limits, MachineId, Manager, OnceKey, OnceOutcome,
+    Outcome, RequestId, Resources, StartHint, Submit, TaskId, WaiterId,
 };
 use remuda_sim::{Pair, Script, Subject};
 
-/// The bytes of the config and the origin.
-pub const HEAD: usize = 9;
+use super::config;
+pub use super::config::HEAD;
+
 /// The bytes of an event.
-pub const RECORD: usize = 5;
+pub const RECORD: usize = 6;
 /// No more events than this are played: the model is naive, and what many can show, few can.
 pub const MOST: usize = 300;
 
@@ -47,6 +49,16 @@ pub const POLLED: u8 = 11;
 pub const TIMER: u8 = 12;
 /// No event: the manager is written, read back and goes on as what was read.
 pub const READ_BACK: u8 = 13;
+/// See [`SUBMIT`].
+pub const JOIN: u8 = 14;
+/// See [`SUBMIT`].
+pub const DRAIN: u8 = 15;
+/// See [`SUBMIT`].
+pub const KEEP: u8 = 16;
+/// See [`SUBMIT`].
+pub const SET_LIMITS: u8 = 17;
+/// See [`SUBMIT`].
+pub const SET_MAX_PROCS: u8 = 18;
 /// One byte alone, for it ends most of what can happen.
 pub const SHUTDOWN: u8 = 0xff;
 
@@ -56,8 +68,19 @@ pub const AT_TIMEOUT: u8 = 0x88;
 pub const BACK: u8 = 0x90;
 /// In the first byte of a record: the end of time.
 pub const AT_THE_END: u8 = 0xff;
-/// A machine that is there, counted by id from 0 up; less is the id itself.
+/// A machine that is there, counted by id from 0 up; from [`JOINED`] up to this one that joined; less is the id itself.
 pub const NTH: u8 = 0x80;
+/// See [`NTH`].
+pub const JOINED: u8 = 0x70;
+/// As the machine of a done: the one that the request runs on.
+pub const ITS_OWN: u8 = 0;
+/// As the machine of a done: none is named.
+pub const UNNAMED: u8 = 1;
+/// In the last operand of a submit: the low three bits are the kinds it accepts (none: all); with this it prefers a machine,
+/// with [`AVOID`] it avoids one, counted as by [`NTH`] by the three high bits; with both it gives up after a span.
+pub const PREFER: u8 = 0x08;
+/// See [`PREFER`].
+pub const AVOID: u8 = 0x10;
 
 /// Plays the events on a manager and the model.
 ///
@@ -76,11 +99,11 @@ pub fn play(bytes: &[u8]) -> (Config, Vec<(Instant, Event)>) {
     let mut head = [0; HEAD];
     let length = bytes.len().min(HEAD);
     head[..length].copy_from_slice(&bytes[..length]);
-    let (config, mut now) = begin(&head);
+    let (config, mut now) = config::read(&head);
 
-    let manager = Manager::new(config).expect("no figure of the tables is out of bounds");
-    let mut pair = Pair::new(config, manager);
-    let mut played = Played(config, Vec::new());
+    let manager = Manager::new(config.clone()).expect("no figure of the tables is out of bounds");
+    let mut pair = Pair::new(config.clone(), manager);
+    let mut played = Played(config.clone(), Vec::new());
     let mut actions = Vec::new();
     let (records, _) = bytes[length..].as_chunks::<RECORD>();
     // The invariants of the largest machines take long to check: fewer events, and not after each.
@@ -95,7 +118,7 @@ pub fn play(bytes: &[u8]) -> (Config, Vec<(Instant, Event)>) {
             continue;
         }
         now = time(record[0], now, pair.next_timeout());
-        let event = event(record, &pair.subject);
+        let event = event(record, now, &pair.subject);
         played.1.push((now, event));
         actions.clear();
         pair.handle_into(event, now, &mut actions);
@@ -116,51 +139,9 @@ struct Played(Config, Vec<(Instant, Event)>);
 impl Drop for Played {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{}", Script::new(self.0, &self.1));
+            eprintln!("{}", Script::new(self.0.clone(), &self.1));
         }
     }
-}
-
-/// The config and the origin that the head stands for.
-fn begin(head: &[u8; HEAD]) -> (Config, Instant) {
-    const PROCS: [u32; 8] = [1, 2, 3, 4, 5, 8, 16, 100];
-    const ORIGINS: [u64; 4] = [0, 1, u64::MAX - 90_000_000_000, u64::MAX];
-    let config = Config {
-        machine_procs: match head[0] {
-            u8::MAX => Config::MAX_MACHINE_PROCS,
-            index => PROCS[usize::from(index) % PROCS.len()],
-        },
-        max_procs: match head[1] {
-            u8::MAX => u64::MAX,
-            procs => 1 + u64::from(procs),
-        },
-        probation: span(head[2]).max(Duration::from_nanos(1)),
-        start_backoff_base: span(head[3]),
-        start_backoff_cap: span(head[4]),
-        silent_polls: u32::from(head[5] % 4),
-        poll_interval: span(head[6]),
-        summary_interval: span(head[7]),
-    };
-    (
-        config,
-        Instant(ORIGINS[usize::from(head[8]) % ORIGINS.len()]),
-    )
-}
-
-fn span(byte: u8) -> Duration {
-    const SPANS: [Duration; 10] = [
-        Duration::ZERO,
-        Duration::from_nanos(1),
-        Duration::from_millis(300),
-        Duration::from_secs(1),
-        Duration::from_secs(10),
-        Duration::from_secs(30),
-        Duration::from_secs(60),
-        Duration::from_secs(3600),
-        Duration::from_nanos(u64::MAX),
-        Duration::MAX,
-    ];
-    SPANS[usize::from(byte) % SPANS.len()]
 }
 
 /// What the time is for a record, with what it was and the deadline that is armed.
@@ -185,17 +166,18 @@ fn time(byte: u8, now: Instant, timeout: Option<Instant>) -> Instant {
 fn kind(record: &[u8; RECORD]) -> u8 {
     match record[1] {
         SHUTDOWN => SHUTDOWN,
-        // What most depends on has two numbers.
-        byte => match byte % 16 {
-            14 => SUBMIT,
-            15 => UP,
+        // What most depends on has several numbers.
+        byte => match byte % 24 {
+            19 | 20 => SUBMIT,
+            21 | 22 => UP,
+            23 => DONE,
             kind => kind,
         },
     }
 }
 
-fn event(record: &[u8; RECORD], manager: &Manager) -> Event {
-    let &[_, _, a, b, c] = record;
+fn event(record: &[u8; RECORD], now: Instant, manager: &Manager) -> Event {
+    let &[_, _, a, b, c, d] = record;
     let request = RequestId(id(a));
     let machine = || machine(a, manager);
     let task = TaskId(id(b));
@@ -204,14 +186,18 @@ fn event(record: &[u8; RECORD], manager: &Manager) -> Event {
         key: (b & 3).into(),
     };
     match kind(record) {
-        SUBMIT => Event::Submit {
-            request,
-            priority: priority(b),
-            demand: demand(c, manager.config().machine_procs),
-        },
+        SUBMIT => {
+            let spec = submit(b, c, d, now, manager);
+            Event::Submit { request, spec }
+        }
         CANCEL => Event::Cancel { request },
         DONE => Event::Done {
             request,
+            machine: match c {
+                ITS_OWN => manager.machine_of(request),
+                UNNAMED => None,
+                _ => Some(self::machine(c, manager)),
+            },
             outcome: [
                 Outcome::Ok,
                 Outcome::Remote,
@@ -219,17 +205,49 @@ fn event(record: &[u8; RECORD], manager: &Manager) -> Event {
                 Outcome::Unused,
             ][usize::from(b % 4)],
         },
-        UP => Event::Up { machine: machine() },
-        START_FAILED => Event::StartFailed { machine: machine() },
+        JOIN => Event::Join {
+            machine: joining(a, manager),
+            kind: KindId(b % 4),
+            offer: offer(c),
+        },
+        UP => {
+            let (machine, offer) = (machine(), offer(b));
+            Event::Up { machine, offer }
+        }
+        START_FAILED => Event::StartFailed {
+            machine: machine(),
+            hint: match b % 3 {
+                0 => None,
+                1 => Some(StartHint::AtCapacity),
+                _ => Some(StartHint::RetryAfter(config::span(c))),
+            },
+        },
         STOPPED => Event::Stopped { machine: machine() },
-        ASSIGN => Event::Assign {
+        DRAIN => Event::Drain {
             machine: machine(),
-            task,
+            until: (b > 0).then(|| now + config::span(b)),
         },
-        DISCARD => Event::Discard {
-            machine: machine(),
-            task,
+        KEEP => Event::Keep { machine: machine() },
+        SET_LIMITS => Event::SetLimits {
+            kind: KindId(a % 4),
+            limits: Limits {
+                min: (b % 4).into(),
+                max: config::at_most(b >> 4),
+                spare: (b / 4 % 4).into(),
+                idle: (c > 0).then(|| config::span(c)),
+            },
         },
+        SET_MAX_PROCS => Event::SetMaxProcs {
+            max_procs: config::max_procs(a),
+        },
+        ASSIGN => {
+            let machine = machine();
+            Event::AssignTask { machine, task }
+        }
+        DISCARD => {
+            let machine = machine();
+            Event::DiscardTask { machine, task }
+        }
         ONCE => Event::Once {
             machine: machine(),
             key,
@@ -245,10 +263,10 @@ fn event(record: &[u8; RECORD], manager: &Manager) -> Event {
                 OnceOutcome::MachineLost,
             ][usize::from(c % 4)],
         },
-        FORGET => Event::Forget {
-            machine: machine(),
-            key,
-        },
+        FORGET => {
+            let machine = machine();
+            Event::ForgetOnce { machine, key }
+        }
         POLLED => Event::Polled {
             machine: machine(),
             answered: b % 2 == 1,
@@ -267,11 +285,33 @@ fn id(byte: u8) -> u64 {
 }
 
 fn machine(byte: u8, manager: &Manager) -> MachineId {
-    if byte < NTH {
-        return MachineId(byte.into());
+    match byte {
+        NTH.. => {
+            let nth = manager.machines().nth((byte - NTH).into());
+            nth.map_or(MachineId(u64::MAX), |machine| machine.id())
+        }
+        JOINED.. => MachineId::joined((byte - JOINED).into()),
+        _ => MachineId(byte.into()),
     }
-    let nth = manager.machines().nth((byte - NTH).into());
-    nth.map_or(MachineId(u64::MAX), |machine| machine.id())
+}
+
+/// From [`NTH`] up one that comes after all that are there, or the last id; else any id.
+fn joining(byte: u8, manager: &Manager) -> MachineId {
+    let joined = manager.machines().map(|machine| machine.id());
+    match byte {
+        u8::MAX => MachineId(u64::MAX),
+        NTH.. => match joined.filter(|id| id.is_joined()).last() {
+            Some(last) => MachineId(last.0.saturating_add(u64::from(byte - NTH) + 1)),
+            None => MachineId::joined((byte - NTH).into()),
+        },
+        _ => machine(byte, manager),
+    }
+}
+
+/// Nothing is said, or few procs and little of the rest.
+fn offer(byte: u8) -> Option<Resources> {
+    let amounts = [byte % 9, byte / 16, byte / 64, 0].map(u32::from);
+    (byte > 0).then(|| Resources::new(amounts))
 }
 
 /// Few priorities, and the two ends.
@@ -283,14 +323,36 @@ fn priority(byte: u8) -> i64 {
     }
 }
 
-/// Zero is a whole machine; otherwise what fits, or a little more.
-fn demand(byte: u8, machine_procs: u32) -> Demand {
-    let most = machine_procs.saturating_add(1);
-    match byte {
-        0xff => Demand::procs(u32::MAX),
-        byte => Demand::procs(u32::from(byte) % most.saturating_add(1)),
+/// `b` is the priority, and in its high bits amounts beside procs; `c` the procs, of which zero is a whole machine; `d` as
+/// [`PREFER`] says.
+fn submit(b: u8, c: u8, d: u8, now: Instant, manager: &Manager) -> Submit {
+    let procs = manager.config().kinds[0].capacity.proc_count();
+    // What fits, or a little more.
+    let some = u32::from(c) % procs.saturating_add(2);
+    let rest = match b {
+        0x7f | 0x80 => 0,
+        _ => b,
+    };
+    let amounts = Resources::procs(some)
+        .memory_mib((rest / 4 % 8).into())
+        .gpus((rest / 32 % 2).into())
+        .other((rest / 64 % 2).into());
+    let spec = match c {
+        0 => Submit::machine(),
+        0xff => Submit::procs(u32::MAX),
+        _ => Submit::new(amounts),
+    };
+    let spec = spec.priority(priority(b)).kinds(match d & 7 {
+        0 => Kinds::ALL,
+        bits => Kinds::from_bits(bits.into()),
+    });
+    let of_all = machine(NTH + d / 32, manager);
+    match d & (PREFER | AVOID) {
+        0 => spec,
+        PREFER => spec.prefer(of_all),
+        AVOID => spec.avoid(of_all),
+        _ => spec.give_up(now + config::span(d / 32)),
     }
-    .unwrap_or(Demand::Machine)
 }
 
 /// The manager as it is read back from what it is written as, which must be the same.

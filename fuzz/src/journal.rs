@@ -67,7 +67,7 @@ fn read(bytes: &[u8]) -> (usize, Option<Error>) {
         Err(error) => return (0, Some(error)),
     };
     let index = Index::new(bytes).expect("the header was read");
-    let manager = Manager::new(reader.header().config).expect("a header's config is valid");
+    let manager = Manager::new(reader.header().config.clone()).expect("a header's config is valid");
     let mut again = Vec::new();
     let mut writer = Writer::new(&manager, reader.header().origin, &[], &mut again);
     let (mut frames, mut events, mut end) = (0, Vec::new(), None);

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod config;
 pub mod events;
 pub mod jobs;
 pub mod journal;

@@ -40,7 +40,7 @@ fn print(seed: u64, runs: u64, events: usize) -> io::Result<()> {
     for n in 0..runs {
         let seed = seed.wrapping_add(n);
         let plan = Plan::draw(&mut Rng::new(!seed));
-        let manager = Manager::new(plan.config).expect("plans have valid configs");
+        let manager = Manager::new(plan.config.clone()).expect("plans have valid configs");
         let mut cluster = Cluster::new(plan, seed, manager);
         let ran = cluster.run(events).and_then(|()| cluster.calm());
         writeln!(out, "# seed {seed}\n{}", cluster.script())?;

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use remuda::{Action, Config, Demand, Event, MachineId, Manager, Outcome, RequestId};
+use remuda::{Action, Config, Event, MachineId, Manager, Outcome, RequestId, Submit};
 use remuda_sim::Rng;
 
 const PROCS: u32 = 16;
@@ -56,7 +56,7 @@ struct World {
     manager: Manager,
     actions: Vec<Action>,
     /// A client knows which of its requests run.
-    running: Vec<RequestId>,
+    running: Vec<(RequestId, MachineId)>,
     next: u64,
     rng: Rng,
 }
@@ -64,12 +64,12 @@ struct World {
 impl World {
     /// So many machines, all up and idle.
     fn new(machines: u64) -> World {
-        let config = Config {
-            start_backoff_base: Duration::ZERO,
-            poll_interval: Duration::ZERO,
-            summary_interval: Duration::ZERO,
-            ..Config::new(PROCS, machines * u64::from(PROCS)).expect("a good config")
-        };
+        let config = Config::new(PROCS, machines * u64::from(PROCS)).expect("a good config");
+        let config = config
+            .start_backoff_base(Duration::ZERO)
+            .poll_interval(Duration::ZERO)
+            .summary_interval(Duration::ZERO)
+            .settle(Duration::ZERO);
         let mut world = World {
             manager: Manager::new(config).expect("a good config"),
             actions: Vec::new(),
@@ -77,19 +77,19 @@ impl World {
             next: 0,
             rng: Rng::new(1),
         };
-        // Machines are started because somebody needs them.
+        // Machines are started because requests need them.
         for request in (u64::MAX - machines..u64::MAX).map(RequestId) {
             world.handle(Event::Submit {
                 request,
-                priority: 0,
-                demand: Demand::Machine,
+                spec: Submit::machine(),
             });
         }
         for machine in (0..machines).map(MachineId) {
-            world.handle(Event::Up { machine });
+            let offer = None;
+            world.handle(Event::Up { machine, offer });
         }
-        for request in std::mem::take(&mut world.running) {
-            world.done(request);
+        for (request, machine) in std::mem::take(&mut world.running) {
+            world.done(request, machine);
         }
         world
     }
@@ -99,8 +99,8 @@ impl World {
         let now = self.manager.now();
         self.manager.handle_into(event, now, &mut self.actions);
         for action in &self.actions {
-            if let Action::Grant { request, .. } = *action {
-                self.running.push(request);
+            if let Action::Grant { request, machine } = *action {
+                self.running.push((request, machine));
             }
         }
     }
@@ -108,23 +108,24 @@ impl World {
     fn submit(&mut self) {
         let request = RequestId(self.next);
         self.next += 1;
-        self.handle(Event::Submit {
-            request,
-            priority: (request.0.wrapping_mul(0x9e37_79b9) % 1_000) as i64,
-            demand: Demand::procs(1).expect("not zero"),
-        });
+        let priority = (request.0.wrapping_mul(0x9e37_79b9) % 1_000) as i64;
+        let spec = Submit::procs(1).priority(priority);
+        self.handle(Event::Submit { request, spec });
     }
 
     /// Ends a random grant.
     fn end(&mut self) {
         let at = self.rng.below(self.running.len() as u64) as usize;
-        let request = self.running.swap_remove(at);
-        self.done(request);
+        let (request, machine) = self.running.swap_remove(at);
+        self.done(request, machine);
     }
 
-    fn done(&mut self, request: RequestId) {
-        let outcome = Outcome::Ok;
-        self.handle(Event::Done { request, outcome });
+    fn done(&mut self, request: RequestId, machine: MachineId) {
+        self.handle(Event::Done {
+            request,
+            machine: Some(machine),
+            outcome: Outcome::Ok,
+        });
     }
 }
 

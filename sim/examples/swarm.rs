@@ -2,22 +2,27 @@
 //!
 //! Options: `--schedules N`, `--events N`, `--seed N`, `--threads N`, `--deep-every N` (one schedule in N is
 //! checked to the bottom after every event; 4), `--least N` (a cell of the coverage table that was hit less often is
-//! an error; by default 1 for each thousand schedules). Prints the seed first, then the table and the rate; a
+//! an error; by default 1 for each thousand schedules), `--model` (the model stands in for the manager, so that only
+//! what clients may rely on is checked). Prints the seed first, then the table and the rate; a
 //! failure as a short script. Exits with 1 on a failure, 2 when a cell was hit too rarely.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use remuda_sim::Swarm;
+use remuda_sim::{Model, Swarm};
 
 fn main() -> ExitCode {
     let mut swarm = Swarm {
         deep_every: 4,
         ..Swarm::default()
     };
-    let mut least = None;
+    let (mut least, mut model) = (None, false);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if word == "--model" {
+            model = true;
+            continue;
+        }
         let Some(number) = words.next().and_then(|n| n.parse::<u64>().ok()) else {
             eprintln!("{word} wants a number");
             return ExitCode::from(64);
@@ -41,7 +46,10 @@ fn main() -> ExitCode {
         swarm.seed, swarm.schedules, swarm.events, swarm.threads
     );
     let began = Instant::now();
-    let report = swarm.run();
+    let report = match model {
+        true => swarm.run_on(|config| Model::new(config).expect("plans have valid configs")),
+        false => swarm.run(),
+    };
     let took = began.elapsed().as_secs_f64();
     println!("{}", report.coverage);
     println!(

@@ -128,7 +128,7 @@ pub fn answers<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Vec<Vec<Ac
     let mut answers = Vec::new();
     // What it said before the panic is all that is wanted.
     let _ = caught(|| {
-        each(run, make(run.config), &mut 0, |_, _, actions| {
+        each(run, make(run.config.clone()), &mut 0, |_, _, actions| {
             answers.push(actions.to_vec());
             None::<()>
         });
@@ -163,9 +163,12 @@ fn answers_until<S: Subject, T>(
 ) -> Option<(usize, T)> {
     let mut told = 0;
     let seen = caught(|| {
-        each(run, make(run.config), &mut told, |_, event, actions| {
-            look(event, actions)
-        })
+        each(
+            run,
+            make(run.config.clone()),
+            &mut told,
+            |_, event, actions| look(event, actions),
+        )
     });
     seen.ok()?.map(|seen| (told, seen))
 }
@@ -178,7 +181,7 @@ fn beside_the_model<S: Subject, T>(
 ) -> Option<(usize, T)> {
     let (mut told, mut left) = (0, run.events.len());
     let seen = caught(|| {
-        let pair = Pair::new(run.config, make(run.config));
+        let pair = Pair::new(run.config.clone(), make(run.config.clone()));
         each(run, pair, &mut told, |pair, _, _| {
             left -= 1;
             look(pair, left == 0)
@@ -190,7 +193,12 @@ fn beside_the_model<S: Subject, T>(
 fn panics<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Option<Found> {
     let mut told = 0;
     let played = caught(|| {
-        each(run, make(run.config), &mut told, |_, _, _| None::<()>);
+        each(
+            run,
+            make(run.config.clone()),
+            &mut told,
+            |_, _, _| None::<()>,
+        );
     });
     played.err().map(|panic| of_panic(told, panic))
 }
@@ -206,7 +214,7 @@ fn of_panic(events: usize, panic: Panicked) -> Found {
 fn violation<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Option<Found> {
     let mut told = 0;
     let played = caught(|| {
-        let pair = Pair::new(run.config, make(run.config));
+        let pair = Pair::new(run.config.clone(), make(run.config.clone()));
         each(run, pair, &mut told, |pair, _, _| {
             let disagrees = pair.verdict().err().map(|what| (what, Sign::Disagrees));
             disagrees.or_else(|| pair.check().err().map(|what| (what, Sign::Broken)))
@@ -235,15 +243,24 @@ fn losses(actions: &[Action]) -> impl Iterator<Item = Lost> + '_ {
         let (Action::RequestLost { machine, .. } | Action::TaskLost { machine, .. }) = *what else {
             return None;
         };
-        let by = actions.iter().find_map(|action| match action {
-            Action::Notice(Notice::MachineLost { machine: it, by }) if *it == machine => Some(*by),
-            _ => None,
-        })?;
+        let by = match *what {
+            Action::RequestLost { by, .. } => by,
+            _ => gone_by(actions, machine)?,
+        };
         Some(Lost {
             what: *what,
             machine,
             by,
         })
+    })
+}
+
+/// Why a machine is gone, if it is by these actions.
+fn gone_by(actions: &[Action], machine: MachineId) -> Option<Loss> {
+    actions.iter().find_map(|action| match *action {
+        Action::Notice(Notice::MachineLost { machine: it, by }) if it == machine => Some(by),
+        Action::Notice(Notice::Ended { machine: it }) if it == machine => Some(Loss::Drained),
+        _ => None,
     })
 }
 
@@ -272,6 +289,8 @@ impl fmt::Display for Lost {
         let by = match self.by {
             Loss::Stopped => "which stopped",
             Loss::Silence => "which answered no polls",
+            Loss::Drained => "which was told to stop",
+            _ => "which is gone",
         };
         let machine = self.machine;
         match self.what {

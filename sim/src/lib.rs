@@ -21,12 +21,12 @@
 //! use remuda::{Config, Manager};
 //! use remuda_sim::{Cluster, Plan};
 //!
-//! // Will a third of failed starts and a flapping cluster still serve everyone?
+//! // Is every request served although a third of the starts fail and machines flap?
 //! let mut plan = Plan::new(Config::new(8, 64)?);
 //! plan.faults.start_fails = 85; // of 256
 //! plan.faults.flapping = 128;
 //! for seed in 0..20 {
-//!     let manager = Manager::new(plan.config)?;
+//!     let manager = Manager::new(plan.config.clone())?;
 //!     let mut cluster = Cluster::new(plan.clone(), seed, manager);
 //!     let served = cluster.run(500).and_then(|()| cluster.calm());
 //!     assert_eq!(served, Ok(()), "seed {seed}:\n{}", cluster.script());
@@ -47,21 +47,23 @@ pub mod model;
 mod pair;
 mod panics;
 mod plan;
+pub mod quality;
 mod rng;
 pub mod script;
 pub mod shrink;
 mod subject;
 pub mod swarm;
+mod views;
 pub mod walk;
 
 pub use cluster::Cluster;
 pub use coverage::Coverage;
 pub use driven::Driven;
 pub use find::Find;
-pub use ledger::{Grant, Ledger};
-pub use model::Model;
+pub use ledger::{Grant, Known, Ledger};
+pub use model::{Figures, Model};
 pub use pair::Pair;
-pub use plan::{Faults, Odds, Plan, Traffic};
+pub use plan::{Faults, Ids, Odds, Plan, Traffic};
 pub use rng::Rng;
 pub use script::{ParseError, Script};
 pub use subject::Subject;

@@ -1,10 +1,11 @@
 //! The oracle: a subject and the model side by side, who must agree after every event.
 
-use remuda::{Action, Config, Counts, Event, Instant, Manager};
+use remuda::{Action, Config, Event, Instant};
 
 use crate::coverage::Coverage;
-use crate::model::Model;
+use crate::model::{Figures, Model};
 use crate::subject::Subject;
+use crate::views::differences;
 
 /// A [`Subject`] held against the [`Model`]: same actions, counts and deadline after every event.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub struct Pair<S> {
     pub subject: S,
     /// The one it is held against.
     pub model: Model,
-    /// What the events met, if somebody wants to know.
+    /// What the events met, if it is to be counted.
     pub coverage: Option<Box<Coverage>>,
     expected: Vec<Action>,
     agreed: bool,
@@ -55,7 +56,7 @@ impl<S: Subject> Subject for Pair<S> {
         self.model.next_timeout()
     }
 
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> Figures {
         self.model.counts()
     }
 
@@ -80,58 +81,4 @@ impl<S: Subject> Subject for Pair<S> {
         self.subject.agrees_in_detail(&self.model)?;
         self.subject.check()
     }
-}
-
-/// The figures that are not as they should be.
-fn differences(counts: Counts, expected: Counts) -> String {
-    let figures = |c: Counts| {
-        let m = c.machines;
-        [
-            ("need", c.need),
-            ("pending procs", c.pending),
-            ("procs there", c.have),
-            ("queued", c.queued),
-            ("running", c.running),
-            ("pending machines", m.pending),
-            ("ok machines", m.ok),
-            ("machines on probation", m.probation),
-            ("lost machines", m.lost),
-        ]
-    };
-    let both = figures(counts).into_iter().zip(figures(expected));
-    let wrong = both.filter(|(is, should)| is != should);
-    let words = wrong.map(|((name, is), (_, should))| format!("{name} {is} (the model: {should})"));
-    words.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether a manager shows what the model shows: machines, back-off, time.
-pub(crate) fn same_views(manager: &Manager, model: &Model) -> Result<(), String> {
-    let mut machines = manager.machines();
-    for expected in model.machines() {
-        let same = machines.next().is_some_and(|machine| {
-            machine.id() == expected.id
-                && machine.health() == expected.health
-                && machine.used() == expected.used
-                && machine.running().eq(expected.running.iter().copied())
-                && machine.tasks().eq(expected.tasks.iter().copied())
-        });
-        if !same {
-            return Err(format!("it does not show this machine: {expected:?}"));
-        }
-    }
-    if let Some(machine) = machines.next() {
-        return Err(format!("it shows one machine more: {machine:?}"));
-    }
-    let shown = (
-        manager.now(),
-        manager.start_backoff(),
-        manager.is_shut_down(),
-    );
-    let expected = (model.now(), model.start_backoff(), model.is_shut_down());
-    if shown == expected {
-        return Ok(());
-    }
-    Err(format!(
-        "its time, back-off and end are {shown:?}, the model's {expected:?}"
-    ))
 }

@@ -1,5 +1,5 @@
 //! Panics as results: a subject that panics is wrong like others (F5), and its run is shrunk with thousands of panics,
-//! of which nobody wants to read.
+//! which are not to be printed.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};

@@ -1,8 +1,9 @@
 //! What a simulation drives: a manager, the model, or both at once.
 
-use remuda::{Action, Counts, Event, Instant, Manager};
+use remuda::{Action, Event, Instant, Manager};
 
-use crate::model::Model;
+use crate::model::{Figures, Model};
+use crate::views::same_views;
 
 /// Something that decides like a [`Manager`].
 ///
@@ -14,8 +15,8 @@ pub trait Subject {
     /// See [`Manager::next_timeout`].
     fn next_timeout(&self) -> Option<Instant>;
 
-    /// See [`Manager::counts`].
-    fn counts(&self) -> Counts;
+    /// See [`Manager::counts`]; `manager.counts().into()` does.
+    fn counts(&self) -> Figures;
 
     /// Whether all was right so far, when that costs nothing to say.
     ///
@@ -51,12 +52,12 @@ impl Subject for Manager {
         Manager::next_timeout(self)
     }
 
-    fn counts(&self) -> Counts {
-        Manager::counts(self)
+    fn counts(&self) -> Figures {
+        Manager::counts(self).into()
     }
 
     fn agrees_in_detail(&self, model: &Model) -> Result<(), String> {
-        crate::pair::same_views(self, model)
+        same_views(self, model)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -73,7 +74,7 @@ impl Subject for Model {
         Model::next_timeout(self)
     }
 
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> Figures {
         Model::counts(self)
     }
 }

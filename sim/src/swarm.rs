@@ -155,13 +155,15 @@ impl Swarm {
     ) -> Result<(), Box<Failure>> {
         let seed = self.seed.wrapping_add(number);
         let plan = Plan::draw(&mut Rng::new(!seed));
-        let config = plan.config;
-        let mut pair = Pair::new(config, make(config));
+        let config = plan.config.clone();
+        let mut pair = Pair::new(config.clone(), make(config.clone()));
         pair.coverage = Some(std::mem::take(&mut part.coverage));
         let mut cluster = Cluster::new(plan, seed, pair);
         if number.is_multiple_of(self.deep_every.max(1)) {
             // The invariants go through all numbers of procs that a machine may have free.
-            cluster.check_deeply(if config.machine_procs > 1000 { 50 } else { 1 });
+            let procs = config.kinds.iter().map(|kind| kind.capacity.proc_count());
+            let many = procs.max().is_some_and(|most| most > 1000);
+            cluster.check_deeply(if many { 50 } else { 1 });
         }
         let ran = no_panic(|| {
             cluster.run(self.events)?;
@@ -198,8 +200,8 @@ struct Part {
 pub fn replay<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Result<(), (usize, String)> {
     let mut told = 0;
     let result = no_panic(|| {
-        let pair = Pair::new(run.config, make(run.config));
-        let mut driven = Driven::new(run.config, pair);
+        let pair = Pair::new(run.config.clone(), make(run.config.clone()));
+        let mut driven = Driven::new(run.config.clone(), pair);
         driven.check_deeply(1);
         for (now, event) in &run.events {
             told += 1;
@@ -214,11 +216,11 @@ pub fn replay<S: Subject>(run: &Run, make: &impl Fn(Config) -> S) -> Result<(), 
 fn failure<S: Subject>(seed: u64, what: String, run: Run, make: &impl Fn(Config) -> S) -> Failure {
     let small = shrink(run, |run| replay(run, make).is_err());
     let what_shrunk = replay(&small, make).err();
-    let mut script = Script::new(small.config, &small.events);
-    if let Ok(mut model) = Model::new(small.config) {
+    let mut script = Script::new(small.config.clone(), &small.events);
+    if let Ok(mut model) = Model::new(small.config.clone()) {
         script = script.played_on(&mut model);
     }
-    let last = no_panic(|| Ok(script.played_on(&mut make(small.config))));
+    let last = no_panic(|| Ok(script.played_on(&mut make(small.config.clone()))));
     Failure {
         seed,
         what,

@@ -23,7 +23,7 @@ fn written_down() -> Vec<u8> {
     let mut bytes = Vec::new();
     for seed in 0..300 {
         let run = run_of(seed, EVENTS, |_| {});
-        let mut manager = manager(run.config);
+        let mut manager = manager(run.config.clone());
         let script = Script::new(run.config, &run.events).played_on(&mut manager);
         bytes.extend(script.to_string().into_bytes());
         bytes.extend(frozen(&manager));

@@ -1,11 +1,9 @@
 //! What is found in a run is known again in others, and not taken for something else.
 
-use remuda::{
-    Action, Config, Counts, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId,
-};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, Outcome, RequestId, Submit};
 use remuda_sim::find::{Find, answers};
 use remuda_sim::shrink::{Run, Verdict, minimise, shrink};
-use remuda_sim::{Model, Subject};
+use remuda_sim::{Figures, Model, Subject};
 
 /// A manager that goes wrong when so many machines stopped.
 struct Wrong {
@@ -36,8 +34,8 @@ impl Subject for Wrong {
         self.manager.next_timeout()
     }
 
-    fn counts(&self) -> Counts {
-        self.manager.counts()
+    fn counts(&self) -> Figures {
+        self.manager.counts().into()
     }
 
     fn agrees_in_detail(&self, _: &Model) -> Result<(), String> {
@@ -49,16 +47,18 @@ impl Subject for Wrong {
 }
 
 fn run() -> Run {
-    let config = Config::new(1, 4).unwrap();
+    let config = Config::bigslice_machines(1, 4);
     let events = (0..400).map(|n| {
         let (request, machine) = (RequestId(n), MachineId(n / 4));
         let event = match n % 4 {
             0 => Event::Submit {
                 request,
-                priority: 0,
-                demand: Demand::Machine,
+                spec: Submit::machine(),
             },
-            1 => Event::Up { machine },
+            1 => Event::Up {
+                machine,
+                offer: None,
+            },
             2 => Event::Timer,
             _ => Event::Stopped { machine },
         };
@@ -158,14 +158,14 @@ fn a_judge_that_stops_is_not_asked_again() {
 /// A loss in silence is not taken for one of a machine that stopped, which would take fewer events.
 #[test]
 fn f08_a_loss_keeps_its_cause() {
-    let config = Config {
-        silent_polls: 2,
-        ..Config::new(1, 1).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 1).silent_polls(2);
     let submit = |n| Event::Submit {
         request: RequestId(n),
-        priority: 0,
-        demand: Demand::Machine,
+        spec: Submit::machine(),
+    };
+    let up = |machine| Event::Up {
+        machine,
+        offer: None,
     };
     let (first, second) = (MachineId(0), MachineId(1));
     let unanswered = Event::Polled {
@@ -174,17 +174,18 @@ fn f08_a_loss_keeps_its_cause() {
     };
     let events = [
         (0, submit(1)),
-        (1, Event::Up { machine: first }),
+        (1, up(first)),
         (
             2,
             Event::Done {
                 request: RequestId(1),
+                machine: Some(first),
                 outcome: Outcome::Ok,
             },
         ),
         (3, Event::Stopped { machine: first }),
         (4, submit(2)),
-        (5, Event::Up { machine: second }),
+        (5, up(second)),
         (6, unanswered),
         (20, unanswered),
     ];

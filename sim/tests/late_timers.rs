@@ -57,13 +57,13 @@ fn f10_a_timer_that_is_late_or_never_comes_changes_nothing() {
     for seed in 0..RUNS {
         let mut rng = Rng::new(!seed);
         let (config, events) = run(seed);
-        let [mut punctual, mut never, mut delayed] = [(); 3].map(|()| Told::new(config));
+        let [mut punctual, mut never, mut delayed] = [(); 3].map(|()| Told::new(config.clone()));
         for (index, (now, event)) in events.iter().enumerate() {
             while let Some(at) = punctual.manager.next_timeout().filter(|at| at <= now) {
                 punctual.tell(Event::Timer, at);
                 fired += 1;
             }
-            // Late by any time up to the event, or dropped; with some that nobody asked for between.
+            // Late by any time up to the event, or dropped; with some between that were not asked for.
             while let Some(at) = delayed.manager.next_timeout().filter(|at| at <= now) {
                 if rng.chance(64) {
                     break;

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use remuda::{
-    Action, Config, Demand, Event, Instant, MachineId, Manager, OnceKey, OnceOutcome, Outcome,
-    RequestId, TaskId, WaiterId,
+    Action, Config, Demand, Event, Instant, Kind, KindId, MachineId, Manager, OnceKey, OnceOutcome,
+    Outcome, RequestId, Resources, Submit, TaskId, WaiterId,
 };
-use remuda_sim::{Model, Script, Subject};
+use remuda_sim::{Figures, Model, Script, Subject};
 
 use support::Wrong;
 
@@ -38,9 +38,17 @@ fn events(minted: u64, machine_procs: u32) -> impl Strategy<Value = Event> {
     let machine = || (0..=minted).prop_map(MachineId);
     let task = || (1..=3u64).prop_map(TaskId);
     let key = || (1..=2u64).prop_map(|key| OnceKey { kind: 0, key });
-    let procs = 1..=machine_procs + 1;
-    let demand = procs.prop_map(|n| Demand::procs(n).expect("at least one"));
+    let demand = (1..=machine_procs + 1).prop_map(|n| Demand::Amounts(Resources::procs(n)));
     let demand = prop_oneof![4 => demand, 1 => Just(Demand::Machine)];
+    let spec = (
+        0..2i64,
+        demand,
+        prop_oneof![3 => Just(None), 1 => (0..2u8).prop_map(Some)],
+    );
+    let spec = spec.prop_map(|(priority, demand, kind)| {
+        let spec = Submit::new(demand).priority(priority);
+        kind.map_or(spec, |kind| spec.kinds(KindId(kind)))
+    });
     let outcome = proptest::sample::select(vec![
         Outcome::Ok,
         Outcome::Remote,
@@ -53,17 +61,19 @@ fn events(minted: u64, machine_procs: u32) -> impl Strategy<Value = Event> {
         OnceOutcome::Unreachable,
     ]);
     prop_oneof![
-        8 => (request(), 0..2i64, demand).prop_map(|(request, priority, demand)| Event::Submit { request, priority, demand }),
+        8 => (request(), spec).prop_map(|(request, spec)| Event::Submit { request, spec }),
         2 => request().prop_map(|request| Event::Cancel { request }),
-        6 => (request(), outcome).prop_map(|(request, outcome)| Event::Done { request, outcome }),
-        6 => machine().prop_map(|machine| Event::Up { machine }),
-        2 => machine().prop_map(|machine| Event::StartFailed { machine }),
+        6 => (request(), outcome).prop_map(|(request, outcome)| Event::Done { request, machine: None, outcome }),
+        6 => machine().prop_map(|machine| Event::Up { machine, offer: None }),
+        2 => machine().prop_map(|machine| Event::StartFailed { machine, hint: None }),
         1 => machine().prop_map(|machine| Event::Stopped { machine }),
-        2 => (machine(), task()).prop_map(|(machine, task)| Event::Assign { machine, task }),
-        1 => (machine(), task()).prop_map(|(machine, task)| Event::Discard { machine, task }),
+        1 => machine().prop_map(|machine| Event::Drain { machine, until: None }),
+        1 => machine().prop_map(|machine| Event::Keep { machine }),
+        2 => (machine(), task()).prop_map(|(machine, task)| Event::AssignTask { machine, task }),
+        1 => (machine(), task()).prop_map(|(machine, task)| Event::DiscardTask { machine, task }),
         2 => (machine(), key(), 1..=4u64).prop_map(|(machine, key, waiter)| Event::Once { machine, key, waiter: WaiterId(waiter) }),
         1 => (machine(), key(), once_outcome).prop_map(|(machine, key, outcome)| Event::OnceDone { machine, key, outcome }),
-        1 => (machine(), key()).prop_map(|(machine, key)| Event::Forget { machine, key }),
+        1 => (machine(), key()).prop_map(|(machine, key)| Event::ForgetOnce { machine, key }),
         2 => (machine(), any::<bool>()).prop_map(|(machine, answered)| Event::Polled { machine, answered }),
         1 => Just(Event::Timer),
     ]
@@ -74,26 +84,30 @@ impl ReferenceStateMachine for Reference {
     type Transition = Told;
 
     fn init_state() -> BoxedStrategy<Reference> {
-        let fresh = |(procs, machines): (u32, u64)| {
-            let config = Config {
-                summary_interval: Duration::ZERO,
-                ..Config::new(procs, machines * u64::from(procs)).expect("a valid config")
-            };
+        // One kind, or two of which the second is half as large.
+        let fresh = |(procs, machines, two): (u32, u64, bool)| {
+            let mut config =
+                Config::new(procs, machines * u64::from(procs)).expect("a valid config");
+            if two {
+                config = config.kind(Kind::new(Resources::procs(procs.div_ceil(2))));
+            }
+            let config = config.summary_interval(Duration::ZERO);
             Reference {
+                model: Model::new(config.clone()).expect("a valid config"),
                 config,
-                model: Model::new(config).expect("a valid config"),
                 answer: Vec::new(),
                 minted: 0,
                 events: Vec::new(),
             }
         };
-        (1..=4u32, 1..=4u64).prop_map(fresh).boxed()
+        let sizes = (1..=4u32, 1..=4u64, any::<bool>());
+        sizes.prop_map(fresh).boxed()
     }
 
     fn transitions(state: &Reference) -> BoxedStrategy<Told> {
         // Nothing is forbidden (F5), so there are no preconditions, and any part can be left out.
         let after = prop_oneof![3 => Just(0), 2 => 1..=3u64, 1 => 5..=70u64];
-        let event = events(state.minted, state.config.machine_procs);
+        let event = events(state.minted, state.config.kinds[0].capacity.proc_count());
         let told = |(after, event)| Told {
             after: Duration::from_secs(after),
             event,
@@ -133,7 +147,7 @@ impl<S: Tested> StateMachineTest for Test<S> {
     type Reference = Reference;
 
     fn init_test(state: &Reference) -> S {
-        S::made(state.config)
+        S::made(state.config.clone())
     }
 
     /// When they differ, the panic's message is a script, ready to paste: what the model expects, and what is wrong.
@@ -142,8 +156,8 @@ impl<S: Tested> StateMachineTest for Test<S> {
         let mut answer = Vec::new();
         subject.handle_into(event, now, &mut answer);
         if answer != state.answer {
-            let mut model = Model::new(state.config).expect("a valid config");
-            let script = Script::new(state.config, &state.events).played_on(&mut model);
+            let mut model = Model::new(state.config.clone()).expect("a valid config");
+            let script = Script::new(state.config.clone(), &state.events).played_on(&mut model);
             panic!("{script}# it answers otherwise: {answer:?}\n");
         }
         subject
@@ -191,7 +205,7 @@ impl Subject for Again {
         self.0.next_timeout()
     }
 
-    fn counts(&self) -> remuda::Counts {
+    fn counts(&self) -> Figures {
         self.0.counts()
     }
 }
@@ -214,8 +228,8 @@ fn a_wrong_manager_fails_with_a_short_script() {
     let Err(TestError::Fail(reason, (_, transitions, _))) = tested else {
         panic!("it is not found");
     };
-    // Submit, up, assign, stopped; or discard.
-    assert!(transitions.len() <= 5, "{transitions:?}");
+    // Submit, up, assign, stopped; or discard; and what made it another machine than the first.
+    assert!(transitions.len() <= 8, "{transitions:?}");
     let script = Script::parse(reason.message()).expect("what is printed can be pasted");
     assert_eq!(script.steps.len(), transitions.len());
     assert_eq!(
@@ -223,5 +237,5 @@ fn a_wrong_manager_fails_with_a_short_script() {
         script,
         "the manager does as the script says"
     );
-    assert!(script.to_string().lines().count() <= 14, "{script}");
+    assert!(script.to_string().lines().count() <= 24, "{script}");
 }

@@ -57,7 +57,7 @@ fn found(hear: fn(Event) -> Event, say: fn(&mut Vec<Action>)) -> (Script, String
     let script = Script::parse(&text).expect("a script");
     let events = script.steps.iter().map(|step| (step.at, step.event));
     let run = Run {
-        config: script.config,
+        config: script.config.clone(),
         events: events.collect(),
     };
     assert!(
@@ -74,15 +74,17 @@ fn s11_a_remote_error_taken_for_an_unreachable_is_found() {
     let hear = |event| match event {
         Event::Done {
             request,
+            machine,
             outcome: Outcome::Remote,
         } => Event::Done {
             request,
+            machine,
             outcome: Outcome::Unreachable,
         },
         event => event,
     };
     let (script, text) = found(hear, |_| {});
-    // Submit, up, done.
+    // Submit, up or join, done.
     assert_eq!(script.steps.len(), 3, "{text}");
 }
 
@@ -92,8 +94,8 @@ fn f4_a_loss_that_is_not_told_is_found() {
         actions.retain(|action| !matches!(action, Action::RequestLost { .. }));
     };
     let (script, text) = found(|event| event, say);
-    // Submit, up, stopped.
-    assert_eq!(script.steps.len(), 3, "{text}");
+    // Submit, up or join, stopped; where a min is what starts the machine, some event before them.
+    assert!((3..=4).contains(&script.steps.len()), "{text}");
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn f5_a_panic_is_found() {
         assert!(losses.count() < 2, "two tasks lost at once");
     };
     let (script, text) = found(|event| event, say);
-    // Submit, up, assign twice, stopped.
-    assert_eq!(script.steps.len(), 5, "{text}");
+    // Submit and up, or join; assign twice, stopped.
+    assert!((4..=5).contains(&script.steps.len()), "{text}");
     assert!(text.contains("it panics: two tasks lost at once"), "{text}");
 }

@@ -5,8 +5,8 @@
 
 use core::time::Duration;
 
-use remuda::{Action, Counts, Event, Instant, Manager, Outcome};
-use remuda_sim::{Subject, Walk, World};
+use remuda::{Action, Event, Instant, Kind, KindId, Manager, Outcome, Resources, Submit};
+use remuda_sim::{Figures, Subject, Walk, World};
 
 fn counts(walk: Walk) -> (u64, u64, u32) {
     assert!(walk.failure.is_none(), "{walk}");
@@ -43,6 +43,47 @@ fn a_world_without_a_back_off_where_silence_is_noticed() {
     assert_eq!(counts(world.walk()), (5_445, 46_561, 12));
 }
 
+/// Machines of unlike resources, of at most one kind two: the second has more of another amount and costs more.
+fn unlike() -> [Kind; 2] {
+    let small = Kind::new(Resources::procs(1)).max(2);
+    let large = Kind::new(Resources::procs(2).memory_mib(1)).max(2).cost(3);
+    [small, large]
+}
+
+#[test]
+fn two_kinds_of_two_resources_and_three_requests() {
+    let small = Submit::procs(1);
+    let large = Submit::new(Resources::procs(1).memory_mib(1));
+    let mut world = World::unlike(&unlike(), 3, &[(small, 2), (large, 1)]);
+    world.tasks = 0;
+    assert_eq!(counts(world.walk()), (238_140, 1_913_366, 41));
+}
+
+#[test]
+fn idle_machines_of_two_kinds_are_stopped_and_drained() {
+    let idle = |kind: Kind| kind.idle(Duration::from_secs(1)).max(1);
+    let kinds = unlike().map(idle);
+    let any = Submit::procs(1);
+    let whole = Submit::machine().kinds(KindId(1)).priority(1);
+    let mut world = World::unlike(&kinds, 3, &[(any, 2), (whole, 1)]);
+    (world.tasks, world.drains, world.shutdown) = (0, true, true);
+    assert_eq!(counts(world.walk()), (237_278, 2_281_441, 31));
+}
+
+#[test]
+fn requests_that_are_given_up_and_limits_that_change() {
+    let kinds = unlike().map(|kind| kind.max(1));
+    let mut world = World::unlike(&kinds, 3, &[(Submit::procs(1), 2), (Submit::procs(2), 1)]);
+    world.tasks = 0;
+    world.requests[0].give_up_after = Some(Duration::from_secs(1));
+    let limits = |max| Event::SetLimits {
+        kind: KindId(0),
+        limits: kinds[0].max(max).limits(),
+    };
+    world.other = vec![limits(0), limits(1)];
+    assert_eq!(counts(world.walk()), (127_977, 1_261_702, 33));
+}
+
 /// A manager that takes work handed back unused for work done well.
 #[derive(Clone)]
 struct Wrong(Manager);
@@ -52,9 +93,11 @@ impl Subject for Wrong {
         let event = match event {
             Event::Done {
                 request,
+                machine,
                 outcome: Outcome::Unused,
             } => Event::Done {
                 request,
+                machine,
                 outcome: Outcome::Ok,
             },
             event => event,
@@ -66,8 +109,8 @@ impl Subject for Wrong {
         self.0.next_timeout()
     }
 
-    fn counts(&self) -> Counts {
-        self.0.counts()
+    fn counts(&self) -> Figures {
+        self.0.counts().into()
     }
 }
 
@@ -75,7 +118,7 @@ impl Subject for Wrong {
 fn what_is_wrong_is_found_by_the_shortest_run_there_is() {
     // Two grants on one machine; one is unreachable, the other handed back (S10, S13).
     let world = World::new(1, &[(0, 1, 2)]);
-    let subject = Wrong(Manager::new(world.config).expect("a valid config"));
+    let subject = Wrong(Manager::new(world.config.clone()).expect("a valid config"));
     let failure = world.walk_on(subject).failure.expect("it is wrong");
     assert!(failure.what.starts_with("it counts"), "{failure}");
     let events: Vec<_> = failure.script.steps.iter().map(|step| step.event).collect();

@@ -1,12 +1,15 @@
 //! A system without processes: its machines do as the test says, when it says so.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use remuda::{MachineId, TaskId};
-use remuda_driver::{CallError, Chunk, Figures, Invocation, StartError, Stream, System, Usage};
+use remuda::{KindId, MachineId, Resources, TaskId};
+use remuda_driver::{
+    CallError, Chunk, Figures, Invocation, Start, StartError, Stream, System, Usage,
+};
 
 /// A system whose machines a test starts, stops and answers for. Clones are the same one.
 #[derive(Clone, Default)]
@@ -16,7 +19,13 @@ pub struct Scripted(Arc<Mutex<Book>>);
 #[derive(Default)]
 pub struct Book {
     /// Starts fail with this, if set.
-    pub start_error: Option<String>,
+    pub start_error: Option<StartError>,
+    /// Only starts of this kind fail, if set.
+    pub failing: Option<KindId>,
+    /// Starts say that they are queued elsewhere, if set.
+    pub queue_starts: bool,
+    /// What machines offer; `None`: all of their kind's capacity.
+    pub offer: Option<Resources>,
     /// Starts wait until they are released, if set.
     pub hold_starts: bool,
     /// Polls are not answered, if set.
@@ -29,17 +38,25 @@ pub struct Book {
     pub hold_cancels: bool,
     /// What polls answer; `None`: half of the memory is used, and nothing else.
     pub figures: Option<Figures>,
-    /// What panics: `start`, `name`, `stopped`, `stop`, `kill`, `poll`, `discard`.
+    /// What panics: `start_many`, `start`, `name`, `stopped`, `stop`, `kill`, `poll`, `discard`.
     pub panics: Vec<&'static str>,
     /// How many starts were asked for.
     pub starts: usize,
+    /// Batches start only so many machines, if set.
+    pub start_few: Option<usize>,
+    /// How many machines each call started.
+    pub batches: Vec<usize>,
+    /// The kind of each start.
+    pub kinds: Vec<KindId>,
     /// Polls so far.
     pub polls: usize,
     /// What was asked of machines, in order.
     pub log: Vec<String>,
     running: BTreeMap<MachineId, oneshot::Sender<String>>,
-    /// Starts that wait.
+    /// Starts that are held.
     pub held_starts: Vec<oneshot::Sender<()>>,
+    /// Starts that are queued elsewhere.
+    pub queued_starts: Vec<Start>,
     /// Calls that wait for their release.
     pub held_calls: Vec<oneshot::Sender<()>>,
     /// Calls that run.
@@ -82,6 +99,20 @@ impl Scripted {
         let held = std::mem::take(&mut self.book().held_calls);
         for call in held {
             let _ = call.send(());
+        }
+    }
+
+    /// A machine that runs, to join a cluster as its `nth`.
+    pub fn joiner(&self, nth: u64) -> ScriptedMachine {
+        self.machine(MachineId::joined(nth))
+    }
+
+    fn machine(&self, id: MachineId) -> ScriptedMachine {
+        let (running, end) = oneshot::channel();
+        self.book().running.insert(id, running);
+        ScriptedMachine {
+            id,
+            end: Mutex::new(Some(end)),
         }
     }
 
@@ -128,12 +159,36 @@ impl System for Scripted {
         format!("scripted-{id}")
     }
 
-    async fn start(&self, id: MachineId) -> Result<ScriptedMachine, StartError> {
+    fn start_many(
+        &self,
+        starts: Vec<Start>,
+    ) -> Vec<impl Future<Output = Result<ScriptedMachine, StartError>> + Send> {
+        self.may_panic("start_many");
+        let mut book = self.book();
+        book.batches.push(starts.len());
+        let few = book.start_few.unwrap_or(starts.len());
+        drop(book);
+        let starts = starts.into_iter().take(few);
+        starts.map(|start| self.start(start)).collect()
+    }
+
+    fn offer(&self, _: &ScriptedMachine, capacity: Resources) -> Resources {
+        self.book().offer.unwrap_or(capacity)
+    }
+
+    async fn start(&self, start: Start) -> Result<ScriptedMachine, StartError> {
+        let id = start.id;
         let hold = {
             let mut book = self.book();
             book.starts += 1;
-            if let Some(error) = &book.start_error {
-                return Err(StartError::new(error.clone()));
+            book.kinds.push(start.kind);
+            let fails = book.failing.is_none_or(|kind| kind == start.kind);
+            if let Some(error) = book.start_error.as_ref().filter(|_| fails) {
+                return Err(error.clone());
+            }
+            if book.queue_starts {
+                start.queued();
+                book.queued_starts.push(start);
             }
             book.hold_starts.then(|| {
                 let (hold, held) = oneshot::channel();
@@ -145,12 +200,7 @@ impl System for Scripted {
             let _ = held.await;
         }
         self.may_panic("start");
-        let (running, end) = oneshot::channel();
-        self.book().running.insert(id, running);
-        Ok(ScriptedMachine {
-            id,
-            end: Mutex::new(Some(end)),
-        })
+        Ok(self.machine(id))
     }
 
     async fn stopped(&self, machine: &ScriptedMachine) -> String {

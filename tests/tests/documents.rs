@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the tests stand in the workspace")
+        .expect("a folder of the workspace")
         .to_owned()
 }
 
@@ -24,9 +24,25 @@ fn section(manifest: &str, name: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// Every rule there is: S1–S22, T1–T3, F1–F12.
+/// The last rule of each letter.
+const LAST_RULES: [(char, u32); 12] = [
+    ('S', 22),
+    ('T', 3),
+    ('F', 12),
+    ('R', 6),
+    ('P', 4),
+    ('G', 5),
+    ('E', 4),
+    ('D', 2),
+    ('J', 1),
+    ('Q', 3),
+    ('H', 3),
+    ('A', 2),
+];
+
+/// Every rule there is.
 fn rules() -> impl Iterator<Item = (char, u32)> {
-    [('S', 22), ('T', 3), ('F', 12)]
+    LAST_RULES
         .into_iter()
         .flat_map(|(letter, last)| (1..=last).map(move |number| (letter, number)))
 }
@@ -47,11 +63,10 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The rules that the name of a test begins with: `s05_s07_…` names S5 and S7.
 fn rules_named(test: &str) -> impl Iterator<Item = (char, u32)> + '_ {
     test.split('_').map_while(|part| {
-        let letter = part.chars().next()?;
+        let letter = part.chars().next()?.to_ascii_uppercase();
         let number = part[1..].parse().ok()?;
-        "stf"
-            .contains(letter)
-            .then(|| (letter.to_ascii_uppercase(), number))
+        let known = LAST_RULES.iter().any(|(known, _)| *known == letter);
+        known.then_some((letter, number))
     })
 }
 
@@ -138,7 +153,7 @@ fn every_dependency_has_its_reason_in_the_architecture() {
 }
 
 #[test]
-fn the_house_has_the_rooms_that_are_drawn() {
+fn the_architecture_has_a_line_for_each_folder() {
     let text = read("ARCHITECTURE.md");
     let manifest = read("Cargo.toml");
     let members = manifest
@@ -161,6 +176,7 @@ fn the_readme_shows_where_its_files_are() {
     for path in [
         "cli/examples/jobs.txt",
         "core/examples/threads.rs",
+        "CONTRIBUTING.md",
         "LICENSE-MIT",
         "LICENSE-APACHE",
     ] {
@@ -168,6 +184,59 @@ fn the_readme_shows_where_its_files_are() {
         assert!(
             read("README.md").contains(path),
             "README.md does not name {path}"
+        );
+    }
+}
+
+/// Every folder and file that stands in backquotes in CONTRIBUTING.md and looks like a path.
+#[test]
+fn the_paths_in_contributing_are_there() {
+    let text = read("CONTRIBUTING.md");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let looks_like_a_path = |word: &&str| {
+        let plain = word
+            .chars()
+            .all(|c| c.is_alphanumeric() || "/._-".contains(c));
+        word.contains('/') && plain && !word.starts_with("target/")
+    };
+    let missing: Vec<&str> = quoted
+        .filter(looks_like_a_path)
+        .filter(|path| !root().join(path).exists())
+        .collect();
+    assert_eq!(missing, [""; 0], "paths in CONTRIBUTING.md");
+}
+
+#[test]
+fn a_published_crate_has_its_licenses_its_page_and_a_readme() {
+    let manifest = read("Cargo.toml");
+    let members = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("members = ["));
+    let members = members.expect("members").trim_end_matches(']').split(", ");
+    for folder in members.map(|member| root().join(member.trim_matches('"'))) {
+        let manifest = read(folder.join("Cargo.toml"));
+        let package = section(&manifest, "package");
+        if package.iter().any(|line| line == "publish = false") {
+            continue;
+        }
+        for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            assert_eq!(
+                read(folder.join(license)),
+                read(license),
+                "{license} of {}",
+                folder.display()
+            );
+        }
+        let docs = section(&manifest, "package.metadata.docs.rs");
+        assert_eq!(docs[0], "all-features = true", "{}", folder.display());
+        let readme = package
+            .iter()
+            .find_map(|line| line.strip_prefix("readme = "));
+        let readme = readme.unwrap_or_else(|| panic!("{} names no readme", folder.display()));
+        assert!(
+            folder.join(readme.trim_matches('"')).exists(),
+            "the readme of {}",
+            folder.display()
         );
     }
 }

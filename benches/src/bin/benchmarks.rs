@@ -7,7 +7,7 @@ use std::process::Command;
 
 use remuda_benches::allocator::{Counting, held};
 use remuda_benches::carrier::Carrier;
-use remuda_benches::ours::Ours;
+use remuda_benches::ours::{Bigslice, Ours};
 use remuda_benches::port::Port;
 use remuda_benches::workloads::Flood;
 use serde_json::Value;
@@ -83,6 +83,8 @@ fn main() {
     c(&medians);
     d(&medians);
     e(&medians);
+    f_and_g(&medians);
+    h(&medians);
 }
 
 fn said(command: &str, arguments: &[&str]) -> String {
@@ -107,9 +109,8 @@ fn head() {
          that does nothing else. Nothing here is written by hand.\n\n\
          {}, {} cores, caches L1d {}, L2 {}, L3 {}; {}; remuda {}; {}; load of the last minute when it was written: {}.\n\n\
          Medians in ns per event, by criterion: an event is a done or a submit, with the grant it causes. *Ours* is the \
-         manager;\n*port* is the algorithm it comes from, to the letter; *floor* is `std`'s `BinaryHeap` at the same size, a pop\n\
-         and a push for the two events; *harness* is what the workload costs with nobody to carry it (it is part of ours and of port, not of\n\
-         the floor).",
+         manager as `Config::new` makes it;\n*bigslice* is the manager under that policy; *port* is the algorithm it comes from, to the letter; *floor* is `std`'s `BinaryHeap` at the same size, a pop\n\
+         and a push for the two events; *harness* is the cost of the workload itself, without a manager (it is part of all others but the floor).",
         of("Model name"),
         of("CPU(s)"),
         of("L1d cache"),
@@ -128,25 +129,21 @@ fn a(medians: &Medians) {
     table(
         "a: steady",
         "M full machines of 16 procs, 1,000 requests of one proc queued; done of a random grant, then submit; from when four \
-         times as many\nhave ended as run at a time. *Told* is ours with a call of `Manager::prefetch` for the next 4 or 32 dones, as by \
-         somebody who reads several\nfrom a socket at once: the events are the same, one by one, in the same order. The call is part of \
-         what is measured. Port and floor are\ntold nothing.",
-        "M | ours | told 4 | told 32 | port | floor | harness | ours/port | ours/floor | told 4/floor | told 32/floor",
+         times as many\nhave ended as run at a time.",
+        "M | ours | bigslice | port | floor | harness | ours/port | ours/floor | bigslice/port",
     );
     for machines in ["10", "1000", "10000", "100000"] {
         let id = |who: &str| format!("a/{who}/{machines}");
         row(&[
             machines.into(),
             medians.ns(&id("ours")),
-            medians.ns(&id("ours, told 4")),
-            medians.ns(&id("ours, told 32")),
+            medians.ns(&id("bigslice")),
             medians.ns(&id("port")),
             medians.ns(&id("floor")),
             medians.ns(&id("harness")),
             medians.ratio(&id("ours"), &id("port")),
             medians.ratio(&id("ours"), &id("floor")),
-            medians.ratio(&id("ours, told 4"), &id("floor")),
-            medians.ratio(&id("ours, told 32"), &id("floor")),
+            medians.ratio(&id("bigslice"), &id("port")),
         ]);
     }
 }
@@ -155,7 +152,7 @@ fn b(medians: &Medians) {
     table(
         "b: flood",
         "1,000,000 requests of one proc pushed, then drained through 1,000 machines of 16.",
-        "priorities | | ours | port | floor | harness | ours/port | ours/floor",
+        "priorities | | ours | bigslice | port | floor | harness | ours/port | ours/floor | bigslice/port",
     );
     for priorities in ["1", "1000"] {
         for way in ["push", "drain"] {
@@ -164,11 +161,13 @@ fn b(medians: &Medians) {
                 priorities.into(),
                 way.into(),
                 medians.ns(&id("ours")),
+                medians.ns(&id("bigslice")),
                 medians.ns(&id("port")),
                 medians.ns(&id("floor")),
                 medians.ns(&id("harness")),
                 medians.ratio(&id("ours"), &id("port")),
                 medians.ratio(&id("ours"), &id("floor")),
+                medians.ratio(&id("bigslice"), &id("port")),
             ]);
         }
     }
@@ -180,19 +179,18 @@ const FLOOD: u64 = 1_000_000;
 fn memory() {
     table(
         "b: memory",
-        "Bytes allocated for each queued request, all told and without the cell of its id (four bytes, in a ring with a power of \
-         two of them); and bytes held after the drain beyond what was held before the flood, \
-         for each request there was.\nThe port keeps no ids.",
-        "priorities | | a queued request | without its id | after the drain",
+        "Bytes allocated for each queued request, and bytes held after the drain beyond what was held before the flood, for each \
+         request there was.\nThe port cannot find a request by its id.",
+        "priorities | | a queued request | after the drain",
     );
     for priorities in [1, 1_000] {
-        let cells = FLOOD.next_power_of_two();
-        memory_of::<Ours>("ours", priorities, 4.0 * cells as f64 / FLOOD as f64);
-        memory_of::<Port>("port", priorities, 0.0);
+        memory_of::<Ours>("ours", priorities);
+        memory_of::<Bigslice>("bigslice", priorities);
+        memory_of::<Port>("port", priorities);
     }
 }
 
-fn memory_of<C: Carrier>(who: &str, priorities: u64, id: f64) {
+fn memory_of<C: Carrier>(who: &str, priorities: u64) {
     let mut flood = Flood::<C>::new(1_000);
     let before = held();
     flood.push(FLOOD, priorities);
@@ -207,7 +205,6 @@ fn memory_of<C: Carrier>(who: &str, priorities: u64, id: f64) {
         priorities.to_string(),
         who.into(),
         format!("{:.1}", each(full)),
-        format!("{:.1}", each(full) - id),
         format!("{:.2}", each(after)),
     ]);
 }
@@ -215,9 +212,9 @@ fn memory_of<C: Carrier>(who: &str, priorities: u64, id: f64) {
 fn c(medians: &Medians) {
     table(
         "c: blocked",
-        "20,000 machines of 16 with 2 to 8 procs busy; B whole-machine requests that come first and never fit, of one priority (alike) \
+        "20,000 machines of 16 with 2 to 8 procs busy; B requests of 16 procs that come first and never fit, of one priority (alike) \
          or each of its own (different); one-proc requests submitted and done.",
-        "B | alike | different | port | alike/B = 0 | different/B = 0 | alike/port",
+        "B | alike | different | bigslice, alike | bigslice, different | port | alike/B = 0 | different/B = 0 | alike/port",
     );
     for blocked in ["0", "10", "100", "1000", "10000"] {
         let id = |who: &str| format!("c/{who}/{blocked}");
@@ -225,6 +222,8 @@ fn c(medians: &Medians) {
             blocked.into(),
             medians.ns(&id("ours, alike")),
             medians.ns(&id("ours, all different")),
+            medians.ns(&id("bigslice, alike")),
+            medians.ns(&id("bigslice, all different")),
             medians.ns(&id("port, alike")),
             medians.ratio(&id("ours, alike"), "c/ours, alike/0"),
             medians.ratio(&id("ours, all different"), "c/ours, all different/0"),
@@ -237,12 +236,14 @@ fn d(medians: &Medians) {
     table(
         "d: trouble",
         "10,000 machines, a done in twenty unreachable, time moving so that some 500 are on probation.",
-        "ours | port | ours/port",
+        "ours | bigslice | port | ours/port | bigslice/port",
     );
     row(&[
         medians.ns("d/ours/10000"),
+        medians.ns("d/bigslice/10000"),
         medians.ns("d/port/10000"),
         medians.ratio("d/ours/10000", "d/port/10000"),
+        medians.ratio("d/bigslice/10000", "d/port/10000"),
     ]);
 }
 
@@ -282,4 +283,38 @@ fn e(medians: &Medians) {
         show(recorded, |ns| format!("{ns:.1}")),
         show(more, |ns| format!("{ns:.1}")),
     );
+}
+
+fn f_and_g(medians: &Medians) {
+    table(
+        "f, g: unlike machines",
+        "10,000 machines of three kinds and three amounts, all full; 1,000 distinct demands queued; done of a random grant, and what \
+         is granted\nsubmitted again. **g**: with 10,000 distinct demands more before them, which fit nothing that is free: large ones, \
+         or *anti-correlated* ones,\nof one proc with 64 GiB and of 32 procs with 1 GiB where what is free lies between. Budgets: f at \
+         most 4 times a at 10,000, g at most 4 times f; the anti-correlated world has none.",
+        "row | ns | budget | ratio",
+    );
+    let id = |row: &str| format!("unlike/{row}/10000");
+    for (row_name, to, budget) in [
+        ("f", "a/ours/10000".to_owned(), "4 times a"),
+        ("g", id("f"), "4 times f"),
+        ("g, anti-correlated", id("f"), "none"),
+    ] {
+        row(&[
+            row_name.into(),
+            medians.ns(&id(row_name)),
+            budget.into(),
+            medians.ratio(&id(row_name), &to),
+        ]);
+    }
+}
+
+fn h(medians: &Medians) {
+    table(
+        "h: growth",
+        "1,000 distinct demands queued while 120 machines of three kinds boot and 20 are up: one comes up, what is granted is submitted \
+         again, one\ndrains and stops. Budget: 5,000 ns an event.",
+        "ns",
+    );
+    row(&[medians.ns("booting/h/1000")]);
 }

@@ -4,8 +4,12 @@
 //! `valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*measured*' count WORKLOAD`. The last line says how
 //! many events there were. Without a workload it lists them. `scripts/instructions.sh` does all that.
 
+use remuda_benches::carrier::Carrier;
+use remuda_benches::harness::Harness;
 use remuda_benches::lease;
-use remuda_benches::ours::Ours;
+use remuda_benches::ours::{Bigslice, Ours};
+use remuda_benches::port::Port;
+use remuda_benches::unlike::{Booting, Head, Unlike};
 use remuda_benches::workloads::{Blocked, Flood, Steady};
 use remuda_tokio::Tokio;
 
@@ -25,34 +29,51 @@ fn steps(times: u64, mut step: impl FnMut()) -> u64 {
     })
 }
 
-fn steady(mut steady: Steady<Ours>) -> u64 {
+/// So many steps that say how many events they were, after as many that are not counted.
+fn steps_of(times: u64, mut step: impl FnMut() -> u64) -> u64 {
+    (0..times).for_each(|_| {
+        step();
+    });
+    measured(|| (0..times).map(|_| step()).sum())
+}
+
+fn steady<C: Carrier>(machines: u32) -> u64 {
+    let mut steady = Steady::<C>::new(machines, 1_000);
     steps(20_000, || steady.step())
 }
 
-fn push(priorities: u64) -> u64 {
-    let mut flood = Flood::<Ours>::new(100);
+fn push<C: Carrier>(priorities: u64) -> u64 {
+    let mut flood = Flood::<C>::new(100);
     measured(|| {
         flood.push(50_000, priorities);
         50_000
     })
 }
 
-fn drain(priorities: u64) -> u64 {
-    let mut flood = Flood::<Ours>::new(100);
+fn drain<C: Carrier>(priorities: u64) -> u64 {
+    let mut flood = Flood::<C>::new(100);
     flood.push(50_000, priorities);
     measured(|| flood.drain())
 }
 
-fn blocked(blocked: u64, alike: bool) -> u64 {
-    let mut world = Blocked::<Ours>::new(2_000, blocked, alike);
-    // Until those who have run since the beginning are old.
-    (0..70_000).for_each(|_| world.step());
+fn blocked<C: Carrier>(blocked: u64, alike: bool) -> u64 {
+    let mut world = Blocked::<C>::new(2_000, blocked, alike);
     steps(5_000, || world.step())
 }
 
-fn trouble() -> u64 {
-    let mut steady = Steady::<Ours>::new(1_000, 1_000);
+fn trouble<C: Carrier>() -> u64 {
+    let mut steady = Steady::<C>::new(1_000, 1_000);
     steps(20_000, || steady.step_in_trouble(20_000_000))
+}
+
+fn unlike(head: Head, times: u64) -> u64 {
+    let mut unlike = Unlike::new(10_000, head);
+    steps_of(times, || unlike.step())
+}
+
+fn booting() -> u64 {
+    let mut booting = Booting::new(40);
+    steps_of(200, || booting.step())
 }
 
 fn cycles() -> u64 {
@@ -72,20 +93,40 @@ fn cycles() -> u64 {
 type Work = fn() -> u64;
 
 const WORKLOADS: &[(&str, Work)] = &[
-    ("a-10", || steady(Steady::new(10, 1_000))),
-    ("a-1000", || steady(Steady::new(1_000, 1_000))),
-    ("a-1000-told", || {
-        steady(Steady::new(1_000, 1_000).telling(32))
-    }),
-    ("b-push-1", || push(1)),
-    ("b-drain-1", || drain(1)),
-    ("b-push-1000", || push(1_000)),
-    ("b-drain-1000", || drain(1_000)),
-    ("c-0", || blocked(0, true)),
-    ("c-1000-alike", || blocked(1_000, true)),
-    ("c-1000-different", || blocked(1_000, false)),
-    ("d-1000", trouble),
+    ("a-10", || steady::<Ours>(10)),
+    ("a-1000", || steady::<Ours>(1_000)),
+    ("a-10000", || steady::<Ours>(10_000)),
+    ("b-push-1", || push::<Ours>(1)),
+    ("b-drain-1", || drain::<Ours>(1)),
+    ("b-push-1000", || push::<Ours>(1_000)),
+    ("b-drain-1000", || drain::<Ours>(1_000)),
+    ("c-0", || blocked::<Ours>(0, true)),
+    ("c-1000-alike", || blocked::<Ours>(1_000, true)),
+    ("c-1000-different", || blocked::<Ours>(1_000, false)),
+    ("c-10000-alike", || blocked::<Ours>(10_000, true)),
+    ("c-10000-different", || blocked::<Ours>(10_000, false)),
+    ("d-1000", trouble::<Ours>),
     ("e-10", cycles),
+    ("f", || unlike(Head::Empty, 1_000)),
+    ("g", || unlike(Head::Large(10_000), 200)),
+    ("g-anti", || unlike(Head::AntiCorrelated(10_000), 200)),
+    ("h", booting),
+    ("a-10-bigslice", || steady::<Bigslice>(10)),
+    ("a-1000-bigslice", || steady::<Bigslice>(1_000)),
+    ("a-10000-bigslice", || steady::<Bigslice>(10_000)),
+    ("b-push-1-bigslice", || push::<Bigslice>(1)),
+    ("b-drain-1-bigslice", || drain::<Bigslice>(1)),
+    ("b-push-1000-bigslice", || push::<Bigslice>(1_000)),
+    ("b-drain-1000-bigslice", || drain::<Bigslice>(1_000)),
+    ("c-0-bigslice", || blocked::<Bigslice>(0, true)),
+    ("c-1000-alike-bigslice", || blocked::<Bigslice>(1_000, true)),
+    ("c-1000-different-bigslice", || {
+        blocked::<Bigslice>(1_000, false)
+    }),
+    ("d-1000-bigslice", trouble::<Bigslice>),
+    ("a-1000-harness", || steady::<Harness>(1_000)),
+    ("a-1000-port", || steady::<Port>(1_000)),
+    ("d-1000-port", trouble::<Port>),
 ];
 
 fn main() {

@@ -7,7 +7,7 @@ use std::io::sink;
 use std::time::{Duration, Instant as Clock};
 
 use remuda::journal::{Index, Writer};
-use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, Outcome, RequestId, Submit};
 use remuda_driver::{FileRecorder, RecordOptions, Recorder};
 use remuda_sim::Rng;
 
@@ -19,7 +19,7 @@ const QUEUED: u64 = 10_000;
 struct World {
     manager: Manager,
     rng: Rng,
-    running: Vec<RequestId>,
+    running: Vec<(RequestId, MachineId)>,
     /// Told next, before anything else.
     answers: Vec<Event>,
     next: u64,
@@ -61,13 +61,14 @@ impl World {
             self.next += 1;
             return Event::Submit {
                 request: RequestId(self.next),
-                priority: (self.next % 3) as i64,
-                demand: Demand::procs(1).expect("one is not zero"),
+                spec: Submit::procs(1).priority((self.next % 3) as i64),
             };
         }
         let at = self.rng.below(self.running.len() as u64) as usize;
+        let (request, machine) = self.running.swap_remove(at);
         Event::Done {
-            request: self.running.swap_remove(at),
+            request,
+            machine: Some(machine),
             outcome: Outcome::Ok,
         }
     }
@@ -75,12 +76,13 @@ impl World {
     fn take_in(&mut self, actions: &[Action]) {
         for action in actions {
             match *action {
-                Action::Grant { request, .. } => self.running.push(request),
-                Action::RequestLost { request, .. } => self.running.retain(|it| *it != request),
-                Action::Start { first, count } => {
+                Action::Grant { request, machine } => self.running.push((request, machine)),
+                Action::RequestLost { request, .. } => self.running.retain(|it| it.0 != request),
+                Action::Start { first, count, .. } => {
                     let ids = first.0..first.0 + u64::from(count);
                     let up = ids.map(|id| Event::Up {
                         machine: MachineId(id),
+                        offer: None,
                     });
                     self.answers.extend(up);
                 }

@@ -56,10 +56,10 @@ fn run(jobs: u64) -> Cost {
     });
     let proc = |file: &str| {
         let path = format!("/proc/{}/{file}", child.id());
-        std::fs::read_to_string(path).expect("a process that nobody has waited for")
+        std::fs::read_to_string(path).expect("a process that was not waited for")
     };
     let mut memory = Vec::new();
-    // One that has ended keeps its times until somebody waits for it, but not its memory.
+    // One that has ended keeps its times until it is waited for, but not its memory.
     let ticks = loop {
         let stat = proc("stat");
         let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");

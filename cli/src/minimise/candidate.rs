@@ -13,7 +13,7 @@ pub(super) fn manager(config: Config) -> Manager {
 /// A run in JSON lines.
 pub(super) fn scenario(run: &Run, answers: &[Vec<Action>], what: Option<&str>) -> String {
     let label = what.map(|what| Label::new("minimised", what));
-    let mut text = head_line(&head(run.config, label.into_iter().collect()));
+    let mut text = head_line(&head(run.config.clone(), label.into_iter().collect()));
     text.push('\n');
     for (number, (time, event)) in (1..).zip(&run.events) {
         let step = Step {

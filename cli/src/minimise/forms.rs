@@ -41,9 +41,9 @@ impl Forms {
             }
         };
         let answers = answers(&run, &manager);
-        let mut script = Script::new(run.config, &run.events);
+        let mut script = Script::new(run.config.clone(), &run.events);
         if ruled {
-            let model = Model::new(run.config);
+            let model = Model::new(run.config.clone());
             script = script.played_on(&mut model.expect("it was tried with this config"));
         } else {
             for (step, actions) in script.steps.iter_mut().zip(&answers) {

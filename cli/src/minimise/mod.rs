@@ -20,7 +20,7 @@ use remuda_sim::shrink::{self, Run, Verdict};
 
 use crate::replay::input::Input;
 use crate::signals;
-use crate::values::{id, seconds};
+use crate::values::{id, machine, seconds};
 use candidate::manager;
 use check::{Check, Said};
 use failure::{Failure, Known};
@@ -75,7 +75,7 @@ pub(crate) struct MinimiseArgs {
     /// With --find loss: a loss with this machine, which may get another number.
     ///
     /// Example: --find loss --machine 3
-    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'm').map(MachineId), conflicts_with = "check")]
+    #[arg(long, value_name = "N", value_parser = machine, conflicts_with = "check")]
     machine: Option<MachineId>,
 
     /// Write OUT.jsonl (a scenario), OUT.txt (a golden script) and OUT.rs (a test).

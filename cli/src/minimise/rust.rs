@@ -2,17 +2,24 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use remuda::{Action, Config, Instant};
+use remuda::{
+    Action, Config, Demand, Event, Instant, Kind, Kinds, MachineId, Packing, Policy, Resources,
+    Submit,
+};
 use remuda_sim::Script;
 use serde_json::Value;
 
 /// The names of the crate that a test may have to import.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 25] = [
     "Action",
     "Config",
     "Demand",
     "Event",
     "Instant",
+    "Kind",
+    "KindId",
+    "Kinds",
+    "Limits",
     "Loss",
     "MachineId",
     "Manager",
@@ -20,16 +27,20 @@ const NAMES: [&str; 17] = [
     "OnceKey",
     "OnceOutcome",
     "Outcome",
+    "Packing",
     "Recovery",
     "Reject",
     "RequestId",
+    "Resources",
+    "StartHint",
+    "Submit",
     "TaskId",
     "WaiterId",
 ];
 
 /// Fields that come before others.
 const FIRST: [&str; 7] = [
-    "first", "request", "priority", "waiter", "task", "machine", "key",
+    "kind", "first", "request", "waiter", "task", "machine", "key",
 ];
 
 /// A test that plays the script and expects its actions; with `invariants` it looks at these after every event.
@@ -37,7 +48,7 @@ pub(super) fn test(name: &str, script: &Script, invariants: bool) -> String {
     let mut body = config(&script.config);
     body += "    let mut manager = Manager::new(config).unwrap();\n";
     for step in &script.steps {
-        let event = variant("Event", &json(&step.event));
+        let event = event(&step.event);
         let at = instant(step.at);
         writeln!(body, "\n    let actions = manager.handle({event}, {at});").expect(ENDLESS);
         body += &expected(&step.actions);
@@ -89,24 +100,52 @@ fn identifier(name: &str) -> String {
     format!("minimised_{}", name.chars().map(word).collect::<String>())
 }
 
+/// The first line of it, then a method a line for what differs from that.
 fn config(config: &Config) -> String {
-    let (procs, max) = (config.machine_procs, config.max_procs);
-    let base = Config::new(procs, max.max(procs.into())).expect("only valid configs are tried");
-    let mut fields = String::new();
-    let mut field = |name: &str, differs: bool, value: String| {
-        if differs {
-            writeln!(fields, "        {name}: {value},").expect(ENDLESS);
+    let plain = |kind: &Kind| *kind == Kind::new(Resources::procs(kind.capacity.proc_count()));
+    let by_kinds = || ("Config::empty()".to_owned(), Config::empty());
+    let max = config.max_procs;
+    let (new, base) = match config.kinds[..] {
+        [kind] if plain(&kind) => {
+            let procs = kind.capacity.proc_count();
+            let words = format!("{}, {}", number(procs.into()), number(max));
+            match (config.policy, Config::new(procs, max)) {
+                (Policy::Bigslice, _) => (
+                    format!("Config::bigslice_machines({words})"),
+                    Config::bigslice_machines(procs, max),
+                ),
+                (_, Ok(base)) if base.max_procs == max => {
+                    (format!("Config::new({words}).unwrap()"), base)
+                }
+                _ => by_kinds(),
+            }
         }
+        _ => by_kinds(),
     };
-    field("max_procs", max != base.max_procs, number(max));
-    let silent = config.silent_polls;
-    field(
-        "silent_polls",
-        silent != base.silent_polls,
-        number(silent.into()),
-    );
+    let mut methods = Vec::new();
+    if config.kinds != base.kinds {
+        let kinds = config.kinds.iter();
+        methods.extend(kinds.map(|it| format!("kind({})", kind(it))));
+    }
+    methods.extend((max != base.max_procs).then(|| format!("max_procs({})", number(max))));
+    let packings = config.packing.filter(|_| config.packing != base.packing);
+    methods.extend(packings.map(|packing| match packing {
+        Packing::FirstFit => "packing(Packing::FirstFit)".to_owned(),
+        _ => "packing(Packing::BestFit)".to_owned(),
+    }));
+    let limit = config.hold_limit;
+    methods.extend(limit.map(|limit| format!("hold_limit({})", duration(limit))));
+    let numbers = [
+        ("patience", config.patience, base.patience),
+        ("flaps", config.flaps, base.flaps),
+        ("silent_polls", config.silent_polls, base.silent_polls),
+    ];
+    for (name, now, default) in numbers {
+        methods.extend((now != default).then(|| format!("{name}({})", number(now.into()))));
+    }
     let spans = [
         ("probation", config.probation, base.probation),
+        ("probation_cap", config.probation_cap, base.probation_cap),
         (
             "start_backoff_base",
             config.start_backoff_base,
@@ -117,6 +156,7 @@ fn config(config: &Config) -> String {
             config.start_backoff_cap,
             base.start_backoff_cap,
         ),
+        ("settle", config.settle, base.settle),
         ("poll_interval", config.poll_interval, base.poll_interval),
         (
             "summary_interval",
@@ -124,17 +164,107 @@ fn config(config: &Config) -> String {
             base.summary_interval,
         ),
     ];
-    for (name, span, default) in spans {
-        field(name, span != default, duration(span));
+    for (name, now, default) in spans {
+        methods.extend((now != default).then(|| format!("{name}({})", duration(now))));
     }
-    let new = format!(
-        "Config::new({}, {}).unwrap()",
-        number(procs.into()),
-        number(max.max(procs.into()))
+    let flags = [
+        ("stop_with_tasks", config.stop_with_tasks),
+        ("withdraw", config.withdraw),
+    ];
+    methods.extend(
+        flags
+            .iter()
+            .filter(|it| it.1)
+            .map(|it| format!("{}(true)", it.0)),
     );
-    match fields.is_empty() {
-        true => format!("    let config = {new};\n"),
-        false => format!("    let config = Config {{\n{fields}        ..{new}\n    }};\n"),
+    if config.names != base.names {
+        methods.push(format!("names({:?})", config.names));
+    }
+    let methods: String = methods
+        .iter()
+        .map(|it| format!("\n        .{it}"))
+        .collect();
+    format!("    let config = {new}{methods};\n")
+}
+
+fn kind(kind: &Kind) -> String {
+    let base = Kind::new(kind.capacity);
+    let mut text = format!("Kind::new({})", amounts(kind.capacity));
+    let numbers = [
+        ("min", kind.min, base.min),
+        ("max", kind.max, base.max),
+        ("spare", kind.spare, base.spare),
+        ("max_pending", kind.max_pending, base.max_pending),
+        ("batch", kind.batch, base.batch),
+        ("cost", kind.cost, base.cost),
+    ];
+    for (name, now, default) in numbers {
+        if now != default {
+            text += &format!(".{name}({})", number(now.into()));
+        }
+    }
+    if let Some(idle) = kind.idle {
+        text += &format!(".idle({})", duration(idle));
+    }
+    if !kind.startable {
+        text += ".startable(false)";
+    }
+    text
+}
+
+fn amounts(amounts: Resources) -> String {
+    let [procs, memory, gpus, other] = amounts.amounts().map(|it| number(it.into()));
+    let mut text = format!("Resources::procs({procs})");
+    for (name, amount) in [("memory_mib", memory), ("gpus", gpus), ("other", other)] {
+        if amount != "0" {
+            text += &format!(".{name}({amount})");
+        }
+    }
+    text
+}
+
+/// A submit has a builder of its own; all other events are written from their JSON.
+fn event(event: &Event) -> String {
+    match event {
+        Event::Submit { request, spec } => format!(
+            "Event::Submit {{ request: RequestId({}), spec: {} }}",
+            number(request.0),
+            submit(spec)
+        ),
+        other => variant("Event", &json(other)),
+    }
+}
+
+fn submit(spec: &Submit) -> String {
+    let mut text = match spec.demand {
+        Demand::Machine => "Submit::machine()".to_owned(),
+        Demand::Amounts(it) if it == Resources::procs(it.proc_count()) => {
+            format!("Submit::procs({})", number(it.proc_count().into()))
+        }
+        Demand::Amounts(it) => format!("Submit::new({})", amounts(it)),
+    };
+    if spec.priority != 0 {
+        text += &format!(".priority({})", signed(spec.priority));
+    }
+    match spec.kinds {
+        Kinds::ALL => {}
+        kinds => text += &format!(".kinds(Kinds::from_bits({:#b}))", kinds.bits()),
+    }
+    for (name, machine) in [("prefer", spec.prefer), ("avoid", spec.avoid)] {
+        if let Some(id) = machine {
+            text += &format!(".{name}({})", self::machine(id));
+        }
+    }
+    if let Some(at) = spec.give_up {
+        text += &format!(".give_up({})", instant(at));
+    }
+    text
+}
+
+fn machine(id: MachineId) -> String {
+    match id.is_joined() {
+        true => format!("MachineId::joined({})", number(id.0 & (u64::MAX >> 1))),
+        false => format!("MachineId({})", number(id.0)),
     }
 }
 
@@ -176,29 +306,55 @@ fn variant(kind: &str, value: &Value) -> String {
     }
 }
 
-/// A field of a variant: the crate has one type for each name, but for two that depend on the variant.
+/// A field of a variant: the crate has one type for each name, but for those that depend on the variant.
 fn field(of: &str, name: &str, value: &Value) -> String {
+    let whole = |value: &Value| value.as_u64().unwrap_or_default();
     let plain = || value.as_u64().map_or_else(|| value.to_string(), number);
+    let some = |text: String| format!("Some({text})");
+    let optional =
+        matches!(name, "offer" | "until" | "hint" | "idle") || (name, of) == ("machine", "done");
     match (name, of) {
+        _ if optional && value.is_null() => "None".to_owned(),
+        ("offer", _) => {
+            let read = |n: usize| u32::try_from(whole(&value[n])).unwrap_or(u32::MAX);
+            some(amounts(Resources::new([0, 1, 2, 3].map(read))))
+        }
+        ("until", _) => some(instant(Instant(whole(value)))),
+        ("hint", _) => some(match value.get("retry_after") {
+            Some(after) => format!("StartHint::RetryAfter({})", duration(span(after))),
+            None => variant("StartHint", value),
+        }),
+        ("idle", _) => some(duration(span(value))),
+        ("machine", "done") => some(machine(MachineId(whole(value)))),
+        ("limits", "set_limits") => {
+            let parts = ["min", "max", "spare", "idle"];
+            let parts =
+                parts.map(|name| format!("{name}: {}", field("limits", name, &value[name])));
+            format!("Limits {{ {} }}", parts.join(", "))
+        }
+        ("kind", _) => format!("KindId({})", plain()),
         ("request", _) => format!("RequestId({})", plain()),
-        ("machine" | "first", _) => format!("MachineId({})", plain()),
+        ("machine" | "first" | "least", _) => machine(MachineId(whole(value))),
         ("task", _) => format!("TaskId({})", plain()),
         ("waiter", _) => format!("WaiterId({})", plain()),
         ("key", _) => {
-            let part = |name: &str| number(value[name].as_u64().unwrap_or_default());
+            let part = |name: &str| number(whole(&value[name]));
             format!("OnceKey {{ kind: {}, key: {} }}", part("kind"), part("key"))
         }
-        ("at", _) => instant(Instant(value.as_u64().unwrap_or_default())),
+        ("at", _) => instant(Instant(whole(value))),
         ("outcome", "done") => variant("Outcome", value),
         ("outcome", _) => variant("OnceOutcome", value),
-        ("by", "machine_lost") => variant("Loss", value),
-        ("by", _) => variant("Recovery", value),
-        ("demand", _) => match value["procs"].as_u64() {
-            Some(procs) => format!("Demand::procs({}).unwrap()", number(procs)),
-            None => variant("Demand", value),
-        },
+        ("by", "recovered") => variant("Recovery", value),
+        ("by", _) => variant("Loss", value),
         _ => plain(),
     }
+}
+
+/// A duration from its JSON.
+fn span(value: &Value) -> Duration {
+    let part = |name: &str| value[name].as_u64().unwrap_or_default();
+    let nanos = u32::try_from(part("nanos")).unwrap_or_default();
+    Duration::new(part("secs"), nanos)
 }
 
 fn pascal(name: &str) -> String {
@@ -221,6 +377,14 @@ fn duration(span: Duration) -> String {
         (0, 0) => "Duration::ZERO".to_owned(),
         (secs, 0) => format!("Duration::from_secs({})", number(secs)),
         (secs, nanos) => format!("Duration::new({}, {})", number(secs), number(nanos.into())),
+    }
+}
+
+fn signed(n: i64) -> String {
+    let digits = number(n.unsigned_abs());
+    match n < 0 {
+        true => format!("-{digits}"),
+        false => digits,
     }
 }
 
@@ -258,12 +422,17 @@ mod tests {
             "Event::Up",
             "Event::StartFailed",
             "Event::Stopped",
-            "Event::Assign",
-            "Event::Discard",
+            "Event::AssignTask",
+            "Event::DiscardTask",
             "Event::Once ",
             "Event::OnceDone",
-            "Event::Forget",
+            "Event::ForgetOnce",
             "Event::Polled",
+            "Event::Join",
+            "Event::Drain",
+            "Event::Keep",
+            "Event::SetLimits",
+            "Event::SetMaxProcs",
             "Event::Timer",
             "Event::Shutdown",
             "Action::Grant",
@@ -276,18 +445,34 @@ mod tests {
             "Action::OnceReady",
             "Action::Poll",
             "Action::Cancelled",
+            "Action::Expired",
             "Action::SetTimer",
             "Action::ClearTimer",
             "Notice::Probation",
             "Notice::Recovered",
             "Notice::MachineLost",
+            "Notice::Ended",
+            "Notice::Draining",
+            "Notice::Kept",
+            "Notice::Held",
+            "Notice::NoHome",
             "Notice::StartsFailing",
             "Notice::Summary",
             "Reject::TooManyProcs",
             "Reject::OnceUnknown",
+            "Reject::TooLarge",
+            "Reject::JoinId",
             "Recovery::Success",
             "Loss::Stopped",
-            "Demand::Machine",
+            "Loss::Drained",
+            "Submit::machine()",
+            "Kinds::from_bits(",
+            "StartHint::RetryAfter(",
+            "StartHint::AtCapacity",
+            "MachineId::joined(",
+            ".prefer(",
+            ".give_up(",
+            "Resources::procs(",
             "OnceOutcome::MachineLost",
             "Outcome::Unreachable",
             "-3",

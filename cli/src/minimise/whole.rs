@@ -37,7 +37,7 @@ pub(super) fn run(input: &Input) -> Result<(Run, Option<String>), String> {
     if events.is_empty() {
         return Err("it has no events".into());
     }
-    let config = input.head.config;
+    let config = input.head.config.clone();
     Ok((Run { config, events }, cut))
 }
 

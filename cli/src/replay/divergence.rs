@@ -2,7 +2,7 @@
 use std::fmt;
 
 use remuda::journal::{Error, Frozen, RULES};
-use remuda::{Action, Event, Health, Instant, Manager};
+use remuda::{Action, Event, Health, Instant, KindId, Manager};
 use remuda_sim::script;
 
 use super::input::Input;
@@ -251,8 +251,13 @@ fn list(f: &mut fmt::Formatter<'_>, what: &str, actions: &[Action]) -> fmt::Resu
 /// The counts, and the first of the machines and of the queue.
 fn state(f: &mut fmt::Formatter<'_>, manager: &Manager) -> fmt::Result {
     let counts = manager.counts();
-    let (need, have, pending) = (counts.need, counts.have, counts.pending);
-    writeln!(f, "  procs: need {need}, have {have}, pending {pending}")?;
+    let sums = [counts.need, counts.have, counts.pending];
+    let [need, have, pending] = sums.map(|it| amounts(it.amounts()));
+    write!(f, "  procs: need {need}, have {have}, pending {pending}")?;
+    match counts.whole {
+        0 => writeln!(f)?,
+        whole => writeln!(f, "; {whole} requests for a whole machine")?,
+    }
     let machines = manager.machines().count();
     for machine in manager.machines().take(SHOWN) {
         write!(f, "  {}: ", machine.id())?;
@@ -260,8 +265,12 @@ fn state(f: &mut fmt::Formatter<'_>, manager: &Manager) -> fmt::Result {
             Health::Pending => write!(f, "pending")?,
             Health::Ok => write!(f, "ok")?,
             Health::Probation { until } => write!(f, "on probation until {until}")?,
+            Health::Draining { until } if until == Instant::MAX => write!(f, "draining")?,
+            Health::Draining { until } => write!(f, "draining until {until}")?,
+            Health::Stopping => write!(f, "told to stop")?,
+            other => write!(f, "{other:?}")?,
         }
-        write!(f, ", {} of {} procs used", machine.used(), machine.total())?;
+        write!(f, ", {} of {} procs used", machine.used(), machine.offer())?;
         for (nth, (request, _)) in machine.grants().take(SHOWN).enumerate() {
             let before = if nth == 0 { " by" } else { "" };
             write!(f, "{before} {request}")?;
@@ -272,22 +281,37 @@ fn state(f: &mut fmt::Formatter<'_>, manager: &Manager) -> fmt::Result {
         writeln!(f, "  and {} more machines", machines - SHOWN)?;
     }
     for waiting in manager.queue().take(SHOWN) {
-        let (request, priority, procs) = (waiting.request, waiting.priority, waiting.procs);
-        writeln!(f, "  queued: {request} prio {priority} procs {procs}")?;
+        let event = Event::Submit {
+            request: waiting.request,
+            spec: waiting.spec,
+        };
+        let words = script::event(&event).to_string();
+        let words = words.trim_start_matches("submit ");
+        write!(f, "  queued: {words}")?;
+        match waiting.held {
+            Some(machine) => writeln!(f, ", {machine} is held for it")?,
+            None => writeln!(f)?,
+        }
     }
     let queued = usize::try_from(counts.queued).unwrap_or(usize::MAX);
     if queued > SHOWN {
         writeln!(f, "  and {} more that are queued", queued - SHOWN)?;
     }
-    if let Some(backoff) = manager.start_backoff() {
-        writeln!(
-            f,
-            "  start back-off: step {}, until {}",
-            backoff.step, backoff.until
-        )?;
+    for kind in (0..).map(KindId).take(manager.config().kinds.len()) {
+        if let Some(backoff) = manager.start_backoff(kind) {
+            let (step, until) = (backoff.step, backoff.until);
+            writeln!(f, "  start back-off of {kind}: step {step}, until {until}")?;
+        }
     }
     match manager.next_timeout() {
         Some(at) => writeln!(f, "  timer: {at}"),
         None => writeln!(f, "  timer: none"),
     }
+}
+
+/// Sums as a script writes amounts: up to the last that is not zero.
+fn amounts(sums: [u64; 4]) -> String {
+    let last = sums.iter().rposition(|&sum| sum > 0).unwrap_or(0);
+    let sums = sums[..=last].iter().map(ToString::to_string);
+    sums.collect::<Vec<_>>().join("/")
 }

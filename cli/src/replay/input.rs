@@ -91,7 +91,7 @@ impl Input {
         let header = reader.header();
         let head = Head {
             is_journal: true,
-            config: header.config,
+            config: header.config.clone(),
             config_hash: None,
             fresh: header.fresh,
             crate_version: Some(header.crate_version.clone()),

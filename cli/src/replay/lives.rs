@@ -1,10 +1,12 @@
 //! What became of each request of a run, and what the run comes to.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use remuda::{
-    Action, Demand, Event, Health, Instant, Loss, MachineId, Manager, Notice, Outcome, Reject,
-    RequestId,
+    Action, Demand, Event, Instant, Loss, MachineId, Manager, Notice, Outcome, Reject, RequestId,
+    Resources, Submit,
 };
+
+use super::fleet::Fleet;
 
 /// Which request: its id, and how many had gone by it before.
 pub(crate) type Key = (RequestId, u32);
@@ -13,8 +15,12 @@ pub(crate) type Key = (RequestId, u32);
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
     pub(crate) key: Key,
-    pub(crate) priority: i64,
-    pub(crate) demand: Demand,
+    /// What it asked for.
+    pub(crate) spec: Submit,
+    /// What it takes of its machine; nothing before its grant.
+    pub(crate) taken: Resources,
+    /// The procs that it takes; before its grant those that it asks for, of a whole machine those of the largest kind.
+    pub(crate) procs: u32,
     /// None: before the record begins.
     pub(crate) submitted: Option<Point>,
     pub(crate) granted: Option<(Point, MachineId)>,
@@ -34,9 +40,11 @@ pub(crate) struct Point {
 pub(crate) enum End {
     Done(Outcome),
     Cancelled,
+    /// It was given up in time (Q1).
+    Expired,
     /// With its machine.
     Lost,
-    /// No machine could hold it (F2).
+    /// No machine could hold it (F2, R3).
     Refused,
 }
 
@@ -47,14 +55,9 @@ pub(crate) struct Lives {
     /// Those that have not ended.
     open: HashMap<RequestId, usize>,
     used: HashMap<RequestId, u32>,
-    pub(crate) machine_procs: u32,
+    fleet: Fleet,
     pub(crate) now: Instant,
     pub(crate) machines: Machines,
-    shut_down: bool,
-    /// Asked for and not answered.
-    pending: HashSet<MachineId>,
-    /// Machines in service.
-    service: u64,
     /// Procs of the grants that run.
     running: u64,
     pub(crate) procs: Procs,
@@ -67,6 +70,8 @@ pub(crate) struct Machines {
     pub(crate) failed: u64,
     /// Stopped or silent, but not ended by the shutdown.
     pub(crate) lost: u64,
+    /// As they were told to before the shutdown.
+    pub(crate) ended: u64,
 }
 
 /// In proc-nanoseconds.
@@ -76,43 +81,28 @@ pub(crate) struct Procs {
     pub(crate) service: u128,
 }
 
-impl Life {
-    /// Procs it takes of a machine of so many.
-    pub(crate) fn procs(&self, machine_procs: u32) -> u32 {
-        match self.demand {
-            Demand::Procs(procs) => procs.get(),
-            Demand::Machine => machine_procs,
-        }
-    }
-}
-
 impl Lives {
     /// Those that are there when the record begins.
     pub(crate) fn new(manager: &Manager) -> Lives {
         let mut lives = Lives {
-            machine_procs: manager.config().machine_procs,
+            fleet: Fleet::new(manager),
             now: manager.now(),
             ..Lives::default()
         };
-        let whole = |procs: u32| Demand::procs(procs).unwrap_or(Demand::Machine);
         for waiting in manager.queue() {
-            lives.open(waiting.request, waiting.priority, whole(waiting.procs));
+            lives.open(waiting.request, waiting.spec);
         }
         for machine in manager.machines() {
-            if machine.health() == Health::Pending {
-                lives.pending.insert(machine.id());
-            } else {
-                lives.service += 1;
-            }
-            for (request, procs) in machine.grants() {
-                lives.open(request, 0, whole(procs));
-                lives.running += u64::from(procs);
+            for (request, taken) in machine.grants() {
+                lives.open(request, Submit::new(taken));
+                lives.running += u64::from(taken.proc_count());
                 let life = lives.all.last_mut().expect("it was just opened");
                 let before = Point {
                     time: lives.now,
                     number: 0,
                 };
                 life.granted = Some((before, machine.id()));
+                life.taken = taken;
             }
         }
         lives
@@ -124,15 +114,20 @@ impl Lives {
         life.granted.map(|(_, machine)| machine)
     }
 
-    fn open(&mut self, request: RequestId, priority: i64, demand: Demand) {
+    fn open(&mut self, request: RequestId, spec: Submit) {
         let used = self.used.entry(request).or_insert(0);
         let key = (request, *used);
         *used += 1;
         self.open.insert(request, self.all.len());
+        let procs = match spec.demand {
+            Demand::Amounts(amounts) => amounts.proc_count(),
+            Demand::Machine => self.fleet.largest(),
+        };
         self.all.push(Life {
             key,
-            priority,
-            demand,
+            spec,
+            taken: Resources::ZERO,
+            procs,
             submitted: None,
             granted: None,
             cancelled: None,
@@ -146,21 +141,18 @@ impl Lives {
         let now = self.now.max(time);
         let passed = u128::from(now.0 - self.now.0);
         self.procs.granted += u128::from(self.running) * passed;
-        self.procs.service += u128::from(self.service * u64::from(self.machine_procs)) * passed;
+        self.procs.service += u128::from(self.fleet.procs_in_service()) * passed;
         self.now = now;
         let at = Point { time: now, number };
         let rejected = actions.iter().find_map(|action| match action {
             Action::Reject(reject) => Some(reject),
             _ => None,
         });
-        if let Event::Submit {
-            request,
-            priority,
-            demand,
-        } = event
-            && matches!(rejected, None | Some(Reject::TooManyProcs { .. }))
+        self.fleet.event(&event, actions, rejected.is_some());
+        if let Event::Submit { request, spec } = event
+            && rejected.is_none_or(is_refusal)
         {
-            self.open(request, priority, demand);
+            self.open(request, spec);
             self.all.last_mut().expect("just opened").submitted = Some(at);
             if rejected.is_some() {
                 self.end(request, at, End::Refused);
@@ -169,46 +161,44 @@ impl Lives {
         for action in actions {
             self.answer(action, at);
         }
-        // What was due came first (F10): it may have granted what is cancelled or done, or asked for the machine.
+        let never_up = self.fleet.after(&event, rejected.is_some());
+        self.machines.failed += u64::from(never_up.is_some_and(|it| !it.stopping));
+        // What was due came first (F10): it may have granted what is cancelled or done.
         if rejected.is_some() {
             return;
         }
         match event {
-            Event::Done { request, outcome } => self.end(request, at, End::Done(outcome)),
+            Event::Done {
+                request, outcome, ..
+            } => self.end(request, at, End::Done(outcome)),
             Event::Cancel { request } => self.cancel(request, at),
-            Event::Up { machine } => {
-                self.pending.remove(&machine);
-                self.machines.up += 1;
-                self.service += 1;
+            Event::Up { machine, .. } | Event::Join { machine, .. } => {
+                self.machines.up += u64::from(self.fleet.get(machine).is_some_and(|it| it.up));
             }
-            Event::StartFailed { machine } | Event::Stopped { machine } => {
-                self.machines.failed += u64::from(self.pending.remove(&machine));
-            }
-            Event::Shutdown => self.shut_down = true,
             _ => {}
         }
     }
 
     fn answer(&mut self, action: &Action, at: Point) {
+        self.fleet.action(action);
         match *action {
             Action::Grant { request, machine } => {
                 let Some(life) = self.open.get(&request).map(|it| &mut self.all[*it]) else {
                     return;
                 };
                 life.granted = Some((at, machine));
-                self.running += u64::from(life.procs(self.machine_procs));
-            }
-            Action::Start { first, count } => {
-                let ids = first.0..first.0.saturating_add(count.into());
-                self.pending.extend(ids.map(MachineId));
+                life.taken = self.fleet.taken(machine, life.spec.demand);
+                life.procs = life.taken.proc_count();
+                self.running += u64::from(life.procs);
             }
             Action::RequestLost { request, .. } => self.end(request, at, End::Lost),
             Action::Cancelled { request } => self.end(request, at, End::Cancelled),
+            Action::Expired { request } => self.end(request, at, End::Expired),
             Action::Notice(Notice::MachineLost { by, .. }) => {
-                self.service = self.service.saturating_sub(1);
-                let ended = self.shut_down && by == Loss::Stopped;
+                let ended = self.fleet.is_shut_down() && by == Loss::Stopped;
                 self.machines.lost += u64::from(!ended);
             }
+            Action::Notice(Notice::Ended { .. }) => self.machines.ended += 1,
             _ => {}
         }
     }
@@ -230,7 +220,15 @@ impl Lives {
         };
         life.end = Some((at, end));
         if life.granted.is_some() {
-            self.running -= u64::from(life.procs(self.machine_procs));
+            self.running -= u64::from(life.procs);
         }
     }
+}
+
+/// Whether a submit is refused because no machine could hold it (F2, R3).
+pub(crate) fn is_refusal(reject: &Reject) -> bool {
+    matches!(
+        reject,
+        Reject::TooManyProcs { .. } | Reject::TooLarge { .. } | Reject::NoProcs { .. }
+    )
 }

@@ -1,10 +1,12 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
 mod compare;
 mod divergence;
+mod fleet;
 pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
 mod lives;
+mod owed;
 mod picture;
 mod play;
 pub(crate) mod player;
@@ -19,9 +21,9 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use jiff::Timestamp;
-use remuda::RequestId;
+use remuda::{Config, Packing, Policy, RequestId};
 use serde_json::json;
 
 use crate::values::id;
@@ -41,12 +43,22 @@ use tally::Tally;
 ///   {"config": {"machine_procs": 4, "max_procs": 16}}
 ///   {"time": "0s", "event": {"submit": {"request": 1, "priority": 0, "demand": {"procs": 2}}}}
 ///   {"time": "1.5s", "event": {"up": {"machine": 0}}}
-///   {"time": "2s", "event": {"done": {"request": 1, "outcome": "ok"}}}
+///   {"time": "2s", "event": {"done": {"request": 1, "machine": 0, "outcome": "ok"}}}
 ///
-/// An event may have "actions", as --json prints them, to be compared. Durations of the config are
-/// texts such as "poll_interval": "10s". The file is read into memory whole.
+/// An event may have "actions", as --json prints them, to be compared. Durations are texts such as
+/// "10s", or seconds. The file is read into memory whole. The config may have kinds of machine:
+///
+///   {"config": {"max_procs": 200, "policy": "fit", "kinds": [
+///     {"capacity": [8, 32768], "max": 20, "idle": "120s"}, {"capacity": [32, 131072, 4], "cost": 12}]}}
+///
+/// (on one line). A submit may ask for {"amounts": [2, 4096]} or "machine", and say "kinds": [1],
+/// "prefer", "avoid", "give_up": "60s". The other events are cancel, join, start_failed, stopped,
+/// drain, keep, set_limits, set_max_procs, assign_task, discard_task, once, once_done, forget_once,
+/// polled, timer and shutdown: --json of a run shows them. The policy is "fit" unless it says
+/// "bigslice", or says none and has hashes, as recordings of the first edition do.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
+#[command(group(ArgGroup::new("moment").args(["explain", "owed"])))]
 pub(crate) struct ReplayArgs {
     /// The journal or scenario; `-` is standard input.
     #[arg(value_name = "FILE")]
@@ -78,10 +90,17 @@ pub(crate) struct ReplayArgs {
     #[arg(conflicts_with_all = ["events", "tui", "from", "to", "request", "machine"])]
     explain: Option<RequestId>,
 
-    /// The time or event after which --explain looks; what comes later is not replayed.
+    /// List what was asked for and not answered by --at (else by the end), the oldest first, each with its age.
+    ///
+    /// Starts, stops, grants that run, once-work, polls. Example: remuda replay run.journal --owed
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["events", "tui", "from", "to", "request", "machine", "diff"])]
+    owed: bool,
+
+    /// The time or event after which --explain or --owed looks; what comes later is not replayed.
     ///
     /// Examples: --at 90s, --at '#1000'
-    #[arg(long, value_name = "TIME|#EVENT", requires = "explain")]
+    #[arg(long, value_name = "TIME|#EVENT", requires = "moment")]
     at: Option<Point>,
 
     /// Compare with this run of the same requests, under another config or of another version.
@@ -95,8 +114,9 @@ pub(crate) struct ReplayArgs {
     /// What if the config had been another? Compares the recorded workload under both.
     ///
     /// Requests come when they came and are held as long as they were, machines start and are lost as they did. With
-    /// --events, --json, --tui, --explain, or a selection, shows the run as it would have been. Example: remuda
-    /// replay run.journal --with max_procs=64,probation=10s
+    /// --events, --json, --tui, --explain, or a selection, shows the run as it would have been. A field of a kind is
+    /// k0.max, say; all fields are those of a scenario. Examples: --with max_procs=64,probation=10s,
+    /// --with policy=fit,packing=first_fit,patience=2,k0.idle=60s, --with 'kinds=[{"capacity":[8]},{"capacity":[32],"cost":3}]'
     #[arg(long, value_name = "FIELD=VALUE,…")]
     with: Option<String>,
 
@@ -114,6 +134,7 @@ Examples:
   remuda replay run.journal --request 7
   remuda replay run.journal --html run.html
   remuda replay run.journal --at 1m30s --explain 7
+  remuda replay run.journal --owed
 
 Everything up to --to is replayed and checked; --from, --request and --machine say what is printed.
 
@@ -131,6 +152,7 @@ impl ReplayArgs {
             || self.json
             || self.tui
             || self.explain.is_some()
+            || self.owed
             || self.pictures.wanted()
             || self.selection != Selection::default()
     }
@@ -178,15 +200,16 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, String> {
 
 fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u8> {
     let begun = Instant::now();
-    if let Some(request) = args.explain {
+    if args.explain.is_some() || args.owed {
         let played = play(input, &Selection::up_to(args.at), &mut NoWatch)?;
         let fits = matches!(played.end, End::Whole | End::Selected | End::Unreadable(_));
         if let Some(manager) = played.manager.as_ref().filter(|_| fits) {
-            let explanation = manager.explain(request);
-            if args.json {
-                writeln!(out, "{}", json!({ "explanation": explanation }))?;
-            } else {
-                writeln!(out, "{explanation}")?;
+            match args.explain.map(|request| manager.explain(request)) {
+                None => owed::print(manager, args.json, out)?,
+                Some(explanation) if args.json => {
+                    writeln!(out, "{}", json!({ "explanation": explanation }))?;
+                }
+                Some(explanation) => writeln!(out, "{explanation}")?,
             }
         }
         return print_end(args, input, &played, out);
@@ -239,19 +262,48 @@ fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
         let (name, value) = (label.name.escape_debug(), label.value.escape_debug());
         writeln!(out, "label        {name}: {value}")?;
     }
-    let config = &head.config;
+    print_config(&head.config, out)
+}
+
+fn print_config(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "config       ")?;
+    if config.policy == Policy::Bigslice {
+        write!(out, "policy bigslice, ")?;
+    }
+    if let [kind] = config.kinds[..] {
+        write!(out, "machine_procs {}, ", kind.capacity.proc_count())?;
+    }
+    match config.max_procs {
+        u64::MAX => write!(out, "no limit of procs")?,
+        max_procs => write!(out, "max_procs {max_procs}")?,
+    }
     writeln!(
         out,
-        "config       machine_procs {}, max_procs {}, probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
-        config.machine_procs,
-        config.max_procs,
+        ", probation {}, back-off {} to {}, silent_polls {}, polls {}, summaries {}",
         span::exact(config.probation),
         span::exact(config.start_backoff_base),
         span::exact(config.start_backoff_cap),
         config.silent_polls,
         span::exact(config.poll_interval),
         span::exact(config.summary_interval),
-    )
+    )?;
+    if config.policy != Policy::Bigslice {
+        let packing = match config.packing_in_use() {
+            Packing::FirstFit => "first fit",
+            _ => "best fit",
+        };
+        writeln!(
+            out,
+            "             {packing}, patience {}, settle {}, flaps {}",
+            config.patience,
+            span::exact(config.settle),
+            config.flaps,
+        )?;
+    }
+    for line in scenario::kind_lines(config) {
+        writeln!(out, "             {line}")?;
+    }
+    Ok(())
 }
 
 /// Says how it ended; the exit status.

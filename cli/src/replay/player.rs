@@ -17,7 +17,7 @@ impl Player {
     /// The manager that the run began with.
     pub(crate) fn new(input: &Input) -> Option<Player> {
         let manager = if input.head.fresh {
-            Manager::new(input.head.config).expect("a config that was read was validated")
+            Manager::new(input.head.config.clone()).expect("a config that was read was validated")
         } else {
             match input.items().next() {
                 Some(Ok(Item::Snapshot(frozen))) => frozen.thaw().ok()?,

@@ -5,7 +5,7 @@ use clap::Args;
 use remuda::{Action, Event, Instant, MachineId, Notice, RequestId};
 
 use super::span;
-use crate::values::id;
+use crate::values::{id, machine};
 
 /// What to look at.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Selection {
     /// Print the events that are of this machine, or decide about it (as --events does).
     ///
     /// Example: --machine 3
-    #[arg(long, value_name = "N", value_parser = |text: &str| id(text, 'm').map(MachineId))]
+    #[arg(long, value_name = "N", value_parser = machine)]
     machine: Option<MachineId>,
 }
 
@@ -144,6 +144,13 @@ impl About {
         }
     }
 
+    fn both(request: RequestId, machine: MachineId) -> About {
+        About {
+            request: Some(request),
+            ..About::machine(machine)
+        }
+    }
+
     fn machine(machine: MachineId) -> About {
         About {
             first: Some(machine),
@@ -153,17 +160,25 @@ impl About {
 
     pub(crate) fn event(event: &Event) -> About {
         match *event {
+            Event::Done {
+                request,
+                machine: Some(machine),
+                ..
+            } => About::both(request, machine),
             Event::Submit { request, .. }
             | Event::Cancel { request }
             | Event::Done { request, .. } => About::request(request),
-            Event::Up { machine }
-            | Event::StartFailed { machine }
+            Event::Join { machine, .. }
+            | Event::Up { machine, .. }
+            | Event::StartFailed { machine, .. }
             | Event::Stopped { machine }
-            | Event::Assign { machine, .. }
-            | Event::Discard { machine, .. }
+            | Event::Drain { machine, .. }
+            | Event::Keep { machine }
+            | Event::AssignTask { machine, .. }
+            | Event::DiscardTask { machine, .. }
             | Event::Once { machine, .. }
             | Event::OnceDone { machine, .. }
-            | Event::Forget { machine, .. }
+            | Event::ForgetOnce { machine, .. }
             | Event::Polled { machine, .. } => About::machine(machine),
             _ => About::NONE,
         }
@@ -171,18 +186,18 @@ impl About {
 
     pub(crate) fn action(action: &Action) -> About {
         match *action {
-            Action::Grant { request, machine } | Action::RequestLost { request, machine } => {
-                About {
-                    request: Some(request),
-                    first: Some(machine),
-                    count: 1,
-                }
+            Action::Grant { request, machine }
+            | Action::RequestLost {
+                request, machine, ..
             }
-            Action::Start { first, count } => About {
+            | Action::Notice(Notice::Held { request, machine }) => About::both(request, machine),
+            Action::Start { first, count, .. } => About {
                 count: count.into(),
                 ..About::machine(first)
             },
-            Action::Cancelled { request } => About::request(request),
+            Action::Cancelled { request }
+            | Action::Expired { request }
+            | Action::Notice(Notice::NoHome { request }) => About::request(request),
             Action::Stop { machine }
             | Action::TaskLost { machine, .. }
             | Action::DropTask { machine, .. }
@@ -191,7 +206,10 @@ impl About {
             Action::Notice(
                 Notice::Probation { machine }
                 | Notice::Recovered { machine, .. }
-                | Notice::MachineLost { machine, .. },
+                | Notice::MachineLost { machine, .. }
+                | Notice::Ended { machine }
+                | Notice::Draining { machine, .. }
+                | Notice::Kept { machine },
             ) => About::machine(machine),
             // What was rejected is named by the event.
             Action::OnceReady { .. }
@@ -205,6 +223,8 @@ impl About {
 
 #[cfg(test)]
 mod tests {
+    use remuda::KindId;
+
     use super::*;
 
     #[test]
@@ -219,6 +239,7 @@ mod tests {
     #[test]
     fn a_machine_is_named_by_the_start_of_its_batch() {
         let start = Action::Start {
+            kind: KindId(0),
             first: MachineId(4),
             count: 3,
         };

@@ -78,6 +78,16 @@ impl fmt::Display for Shown {
     }
 }
 
+/// Nanoseconds as seconds, with three digits after the point.
+pub(crate) struct Seconds(pub(crate) u128);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0 / 1_000_000;
+        write!(f, "{}.{:03}", millis / 1000, millis % 1000)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

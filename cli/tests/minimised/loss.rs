@@ -2,24 +2,22 @@
 
 use std::time::Duration;
 
-use remuda::{Action, Config, Demand, Event, Instant, Loss, MachineId, Manager, Notice, RequestId};
+use remuda::{Action, Config, Event, Instant, KindId, Loss, MachineId, Manager, Notice, RequestId, Submit};
 
 #[test]
 fn minimised_loss() {
-    let config = Config {
-        poll_interval: Duration::ZERO,
-        summary_interval: Duration::ZERO,
-        ..Config::new(1, 4).unwrap()
-    };
+    let config = Config::bigslice_machines(1, 4)
+        .poll_interval(Duration::ZERO)
+        .summary_interval(Duration::ZERO);
     let mut manager = Manager::new(config).unwrap();
 
-    let actions = manager.handle(Event::Submit { request: RequestId(1), priority: 0, demand: Demand::procs(1).unwrap() }, Instant::from_secs(0));
+    let actions = manager.handle(Event::Submit { request: RequestId(1), spec: Submit::procs(1) }, Instant::from_secs(0));
     let expected = [
-        Action::Start { first: MachineId(0), count: 1 },
+        Action::Start { kind: KindId(0), first: MachineId(0), count: 1 },
     ];
     assert_eq!(actions, expected);
 
-    let actions = manager.handle(Event::Up { machine: MachineId(0) }, Instant::from_secs(0));
+    let actions = manager.handle(Event::Up { machine: MachineId(0), offer: None }, Instant::from_secs(0));
     let expected = [
         Action::Grant { request: RequestId(1), machine: MachineId(0) },
     ];
@@ -28,7 +26,7 @@ fn minimised_loss() {
     let actions = manager.handle(Event::Stopped { machine: MachineId(0) }, Instant::from_secs(0));
     let expected = [
         Action::Notice(Notice::MachineLost { machine: MachineId(0), by: Loss::Stopped }),
-        Action::RequestLost { request: RequestId(1), machine: MachineId(0) },
+        Action::RequestLost { request: RequestId(1), machine: MachineId(0), by: Loss::Stopped },
     ];
     assert_eq!(actions, expected);
 }

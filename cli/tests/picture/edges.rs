@@ -3,7 +3,7 @@ use std::fs;
 use std::time::Duration;
 
 use remuda::journal::Writer;
-use remuda::{Config, Demand, Event, MachineId, Manager, Outcome, RequestId};
+use remuda::{Config, Event, MachineId, Manager, Outcome, RequestId, Submit};
 use serde_json::Value;
 
 use crate::browser::browser;
@@ -146,35 +146,28 @@ fn what_late_timers_bring_about_is_drawn_when_it_happened() {
 #[test]
 fn a_journal_that_begins_in_mid_run_is_drawn() {
     let dir = Dir::new();
-    let config = Config {
-        poll_interval: Duration::ZERO,
-        ..Config::new(1, 2).unwrap()
-    };
+    let config = Config::new(1, 2).unwrap().poll_interval(Duration::ZERO);
     let mut manager = Manager::new(config).unwrap();
     let secs = remuda::Instant::from_secs;
     let (request, machine) = (RequestId, MachineId);
     for n in 0..4 {
-        let demand = Demand::procs(1).unwrap();
-        manager.handle(
-            Event::Submit {
-                request: request(n),
-                priority: 7,
-                demand,
-            },
-            secs(0),
-        );
+        let submit = Event::Submit {
+            request: request(n),
+            spec: Submit::procs(1).priority(7),
+        };
+        let _ = manager.handle(submit, secs(0));
     }
     // One runs, three wait; the other machine is still asked for.
-    manager.handle(
-        Event::Up {
-            machine: machine(0),
-        },
-        secs(1),
-    );
+    let up = Event::Up {
+        machine: machine(0),
+        offer: None,
+    };
+    let _ = manager.handle(up, secs(1));
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&manager, None, &[], &mut bytes);
     let done = |n| Event::Done {
         request: request(n),
+        machine: None,
         outcome: Outcome::Ok,
     };
     for (event, at) in [
@@ -182,6 +175,7 @@ fn a_journal_that_begins_in_mid_run_is_drawn() {
         (
             Event::StartFailed {
                 machine: machine(1),
+                hint: None,
             },
             15,
         ),

@@ -286,3 +286,41 @@ fn texts_of_others_are_shown_and_never_run() {
     browser.key("0");
     assert_eq!(Expected::on(&browser.drawn()), expected);
 }
+
+#[test]
+fn kinds_drains_and_machines_told_to_stop_are_drawn() {
+    let dir = Dir::new();
+    let file = dir.write("kinds.jsonl", include_str!("../kinds.jsonl"));
+    let (page, mut expected) = drawn(&dir, &file, &[]);
+    // One joined.
+    expected.lanes += 1;
+    let Some(mut browser) = browser("kinds are drawn") else {
+        return;
+    };
+    browser.open(&page, "");
+    let said = browser.drawn();
+    assert_eq!(Expected::on(&said), expected);
+    assert_eq!((figure(&said, "drains"), figure(&said, "told")), (2.0, 2.0));
+    keep(&mut browser, "kinds");
+    let legend = browser.text("#legend");
+    for row in [
+        "k1: 8/65536/1",
+        "draining",
+        "told to stop",
+        "memory mib used",
+    ] {
+        assert!(legend.contains(row), "no {row:?} in {legend}");
+    }
+    for (find, facts) in [
+        ("m0", ["k0", "4/8192", "it was idle"]),
+        ("m1", ["4/8000", "drained", "ended, as it was told to"]),
+        ("j0", ["joined", "k2", "16"]),
+        ("r2", ["6,000", "lost with its machine", "m1"]),
+    ] {
+        browser.open(&page, &format!("#find={find}"));
+        let picked = browser.text("#picked");
+        for fact in facts {
+            assert!(picked.contains(fact), "no {fact:?} in {picked}");
+        }
+    }
+}

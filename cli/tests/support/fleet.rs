@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use remuda::journal::{Label, Note, Writer};
-use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, Outcome, RequestId, Submit};
 use remuda_sim::Rng;
 
 const PROCS: u32 = 8;
@@ -30,10 +30,8 @@ enum Coming {
 
 /// A journal of so many machines at the most and so many requests.
 pub(crate) fn journal(machines: u64, requests: u64) -> Vec<u8> {
-    let config = Config {
-        poll_interval: Duration::ZERO,
-        ..Config::new(PROCS, machines * u64::from(PROCS)).unwrap()
-    };
+    let config = Config::new(PROCS, machines * u64::from(PROCS)).unwrap();
+    let config = config.poll_interval(Duration::ZERO);
     let mut manager = Manager::new(config).unwrap();
     let mut bytes = Vec::new();
     let labels = [
@@ -67,11 +65,11 @@ pub(crate) fn journal(machines: u64, requests: u64) -> Vec<u8> {
         writer.record(now, &event, &actions, &manager, &mut bytes);
         fleet.hear(at, &actions, long);
         let said = match event {
-            Event::Up { machine } => {
+            Event::Up { machine, .. } => {
                 let name = format!("rack{:02}-node{:02}", machine.0 / 40, machine.0 % 40);
                 Some((machine, "name", name))
             }
-            Event::StartFailed { machine } => {
+            Event::StartFailed { machine, .. } => {
                 let error = "ssh: connect to host: Connection timed out".to_owned();
                 Some((machine, "start failed", error))
             }
@@ -121,21 +119,24 @@ impl Fleet {
                 }
                 Event::Submit {
                     request: RequestId(request),
-                    priority: [0, 0, 1, 1, 1, 2][self.rng.below(6) as usize],
-                    demand: Demand::procs(procs).unwrap(),
+                    spec: Submit::procs(procs)
+                        .priority([0, 0, 1, 1, 1, 2][self.rng.below(6) as usize]),
                 }
             }
             Coming::Up(id) => Event::Up {
                 machine: MachineId(id),
+                offer: None,
             },
             Coming::StartFailed(id) => Event::StartFailed {
                 machine: MachineId(id),
+                hint: None,
             },
             Coming::Stopped(id) => Event::Stopped {
                 machine: MachineId(id),
             },
             Coming::Done(id) => Event::Done {
                 request: RequestId(id),
+                machine: None,
                 outcome: match self.rng.below(400) {
                     0 => Outcome::Unreachable,
                     1..=6 => Outcome::Remote,
@@ -148,7 +149,7 @@ impl Fleet {
     fn hear(&mut self, now: u64, actions: &[Action], long: u64) {
         for action in actions {
             match *action {
-                Action::Start { first, count } => {
+                Action::Start { first, count, .. } => {
                     for id in first.0..first.0 + u64::from(count) {
                         let after = now + self.about(10 * SECOND);
                         if self.rng.below(40) == 0 {

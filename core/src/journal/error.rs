@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::FORMAT;
-use crate::config::ConfigError;
+use crate::protocol::config::ConfigError;
 
 /// Why a journal, or a frame of it, cannot be read. Offsets are bytes from the beginning.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -16,20 +16,29 @@ pub enum Error {
         /// Its format.
         version: u16,
     },
-    /// Its config is none.
+    /// Its config contradicts itself.
     Config(ConfigError),
-    /// It ends within the frame (or the header) that begins here. All before is sound: the writer was stopped, or what
-    /// is missing was lost.
+    /// Its config has something that a newer version writes and that changes what a manager
+    /// decides.
+    UnknownSetting {
+        /// What it is: `policy`, `packing`, `field of the config`, `field of a kind`.
+        what: &'static str,
+        /// The number that it has in the journal.
+        number: u64,
+    },
+    /// It ends within the frame (or the header) that begins here. All before is sound: the writer
+    /// was stopped, or the rest was lost.
     Cut {
         /// Where the last whole frame ends.
         offset: usize,
     },
-    /// The checksum of the frame (or the header) that begins here does not hold: it was changed after it was written.
+    /// The checksum of the frame (or the header) that begins here does not hold: it was changed
+    /// after it was written.
     Corrupt {
         /// Where it begins.
         offset: usize,
     },
-    /// The checksum holds, but what is in the frame makes no sense.
+    /// The checksum holds, but the frame makes no sense.
     Malformed {
         /// Where it begins.
         offset: usize,
@@ -43,20 +52,23 @@ pub enum Error {
         /// Its kind.
         kind: u8,
     },
-    /// An event of a kind that a newer version writes.
+    /// An event that a newer version writes.
     UnknownEvent {
         /// Where its frame begins.
         offset: usize,
-        /// Its kind.
+        /// Its number.
         kind: u64,
     },
 }
 
 impl Error {
-    /// Where: the first byte of what cannot be read.
+    /// The first byte of what cannot be read.
     pub fn offset(&self) -> usize {
         match *self {
-            Error::NotAJournal | Error::Format { .. } | Error::Config(_) => 0,
+            Error::NotAJournal
+            | Error::Format { .. }
+            | Error::Config(_)
+            | Error::UnknownSetting { .. } => 0,
             Error::Cut { offset }
             | Error::Corrupt { offset }
             | Error::Malformed { offset, .. }
@@ -82,7 +94,11 @@ impl fmt::Display for Error {
                 f,
                 "it is of format {version}, and this version reads up to format {FORMAT}"
             ),
-            Error::Config(error) => write!(f, "its config is none: {error}"),
+            Error::Config(error) => write!(f, "its config is not valid: {error}"),
+            Error::UnknownSetting { what, number } => write!(
+                f,
+                "its config has {what} {number}, which this version does not know"
+            ),
             Error::Cut { offset } => {
                 write!(f, "it is cut: the frame at byte {offset} is not whole")
             }

@@ -2,18 +2,20 @@
 
 use alloc::vec::Vec;
 
+use super::bytes::{Bytes, put};
 use super::error::Error;
-use super::varint::{Bytes, put};
 
 /// An event.
 pub(super) const EVENT: u8 = 1;
-/// The whole manager. Ancillary, as are all kinds from here up: who does not know one passes it over.
+/// The whole manager. Ancillary, as are all kinds from here up: a reader that does not know one
+/// passes it over.
 pub(super) const SNAPSHOT: u8 = 0x80;
 /// What the manager does not decide on. Ancillary.
 pub(super) const NOTE: u8 = 0x81;
 
-/// No event is longer; a length beyond this is damage, and no cut.
-const LONGEST_EVENT: u64 = 96;
+/// No event is longer (none of today's is longer than 96 bytes); a length beyond this is damage,
+/// not a cut.
+const LONGEST_EVENT: u64 = 512;
 /// No note is longer.
 const LONGEST_NOTE: u64 = 1 << 17;
 
@@ -38,7 +40,8 @@ pub(super) struct Raw<'a> {
     pub(super) end: usize,
 }
 
-/// The frame that begins at `offset`, which is not the end; its checksum is looked at if `check` says so of its kind.
+/// The frame that begins at `offset`, which is not the end; its checksum is compared if `check` is
+/// true of its kind.
 pub(super) fn frame(
     bytes: &[u8],
     offset: usize,
@@ -49,7 +52,7 @@ pub(super) fn frame(
     let kind = rest.byte().ok_or(cut)?;
     let length = match rest.varint() {
         Some(length) => length,
-        // No number ends so soon, or it is none.
+        // The length is cut off, or it is no number.
         None if rest.is_empty() => return Err(cut),
         None => return Err(corrupt),
     };

@@ -1,15 +1,15 @@
-//! The header: who wrote the journal, and of what.
+//! The header: which version wrote the journal, and of what manager.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
+use super::bytes::{Bytes, put, put_option, put_text};
+use super::config::{NoConfig, config, first_edition_config, put_config};
 use super::error::Error;
-use super::varint::{Bytes, put, put_text};
 use super::{FORMAT, MAGIC, RULES};
-use crate::config::Config;
 use crate::manager::Manager;
+use crate::protocol::config::Config;
 
 /// Magic, version, length, checksum.
 const FIXED: usize = 8 + 2 + 4 + 4;
@@ -22,15 +22,17 @@ pub struct Header {
     pub format: u16,
     /// The version of the crate that wrote it.
     pub crate_version: String,
-    /// The version of the rules that decided; see [`RULES`](super::RULES).
+    /// The version of the rules that decided; see [`RULES`].
     pub rules: u32,
-    /// The manager's config.
+    /// The manager's config. For a journal of format 1 it is that of bigslice's policy with the
+    /// journal's figures: under it the events cause the actions that they caused then.
     pub config: Config,
     /// Whether it begins with a fresh manager; if not, the first frame is a snapshot of it.
     pub fresh: bool,
-    /// Nanoseconds from 1970 to [`Instant::ZERO`](crate::Instant::ZERO), if the writer had a calendar.
+    /// Nanoseconds from 1970 to [`Instant::ZERO`](crate::Instant::ZERO), if the writer had a
+    /// calendar.
     pub origin: Option<u64>,
-    /// The caller's own.
+    /// The caller's own names and values.
     pub labels: Vec<Label>,
 }
 
@@ -65,11 +67,8 @@ pub(super) fn write(
     put_text(&mut body, env!("CARGO_PKG_VERSION"));
     put(&mut body, RULES.into());
     put(&mut body, (!fresh).into());
-    put_config(&mut body, &manager.config);
-    put(&mut body, origin.is_some().into());
-    if let Some(origin) = origin {
-        put(&mut body, origin);
-    }
+    put_config(&mut body, manager.config());
+    put_option(&mut body, origin, put);
     put(&mut body, labels.len() as u64);
     for Label { name, value } in labels {
         put_text(&mut body, name);
@@ -104,37 +103,34 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, usize), Error> {
     let said = u32::from_le_bytes(rest.array().ok_or(cut)?);
     let body = usize::try_from(length).ok().and_then(|it| rest.take(it));
     let body = body.ok_or(cut)?;
-    // This much is the same in every format, so that a newer one is told from a damaged one.
+    // So far every format is the same, so that a newer one is told from a damaged one.
     if checksum(format, length, body) != said {
         return Err(Error::Corrupt { offset: 0 });
     }
     if format == 0 || format > FORMAT {
         return Err(Error::Format { version: format });
     }
-    let header = fields(format, body).ok_or(Error::Malformed {
-        offset: 0,
-        what: "the header",
+    let header = fields(format, body).map_err(|error| match error {
+        NoConfig::Unknown { what, number } => Error::UnknownSetting { what, number },
+        NoConfig::Malformed => Error::Malformed {
+            offset: 0,
+            what: "the header",
+        },
     })?;
     header.config.validate().map_err(Error::Config)?;
     Ok((header, FIXED + body.len()))
 }
 
-/// What follows the labels is of a newer version, and may be passed over.
-fn fields(format: u16, body: &[u8]) -> Option<Header> {
+/// What follows the labels was added by a newer version, and is passed over.
+fn fields(format: u16, body: &[u8]) -> Result<Header, NoConfig> {
     let mut body = Bytes(body);
-    let crate_version = body.text()?.to_owned();
-    let rules = body.number()?;
-    let fresh = flag(&mut body).map(|it| !it)?;
-    let config = config(&mut body)?;
-    let origin = match flag(&mut body)? {
-        true => Some(body.varint()?),
-        false => None,
+    let (crate_version, rules, fresh) = begin(&mut body).ok_or(NoConfig::Malformed)?;
+    let config = match format {
+        1 => first_edition_config(&mut body).ok_or(NoConfig::Malformed)?,
+        _ => config(&mut body)?,
     };
-    let mut labels = Vec::new();
-    for _ in 0..body.varint()? {
-        labels.push(Label::new(body.text()?, body.text()?));
-    }
-    Some(Header {
+    let (origin, labels) = end(&mut body).ok_or(NoConfig::Malformed)?;
+    Ok(Header {
         format,
         crate_version,
         rules,
@@ -145,72 +141,18 @@ fn fields(format: u16, body: &[u8]) -> Option<Header> {
     })
 }
 
-fn flag(bytes: &mut Bytes<'_>) -> Option<bool> {
-    match bytes.varint()? {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
+fn begin(body: &mut Bytes<'_>) -> Option<(String, u32, bool)> {
+    let crate_version = body.text()?.to_owned();
+    let rules = body.number()?;
+    let fresh = !body.flag()?;
+    Some((crate_version, rules, fresh))
+}
+
+fn end(body: &mut Bytes<'_>) -> Option<(Option<u64>, Vec<Label>)> {
+    let origin = body.option(Bytes::varint)?;
+    let mut labels = Vec::new();
+    for _ in 0..body.varint()? {
+        labels.push(Label::new(body.text()?, body.text()?));
     }
-}
-
-fn put_config(out: &mut Vec<u8>, config: &Config) {
-    let Config {
-        machine_procs,
-        max_procs,
-        probation,
-        start_backoff_base,
-        start_backoff_cap,
-        silent_polls,
-        poll_interval,
-        summary_interval,
-    } = *config;
-    put(out, machine_procs.into());
-    put(out, max_procs);
-    put_span(out, probation);
-    put_span(out, start_backoff_base);
-    put_span(out, start_backoff_cap);
-    put(out, silent_polls.into());
-    put_span(out, poll_interval);
-    put_span(out, summary_interval);
-}
-
-fn config(bytes: &mut Bytes<'_>) -> Option<Config> {
-    Some(Config {
-        machine_procs: bytes.number()?,
-        max_procs: bytes.varint()?,
-        probation: span(bytes)?,
-        start_backoff_base: span(bytes)?,
-        start_backoff_cap: span(bytes)?,
-        silent_polls: bytes.number()?,
-        poll_interval: span(bytes)?,
-        summary_interval: span(bytes)?,
-    })
-}
-
-fn put_span(out: &mut Vec<u8>, span: Duration) {
-    put(out, span.as_secs());
-    put(out, span.subsec_nanos().into());
-}
-
-fn span(bytes: &mut Bytes<'_>) -> Option<Duration> {
-    let secs = bytes.varint()?;
-    let nanos = bytes.number().filter(|nanos| *nanos < 1_000_000_000)?;
-    Some(Duration::new(secs, nanos))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Bytes, Duration, Vec, put, span};
-
-    #[test]
-    fn a_span_has_one_form() {
-        let read = |nanos: u64| {
-            let mut bytes = Vec::new();
-            put(&mut bytes, 7);
-            put(&mut bytes, nanos);
-            span(&mut Bytes(&bytes))
-        };
-        assert_eq!(read(999_999_999), Some(Duration::new(7, 999_999_999)));
-        assert_eq!(read(1_000_000_000), None);
-    }
+    Some((origin, labels))
 }

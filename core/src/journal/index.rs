@@ -1,4 +1,4 @@
-//! The snapshots of a journal, to go to any event without those before it.
+//! The snapshots of a journal, to go to any event without a replay of all before it.
 
 use alloc::vec::Vec;
 
@@ -6,9 +6,9 @@ use super::error::Error;
 use super::frame::{EVENT, SNAPSHOT, frame};
 use super::header;
 use super::snapshot::{Frozen, snapshot};
-use crate::time::Instant;
+use crate::protocol::time::Instant;
 
-/// Where a journal's snapshots are. It is made in one pass that looks into no event.
+/// Where a journal's snapshots are. It is made in one pass that decodes no event.
 #[derive(Clone, Debug)]
 pub struct Index<'a> {
     snapshots: Vec<Frozen<'a>>,
@@ -73,7 +73,7 @@ impl<'a> Index<'a> {
         self.events
     }
 
-    /// Why the pass ended before the end, if it did; all before the offset was followed.
+    /// Why the pass ended before the end, if it did; all before the error's offset was read.
     pub fn error(&self) -> Option<Error> {
         self.error
     }

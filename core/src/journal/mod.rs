@@ -1,23 +1,24 @@
 //! A journal: what a manager was told and when, to be played again (feature `journal`).
 //!
-//! Nothing here does I/O: a [`Writer`] appends bytes to the caller's buffer, a [`Reader`] reads them from a slice. Since
-//! the same events at the same times give the same actions (F6), the events are enough; a hash of the actions that each
-//! caused tells whether a replay goes the way the run went.
+//! Nothing here does I/O: a [`Writer`] appends bytes to the caller's buffer, a [`Reader`] reads them
+//! from a slice. The same events at the same times give the same actions (F6), so the events are
+//! enough; with each stands a hash of the actions that it caused, which tells whether a replay goes
+//! as the run went.
 //!
 //! ```
 //! use remuda::journal::{Body, Label, Reader, Writer, hash};
-//! use remuda::{Config, Demand, Event, Instant, Manager, RequestId};
+//! use remuda::{Config, Event, Instant, Manager, RequestId, Submit};
 //!
 //! let mut manager = Manager::new(Config::new(4, 16)?)?;
 //! let mut bytes = Vec::new();
 //! let mut writer = Writer::new(&manager, None, &[Label::new("host", "build7")], &mut bytes);
 //!
-//! let submit = Event::Submit { request: RequestId(1), priority: 0, demand: Demand::Machine };
+//! let submit = Event::Submit { request: RequestId(1), spec: Submit::machine() };
 //! let actions = manager.handle(submit, Instant::ZERO);
 //! writer.record(Instant::ZERO, &submit, &actions, &manager, &mut bytes);
 //!
 //! let reader = Reader::new(&bytes)?;
-//! let mut again = Manager::new(reader.header().config)?;
+//! let mut again = Manager::new(reader.header().config.clone())?;
 //! for frame in reader {
 //!     if let Body::Event(recorded) = frame?.body {
 //!         let actions = again.handle(recorded.event, recorded.time);
@@ -28,28 +29,83 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The format, version 1
+//! # The format, version 2
 //!
-//! A *varint* is an unsigned number, seven bits a byte, the lowest first, the top bit set on all but the last; *zigzag*
-//! maps signed numbers to unsigned ones, 0 −1 1 −2 to 0 1 2 3. A *text* is its length as a varint, then UTF-8. Other
-//! numbers are little-endian.
+//! A *varint* is an unsigned number, seven bits a byte, the lowest first, the top bit set on all but
+//! the last; *zigzag* maps signed numbers to unsigned ones, 0 −1 1 −2 to 0 1 2 3. A *text* is its
+//! length as a varint, then UTF-8. A *span* is seconds, then nanoseconds of the last one, below
+//! 10^9. An *option* is 0, or 1 and the value. *Amounts* are the four of
+//! [`Resources`](crate::Resources). Numbers whose size is given are little-endian, all others are
+//! varints.
 //!
 //! ```text
-//!  header   magic (8 bytes), format version (u16), length of the rest (u32), CRC-32 (u32) of all but magic and itself
-//!           crate version (text), version of the rules (varint), begins (varint: 0 with a fresh manager, 1 with the
-//!           snapshot that follows), config, origin (0, or 1 and varint: nanoseconds since 1970 at instant zero),
-//!           labels (count, then two texts each)
-//!  frame    kind (u8), length of the body (varint), CRC-32 (u32) of kind, length and body, body
-//!   1       event: time since the last event (zigzag), hash of the actions (u32), which event (varint), its fields
-//!   0x80    snapshot: events before it, time of the last of them, version of its layout, the manager in postcard
-//!   0x81    note: time since the last event (zigzag), machine, topic (text), text
+//!  header   magic (8 bytes), format version (u16), length of the rest (u32), CRC-32 (u32) of all but
+//!           magic and itself; then crate version (text), version of the rules, begins (0 with a
+//!           fresh manager, 1 with the snapshot that follows), config, origin (option: nanoseconds
+//!           since 1970 at instant zero), labels (count, then two texts each)
+//!  config   length of all its fields, fields
+//!  field    number, length of the body, body
+//!     1     policy: 0 fit, 1 bigslice
+//!     2     a kind, which consists of fields; once for each kind
+//!       1     capacity (amounts)       4   spare            7   idle (option of a span)
+//!       2     min                      5   max_pending      8   cost
+//!       3     max                      6   batch            9   startable: 0, 1
+//!     3     max_procs                                   4   packing: 0 none, 1 best fit, 2 first fit
+//!     5     patience                                    6   hold_limit (option of a span)
+//!     7     probation (span)                            8   probation_cap (span)
+//!     9     flaps                                      10   start_backoff_base (span)
+//!    11     start_backoff_cap (span)                   12   settle (span)
+//!    13     silent_polls                               14   poll_interval (span)
+//!    15     summary_interval (span)                    16   stop_with_tasks: 0, 1
+//!    17     withdraw: 0, 1                           0x80   names (four texts)
+//!  frame    kind (u8), length of the body, CRC-32 (u32) of kind, length and body, body
+//!     1     event: time since the last event (zigzag), hash of the actions (u32), its number, its
+//!           fields (below)
+//!  0x80     snapshot: events before it, time of the last of them, version of its layout, the manager
+//!  0x81     note: time since the last event (zigzag), machine, topic (text), text
+//!
+//!  event    its number and its fields
+//!     1     submit: request, priority (zigzag), procs or 0 for a whole machine
+//!     2     cancel: request                             3   done: request, outcome
+//!     4     up: machine                                 5   start failed: machine
+//!     6     stopped: machine                            7   assign task: machine, task
+//!     8     discard task: machine, task                 9   once: machine, key (2), waiter
+//!    10     once done: machine, key (2), outcome       11   forget once: machine, key (2)
+//!    12     polled: machine, answered: 0, 1            13   timer
+//!    14     shutdown
+//!    15     submit: request, priority (zigzag), what follows (sum of 1 amounts, 2 kinds, 4 prefer,
+//!           8 avoid, 16 give_up; without amounts a whole machine, without kinds all), that
+//!    16     done: request, machine, outcome            17   up: machine, offer (amounts)
+//!    18     start failed: machine, retry after (span)  19   start failed, at capacity: machine
+//!    20     join: machine, kind, offer (option)        21   drain: machine, until (option)
+//!    22     keep: machine                              24   set max procs: procs
+//!    23     set limits: kind, min, max, spare, idle (option of a span)
 //! ```
 //!
-//! Kinds from 0x80 up are ancillary: who does not know one passes it over. Another kind, and another event, that is not
-//! known is an [`Error`] that names it; the reader may then be asked for the next frame. Nothing is coded by a derive
-//! but the snapshot, whose version is raised when its layout changes and which is passed over by who does not know that.
+//! A number of an event stands for the same fields for ever; an event that needs none of the fields
+//! from 15 up is written under its old number. Fields of a config and of a kind stand in ascending
+//! order, and every one named above is written.
+//!
+//! What a newer version may add: frames and fields from 0x80 up, which are passed over by a reader
+//! that does not know them, as is what follows the labels; and frames, events, fields, policies and
+//! packings with other numbers, which such a reader refuses with an [`Error`] that names them. After
+//! an unknown frame or event it may be asked for the next frame. A newer version leaves out a new
+//! field while nothing is decided differently for it.
+//!
+//! Snapshots are coded by a derive, all else by hand. Version 2 of their layout is the manager in
+//! [postcard](https://docs.rs/postcard). A layout that a reader does not know is passed over.
+//!
+//! # Version 1
+//!
+//! Journals of the first edition are read for ever. They differ in three ways: events are of the
+//! numbers 1 to 14 only; the config is eight figures (procs of a machine, max_procs, probation,
+//! start_backoff_base and start_backoff_cap, silent_polls, poll_interval, summary_interval), read as
+//! [`Config::bigslice_machines`](crate::Config::bigslice_machines) with these figures; and the layout
+//! of snapshots is version 1. They replay with every hash and every snapshot equal.
 
 mod action;
+mod bytes;
+mod config;
 mod error;
 mod event;
 mod frame;
@@ -58,7 +114,9 @@ mod index;
 mod note;
 mod reader;
 mod snapshot;
-mod varint;
+mod snapshot_v1;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use action::{hash, hash_with};
@@ -71,10 +129,11 @@ pub use snapshot::Frozen;
 pub use writer::Writer;
 
 /// The format that is written, and the newest that is read.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// The version of the rules: raised whenever the same events may cause other actions than before.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
-/// The first bytes of a journal. The first is no text; the last ones show whether something took it for text.
+/// The first bytes of a journal. The first is in no text; the last ones show whether a transfer
+/// changed line ends.
 pub const MAGIC: [u8; 8] = *b"\xf2RMDJ\r\n\x1a";

@@ -1,15 +1,16 @@
-//! Notes: what the manager does not decide on, such as names of machines, errors of starts, figures of polls.
+//! Notes: what the manager does not decide on, such as names of machines, errors of starts, figures
+//! of polls.
 
 use alloc::vec::Vec;
 
-use super::varint::{Bytes, put, put_text, zigzag};
-use crate::id::MachineId;
-use crate::time::Instant;
+use super::bytes::{Bytes, put, put_text, zigzag};
+use crate::protocol::id::MachineId;
+use crate::protocol::time::Instant;
 
-/// More of a text is not kept.
+/// The most bytes of a text that are kept.
 const LONGEST: usize = (64 << 10) - 64;
 
-/// A remark about a machine; a replay shows it and passes it over.
+/// A remark about a machine. A replay may show it; the manager is not told of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Note<'a> {
     /// When.

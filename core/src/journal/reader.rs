@@ -1,21 +1,22 @@
-//! Reading: frame by frame, up to the first that cannot be believed.
+//! Reading: frame by frame, up to the first that is damaged.
 
 use core::iter::FusedIterator;
 
+use super::bytes::Bytes;
 use super::error::Error;
 use super::event::{NoEvent, event};
 use super::frame::{EVENT, NOTE, Raw, SNAPSHOT, frame};
 use super::header::{self, Header};
 use super::note::{Note, note};
 use super::snapshot::{Frozen, Standing, snapshot};
-use super::varint::Bytes;
-use crate::event::Event;
-use crate::time::Instant;
+use crate::protocol::event::Event;
+use crate::protocol::time::Instant;
 
 /// Reads the frames of a journal, as an iterator. It allocates nothing but the header.
 ///
-/// A journal that ends within a frame gives all before it, then [`Error::Cut`]; damage gives an error with its offset.
-/// After an error there is nothing more, unless it [can be skipped](Error::can_be_skipped).
+/// A journal that ends within a frame gives all before it, then [`Error::Cut`]; damage gives an
+/// error with its offset. After an error there is nothing more, unless it
+/// [can be skipped](Error::can_be_skipped).
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     header: Header,
@@ -97,10 +98,11 @@ impl<'a> Reader<'a> {
         self.events
     }
 
-    /// Goes on behind a snapshot, which [`Frozen::thaw`] makes a manager: the next frame is what follows it.
+    /// Goes on behind a snapshot, which [`Frozen::thaw`] makes a manager: the next frame is the one
+    /// that follows it.
     ///
     /// # Errors
-    /// There is none that is whole.
+    /// There is no whole frame where the snapshot should be.
     pub fn resume(&mut self, snapshot: &Frozen<'_>) -> Result<(), Error> {
         let raw = frame(self.bytes, snapshot.offset, |_| true)?;
         self.offset = raw.end;
@@ -120,7 +122,7 @@ impl<'a> Reader<'a> {
                     time,
                     frozen,
                 } = snapshot(raw.body, offset)?;
-                // Time and number count on from here: it may be what the journal begins with.
+                // Times and numbers go on from these: it may be what the journal begins with.
                 (self.events, self.last) = (events, time);
                 Ok(frozen.map_or(Body::Unknown { kind: SNAPSHOT }, Body::Snapshot))
             }
@@ -139,7 +141,7 @@ impl<'a> Reader<'a> {
         let malformed = Error::Malformed { offset, what };
         let since = bytes.signed().ok_or(malformed)?;
         let hash = u32::from_le_bytes(bytes.array().ok_or(malformed)?);
-        // Counted also if it is not known, so that those after it keep their time and number.
+        // Counted even if it is not known, so that those after it keep their time and number.
         self.last = Instant(self.last.0.wrapping_add(since as u64));
         self.events += 1;
         let event = event(bytes).map_err(|error| match error {

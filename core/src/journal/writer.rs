@@ -3,30 +3,31 @@
 use alloc::vec::Vec;
 
 use super::action::hash_with;
+use super::bytes::{put, zigzag};
 use super::event::put_event;
 use super::frame::{EVENT, NOTE, SNAPSHOT, put_frame};
 use super::header::{self, Label};
 use super::note::{Note, put_note};
 use super::snapshot::put_snapshot;
-use super::varint::{put, zigzag};
-use crate::action::Action;
-use crate::event::Event;
 use crate::manager::Manager;
-use crate::time::Instant;
+use crate::protocol::action::Action;
+use crate::protocol::event::Event;
+use crate::protocol::time::Instant;
 
-/// Events between two snapshots take at least so many bytes,
+/// The events between two snapshots take at least so many bytes.
 const LEAST_BETWEEN: usize = 64 << 10;
-/// and at least so many times the last snapshot: snapshots are a quarter on top of the events, at most.
+/// They also take at least so many times the bytes of the last snapshot: snapshots make a journal
+/// longer by a quarter at the most.
 const TIMES_SNAPSHOT: usize = 4;
 
-/// Writes a journal into buffers of the caller's: each call appends whole frames to `out`, which may be emptied in
-/// between.
+/// Writes a journal into buffers of the caller's: each call appends whole frames to `out`, which
+/// may be emptied in between.
 #[derive(Debug)]
 pub struct Writer {
     /// The time of the last event.
     last: Instant,
     events: u64,
-    /// Bytes of events since the last snapshot, and how many call for the next one.
+    /// Bytes of events since the last snapshot, and after how many the next one is written.
     since_snapshot: usize,
     next_snapshot: usize,
     body: Vec<u8>,
@@ -36,18 +37,18 @@ pub struct Writer {
 impl Writer {
     /// Begins a journal of `manager`, which need not be a fresh one.
     ///
-    /// `origin` is how many nanoseconds after 1970 [`Instant::ZERO`] was, if that is known; the labels are the caller's
-    /// own.
+    /// `origin` is how many nanoseconds after 1970 [`Instant::ZERO`] was, if that is known; the
+    /// labels are the caller's own.
     pub fn new(
         manager: &Manager,
         origin: Option<u64>,
         labels: &[Label],
         out: &mut Vec<u8>,
     ) -> Writer {
-        let fresh = Manager::new(manager.config).is_ok_and(|fresh| fresh == *manager);
+        let fresh = Manager::new(manager.config().clone()).is_ok_and(|fresh| fresh == *manager);
         header::write(manager, fresh, origin, labels, out);
         let mut writer = Writer {
-            last: manager.now,
+            last: manager.now(),
             events: 0,
             since_snapshot: 0,
             next_snapshot: LEAST_BETWEEN,
@@ -60,7 +61,8 @@ impl Writer {
         writer
     }
 
-    /// Records that `event` at `now` caused `actions` and left `manager`. Now and then a snapshot follows.
+    /// Records that `event` at `now` caused `actions` and left `manager`. After enough events a
+    /// snapshot follows.
     pub fn record(
         &mut self,
         now: Instant,
@@ -94,7 +96,7 @@ impl Writer {
         put_frame(out, NOTE, &self.body);
     }
 
-    /// Writes a snapshot of `manager`, which is what the events so far led to.
+    /// Writes a snapshot of `manager`, which must be as the events so far left it.
     pub fn snapshot(&mut self, manager: &Manager, out: &mut Vec<u8>) {
         self.body.clear();
         put_snapshot(&mut self.body, manager, self.events, self.last);
@@ -115,28 +117,23 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::{LEAST_BETWEEN, Writer};
-    use crate::config::Config;
-    use crate::event::{Demand, Event};
-    use crate::id::RequestId;
     use crate::manager::Manager;
-    use crate::time::Instant;
+    use crate::protocol::config::Config;
+    use crate::protocol::event::{Event, Submit};
+    use crate::protocol::id::RequestId;
+    use crate::protocol::time::Instant;
     use alloc::vec::Vec;
 
     #[test]
-    fn what_a_large_snapshot_took_is_given_back_and_a_small_one_keeps_its_room() {
+    fn the_buffer_of_a_large_snapshot_is_freed_and_that_of_a_small_one_is_kept() {
         let mut manager = Manager::new(Config::new(1, 1).unwrap()).unwrap();
         let mut out = Vec::new();
         let mut writer = Writer::new(&manager, None, &[], &mut out);
         writer.snapshot(&manager, &mut out);
         assert!(writer.body.capacity() > 0);
         for n in 0..100_000 {
-            let (request, demand) = (RequestId(n), Demand::procs(1).unwrap());
-            let submit = Event::Submit {
-                request,
-                priority: 0,
-                demand,
-            };
-            manager.handle(submit, Instant::ZERO);
+            let (request, spec) = (RequestId(n), Submit::procs(1));
+            let _ = manager.handle(Event::Submit { request, spec }, Instant::ZERO);
         }
         out.clear();
         writer.snapshot(&manager, &mut out);

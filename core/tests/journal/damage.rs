@@ -2,11 +2,11 @@
 
 use remuda::journal::Error;
 
-use crate::{Taped, offsets, read};
+use crate::{offsets, read, story};
 
 #[test]
 fn a_journal_cut_anywhere_reads_to_its_last_whole_frame_and_says_where_it_is_cut() {
-    let taped = Taped::story();
+    let taped = story::short();
     let offsets = offsets(&taped.bytes);
     for end in 0..taped.bytes.len() {
         let (events, error) = read(&taped.bytes[..end]);
@@ -28,7 +28,7 @@ fn a_journal_cut_anywhere_reads_to_its_last_whole_frame_and_says_where_it_is_cut
 
 #[test]
 fn a_flipped_bit_anywhere_is_noticed_at_its_frame_and_never_gives_another_event() {
-    let taped = Taped::story();
+    let taped = story::short();
     let offsets = offsets(&taped.bytes);
     for bit in 0..taped.bytes.len() * 8 {
         let mut bytes = taped.bytes.clone();
@@ -48,7 +48,7 @@ fn a_flipped_bit_anywhere_is_noticed_at_its_frame_and_never_gives_another_event(
 
 #[test]
 fn a_length_that_no_event_has_is_damage_and_no_cut() {
-    let whole = Taped::story().bytes;
+    let whole = story::short().bytes;
     let offset = whole.len();
     let with = |rest: &[u8]| read(&[&whole[..], rest].concat()).1;
     assert_eq!(with(&[1, 20, 0]), Some(Error::Cut { offset }));

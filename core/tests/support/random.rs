@@ -1,11 +1,11 @@
-//! Random events for the property tests: ids from small pools, hostile values, clocks that jump
-//! and step back. Shrinks to few and small events.
+//! Random runs under bigslice's policy, of the events that the first edition had: ids from small
+//! pools, hostile values, clocks that jump and step back. Shrinks to few and small events.
 
 use core::time::Duration;
 
 use proptest::prelude::*;
 use remuda::{
-    Config, Demand, Event, Instant, MachineId, Manager, OnceKey, OnceOutcome, Outcome, RequestId,
+    Config, Event, Instant, MachineId, Manager, OnceKey, OnceOutcome, Outcome, RequestId, Submit,
     TaskId, WaiterId,
 };
 
@@ -68,18 +68,20 @@ impl Step {
             What::Plain(event) => event,
             What::Up(pick) => Event::Up {
                 machine: machine(pick),
+                offer: None,
             },
             What::StartFailed(pick) => Event::StartFailed {
                 machine: machine(pick),
+                hint: None,
             },
             What::Stopped(pick) => Event::Stopped {
                 machine: machine(pick),
             },
-            What::Assign(pick, task) => Event::Assign {
+            What::Assign(pick, task) => Event::AssignTask {
                 machine: machine(pick),
                 task,
             },
-            What::Discard(pick, task) => Event::Discard {
+            What::Discard(pick, task) => Event::DiscardTask {
                 machine: machine(pick),
                 task,
             },
@@ -93,7 +95,7 @@ impl Step {
                 key,
                 outcome,
             },
-            What::Forget(pick, key) => Event::Forget {
+            What::Forget(pick, key) => Event::ForgetOnce {
                 machine: machine(pick),
                 key,
             },
@@ -116,15 +118,14 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
         interval(15),
         interval(60),
     );
-    (numbers, times).prop_map(|((machine_procs, max_procs, silent_polls), times)| Config {
-        machine_procs,
-        max_procs,
-        silent_polls,
-        probation: Duration::from_secs(times.0),
-        start_backoff_base: times.1,
-        start_backoff_cap: times.2,
-        poll_interval: times.3,
-        summary_interval: times.4,
+    (numbers, times).prop_map(|((machine_procs, max_procs, silent_polls), times)| {
+        Config::bigslice_machines(machine_procs, max_procs)
+            .silent_polls(silent_polls)
+            .probation(Duration::from_secs(times.0))
+            .start_backoff_base(times.1)
+            .start_backoff_cap(times.2)
+            .poll_interval(times.3)
+            .summary_interval(times.4)
     })
 }
 
@@ -165,11 +166,11 @@ fn pick() -> impl Strategy<Value = Pick> {
     ]
 }
 
-fn demand() -> impl Strategy<Value = Demand> {
+fn demand() -> impl Strategy<Value = Submit> {
     prop_oneof![
-        20 => (1u32..=9).prop_map(|n| Demand::procs(n).unwrap()),
-        4 => Just(Demand::Machine),
-        1 => Just(Demand::procs(u32::MAX).unwrap()),
+        20 => (1u32..=9).prop_map(Submit::procs),
+        4 => Just(Submit::machine()),
+        1 => Just(Submit::procs(u32::MAX)),
     ]
 }
 
@@ -193,15 +194,18 @@ fn what() -> impl Strategy<Value = What> {
         Just(OnceOutcome::MachineLost),
     ];
     let priority = prop_oneof![6 => -2i64..3, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
-    let submit = (request(), priority, demand()).prop_map(|(request, priority, demand)| {
-        What::Plain(Event::Submit {
+    let submit = (request(), priority, demand()).prop_map(|(request, priority, spec)| {
+        let spec = spec.priority(priority);
+        What::Plain(Event::Submit { request, spec })
+    });
+    let done = (request(), outcome()).prop_map(|(request, outcome)| {
+        let machine = None;
+        What::Plain(Event::Done {
             request,
-            priority,
-            demand,
+            machine,
+            outcome,
         })
     });
-    let done = (request(), outcome())
-        .prop_map(|(request, outcome)| What::Plain(Event::Done { request, outcome }));
     prop_oneof![
         30 => submit,
         25 => done,

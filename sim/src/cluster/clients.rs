@@ -1,26 +1,29 @@
 //! What clients do, and what may happen instead.
 
-use remuda::{Demand, Event, MachineId, OnceKey, RequestId, TaskId, WaiterId};
+use remuda::{
+    Demand, Event, KindId, Kinds, MachineId, OnceKey, RequestId, Resources, Submit, TaskId,
+    WaiterId,
+};
 
-use super::{Cluster, ONCE_OUTCOMES, OUTCOMES};
+use super::Cluster;
 use crate::subject::Subject;
 
 impl<S: Subject> Cluster<S> {
-    fn some_machine(&mut self) -> MachineId {
+    pub(super) fn some_machine(&mut self) -> MachineId {
         match self.rng.pick_of(&self.driven.ledger().serving) {
             Some(machine) if !self.rng.chance(24) => machine,
             _ => MachineId(self.rng.below(self.driven.ledger().minted + 1)),
         }
     }
 
-    fn some_key(&mut self) -> OnceKey {
+    pub(super) fn some_key(&mut self) -> OnceKey {
         OnceKey {
             kind: self.rng.below(2) as u32,
             key: self.rng.below(self.plan.traffic.names),
         }
     }
 
-    fn some_request(&mut self) -> RequestId {
+    pub(super) fn some_request(&mut self) -> RequestId {
         let queued = self.driven.ledger().queued.iter().map(|(r, _)| *r);
         let known: Vec<_> = queued
             .chain(self.driven.ledger().running.iter().map(|g| g.request))
@@ -39,8 +42,11 @@ impl<S: Subject> Cluster<S> {
 
     /// What a client does, or what happens instead.
     pub(super) fn act(&mut self) -> Event {
-        let faults = &self.plan.faults;
-        let (stops, shutdown, wild) = (faults.stops, faults.shutdown, faults.wild);
+        let (stops, shutdown, wild) = (
+            self.plan.faults.stops,
+            self.plan.faults.shutdown,
+            self.plan.faults.wild,
+        );
         if self.rng.chance(stops) {
             let machine = self.some_machine();
             return Event::Stopped { machine };
@@ -49,8 +55,15 @@ impl<S: Subject> Cluster<S> {
             return self.wild();
         }
         if self.rng.chance(shutdown) {
-            return Event::Shutdown;
+            return self.shutdown();
         }
+        match self.operator_acts() {
+            Some(event) => event,
+            None => self.client_acts(),
+        }
+    }
+
+    fn client_acts(&mut self) -> Event {
         let mut weights = self.plan.traffic.weights;
         let open = self.driven.ledger().queued.len() + self.driven.ledger().running.len();
         if open >= self.plan.traffic.requests {
@@ -63,7 +76,7 @@ impl<S: Subject> Cluster<S> {
             1 => Event::Cancel {
                 request: self.some_request(),
             },
-            2 => Event::Assign {
+            2 => Event::AssignTask {
                 machine: self.some_machine(),
                 task,
             },
@@ -73,14 +86,14 @@ impl<S: Subject> Cluster<S> {
                     Some(held) if !self.rng.chance(64) => held,
                     _ => (task, self.some_machine()),
                 };
-                Event::Discard { machine, task }
+                Event::DiscardTask { machine, task }
             }
             4 => Event::Once {
                 machine: self.some_machine(),
                 key: self.some_key(),
                 waiter: WaiterId(self.rng.below(4 * self.plan.traffic.names)),
             },
-            _ => Event::Forget {
+            _ => Event::ForgetOnce {
                 machine: self.some_machine(),
                 key: self.some_key(),
             },
@@ -88,94 +101,76 @@ impl<S: Subject> Cluster<S> {
     }
 
     fn submit(&mut self) -> Event {
-        let machine_procs = self.plan.config.machine_procs;
         let mut request = self.plan.traffic.ids.of(self.next_request);
         if self.rng.chance(self.plan.faults.id_reused) {
             request = self.any_request();
         } else {
             self.next_request += 1;
         }
-        let procs = if self.rng.chance(self.plan.faults.oversize) {
-            machine_procs + self.rng.range(1, 3) as u32
-        } else if self.rng.chance(self.plan.traffic.single) {
-            1
-        } else {
-            self.rng.range(1, u64::from(self.plan.traffic.procs)) as u32
-        };
-        let demand = match Demand::procs(procs) {
-            Some(demand) if !self.rng.chance(self.plan.traffic.whole) => demand,
-            _ => Demand::Machine,
-        };
         if self.rng.chance(self.plan.faults.cancel_race) {
             let most = self.plan.traffic.start;
             self.event_later(most, Event::Cancel { request });
         }
-        Event::Submit {
-            request,
-            priority: self.rng.below(self.plan.traffic.priorities) as i64,
-            demand,
-        }
+        let spec = self.some_spec();
+        Event::Submit { request, spec }
     }
 
-    /// Any event at all.
-    fn wild(&mut self) -> Event {
-        let far = self.rng.chance(16);
-        let mut any = |most: u64| {
-            if far {
-                u64::MAX
-            } else {
-                self.rng.range(0, most)
+    /// What some client asks for.
+    pub(super) fn some_spec(&mut self) -> Submit {
+        let traffic = self.plan.traffic.clone();
+        let kinds = self.plan.config.kinds.len() as u64;
+        let kind = self.rng.below(kinds) as usize;
+        let mut spec = Submit::new(self.some_demand(kind));
+        spec.priority = self.rng.below(traffic.priorities) as i64;
+        if self.rng.chance(traffic.kinds) {
+            spec.kinds = KindId(kind as u8).into();
+            for other in (0..kinds).map(|n| KindId(n as u8)) {
+                if self.rng.chance(64) {
+                    spec.kinds = spec.kinds.with(other);
+                }
             }
-        };
-        let mut request = match any(self.next_request) {
-            u64::MAX => RequestId(u64::MAX),
-            n => self.plan.traffic.ids.of(n),
-        };
-        let mut machine = MachineId(any(self.driven.ledger().minted));
-        let task = TaskId(any(self.plan.traffic.names));
-        let waiter = WaiterId(any(self.plan.traffic.names));
-        if self.rng.chance(128) && !far {
-            (request, machine) = (self.some_request(), self.some_machine());
+            if self.rng.chance(8) {
+                let none = KindId(kinds as u8);
+                spec.kinds = self.rng.pick(&[Kinds::NONE, none.into()]);
+            }
         }
-        let answered = self.rng.chance(128);
-        let outcome = self.rng.pick(&ONCE_OUTCOMES);
-        let key = self.some_key();
-        let procs = self.rng.range(1, u64::from(self.plan.traffic.procs) + 1) as u32;
-        let priority = self.rng.pick(&[i64::MIN, -1, 0, 1, i64::MAX]);
-        match self.rng.below(20) {
-            0 => Event::Submit {
-                request,
-                priority,
-                demand: Demand::procs(procs).expect("at least one"),
-            },
-            1..=3 => Event::Submit {
-                request,
-                priority,
-                demand: Demand::Machine,
-            },
-            4 => Event::Cancel { request },
-            5..=8 => Event::Done {
-                request,
-                outcome: self.rng.pick(&OUTCOMES),
-            },
-            9 => Event::Up { machine },
-            10 => Event::StartFailed { machine },
-            11 => Event::Stopped { machine },
-            12 => Event::Assign { machine, task },
-            13 => Event::Discard { machine, task },
-            14 => Event::Once {
-                machine,
-                key,
-                waiter,
-            },
-            15 | 16 => Event::OnceDone {
-                machine,
-                key,
-                outcome,
-            },
-            17 => Event::Forget { machine, key },
-            18 => Event::Polled { machine, answered },
-            _ => Event::Timer,
+        if self.rng.chance(traffic.prefer) {
+            spec.prefer = Some(self.some_machine());
         }
+        if self.rng.chance(traffic.avoid) {
+            spec.avoid = Some(self.some_machine());
+        }
+        if self.rng.chance(traffic.give_up) {
+            let after = self.rng.range(0, traffic.give_up_after);
+            spec.give_up = Some(self.now + self.ticks(after));
+        }
+        spec
+    }
+
+    /// What fits a machine of this kind, unless it is to be too much.
+    fn some_demand(&mut self, kind: usize) -> Demand {
+        let traffic = self.plan.traffic.clone();
+        if self.rng.chance(traffic.whole) {
+            return Demand::Machine;
+        }
+        let mut amounts = self.plan.config.kinds[kind].capacity.amounts();
+        let procs = amounts[0].min(traffic.procs);
+        amounts[0] = match self.rng.chance(traffic.single) {
+            true => 1,
+            false => self.rng.range(1, u64::from(procs)) as u32,
+        };
+        let capacity = self.plan.config.kinds[kind].capacity.amounts();
+        for amount in &mut amounts[1..] {
+            *amount = match self.rng.chance(traffic.others) {
+                true => self.rng.range(0, u64::from(*amount)) as u32,
+                false => 0,
+            };
+        }
+        if self.rng.chance(self.plan.faults.oversize) {
+            // Procs more often than others.
+            let n = self.rng.pick(&[0, 0, 0, 1, 2, 3]);
+            amounts[n] = capacity[n] + self.rng.range(1, 3) as u32;
+        }
+        Demand::Amounts(Resources::new(amounts))
     }
 }

@@ -1,7 +1,9 @@
 //! A virtual cluster on virtual time: clients, machines and the clock, played against a manager.
 
 mod clients;
+mod operator;
 mod react;
+mod wild;
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -25,8 +27,9 @@ use crate::subject::Subject;
 ///
 /// let mut plan = Plan::new(Config::new(4, 16)?);
 /// plan.faults.start_fails = 64; // one in four
-/// let mut cluster = Cluster::new(plan.clone(), 7, Manager::new(plan.config)?);
-/// cluster.run(200).expect("nobody is wronged");
+/// let manager = Manager::new(plan.config.clone())?;
+/// let mut cluster = Cluster::new(plan, 7, manager);
+/// cluster.run(200).expect("all promises are kept");
 /// cluster.calm().expect("all that can be served is, once faults cease");
 /// println!("{}", cluster.script());
 /// # Ok::<(), remuda::ConfigError>(())
@@ -76,7 +79,7 @@ impl<S: Subject> Cluster<S> {
     /// A cluster around a fresh `subject` that was made with the plan's config.
     pub fn new(plan: Plan, seed: u64, subject: S) -> Cluster<S> {
         let mut cluster = Cluster {
-            driven: Driven::new(plan.config, subject),
+            driven: Driven::new(plan.config.clone(), subject),
             rng: Rng::new(seed),
             now: plan.origin,
             agenda: BinaryHeap::new(),
@@ -119,7 +122,7 @@ impl<S: Subject> Cluster<S> {
 
     /// The run so far as text, with the actions of a fresh manager.
     pub fn script(&self) -> Script {
-        Script::new(self.plan.config, &self.log).played()
+        Script::new(self.plan.config.clone(), &self.log).played()
     }
 
     /// Goes on for so many events.

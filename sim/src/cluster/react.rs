@@ -1,6 +1,9 @@
 //! What the outside does about actions: machines start, work and stop, clients use their grants, well or not.
 
-use remuda::{Action, Event, Instant, MachineId, OnceKey, OnceOutcome, RequestId};
+use remuda::{
+    Action, Event, Instant, KindId, MachineId, OnceKey, OnceOutcome, RequestId, Resources,
+    StartHint,
+};
 
 use super::{Cluster, Item, ONCE_OUTCOMES, OUTCOMES};
 use crate::subject::Subject;
@@ -12,7 +15,7 @@ impl<S: Subject> Cluster<S> {
         for action in &actions {
             match *action {
                 Action::Grant { request, machine } => self.granted(request, machine),
-                Action::Start { first, count } => self.start(first, count),
+                Action::Start { kind, first, count } => self.start(kind, first, count),
                 Action::Stop { machine } => self.stop(machine),
                 Action::RunOnce { machine, key } => self.run_once(machine, key),
                 Action::Poll { machine } => self.poll(machine),
@@ -41,40 +44,87 @@ impl<S: Subject> Cluster<S> {
         };
     }
 
-    fn start(&mut self, first: MachineId, count: u32) {
-        let (most, faults) = (self.plan.traffic.start, self.plan.faults.clone());
-        let together = self.rng.chance(faults.starts_fail_together);
+    fn start(&mut self, kind: KindId, first: MachineId, count: u32) {
+        let most = self.plan.traffic.start;
+        let together = self.rng.chance(self.plan.faults.starts_fail_together);
         let all_after = self.rng.range(0, most);
-        for id in first.0..first.0 + u64::from(count) {
-            let machine = MachineId(id);
+        for machine in (first.0..first.0 + u64::from(count)).map(MachineId) {
             if together {
-                self.later(all_after, Item::Event(Event::StartFailed { machine }));
-                continue;
+                let event = self.start_failed(machine);
+                self.later(all_after, Item::Event(event));
+            } else if !self.rng.chance(self.plan.faults.start_never) {
+                self.start_one(kind, machine);
             }
-            if self.rng.chance(faults.start_never) {
-                continue;
-            }
-            let answer = match self.rng.chance(faults.start_fails) {
-                true if self.rng.chance(64) => Event::Stopped { machine },
-                true => Event::StartFailed { machine },
-                false => Event::Up { machine },
+        }
+    }
+
+    fn start_one(&mut self, kind: KindId, machine: MachineId) {
+        let (most, faults) = (self.plan.traffic.start, self.plan.faults.clone());
+        let answer = match self.rng.chance(faults.start_fails) {
+            true if self.rng.chance(64) => Event::Stopped { machine },
+            true => self.start_failed(machine),
+            false => self.up(kind, machine),
+        };
+        let slow = if self.rng.chance(faults.start_late) {
+            8
+        } else {
+            1
+        };
+        let after = self.rng.range(0, most * slow);
+        self.later(after, Item::Event(answer));
+        if self.rng.chance(faults.start_twice) {
+            let again = match self.rng.chance(128) {
+                true => self.start_failed(machine),
+                false => self.up(kind, machine),
             };
-            let slow = if self.rng.chance(faults.start_late) {
-                8
-            } else {
-                1
-            };
-            self.event_later(most * slow, answer);
-            if self.rng.chance(faults.start_twice) {
-                let again = match self.rng.chance(128) {
-                    true => Event::StartFailed { machine },
-                    false => Event::Up { machine },
-                };
-                self.event_later(most * 2, again);
+            self.event_later(most * 2, again);
+        }
+        if self.rng.chance(faults.dies_young) {
+            let soon = self.rng.range(0, 3);
+            self.later(after + soon, Item::Event(Event::Stopped { machine }));
+        }
+        if self.rng.chance(faults.flapping) {
+            self.event_later(most * 2 + 4, Event::Stopped { machine });
+        }
+    }
+
+    fn start_failed(&mut self, machine: MachineId) -> Event {
+        let hint = match self.rng.chance(self.plan.faults.start_hints) {
+            false => None,
+            true if self.rng.chance(128) => Some(StartHint::AtCapacity),
+            true => {
+                let pause = self.rng.pick(&[0, 1, 4, 30, 90]);
+                Some(StartHint::RetryAfter(self.ticks(pause)))
             }
-            if self.rng.chance(faults.flapping) {
-                self.event_later(most * 2 + 4, Event::Stopped { machine });
+        };
+        Event::StartFailed { machine, hint }
+    }
+
+    fn up(&mut self, kind: KindId, machine: MachineId) -> Event {
+        let offer = self.offer(kind);
+        Event::Up { machine, offer }
+    }
+
+    /// What a machine of this kind says that it has.
+    pub(super) fn offer(&mut self, kind: KindId) -> Option<Resources> {
+        let faults = &self.plan.faults;
+        let (less, more) = (faults.offer_less, faults.offer_more);
+        let kind = self.plan.config.kinds.get(usize::from(kind.0))?;
+        let mut amounts = kind.capacity.amounts();
+        if self.rng.chance(less) {
+            for amount in &mut amounts {
+                if self.rng.chance(128) {
+                    *amount = self.rng.below(u64::from(*amount) + 1) as u32;
+                }
             }
+            Some(Resources::new(amounts))
+        } else if self.rng.chance(more) {
+            for amount in &mut amounts {
+                *amount = amount.saturating_add(self.rng.below(3) as u32);
+            }
+            Some(Resources::new(amounts))
+        } else {
+            None
         }
     }
 
@@ -108,9 +158,21 @@ impl<S: Subject> Cluster<S> {
         } else {
             1
         };
-        self.event_later(most * slow, Event::Done { request, outcome });
+        let named = if self.rng.chance(faults.done_unnamed) {
+            None
+        } else if self.rng.chance(faults.done_elsewhere) {
+            Some(self.some_machine())
+        } else {
+            Some(machine)
+        };
+        let done = |machine| Event::Done {
+            request,
+            machine,
+            outcome,
+        };
+        self.event_later(most * slow, done(named));
         if self.rng.chance(faults.done_twice) {
-            self.event_later(most * 2, Event::Done { request, outcome });
+            self.event_later(most * 2, done(Some(machine)));
         }
     }
 

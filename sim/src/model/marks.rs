@@ -23,7 +23,7 @@ macro_rules! marks {
 }
 
 marks! {
-    /// T1: a request of equal priority and procs waits already
+    /// T1, P1: a request of its rank is queued already
     T1ArrivalDecides,
     /// T2: several machines are equally free
     T2LowestOfEquals,
@@ -33,7 +33,7 @@ marks! {
     T3ProbationsEndTogether,
     /// S5: a request is placed past blocked ones
     S5PassesBlocked,
-    /// S7: more than ten machines at once
+    /// S7: more machines at once than a batch
     S7SplitInTens,
     /// S7: no growth, the maximum is reached
     S7AtMaximum,
@@ -55,6 +55,8 @@ marks! {
     PollsDueTogether,
     /// S21: a timer event that changes nothing
     S21TimerChangedNothing,
+    /// G2: the first event is a timer or rejected, and has a step all the same
+    FirstEventHasAStep,
     /// F5: the clock steps back
     F5ClockStepsBack,
     /// F7: growth is held back
@@ -65,14 +67,100 @@ marks! {
     F7Capped,
     /// F7: a step past the end of time
     F7PastTheEndOfTime,
-    /// F7: a running back-off ended by a machine that came up
+    /// F7: a running back-off ended by a start that went well
     F7EndedByUp,
+    /// F8: a machine that drains or stops falls silent
+    F8SilentWhileLeaving,
     /// F10: a timer fires late
     F10FiredLate,
     /// F10: timers of several instants fire in one call
     F10SeveralInOneCall,
     /// F10: unlike timers fall due at one instant
     UnlikeTimersTogether,
+    /// D1: up is said of a machine that was told to stop
+    UpWhileStopping,
+    /// R4: a machine offers less than its kind's capacity
+    R4OfferBelowCapacity,
+    /// P2: a request is placed past blocked ones
+    P2PassesBlocked,
+    /// P3: a request gets the machine it prefers
+    P3Preferred,
+    /// P3: a request gets the machine it avoids, as there is no other
+    P3AvoidedInVain,
+    /// P4: a machine is held
+    P4Held,
+    /// P4: a more urgent request takes a hold over
+    P4TakenOver,
+    /// P4: another machine is chosen for a hold
+    P4ChosenAgain,
+    /// P4: a hold ends as there is no other machine
+    P4NothingToHold,
+    /// P4: a hold reaches its limit
+    P4TimedOut,
+    /// G1: a request fits no expected offer
+    G1NoHome,
+    /// G1: what no kind has room for
+    G1NoRoom,
+    /// G1: a second home takes what the first has no room for
+    G1SecondHome,
+    /// G1: pending machines suffice
+    G1TakenFromPending,
+    /// G1, H1: a machine on its first probation counts as one to come
+    G1FirstProbation,
+    /// G2: a machine is started for a minimum
+    G2Min,
+    /// G2: a machine is started as a spare
+    G2Spare,
+    /// G3: a machine is lost while it is on trial
+    G3LostOnTrial,
+    /// G3: a trial ends as the machine stayed up
+    G3Settled,
+    /// G3: a start fails with a time to wait
+    G3RetryAfter,
+    /// G3: a start fails at capacity
+    G3AtCapacity,
+    /// G3: the ramp after a failure holds growth back
+    G3Ramp,
+    /// G5: a request lacks nothing but max procs
+    G5OnlyMaxProcs,
+    /// G5: an idle machine is stopped for it
+    G5IdleStopped,
+    /// G5: a machine is drained for it
+    G5Drained,
+    /// G5: all that could be drained would not be enough
+    G5NothingToDrain,
+    /// G5: room is kept for it until what is leaving is gone
+    G5RoomKept,
+    /// E2: an idle machine is stopped
+    E2Stopped,
+    /// E2: an idle machine stays, for min or spare
+    E2Blocked,
+    /// E3: a pending machine is above new limits
+    E3PendingStopped,
+    /// E3: an idle machine is above new limits
+    E3IdleStopped,
+    /// E3: a machine in use is above new limits
+    E3Drained,
+    /// E4: a pending machine is withdrawn
+    E4Withdrawn,
+    /// D1: a machine is told to stop at the end of its drain
+    D1UntilPassed,
+    /// D1: a second drain that changes nothing
+    D1LaterDrain,
+    /// D2: a machine is kept that is on probation
+    D2KeptOnProbation,
+    /// J1: a machine joins above the limits
+    J1AboveTheLimits,
+    /// Q1: a request is due at its submit
+    Q1DueAtSubmit,
+    /// Q1: several give up at one instant
+    Q1SeveralExpire,
+    /// H2: a passage as long as the cap
+    H2Capped,
+    /// H3: a machine is drained for its passages
+    H3Drained,
+    /// H3: a fault that others share drains nothing
+    H3Spared,
 }
 
 /// How often each [`Mark`] was made.

@@ -2,14 +2,12 @@
 
 use remuda::{Action, MachineId, OnceKey, OnceOutcome, Reject, TaskId, WaiterId};
 
-use super::{Mark, Model, Place, State, Waiter};
+use super::{Mark, Model, Place, Waiter};
 
 impl Model {
-    /// Whether the machine is pending, with the rejection if so.
+    /// Whether the machine has not come up yet, with the rejection if so.
     fn is_still_pending(&mut self, machine: MachineId) -> bool {
-        let pending = self
-            .machine(machine)
-            .is_some_and(|m| matches!(m.state, State::Pending { .. }));
+        let pending = self.machine(machine).is_some_and(|m| !m.is_up());
         if pending {
             self.reject(Reject::MachineNotInService { machine });
         }

@@ -3,14 +3,15 @@
 use core::fmt;
 use core::time::Duration;
 
-use remuda::{Config, ConfigError};
+use remuda::{Config, ConfigError, Kind, Packing, Policy, Resources};
 
 use super::words::Span;
 
 /// How a config line says what a machine offers (S1).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Capacity {
-    /// `procs 4 max 8`: the procs of a machine and of all machines, as they are.
+    /// `procs 4 max 8`: the procs of a machine and of all machines, as they are; or kinds on lines
+    /// of their own.
     Procs,
     /// `maxprocs 16 load 0.9 max 64`: [`Config::with_max_load`].
     MaxLoad(Load),
@@ -36,63 +37,217 @@ impl fmt::Display for Load {
 }
 
 impl Capacity {
-    /// A config of this capacity, with the defaults that need no word; for [`Capacity::Procs`] of
-    /// so many.
-    pub(super) fn config(self, procs: u32, max: u64) -> Result<Config, ConfigError> {
+    /// The config that it stands for, with the defaults that need no word; none for
+    /// [`Capacity::Procs`], which says nothing by itself.
+    pub(super) fn config(self) -> Option<Result<Config, ConfigError>> {
         match self {
-            Capacity::Procs => Ok(plain(procs, max)),
-            Capacity::MaxLoad(of) => Config::with_max_load(of.maxprocs, of.max, of.load),
-            Capacity::Bigslice(of) => Config::bigslice(of.maxprocs, of.max, of.load),
+            Capacity::Procs => None,
+            Capacity::MaxLoad(of) => Some(Config::with_max_load(of.maxprocs, of.max, of.load)),
+            Capacity::Bigslice(of) => Some(Config::bigslice(of.maxprocs, of.max, of.load)),
         }
     }
 }
 
-fn plain(procs: u32, max: u64) -> Config {
-    Config {
-        machine_procs: procs,
-        max_procs: max,
-        ..Config::new(1, 1).expect("machines of one proc are fine")
+/// A config of this policy with no kinds, and the defaults that need no word.
+pub(super) fn empty(policy: Policy) -> Config {
+    match policy {
+        Policy::Bigslice => {
+            let mut config = Config::bigslice_machines(1, u64::MAX);
+            config.kinds.clear();
+            config
+        }
+        _ => Config::empty(),
     }
 }
 
+/// The same with one kind of machine that has procs only.
+pub(super) fn plain(policy: Policy, procs: u32, max: u64) -> Config {
+    let config = empty(policy).kind(Kind::new(Resources::procs(procs)));
+    config.max_procs(max)
+}
+
 /// The durations that a config line may name.
-pub(super) fn durations(config: &mut Config) -> [(&'static str, &mut Duration); 5] {
+pub(super) fn durations(config: &mut Config) -> [(&'static str, &mut Duration); 7] {
     [
         ("probation", &mut config.probation),
         ("backoff", &mut config.start_backoff_base),
         ("cap", &mut config.start_backoff_cap),
         ("poll", &mut config.poll_interval),
         ("summary", &mut config.summary_interval),
+        ("probation-cap", &mut config.probation_cap),
+        ("settle", &mut config.settle),
     ]
 }
 
-pub(super) struct Line<'a>(pub(super) Capacity, pub(super) &'a Config);
+/// The numbers that a config line may name.
+pub(super) fn numbers(config: &mut Config) -> [(&'static str, &mut u32); 3] {
+    [
+        ("silent", &mut config.silent_polls),
+        ("patience", &mut config.patience),
+        ("flaps", &mut config.flaps),
+    ]
+}
 
-impl fmt::Display for Line<'_> {
+/// The words that a config line may have with nothing after them.
+pub(super) fn flags(config: &mut Config) -> [(&'static str, &mut bool); 2] {
+    [
+        ("stop-with-tasks", &mut config.stop_with_tasks),
+        ("withdraw", &mut config.withdraw),
+    ]
+}
+
+/// The numbers that the line of a kind may name.
+pub(super) fn numbers_of_kind(kind: &mut Kind) -> [(&'static str, &mut u32); 6] {
+    [
+        ("min", &mut kind.min),
+        ("max", &mut kind.max),
+        ("spare", &mut kind.spare),
+        ("max-pending", &mut kind.max_pending),
+        ("batch", &mut kind.batch),
+        ("cost", &mut kind.cost),
+    ]
+}
+
+/// The ways to place requests, by their words.
+pub(super) const PACKINGS: [(&str, Option<Packing>); 3] = [
+    ("by-kinds", None),
+    ("best-fit", Some(Packing::BestFit)),
+    ("first-fit", Some(Packing::FirstFit)),
+];
+
+/// What of a name would not stand for itself in a line.
+fn is_awkward(c: char) -> bool {
+    c == '/' || c == '%' || c.is_ascii_whitespace() || c.is_control()
+}
+
+/// The four names in one word; awkward characters as `%2f;`.
+struct Names<'a>(&'a [String; Resources::COUNT]);
+
+impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut config = *self.1;
-        let (procs, max) = (config.machine_procs, config.max_procs);
-        // One that does not fit the config is passed over.
-        let fits = |base: &Config| (base.machine_procs, base.max_procs) == (procs, max);
-        let base = self.0.config(procs, max).ok().filter(fits);
-        let (capacity, mut base) = match base {
-            Some(base) => (self.0, base),
-            None => (Capacity::Procs, plain(procs, max)),
-        };
-        match capacity {
-            Capacity::Procs => write!(f, "config procs {procs} max {max}")?,
-            Capacity::MaxLoad(of) => write!(f, "config maxprocs {of}")?,
-            Capacity::Bigslice(of) => write!(f, "config bigslice {of}")?,
-        }
-        if config.silent_polls != base.silent_polls {
-            write!(f, " silent {}", config.silent_polls)?;
-        }
-        let pairs = durations(&mut config).into_iter().zip(durations(&mut base));
-        for ((name, value), (_, default)) in pairs {
-            if value != default {
-                write!(f, " {name} {}", Span(*value))?;
+        for (n, name) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("/")?;
+            }
+            for c in name.chars() {
+                match is_awkward(c) {
+                    true => write!(f, "%{:x};", u32::from(c))?,
+                    false => write!(f, "{c}")?,
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Reads what [`Names`] writes.
+pub(super) fn names(word: &str) -> Option<[String; Resources::COUNT]> {
+    let names: Option<Vec<_>> = word.split('/').map(name).collect();
+    names?.try_into().ok()
+}
+
+fn name(word: &str) -> Option<String> {
+    let mut parts = word.split('%');
+    let mut name = parts.next()?.to_owned();
+    for part in parts {
+        let (code, rest) = part.split_once(';')?;
+        name.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
+        name.push_str(rest);
+    }
+    Some(name)
+}
+
+/// The lines of a config.
+pub(super) struct Lines<'a>(pub(super) Capacity, pub(super) &'a Config);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.1;
+        // One that does not fit the config is passed over.
+        let fits = |base: &Config| {
+            (base.policy, base.max_procs) == (config.policy, config.max_procs)
+                && base.kinds == config.kinds
+        };
+        let loaded = self.0.config().and_then(Result::ok).filter(fits);
+        f.write_str("config")?;
+        if loaded.is_none() && config.policy == Policy::Bigslice {
+            f.write_str(" bigslice")?;
+        }
+        let plain = |kind: &Kind| *kind == Kind::new(Resources::procs(kind.capacity.proc_count()));
+        match (&config.kinds[..], self.0, loaded) {
+            (_, Capacity::MaxLoad(of), Some(base)) => {
+                write!(f, " maxprocs {of}")?;
+                write_fields(f, config, base)
+            }
+            (_, Capacity::Bigslice(of), Some(base)) => {
+                write!(f, " bigslice {of}")?;
+                write_fields(f, config, base)
+            }
+            ([kind], ..) if plain(kind) => {
+                let procs = kind.capacity.proc_count();
+                write!(f, " procs {procs} max {}", config.max_procs)?;
+                write_fields(f, config, empty(config.policy))
+            }
+            (kinds, ..) => {
+                let base = empty(config.policy);
+                if config.max_procs != base.max_procs {
+                    write!(f, " max {}", config.max_procs)?;
+                }
+                write_fields(f, config, base)?;
+                kinds.iter().try_for_each(|kind| write_kind(f, *kind))
+            }
+        }
+    }
+}
+
+/// Those that differ from `base`, but for the kinds and max procs.
+fn write_fields(f: &mut fmt::Formatter<'_>, config: &Config, mut base: Config) -> fmt::Result {
+    let mut config = config.clone();
+    for ((name, value), (_, default)) in numbers(&mut config).into_iter().zip(numbers(&mut base)) {
+        if value != default {
+            write!(f, " {name} {value}")?;
+        }
+    }
+    let pairs = durations(&mut config).into_iter().zip(durations(&mut base));
+    for ((name, value), (_, default)) in pairs {
+        if value != default {
+            write!(f, " {name} {}", Span(*value))?;
+        }
+    }
+    if let Some(limit) = config.hold_limit {
+        write!(f, " hold-limit {}", Span(limit))?;
+    }
+    if config.packing != base.packing {
+        let word = PACKINGS.iter().find(|(_, it)| *it == config.packing);
+        write!(f, " packing {}", word.map_or("?", |(word, _)| word))?;
+    }
+    for ((name, value), (_, default)) in flags(&mut config).into_iter().zip(flags(&mut base)) {
+        if value != default {
+            write!(f, " {name}")?;
+        }
+    }
+    if config.names != base.names {
+        write!(f, " names {}", Names(&config.names))?;
+    }
+    Ok(())
+}
+
+fn write_kind(f: &mut fmt::Formatter<'_>, mut kind: Kind) -> fmt::Result {
+    let mut base = Kind::new(kind.capacity);
+    write!(f, "\nkind {}", kind.capacity)?;
+    let pairs = numbers_of_kind(&mut kind)
+        .into_iter()
+        .zip(numbers_of_kind(&mut base));
+    for ((name, value), (_, default)) in pairs {
+        if value != default {
+            write!(f, " {name} {value}")?;
+        }
+    }
+    if let Some(idle) = kind.idle {
+        write!(f, " idle {}", Span(idle))?;
+    }
+    if !kind.startable {
+        write!(f, " joins-only")?;
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Ids in events: which there are, and smaller ones for them.
 
-use remuda::{Event, MachineId, OnceKey, RequestId};
+use remuda::{Event, MachineId, RequestId};
 
-use super::{Run, Search, Verdict};
+use super::run::Run;
 
 /// What an id is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,89 +33,52 @@ pub(super) fn id_of(event: Event, kind: Kind) -> Option<u64> {
     id_in(&mut { event }, kind).copied()
 }
 
-fn id_in(event: &mut Event, kind: Kind) -> Option<&mut u64> {
+pub(super) fn id_in(event: &mut Event, kind: Kind) -> Option<&mut u64> {
     match (kind, event) {
         (Kind::Request, event) => request_in(event).map(|id| &mut id.0),
         (Kind::Machine, event) => machine_in(event).map(|id| &mut id.0),
-        (Kind::Task, Event::Assign { task, .. } | Event::Discard { task, .. }) => Some(&mut task.0),
+        (Kind::Task, Event::AssignTask { task, .. } | Event::DiscardTask { task, .. }) => {
+            Some(&mut task.0)
+        }
         (Kind::Waiter, Event::Once { waiter, .. }) => Some(&mut waiter.0),
         _ => None,
     }
 }
 
-/// The machines that are named get the numbers from zero on, in their order.
+/// The machines that are named get the numbers from zero on, in their order; those that joined
+/// likewise.
 pub(super) fn close_up(run: &mut Run) {
-    let ids = ids(run, Kind::Machine);
+    let mut ids = Vec::new();
     for (_, event) in &mut run.events {
-        if let Some(id) = machine_in(event) {
-            id.0 = ids.partition_point(|other| *other < id.0) as u64;
-        }
+        each_machine(event, |id| ids.push(*id));
     }
-}
-
-/// Ids in the order in which they occur, from 1 on: all at once, or else one by one.
-pub(super) fn new_names(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
-    let mut changed = search.best.clone();
-    let named = [Kind::Request, Kind::Task, Kind::Waiter];
-    for kind in named {
-        let mut known = Vec::new();
-        for (_, event) in &mut changed.events {
-            if let Some(id) = id_in(event, kind) {
-                *id = place(&mut known, *id);
-            }
-        }
-    }
-    if changed == search.best || !search.try_run(changed) {
-        for kind in named {
-            one_by_one(search, kind);
-        }
-    }
-    let mut changed = search.best.clone();
-    close_up(&mut changed);
-    search.try_run(changed);
-    let mut changed = search.best.clone();
-    let mut known = Vec::new();
-    for (_, event) in &mut changed.events {
-        if let Event::Once { key, .. } | Event::OnceDone { key, .. } | Event::Forget { key, .. } =
-            event
-        {
-            *key = OnceKey {
-                kind: 1,
-                key: place(&mut known, *key),
+    ids.sort_unstable();
+    ids.dedup();
+    let joined = ids.partition_point(|id| !id.is_joined());
+    for (_, event) in &mut run.events {
+        each_machine(event, |id| {
+            let place = ids.partition_point(|other| other < id);
+            *id = match place.checked_sub(joined) {
+                Some(place) => MachineId::joined(place as u64),
+                None => MachineId(place as u64),
             };
-        }
-    }
-    search.try_run(changed);
-}
-
-/// Where it stands among those that are known, from 1 on.
-fn place<T: Copy + PartialEq>(known: &mut Vec<T>, id: T) -> u64 {
-    let at = known.iter().position(|other| *other == id);
-    let at = at.unwrap_or_else(|| {
-        known.push(id);
-        known.len() - 1
-    });
-    at as u64 + 1
-}
-
-/// Each id becomes the smallest that is free.
-fn one_by_one(search: &mut Search<impl FnMut(&Run) -> Verdict>, kind: Kind) {
-    for id in ids(&search.best, kind) {
-        let taken = ids(&search.best, kind);
-        let free = (1..id).find(|free| taken.binary_search(free).is_err());
-        let Some(free) = free else {
-            continue;
-        };
-        let mut changed = search.best.clone();
-        for (_, event) in &mut changed.events {
-            if let Some(it) = id_in(event, kind).filter(|it| **it == id) {
-                *it = free;
-            }
-        }
-        search.try_run(changed);
+        });
     }
 }
 
+/// Does it with every machine that an event names.
+pub(super) fn each_machine(event: &mut Event, mut with: impl FnMut(&mut MachineId)) {
+    match event {
+        Event::Submit { spec, .. } => {
+            spec.prefer.iter_mut().for_each(&mut with);
+            spec.avoid.iter_mut().for_each(&mut with);
+        }
+        Event::Done { machine, .. } => machine.iter_mut().for_each(with),
+        event => machine_in(event).into_iter().for_each(with),
+    }
+}
+
+/// The machine that an event is about.
 pub(super) fn machine_of(event: Event) -> Option<MachineId> {
     machine_in(&mut { event }).copied()
 }
@@ -135,14 +98,17 @@ pub(super) fn request_in(event: &mut Event) -> Option<&mut RequestId> {
 
 pub(super) fn machine_in(event: &mut Event) -> Option<&mut MachineId> {
     match event {
-        Event::Up { machine }
-        | Event::StartFailed { machine }
+        Event::Up { machine, .. }
+        | Event::Join { machine, .. }
+        | Event::StartFailed { machine, .. }
         | Event::Stopped { machine }
-        | Event::Assign { machine, .. }
-        | Event::Discard { machine, .. }
+        | Event::Drain { machine, .. }
+        | Event::Keep { machine }
+        | Event::AssignTask { machine, .. }
+        | Event::DiscardTask { machine, .. }
         | Event::Once { machine, .. }
         | Event::OnceDone { machine, .. }
-        | Event::Forget { machine, .. }
+        | Event::ForgetOnce { machine, .. }
         | Event::Polled { machine, .. } => Some(machine),
         _ => None,
     }

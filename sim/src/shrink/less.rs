@@ -2,8 +2,9 @@
 
 use remuda::Event;
 
-use super::ids::{Kind, id_of, ids, machine_in, machine_of, request_in, request_of};
-use super::{LONG, Run, Search, Verdict};
+use super::ids::{Kind, each_machine, id_of, ids, machine_of, request_in, request_of};
+use super::run::{Run, Verdict};
+use super::search::{LONG, Search};
 
 /// What makes a long run short: all events of a kind, of some requests, of some machines, or in a row.
 pub(super) fn coarse(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
@@ -97,9 +98,8 @@ pub(super) fn drop_with_ids(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
     if search.best.events.len() > LONG {
         return;
     }
-    let ids = |run: &Run| run.events.iter().filter_map(|(_, e)| machine_of(*e)).max();
     for at in (0..search.best.events.len()).rev() {
-        let highest = ids(&search.best).map_or(0, |id| id.0.min(40));
+        let highest = highest_machine(&search.best).map_or(0, |id| id.min(40));
         for gone in 0..=highest {
             for without in [true, false] {
                 let mut less = search.best.clone();
@@ -113,12 +113,23 @@ pub(super) fn drop_with_ids(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
     }
 }
 
+/// The highest number of a machine that was asked for, of those that are named.
+fn highest_machine(run: &Run) -> Option<u64> {
+    let machines = run
+        .events
+        .iter()
+        .filter_map(|(_, event)| machine_of(*event));
+    machines.filter(|id| !id.is_joined()).map(|id| id.0).max()
+}
+
 /// Those after the one that is gone.
 fn machines_move_up(run: &mut Run, gone: u64) {
     for (_, event) in &mut run.events {
-        if let Some(id) = machine_in(event).filter(|id| id.0 > gone) {
-            id.0 -= 1;
-        }
+        each_machine(event, |id| {
+            if id.0 > gone && !id.is_joined() {
+                id.0 -= 1;
+            }
+        });
     }
 }
 
@@ -131,8 +142,7 @@ pub(super) fn drop_names(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
     let mut requests: Vec<_> = events().filter_map(request_of).collect();
     requests.sort();
     requests.dedup();
-    let highest = events().filter_map(machine_of).max();
-    let machines = highest.map_or(0, |id| id.0.min(20) + 1);
+    let machines = highest_machine(&search.best).map_or(0, |id| id.min(20) + 1);
     for (n, first) in requests.iter().enumerate() {
         for second in &requests[n..] {
             for gone in [None].into_iter().chain((0..machines).map(Some)) {

@@ -1,39 +1,22 @@
 //! Makes a failing run small: fewer events, rounder times, smaller numbers, a plainer config,
 //! each step kept only if the run still fails.
 
+mod config;
 mod ids;
+mod kinds;
 mod less;
+mod names;
 mod plain;
+mod run;
+mod search;
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use remuda::{Config, Event, Instant};
+use search::{LONG, Search};
 
-/// A run: the config and what the manager was told, and when.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Run {
-    /// The config.
-    pub config: Config,
-    /// The events.
-    pub events: Vec<(Instant, Event)>,
-}
-
-/// What is said of a run that might do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// It fails with this many of its events: the rest is left out.
-    Fails(usize),
-    /// It does not fail.
-    Passes,
-    /// No more is to be tried.
-    Stop,
-}
+pub use run::{Run, Verdict};
 
 const MOST_ROUNDS: usize = 12;
-
-/// In longer runs than this, not every pair is tried.
-const LONG: usize = 100;
 
 /// Longer runs than this, which are more than a schedule of the swarm, are first cut coarsely.
 const VERY_LONG: usize = 1_000;
@@ -67,7 +50,7 @@ pub fn shrink(run: Run, mut fails: impl FnMut(&Run) -> bool) -> Run {
 /// use remuda::{Config, Event, Instant, MachineId};
 /// use remuda_sim::shrink::{Run, Verdict, minimise};
 ///
-/// let up = |n| (Instant::from_secs(n), Event::Up { machine: MachineId(n) });
+/// let up = |n| (Instant::from_secs(n), Event::Up { machine: MachineId(n), offer: None });
 /// let run = Run { config: Config::new(1, 1)?, events: (0..10_000).map(up).collect() };
 /// let small = minimise(run, 10_000, |run| {
 ///     let third = run.events.iter().enumerate().filter(|(_, (at, _))| at.0 > 7).nth(2);
@@ -93,7 +76,7 @@ pub fn minimise(mut run: Run, fails_with: usize, judge: impl FnMut(&Run) -> Verd
         if search.best.events.len() > LONG {
             less::coarse(&mut search);
         }
-        search.round();
+        round(&mut search);
         if search.over || search.best == before {
             break;
         }
@@ -102,90 +85,24 @@ pub fn minimise(mut run: Run, fails_with: usize, judge: impl FnMut(&Run) -> Verd
     search.best
 }
 
-/// The smallest run so far, and who judges the next.
-struct Search<F> {
-    best: Run,
-    judge: F,
-    /// Those that do not fail, by their hash: many ways lead to the same run.
-    passed: HashSet<u64>,
-    over: bool,
-}
-
-impl<F: FnMut(&Run) -> Verdict> Search<F> {
-    fn round(&mut self) {
-        let passes: [fn(&mut Self); 10] = [
-            less::drop_rows,
-            plain::smaller_machines,
-            less::drop_with_ids,
-            less::drop_names,
-            less::merge_requests,
-            less::drop_pairs,
-            plain::plain_config,
-            plain::plain_times,
-            plain::plain_events,
-            ids::new_names,
-        ];
-        for pass in passes {
-            if self.over {
-                return;
-            }
-            pass(self);
+fn round<F: FnMut(&Run) -> Verdict>(search: &mut Search<F>) {
+    let passes: [fn(&mut Search<F>); 11] = [
+        less::drop_rows,
+        config::smaller_machines,
+        kinds::fewer_kinds,
+        less::drop_with_ids,
+        less::drop_names,
+        less::merge_requests,
+        less::drop_pairs,
+        config::plain_config,
+        plain::plain_times,
+        plain::plain_events,
+        names::new_names,
+    ];
+    for pass in passes {
+        if search.over {
+            return;
         }
+        pass(search);
     }
-
-    /// Keeps the change if the run still fails.
-    fn try_run(&mut self, mut changed: Run) -> bool {
-        if self.over || changed == self.best {
-            return false;
-        }
-        let hash = hash(&changed);
-        if self.passed.contains(&hash) {
-            return false;
-        }
-        match (self.judge)(&changed) {
-            Verdict::Fails(events) => {
-                changed.events.truncate(events);
-                self.best = changed;
-                true
-            }
-            Verdict::Passes => {
-                self.passed.insert(hash);
-                false
-            }
-            Verdict::Stop => {
-                self.over = true;
-                false
-            }
-        }
-    }
-
-    /// The same; if it does not fail, with the machines that it names closed up.
-    fn try_or_close_up(&mut self, changed: Run) {
-        let mut closed = changed.clone();
-        ids::close_up(&mut closed);
-        let other = closed != changed;
-        if !self.try_run(changed) && other {
-            self.try_run(closed);
-        }
-    }
-}
-
-/// The same in every run and build of one compiler.
-fn hash(run: &Run) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    run.events.hash(&mut hasher);
-    let Config {
-        machine_procs,
-        max_procs,
-        probation,
-        start_backoff_base,
-        start_backoff_cap,
-        silent_polls,
-        poll_interval,
-        summary_interval,
-    } = run.config;
-    (machine_procs, max_procs, silent_polls).hash(&mut hasher);
-    (probation, start_backoff_base, start_backoff_cap).hash(&mut hasher);
-    (poll_interval, summary_interval).hash(&mut hasher);
-    hasher.finish()
 }

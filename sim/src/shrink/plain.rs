@@ -1,60 +1,11 @@
-//! Plainer values: the config, times, numbers.
+//! Plainer values: times, numbers.
 
 use core::time::Duration;
 
-use remuda::{Config, Demand, Event, Instant, Outcome};
+use remuda::{Demand, Event, Instant, KindId, Kinds, Limits, Outcome, Resources, Submit};
 
-use super::{Run, Search, Verdict};
-
-/// Everything in procs in proportion. Large machines make all that follows slow.
-pub(super) fn smaller_machines(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
-    let old = u64::from(search.best.config.machine_procs);
-    for new in [1, 2, 3, 4, 8, 64].into_iter().filter(|new| *new < old) {
-        let scaled = |procs: u64| (u128::from(procs) * u128::from(new)).div_ceil(u128::from(old));
-        let mut smaller = search.best.clone();
-        smaller.config.machine_procs = new as u32;
-        smaller.config.max_procs = scaled(search.best.config.max_procs) as u64;
-        for (_, event) in &mut smaller.events {
-            if let Event::Submit { demand, .. } = event
-                && let Demand::Procs(n) = demand
-            {
-                let n = scaled(u64::from(n.get()));
-                *demand = Demand::procs(n as u32).expect("rounded up from one or more");
-            }
-        }
-        if search.try_run(smaller) {
-            return;
-        }
-    }
-}
-
-pub(super) fn plain_config(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
-    let config = search.best.config;
-    let small = config.machine_procs.min(4);
-    let plain = Config::new(small, 4 * u64::from(small)).unwrap_or(config);
-    let mut change = |to: fn(&mut Config, Config)| {
-        let mut changed = search.best.clone();
-        to(&mut changed.config, plain);
-        if changed.config.validate().is_ok() {
-            search.try_run(changed);
-        }
-    };
-    change(|config, _| config.summary_interval = Duration::ZERO);
-    change(|config, _| config.poll_interval = Duration::ZERO);
-    change(|config, plain| {
-        (config.machine_procs, config.max_procs) = (plain.machine_procs, plain.max_procs);
-    });
-    change(|config, plain| config.max_procs = plain.max_procs);
-    change(|config, plain| config.probation = plain.probation);
-    change(|config, plain| config.start_backoff_base = plain.start_backoff_base);
-    change(|config, plain| config.start_backoff_cap = plain.start_backoff_cap);
-    change(|config, plain| config.silent_polls = plain.silent_polls);
-    change(|config, plain| {
-        if !config.poll_interval.is_zero() {
-            config.poll_interval = plain.poll_interval;
-        }
-    });
-}
+use super::run::{Run, Verdict};
+use super::search::Search;
 
 /// From zero on, in whole seconds, as close together as may be.
 pub(super) fn plain_times(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
@@ -121,33 +72,103 @@ pub(super) fn plain_events(search: &mut Search<impl FnMut(&Run) -> Verdict>) {
 
 fn plainer(event: Event) -> Vec<Event> {
     match event {
-        Event::Submit {
-            request,
-            priority,
-            demand,
-        } => {
-            let submit = |priority, demand| Event::Submit {
-                request,
-                priority,
-                demand,
-            };
-            let mut all = vec![submit(0, demand)];
-            if let Demand::Procs(n) = demand {
-                let fewer = [1, n.get() / 2, n.get() - 1];
-                all.extend(
-                    fewer
-                        .into_iter()
-                        .filter_map(|n| Some(submit(0, Demand::procs(n)?))),
-                );
-            } else {
-                all.push(submit(priority, Demand::procs(1).expect("not zero")));
-            }
-            all
+        Event::Submit { request, spec } => {
+            let submit = |spec| Event::Submit { request, spec };
+            plainer_specs(spec).into_iter().map(submit).collect()
         }
-        Event::Done { request, .. } => vec![Event::Done {
+        Event::Done {
+            request, machine, ..
+        } => vec![Event::Done {
             request,
+            machine,
             outcome: Outcome::Ok,
         }],
+        Event::Up { machine, .. } => vec![Event::Up {
+            machine,
+            offer: None,
+        }],
+        Event::Join { machine, kind, .. } => {
+            let join = |kind, offer| Event::Join {
+                machine,
+                kind,
+                offer,
+            };
+            vec![join(kind, None), join(KindId(0), None)]
+        }
+        Event::StartFailed { machine, .. } => vec![Event::StartFailed {
+            machine,
+            hint: None,
+        }],
+        Event::Drain { machine, .. } => vec![Event::Drain {
+            machine,
+            until: None,
+        }],
+        Event::SetLimits { kind, limits } => plainer_limits(limits)
+            .into_iter()
+            .map(|limits| Event::SetLimits { kind, limits })
+            .collect(),
         _ => Vec::new(),
     }
+}
+
+fn plainer_specs(spec: Submit) -> Vec<Submit> {
+    let changed = |change: &dyn Fn(&mut Submit)| {
+        let mut plainer = spec;
+        change(&mut plainer);
+        plainer
+    };
+    // All at once, then one by one.
+    let mut all = vec![
+        Submit::new(spec.demand),
+        changed(&|spec| spec.priority = 0),
+        changed(&|spec| spec.kinds = Kinds::ALL),
+        changed(&|spec| spec.prefer = None),
+        changed(&|spec| spec.avoid = None),
+        changed(&|spec| spec.give_up = None),
+    ];
+    let demands = match spec.demand {
+        Demand::Machine => vec![Resources::procs(1)],
+        Demand::Amounts(amounts) => plainer_amounts(amounts),
+    };
+    all.extend(
+        demands
+            .into_iter()
+            .map(|amounts| changed(&|spec| spec.demand = amounts.into())),
+    );
+    all
+}
+
+fn plainer_amounts(amounts: Resources) -> Vec<Resources> {
+    let procs = amounts.proc_count();
+    let fewer = [1, procs / 2, procs.saturating_sub(1)];
+    let fewer = fewer.into_iter().filter(|n| (1..procs).contains(n));
+    let mut all: Vec<_> = fewer.map(|n| with(amounts, 0, n)).collect();
+    all.push(Resources::procs(procs));
+    all.extend((1..Resources::COUNT).flat_map(|n| [with(amounts, n, 0), with(amounts, n, 1)]));
+    all
+}
+
+fn with(amounts: Resources, n: usize, amount: u32) -> Resources {
+    let mut amounts = amounts.amounts();
+    amounts[n] = amount.min(amounts[n]);
+    Resources::new(amounts)
+}
+
+fn plainer_limits(limits: Limits) -> Vec<Limits> {
+    vec![
+        Limits { min: 0, ..limits },
+        Limits { spare: 0, ..limits },
+        Limits {
+            idle: None,
+            ..limits
+        },
+        Limits {
+            max: limits.max / 2,
+            ..limits
+        },
+        Limits {
+            max: u32::MAX,
+            ..limits
+        },
+    ]
 }

@@ -1,7 +1,7 @@
 //! Managers with a planted bug.
 
-use remuda::{Action, Config, Counts, Event, Instant, Manager};
-use remuda_sim::Subject;
+use remuda::{Action, Config, Event, Instant, Manager};
+use remuda_sim::{Figures, Subject};
 
 /// A manager that is told something else than what happened, or says something else than it decided.
 pub(crate) struct Wrong {
@@ -34,7 +34,7 @@ impl Subject for Wrong {
         self.manager.next_timeout()
     }
 
-    fn counts(&self) -> Counts {
-        self.manager.counts()
+    fn counts(&self) -> Figures {
+        self.manager.counts().into()
     }
 }

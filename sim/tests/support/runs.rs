@@ -10,8 +10,8 @@ use remuda_sim::{Cluster, Plan, Rng};
 pub(crate) fn run_of(seed: u64, events: usize, change: impl FnOnce(&mut Plan)) -> Run {
     let mut plan = Plan::draw(&mut Rng::new(seed));
     change(&mut plan);
-    let config = plan.config;
-    let manager = Manager::new(config).expect("a valid config");
+    let config = plan.config.clone();
+    let manager = Manager::new(config.clone()).expect("a valid config");
     let mut cluster = Cluster::new(plan, seed, manager);
     cluster.run(events).expect("a right manager");
     let events = cluster.log().to_vec();

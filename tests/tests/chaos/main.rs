@@ -102,12 +102,12 @@ async fn chaos<R: Runtime>(runtime: R, time: Duration, seed: u64, name: &str) {
     assert!(hits.killed + hits.terminated + hits.stopped > 0);
     let rests = || {
         let counts = cluster.counts();
-        (counts.need, counts.queued, counts.running) == (0, 0, 0)
+        (counts.need.procs(), counts.queued, counts.running) == (0, 0, 0)
     };
     eventually(&runtime, "nothing is needed", rests).await;
     overlaps(locks.path());
     remuda_tests::within(&runtime, "the shutdown ends", cluster.shutdown()).await;
-    assert_eq!(cluster.counts().have, 0);
+    assert_eq!(cluster.counts().have.procs(), 0);
     drop(cluster);
     await_nothing(&runtime, &mark).await;
     // The sleep that watches is no task.
@@ -119,14 +119,13 @@ fn cluster<R: Runtime>(runtime: &R, mark: &str) -> Cluster<R, ProcessSystem<R>> 
     let system = ProcessSystem::new(runtime.clone(), words.into())
         .functions(FUNCTIONS)
         .procs(PROCS);
-    let config = Config {
-        start_backoff_base: Duration::from_millis(10),
-        start_backoff_cap: Duration::from_millis(100),
-        probation: Duration::from_millis(500),
-        poll_interval: Duration::from_millis(200),
-        silent_polls: 2,
-        ..Config::new(PROCS, u64::from(PROCS * MACHINES)).expect("a good config")
-    };
+    let config = Config::new(PROCS, u64::from(PROCS * MACHINES))
+        .expect("a good config")
+        .start_backoff_base(Duration::from_millis(10))
+        .start_backoff_cap(Duration::from_millis(100))
+        .probation(Duration::from_millis(500))
+        .poll_interval(Duration::from_millis(200))
+        .silent_polls(2);
     let mut options = Options::default();
     options.poll_timeout = Duration::from_millis(500);
     options.stop_timeout = Duration::from_millis(500);

@@ -152,7 +152,14 @@ async fn a_shutdown_goes_on_when_it_is_dropped<R: Runtime>(runtime: R) {
     let after = async |cluster: &Cluster<R, Scripted>, system: &Scripted| {
         cluster.shutdown().await;
         let counts = cluster.counts();
-        assert_eq!((counts.have, counts.pending, counts.need), (0, 0, 0));
+        assert_eq!(
+            (
+                counts.have.procs(),
+                counts.pending.procs(),
+                counts.need.procs()
+            ),
+            (0, 0, 0)
+        );
         eventually(&runtime, "no call runs", || {
             super::support::idle(cluster, system)
         })

@@ -19,7 +19,10 @@ async fn a_lease_calls_and_finishes<R: Runtime>(runtime: R) {
     assert_eq!(failed, Err(CallError::Remote("it failed".into())));
     assert_eq!(cluster.counts().running, 1);
     lease.finish(Outcome::Ok);
-    assert_eq!((cluster.counts().running, cluster.counts().need), (0, 0));
+    assert_eq!(
+        (cluster.counts().running, cluster.counts().need.procs()),
+        (0, 0)
+    );
     cluster.shutdown().await;
     assert_eq!(
         cluster.request(procs(1)).await.unwrap_err(),
@@ -70,7 +73,7 @@ async fn f12_procs_are_given_out_again_only_when_the_call_has_ended<R: Runtime>(
     .await;
     assert_eq!(call.await, Err(CallError::Cancelled));
     second.unwrap().finish(Outcome::Ok);
-    assert_eq!(cluster.counts().need, 0);
+    assert_eq!(cluster.counts().need.procs(), 0);
 }
 
 async fn f12_a_dropped_call_still_runs_when_its_lease_is_finished<R: Runtime>(runtime: R) {
@@ -84,7 +87,10 @@ async fn f12_a_dropped_call_still_runs_when_its_lease_is_finished<R: Runtime>(ru
     })
     .await;
     lease.finish(Outcome::Remote);
-    assert_eq!((cluster.counts().running, cluster.counts().need), (1, 1));
+    assert_eq!(
+        (cluster.counts().running, cluster.counts().need.procs()),
+        (1, 1)
+    );
     system.release_calls();
     rests(&runtime, &cluster, &system).await;
 }
@@ -167,7 +173,7 @@ async fn f12_a_machine_lost_under_a_finished_lease_ends_it<R: Runtime>(runtime: 
     assert_eq!(cluster.counts().machines.lost, 2);
 }
 
-async fn s03_lower_priority_values_come_first<R: Runtime>(runtime: R) {
+async fn p01_lower_priority_values_come_first<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     let cluster = cluster(&runtime, &system, one_machine(1));
     let held = lease(&runtime, &cluster, 1).await;
@@ -198,7 +204,7 @@ async fn f02_more_procs_than_a_machine_has_are_refused_with_the_limit<R: Runtime
     assert!(idle(&cluster, &system));
     assert_eq!(system.book().starts, 0);
     let whole = cluster.request(Demand::Machine).await.unwrap();
-    assert_eq!(cluster.machines()[0].used, 2);
+    assert_eq!(cluster.machines()[0].used.proc_count(), 2);
     drop(whole);
     rests(&runtime, &cluster, &system).await;
 }
@@ -222,7 +228,10 @@ async fn s09_an_unreachable_machine_is_set_aside<R: Runtime>(runtime: R) {
     // Nothing is granted there, free as it is.
     let waiting = queued(&cluster, procs(1), &noop_waker());
     assert_eq!(
-        (cluster.counts().queued, cluster.machines()[0].used),
+        (
+            cluster.counts().queued,
+            cluster.machines()[0].used.proc_count()
+        ),
         (1, 0)
     );
     drop(good);
@@ -251,7 +260,7 @@ on_both_adapters!(
     f12_of_two_calls_the_last_to_end_frees_the_procs,
     f12_a_call_cancelled_by_hand_leaves_the_lease_alone,
     f12_a_machine_lost_under_a_finished_lease_ends_it,
-    s03_lower_priority_values_come_first,
+    p01_lower_priority_values_come_first,
     f02_more_procs_than_a_machine_has_are_refused_with_the_limit,
     s09_an_unreachable_machine_is_set_aside,
 );

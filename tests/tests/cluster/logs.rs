@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::task::noop_waker;
-use remuda::{Config, MachineId, Outcome};
-use remuda_driver::{Cluster, RequestError};
+use remuda::{MachineId, Outcome};
+use remuda_driver::{Cluster, RequestError, StartError};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_tokio, within};
 use remuda_tokio::Tokio;
@@ -46,7 +46,7 @@ impl Subscriber for Log {
 
     fn event(&self, event: &Event<'_>) {
         if let Some(cluster) = self.cluster.get() {
-            assert!(cluster.counts().have <= 2);
+            assert!(cluster.counts().have.procs() <= 2);
             drop(cluster.request(procs(1)));
         }
         let mut line = Line(String::new());
@@ -74,13 +74,11 @@ fn s20_notices_are_logged_by_weight_and_outside_of_the_lock() {
         let _second = Dispatch::new(log.clone());
         let _guard = tracing::subscriber::set_default(log.clone());
         let system = Scripted::default();
-        system.book().start_error = Some("no such host".into());
-        let config = Config {
-            start_backoff_base: SHORT / 10,
-            probation: SHORT,
-            summary_interval: SHORT,
-            ..one_machine(2)
-        };
+        system.book().start_error = Some(StartError::new("no such host"));
+        let config = one_machine(2)
+            .start_backoff_base(SHORT / 10)
+            .probation(SHORT)
+            .summary_interval(SHORT);
         let cluster = cluster(&runtime, &system, config);
         assert!(log.cluster.set(cluster.clone()).is_ok());
         let failed = within(&runtime, "it fails", cluster.request(procs(1))).await;
@@ -113,6 +111,18 @@ fn s20_notices_are_logged_by_weight_and_outside_of_the_lock() {
             .assign(MachineId(99), remuda::TaskId(1))
             .unwrap_err();
         assert!(log.said(Level::DEBUG, "m99 was never asked for"));
+
+        // One that was told to stop and ends is no loss.
+        let drained = lease(&runtime, &cluster, 1).await;
+        cluster.drain(drained.id(), None).unwrap();
+        let draining = format!("{} is draining", drained.id());
+        assert!(log.said(Level::INFO, &draining));
+        drop(drained);
+        eventually(&runtime, "its end", || {
+            log.said(Level::INFO, "ended, as it was told to: stopped")
+        })
+        .await;
+        assert!(!log.said(Level::WARN, "stopped"));
 
         // What is ended or given up by a shutdown is no warning.
         rests(&runtime, &cluster, &system).await;

@@ -1,6 +1,7 @@
 //! The driver on a scripted system, on both adapters: what clients see when all goes well, and whatever goes wrong.
 
 mod drops;
+mod elastic;
 mod leases;
 mod logs;
 mod loss;

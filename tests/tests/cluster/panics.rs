@@ -1,6 +1,6 @@
 //! A system that panics: it counts as the failure of what it was doing, and nothing hangs or leaks.
 
-use remuda::{Config, MachineId};
+use remuda::{Config, MachineId, Outcome};
 use remuda_driver::{CallError, Options, RequestError, Runtime};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
@@ -10,12 +10,10 @@ use super::support::{
 };
 
 fn quick() -> (Config, Options) {
-    let config = Config {
-        start_backoff_base: SHORT / 10,
-        poll_interval: SHORT / 10,
-        silent_polls: 2,
-        ..one_machine(2)
-    };
+    let config = one_machine(2)
+        .start_backoff_base(SHORT / 10)
+        .poll_interval(SHORT / 10)
+        .silent_polls(2);
     let mut options = Options::default();
     options.kill_timeout = SHORT;
     (config, options)
@@ -66,7 +64,7 @@ async fn a_panic_in_a_call_is_no_answer<R: Runtime>(runtime: R) {
         "{error:?}"
     );
     let call = lease.call::<_, ()>("panic", &());
-    drop(lease);
+    lease.finish(Outcome::Ok);
     within(&runtime, "it resolves", call).await.unwrap_err();
     assert!(idle(&cluster, &system));
     rests(&runtime, &cluster, &system).await;

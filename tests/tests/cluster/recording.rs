@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures::task::noop_waker;
 use remuda::journal::{Body, Label, Note, Reader, hash};
-use remuda::{Action, Config, Event, Instant, MachineId, Manager, Outcome};
+use remuda::{Action, Event, Instant, MachineId, Manager, Outcome};
 use remuda_driver::{
     Cluster, FileRecorder, Options, RecordOptions, Recorder, Recording, RecordingError, Runtime,
+    StartError,
 };
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
@@ -77,10 +78,7 @@ fn recorded<R: Runtime>(
 ) -> (Cluster<R, Scripted>, Recording) {
     let (recorder, recording) = FileRecorder::start(disk.clone(), options).unwrap();
     let (runtime, system) = (runtime.clone(), system.clone());
-    let config = Config {
-        start_backoff_base: Duration::from_millis(10),
-        ..config()
-    };
+    let config = config().start_backoff_base(Duration::from_millis(10));
     let cluster = Cluster::recorded(runtime, system, config, Options::default(), recorder);
     (cluster.unwrap(), recording)
 }
@@ -111,7 +109,7 @@ fn replayed(bytes: &[u8]) -> (u64, Vec<(String, String)>) {
     let reader = Reader::new(bytes).unwrap();
     assert_eq!(reader.header().labels, [Label::new("test", "recording")]);
     assert!(reader.header().origin.is_some());
-    let mut manager = Manager::new(reader.header().config).unwrap();
+    let mut manager = Manager::new(reader.header().config.clone()).unwrap();
     let (mut events, mut notes) = (0, Vec::new());
     for frame in reader {
         match frame.unwrap().body {
@@ -130,7 +128,7 @@ fn replayed(bytes: &[u8]) -> (u64, Vec<(String, String)>) {
 async fn f06_a_recorded_cluster_replays_with_every_hash_equal<R: Runtime>(runtime: R) {
     let (system, disk) = (Scripted::default(), Disk::default());
     let (cluster, recording) = recorded(&runtime, &system, &disk, options());
-    system.book().start_error = Some("no licence".into());
+    system.book().start_error = Some(StartError::new("no licence"));
     let waiting = queued(&cluster, procs(1), &noop_waker());
     eventually(&runtime, "a start fails", || {
         cluster.last_start_error() == "no licence"
@@ -187,13 +185,13 @@ async fn a_cluster_that_is_dropped_leaves_its_whole_journal<R: Runtime>(runtime:
 }
 
 async fn a_full_disk_ends_the_recording_and_not_the_cluster<R: Runtime>(runtime: R) {
-    let (system, disk) = (Scripted::default(), Disk::with_room(300));
+    let (system, disk) = (Scripted::default(), Disk::with_room(600));
     let (cluster, recording) = recorded(&runtime, &system, &disk, options());
     live(&runtime, &cluster, &system).await;
     let full = io::Error::from(io::ErrorKind::StorageFull).to_string();
     assert_eq!(recording.finish(), Err(RecordingError::Write(full)));
     let bytes = disk.bytes();
-    assert_eq!(bytes.len(), 300);
+    assert_eq!(bytes.len(), 600);
     let readable = Reader::new(&bytes).unwrap().filter(Result::is_ok).count();
     assert!(readable > 5, "{readable} frames");
 }

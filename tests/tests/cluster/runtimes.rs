@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::future::{join, ready};
 use futures::task::noop_waker;
-use remuda::{Config, MachineId, OnceKey};
-use remuda_driver::{CallError, Cluster, Lease, OnceError, RequestError};
+use remuda::{MachineId, OnceKey};
+use remuda_driver::{CallError, Cluster, Lease, OnceError, RequestError, StartError};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, within};
 use remuda_tokio::Tokio;
@@ -95,7 +95,7 @@ fn requests_on_a_runtime_that_is_gone_are_told() {
 fn requests_that_wait_for_a_back_off_are_told() {
     in_time(|| {
         let system = Scripted::default();
-        system.book().start_error = Some("no such host".into());
+        system.book().start_error = Some(StartError::new("no such host"));
         let run = remuda_tokio::run(async |runtime| {
             let cluster = cluster(&runtime, &system, config());
             let waiting = queued(&cluster, procs(1), &noop_waker());
@@ -151,10 +151,7 @@ fn s22_a_runtime_that_panics_starts_nothing_over_and_over() {
         let (keep, its_system) = (kept.clone(), system.clone());
         let panicked = std::thread::spawn(move || {
             remuda_tokio::run(async |runtime| {
-                let config = Config {
-                    start_backoff_base: Duration::ZERO,
-                    ..config()
-                };
+                let config = config().start_backoff_base(Duration::ZERO);
                 let cluster = cluster(&runtime, &its_system, config);
                 let waiting = queued(&cluster, procs(1), &noop_waker());
                 eventually(&runtime, "the start", || its_system.book().starts == 1).await;

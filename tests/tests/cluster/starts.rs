@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join;
 use futures::task::noop_waker;
 use remuda::{Config, MachineId};
-use remuda_driver::{Options, RequestError, Runtime};
+use remuda_driver::{Options, RequestError, Runtime, StartError};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
 
@@ -14,16 +14,14 @@ use super::support::{
 };
 
 fn impatient() -> Config {
-    Config {
-        start_backoff_base: SHORT / 4,
-        start_backoff_cap: SHORT,
-        ..one_machine(2)
-    }
+    one_machine(2)
+        .start_backoff_base(SHORT / 4)
+        .start_backoff_cap(SHORT)
 }
 
 async fn f07_requests_fail_at_the_fourth_step_with_the_last_error<R: Runtime>(runtime: R) {
     let system = Scripted::default();
-    system.book().start_error = Some("no such host".into());
+    system.book().start_error = Some(StartError::new("no such host"));
     let cluster = cluster(&runtime, &system, impatient());
     let both = join(cluster.request(procs(1)), cluster.request(procs(2)));
     let (one, other) = within(&runtime, "both fail", both).await;
@@ -52,7 +50,7 @@ async fn f07_once_a_machine_was_up_requests_wait<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     let cluster = cluster(&runtime, &system, impatient());
     drop(lease(&runtime, &cluster, 1).await);
-    system.book().start_error = Some("no such host".into());
+    system.book().start_error = Some(StartError::new("no such host"));
     assert!(system.lose(MachineId(0), "a test lost it"));
     eventually(&runtime, "the loss", || cluster.counts().machines.lost == 1).await;
     let mut request = queued(&cluster, procs(1), &noop_waker());
@@ -93,7 +91,7 @@ async fn s22_a_start_under_way_is_given_up_at_shutdown<R: Runtime>(runtime: R) {
     assert_eq!(request.await.unwrap_err(), RequestError::Shutdown);
     // That start did not fail; it was not wanted any more.
     assert_eq!(cluster.last_start_error(), "");
-    assert_eq!(cluster.counts().pending, 0);
+    assert_eq!(cluster.counts().pending.procs(), 0);
     drop(cluster);
     gone(&runtime, &system).await;
 }
@@ -104,7 +102,13 @@ async fn s06_a_start_that_nobody_waits_for_any_more_goes_on<R: Runtime>(runtime:
     let cluster = cluster(&runtime, &system, one_machine(2));
     drop(queued(&cluster, procs(1), &noop_waker()));
     eventually(&runtime, "the start", || system.book().starts == 1).await;
-    assert_eq!((cluster.counts().need, cluster.counts().pending), (0, 2));
+    assert_eq!(
+        (
+            cluster.counts().need.procs(),
+            cluster.counts().pending.procs()
+        ),
+        (0, 2)
+    );
     system.release_starts();
     eventually(&runtime, "it is up", || cluster.counts().machines.ok == 1).await;
     rests(&runtime, &cluster, &system).await;

@@ -2,8 +2,8 @@
 
 use futures::future::join;
 use futures::task::noop_waker;
-use remuda::{Config, Demand};
-use remuda_driver::{CallError, Options, RequestError, Runtime};
+use remuda::Demand;
+use remuda_driver::{CallError, Options, RequestError, Runtime, StartError};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, within};
 
@@ -157,15 +157,13 @@ async fn a_cluster_may_be_used_from_a_thread_without_a_runtime<R: Runtime>(runti
 
 async fn s22_no_timer_keeps_an_ended_cluster<R: Runtime>(runtime: R) {
     let system = Scripted::default();
-    system.book().start_error = Some("no such host".into());
+    system.book().start_error = Some(StartError::new("no such host"));
     // A back-off and a summary that are hours away.
     let hours = std::time::Duration::from_secs(7200);
-    let config = Config {
-        start_backoff_base: hours,
-        start_backoff_cap: hours,
-        summary_interval: hours,
-        ..config()
-    };
+    let config = config()
+        .start_backoff_base(hours)
+        .start_backoff_cap(hours)
+        .summary_interval(hours);
     let cluster = cluster(&runtime, &system, config);
     let request = queued(&cluster, procs(1), &noop_waker());
     eventually(&runtime, "the start failed", || {

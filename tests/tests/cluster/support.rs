@@ -59,7 +59,9 @@ pub(crate) async fn lease<R: Runtime>(
 pub(crate) fn idle<R: Runtime>(cluster: &Cluster<R, Scripted>, system: &Scripted) -> bool {
     let counts = cluster.counts();
     let tables = format!("{cluster:?}").contains("requests: 0, waiters: 0");
-    (counts.need, counts.queued, counts.running) == (0, 0, 0) && tables && system.book().calls == 0
+    (counts.need.procs(), counts.queued, counts.running) == (0, 0, 0)
+        && tables
+        && system.book().calls == 0
 }
 
 /// The cluster comes to rest, has lost no proc (a whole machine is granted), and shuts down.
@@ -78,7 +80,7 @@ pub(crate) async fn rests<R: Runtime>(
     })
     .await;
     within(runtime, "the shutdown ends", cluster.shutdown()).await;
-    assert_eq!(cluster.counts().have, 0);
+    assert_eq!(cluster.counts().have.procs(), 0);
 }
 
 /// A waker that counts.

@@ -102,7 +102,8 @@ fn the_seeds_hold_every_way_a_journal_can_be_wrong() {
         .filter_map(|(_, bytes)| bodies::journal::outcome(bytes)?.1)
         .map(|error| kind(&error))
         .collect();
-    let expected = "NotAJournal Format Config Cut Corrupt Malformed UnknownFrame UnknownEvent";
+    let expected =
+        "NotAJournal Format Config UnknownSetting Cut Corrupt Malformed UnknownFrame UnknownEvent";
     assert_eq!(ends, words(expected));
 }
 
@@ -131,12 +132,14 @@ fn the_seeds_hold_every_event_and_lead_to_every_action_notice_and_rejection() {
             }));
         }
     }
-    let expected = "Submit Cancel Done Up StartFailed Stopped Assign Discard Once OnceDone Forget Polled Timer Shutdown";
+    let expected = "Submit Cancel Done Join Up StartFailed Stopped Drain Keep SetLimits SetMaxProcs AssignTask DiscardTask Once OnceDone \
+        ForgetOnce Polled Timer Shutdown";
     assert_eq!(events, words(expected));
     // All but `Full`, which takes 2^32 records.
     let expected = "Grant Start Stop RequestLost TaskLost DropTask RunOnce OnceReady Poll Cancelled SetTimer ClearTimer \
-        Probation Recovered MachineLost StartsFailing Summary \
-        UnknownRequest DuplicateRequest TooManyProcs RequestNotRunning UnknownMachine MachineNotPending \
+        Expired Probation Recovered MachineLost Ended Draining Kept Held NoHome StartsFailing Summary \
+        UnknownRequest DuplicateRequest NoProcs TooManyProcs TooLarge RequestNotRunning RequestNotThere UnknownMachine \
+        MachineStopping JoinId UnknownKind Limits NotInBigslice MachineNotPending \
         MachineNotInService UnexpectedPolled DuplicateWaiter OnceUnknown OnceNotRunning OnceRunning OnceMachineLost";
     assert_eq!(actions, words(expected));
 }

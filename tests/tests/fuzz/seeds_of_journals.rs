@@ -1,7 +1,7 @@
 //! Inputs made by hand for the target `journal`: frames of each kind, and each thing that is wrong with one.
 
 use remuda::journal::Writer;
-use remuda::{Config, Demand, Event, Instant, MachineId, Manager, RequestId};
+use remuda::{Config, Event, Instant, MachineId, Manager, RequestId, Submit};
 
 use crate::bodies::events::{AT_TIMEOUT, DONE, SUBMIT, TIMER, UP};
 use crate::bodies::journal::{EVENTS, FRAMES, RAW, empty};
@@ -26,13 +26,9 @@ fn story() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&manager, Some(1), &[], &mut bytes);
     let (request, machine) = (RequestId(1), MachineId(0));
-    let (priority, demand) = (-3, Demand::Machine);
-    let submit = Event::Submit {
-        request,
-        priority,
-        demand,
-    };
-    for (secs, event) in [(1, submit), (2, Event::Up { machine })] {
+    let spec = Submit::machine().priority(-3);
+    let (submit, offer) = (Event::Submit { request, spec }, None);
+    for (secs, event) in [(1, submit), (2, Event::Up { machine, offer })] {
         let now = Instant::from_secs(secs);
         let actions = manager.handle(event, now);
         writer.record(now, &event, &actions, &manager, &mut bytes);
@@ -56,15 +52,20 @@ pub(crate) fn journals() -> Vec<Seed> {
     let mut flipped = story.clone();
     *flipped.last_mut().unwrap() ^= 1;
     let timer = frame(1, &[2, 0, 0, 0, 0, 13]);
-    // The version of the crate is before it: "0.1.0", rules, begins.
-    let machine_procs = 18 + 6 + 2;
+    let found = |bytes: &[u8], part: &[u8]| {
+        let at = bytes.windows(part.len()).position(|it| it == part);
+        at.expect("every header has it")
+    };
+    // The config's policy: its number, its length, Fit. A kind's capacity: four procs and nothing else.
+    let policy = |bytes: &[u8]| found(bytes, &[1, 1, 0, 2]) + 2;
+    let capacity = |bytes: &[u8]| found(bytes, &[1, 4, 4, 0, 0, 0]) + 2;
     // The events of the target `events`: a config, then what happens.
-    let head = [3, 7, 5, 3, 6, 2, 4, 6, 0];
+    let head = [3, 7, 5, 3, 6, 2, 4, 6, 0, 0, 19, 4, 0, 0, 0, 6];
     let records = [
-        [0, SUBMIT, 1, 0, 2],
-        [1, UP, 0, 0, 0],
-        [2, DONE, 1, 0, 0],
-        [AT_TIMEOUT, TIMER, 0, 0, 0],
+        [0, SUBMIT, 1, 0, 2, 0],
+        [1, UP, 0, 0, 0, 0],
+        [2, DONE, 1, 0, 0, 0],
+        [AT_TIMEOUT, TIMER, 0, 0, 0, 0],
     ];
     let records = records.repeat(10);
     let recorded = [&[EVENTS], &head[..], records.as_flattened()];
@@ -74,8 +75,21 @@ pub(crate) fn journals() -> Vec<Seed> {
         ("story", raw(&story)),
         ("cut", raw(&story[..story.len() - 3])),
         ("flipped", raw(&flipped)),
-        ("newer-format", raw(&header(|it| it[8] = 2))),
-        ("no-config", raw(&header(|it| it[machine_procs] = 0))),
+        ("newer-format", raw(&header(|it| it[8] = 3))),
+        (
+            "no-config",
+            raw(&header(|it| {
+                let at = capacity(it);
+                it[at] = 0;
+            })),
+        ),
+        (
+            "newer-policy",
+            raw(&header(|it| {
+                let at = policy(it);
+                it[at] = 9;
+            })),
+        ),
         (
             "frames",
             frames(&[

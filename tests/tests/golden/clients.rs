@@ -5,11 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures::Stream as _;
 use futures::future::BoxFuture;
 use remuda::{
-    Action, Demand, MachineId, OnceKey, OnceOutcome, Outcome, Reject, RequestId, WaiterId,
+    Action, Instant, KindId, Loss, MachineId, OnceKey, OnceOutcome, Outcome, Reject, RequestId,
+    Resources, Submit, WaiterId,
 };
 use remuda_driver::{
     Call, CallError, Cluster, Lease, LostTask, LostTasks, OnceError, Request, RequestError, Runtime,
@@ -25,6 +27,10 @@ pub(crate) struct Clients<R: Runtime> {
     pub(crate) cluster: Cluster<Time<R>, Stage>,
     stage: Stage,
     tasks: LostTasks,
+    /// How many ids the driver has given away: to requests, to those who ask for work done once, to calls.
+    ids: u64,
+    /// The driver's ids of requests, by the script's.
+    names: BTreeMap<RequestId, RequestId>,
     /// Those who wait.
     requests: BTreeMap<RequestId, Request<Time<R>, Stage>>,
     /// Those who have a machine, in the order of the grants.
@@ -63,6 +69,8 @@ impl<R: Runtime> Clients<R> {
             tasks: cluster.lost_tasks(),
             cluster,
             stage,
+            ids: 0,
+            names: BTreeMap::new(),
             requests: BTreeMap::new(),
             leases: Vec::new(),
             given_up: BTreeMap::new(),
@@ -85,15 +93,31 @@ impl<R: Runtime> Clients<R> {
         }
     }
 
-    pub(crate) fn submit(&mut self, id: RequestId, priority: i64, demand: Demand) {
-        let mut request = self.cluster.request(demand).priority(priority);
+    /// The driver's id of the script's request.
+    pub(crate) fn name(&self, request: RequestId) -> RequestId {
+        self.names[&request]
+    }
+
+    pub(crate) fn submit(&mut self, id: RequestId, spec: Submit, now: Instant) {
+        self.names.insert(id, RequestId(self.ids));
+        self.ids += 1;
+        let mut request = self.cluster.request(spec.demand);
+        request = request.priority(spec.priority).kinds(spec.kinds);
+        if let Some(machine) = spec.prefer {
+            request = request.prefer(machine);
+        }
+        if let Some(machine) = spec.avoid {
+            request = request.avoid(machine);
+        }
+        if let Some(at) = spec.give_up {
+            request = request.timeout(Duration::from_nanos(at.0.saturating_sub(now.0)));
+        }
         let waker = self.note(|id| Heard::Request(RequestId(id)), id.0);
         match poll(&mut request, &waker) {
             Poll::Pending => drop(self.requests.insert(id, request)),
             Poll::Ready(answer) => {
-                if let Some(action) = self.granted(id, answer) {
-                    self.answer(action);
-                }
+                let action = self.granted(id, answer);
+                self.answer(action);
             }
         }
     }
@@ -103,27 +127,24 @@ impl<R: Runtime> Clients<R> {
         &mut self,
         request: RequestId,
         answer: Result<Lease<Time<R>, Stage>, RequestError>,
-    ) -> Option<Action> {
+    ) -> Action {
         let (machine, lease) = match answer {
             Ok(lease) => (lease.id(), Some(lease)),
             Err(RequestError::Lost(machine)) => (machine, None),
-            Err(RequestError::Shutdown) => return Some(Action::Cancelled { request }),
-            Err(RequestError::Rejected(Reject::TooManyProcs { procs, limit, .. })) => {
-                return Some(Action::Reject(Reject::TooManyProcs {
-                    request,
-                    procs,
-                    limit,
-                }));
-            }
+            Err(RequestError::Shutdown) => return Action::Cancelled { request },
+            Err(RequestError::Expired) => return Action::Expired { request },
+            Err(RequestError::Rejected(reject)) => return Action::Reject(about(request, reject)),
             Err(error) => panic!("{request}: {error}"),
         };
+        let told = lease.as_ref().map(Lease::request);
+        assert!(told.is_none_or(|told| told == self.name(request)));
         self.leases.push(Held {
             request,
             lease,
             machine,
             lost: false,
         });
-        Some(Action::Grant { request, machine })
+        Action::Grant { request, machine }
     }
 
     fn position(&self, request: RequestId) -> Option<usize> {
@@ -163,23 +184,29 @@ impl<R: Runtime> Clients<R> {
         let at = self.position(request).expect("it has a lease");
         let lease = self.leases.remove(at).lease.expect("it was seen");
         let call = lease.call(&request.to_string(), &());
+        self.ids += 1;
         drop(lease);
         self.given_up.insert(request, call);
     }
 
-    pub(crate) fn assign(&self, machine: MachineId, task: remuda::TaskId) {
-        self.refused(self.cluster.assign(machine, task));
+    pub(crate) fn join(&self, machine: MachineId, kind: KindId, offer: Option<Resources>) {
+        let joins = self.stage.machine(machine, offer);
+        match self.cluster.join(kind, offer, joins) {
+            Ok(joined) => assert_eq!(joined, machine, "the id under which it joins"),
+            Err(reject) => {
+                drop(self.stage.book().running.remove(&machine));
+                self.answer(Action::Reject(reject));
+            }
+        }
     }
 
-    pub(crate) fn discard(&self, machine: MachineId, task: remuda::TaskId) {
-        self.refused(self.cluster.discard(machine, task));
-    }
-
-    pub(crate) fn forget(&self, machine: MachineId, key: OnceKey) {
-        self.refused(self.cluster.forget(machine, key));
+    /// An operator asks for something.
+    pub(crate) fn operate(&self, ask: impl FnOnce(&Cluster<Time<R>, Stage>) -> Result<(), Reject>) {
+        self.refused(ask(&self.cluster));
     }
 
     pub(crate) fn once(&mut self, machine: MachineId, key: OnceKey, waiter: WaiterId) {
+        self.ids += 1;
         let (cluster, stage) = (self.cluster.clone(), self.stage.clone());
         let mut asks: BoxFuture<'static, _> = Box::pin(async move {
             let work = cluster.once(machine, key, move |on| stage.work(on.id(), key));
@@ -212,7 +239,7 @@ impl<R: Runtime> Clients<R> {
                         continue;
                     };
                     match poll(&mut request, Waker::noop()) {
-                        Poll::Ready(answer) => actions.extend(self.granted(id, answer)),
+                        Poll::Ready(answer) => actions.push(self.granted(id, answer)),
                         Poll::Pending => panic!("{id} was woken for nothing"),
                     }
                 }
@@ -242,17 +269,31 @@ impl<R: Runtime> Clients<R> {
         }
     }
 
-    /// The leases that were lost since it was last asked, by age.
+    /// The leases that were lost since it was last asked. Why, a lease does not say.
     pub(crate) fn lost(&mut self) -> Vec<Action> {
         let held = self.leases.iter_mut().filter(|held| !held.lost);
         let gone = held.filter(|held| held.lease.as_ref().is_none_or(Lease::is_lost));
         gone.map(|held| {
             held.lost = true;
-            let (request, machine) = (held.request, held.machine);
-            Action::RequestLost { request, machine }
+            Action::RequestLost {
+                request: held.request,
+                machine: held.machine,
+                by: Loss::Stopped,
+            }
         })
         .collect()
     }
+}
+
+/// A rejection, of the script's request.
+fn about(request: RequestId, mut reject: Reject) -> Reject {
+    match &mut reject {
+        Reject::NoProcs { request: named }
+        | Reject::TooManyProcs { request: named, .. }
+        | Reject::TooLarge { request: named, .. } => *named = request,
+        other => panic!("{request}: {other}"),
+    }
+    reject
 }
 
 fn told(waiter: WaiterId, key: OnceKey, answer: Result<(), OnceError>) -> Action {

@@ -1,5 +1,5 @@
-//! The golden scripts, `tests/scripts/*.txt`: one story each, named after its rule. They say what the manager decides,
-//! and so what clients and machines see of it through both adapters.
+//! The golden scripts, `tests/scripts/*.txt`: one story each, named after its rule. They say what the core and the
+//! model decide, and so what clients and machines see of it through both adapters.
 //!
 //! `REMUDA_BLESS=1 cargo test -p remuda-tests --test golden` writes what the core decides into them. Read what changed
 //! against the rules before you commit it.

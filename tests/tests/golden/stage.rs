@@ -1,13 +1,13 @@
 //! A system whose machines do what a script says when it says so, and the record of what is seen of a cluster: by its
 //! machines, by its clients and in its log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
-use remuda::{Action, MachineId, OnceKey, OnceOutcome, RequestId, TaskId, WaiterId};
-use remuda_driver::{CallError, Figures, Invocation, StartError, System, Usage};
+use remuda::{Action, MachineId, OnceKey, OnceOutcome, RequestId, Resources, TaskId, WaiterId};
+use remuda_driver::{CallError, Figures, Invocation, Start, StartError, System, Usage};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -24,17 +24,22 @@ pub(crate) struct Stage(Arc<Mutex<Book>>);
 pub(crate) struct Book {
     /// What was asked of machines, in order.
     pub(crate) asked: Vec<Action>,
+    /// The machines whose start was given up.
+    pub(crate) given_up: BTreeSet<MachineId>,
     /// What clients heard, in order.
     pub(crate) heard: Vec<Heard>,
     /// The lines of the log.
     pub(crate) log: Vec<String>,
-    pub(crate) starts: BTreeMap<MachineId, oneshot::Sender<Result<(), StartError>>>,
+    pub(crate) starts: BTreeMap<MachineId, oneshot::Sender<StartAnswer>>,
     pub(crate) running: BTreeMap<MachineId, oneshot::Sender<()>>,
     pub(crate) polls: BTreeMap<MachineId, oneshot::Sender<Figures>>,
     pub(crate) works: BTreeMap<(MachineId, OnceKey), oneshot::Sender<OnceOutcome>>,
     /// Calls that were told to end, by their function's name.
     pub(crate) cancelled: BTreeMap<String, oneshot::Sender<()>>,
 }
+
+/// How a start ended; for a machine that is up, what it offers, if that is less than all.
+pub(crate) type StartAnswer = Result<Option<Resources>, StartError>;
 
 /// How a client was told of something.
 pub(crate) enum Heard {
@@ -63,6 +68,17 @@ impl Stage {
         self.book().asked.push(action);
     }
 
+    /// A machine that is up until the script says that it has stopped.
+    pub(crate) fn machine(&self, id: MachineId, offer: Option<Resources>) -> StageMachine {
+        let (running, end) = oneshot::channel();
+        self.book().running.insert(id, running);
+        StageMachine {
+            id,
+            offer,
+            end: Mutex::new(Some(end)),
+        }
+    }
+
     /// Does work once on a machine: it ends when the script says so, or when nobody can any more.
     pub(crate) async fn work(self, machine: MachineId, key: OnceKey) -> Result<(), CallError> {
         let (answer, answered) = oneshot::channel();
@@ -81,31 +97,69 @@ impl Stage {
 
 pub(crate) struct StageMachine {
     id: MachineId,
+    offer: Option<Resources>,
     end: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+/// A start that waits for its answer, unless it is given up before.
+struct Waiting {
+    stage: Stage,
+    machine: MachineId,
+    answer: oneshot::Receiver<StartAnswer>,
+    over: bool,
+}
+
+impl Waiting {
+    async fn answered(mut self) -> Result<StageMachine, StartError> {
+        let answer = (&mut self.answer).await;
+        self.over = true;
+        let offer = answer.unwrap_or_else(|_| Err(StartError::new("the script is over")))?;
+        Ok(self.stage.machine(self.machine, offer))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.over {
+            self.stage.book().given_up.insert(self.machine);
+        }
+    }
 }
 
 impl System for Stage {
     type Machine = StageMachine;
 
-    async fn start(&self, id: MachineId) -> Result<StageMachine, StartError> {
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut book = self.book();
-            book.asked.push(Action::Start {
-                first: id,
-                count: 1,
-            });
-            book.starts.insert(id, answer);
-        }
-        answered
-            .await
-            .unwrap_or_else(|_| Err(StartError::new("the script is over")))?;
-        let (running, end) = oneshot::channel();
-        self.book().running.insert(id, running);
-        Ok(StageMachine {
-            id,
-            end: Mutex::new(Some(end)),
-        })
+    async fn start(&self, start: Start) -> Result<StageMachine, StartError> {
+        unreachable!("{} is started by `start_many`", start.id)
+    }
+
+    fn start_many(
+        &self,
+        starts: Vec<Start>,
+    ) -> Vec<impl Future<Output = Result<StageMachine, StartError>> + Send> {
+        let ids = starts.iter().map(|start| start.id.0);
+        assert!(ids.eq((starts[0].id.0..).take(starts.len())), "{starts:?}");
+        self.asked(Action::Start {
+            kind: starts[0].kind,
+            first: starts[0].id,
+            count: starts.len() as u32,
+        });
+        let waiting = starts.into_iter().map(|start| {
+            let (answer, answered) = oneshot::channel();
+            self.book().starts.insert(start.id, answer);
+            let waiting = Waiting {
+                stage: self.clone(),
+                machine: start.id,
+                answer: answered,
+                over: false,
+            };
+            waiting.answered()
+        });
+        waiting.collect()
+    }
+
+    fn offer(&self, machine: &StageMachine, capacity: Resources) -> Resources {
+        machine.offer.unwrap_or(capacity)
     }
 
     async fn stopped(&self, machine: &StageMachine) -> String {
@@ -191,8 +245,8 @@ impl Subscriber for Stage {
         let mut line = Line::default();
         event.record(&mut line);
         let Line { machine, message } = line;
-        // The driver's own news: the manager has none of a start.
-        if message == "is up" || message.starts_with("did not start: ") {
+        // The driver's own news: the manager has none of a start or of who joined.
+        if ["is up", "has joined"].contains(&&*message) || message.starts_with("did not start: ") {
             return;
         }
         let line = match machine.as_str() {

@@ -38,6 +38,12 @@ fn read(path: PathBuf) -> Story {
 }
 
 impl Story {
+    /// The rule that it is named after, as its file says it.
+    pub(crate) fn rule(&self) -> &str {
+        let (rule, _) = self.name.split_once('_').expect("a rule and a title");
+        rule
+    }
+
     /// The comment before the config.
     pub(crate) fn heading(&self) -> String {
         self.script.heading.join("\n")

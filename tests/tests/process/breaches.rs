@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use remuda::MachineId;
+use remuda::{MachineId, Resources};
 use remuda_driver::{CallError, Cluster, ProcessSystem, RequestError, Runtime};
 use remuda_tests::{eventually, on_both_adapters};
 
 use crate::support::{
     FUNCTIONS, ProcessCluster, await_nothing, cluster, config, lease, mark, options, procs, reason,
-    served_by, system,
+    served_by, system, template,
 };
 
 /// A cluster of one machine at a time, of which the first does as `mode` says.
@@ -50,7 +50,7 @@ async fn loss<R: Runtime>(runtime: &R, mode: &[&str]) -> String {
 }
 
 async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runtime>(runtime: R) {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 7] = [
         (
             &["exit", "3"],
             "it ended (exit status: 3) before its hello; it printed: cannot find the moon",
@@ -73,7 +73,6 @@ async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runt
             "frame of 1048577 bytes, over the limit of 1048576",
         ),
         (&["half-hello"], "it ended (exit status: 0) amid its hello"),
-        (&["fewer"], "it offers 1 procs, and 2 are needed"),
     ];
     let errors = join_all(cases.map(|(mode, _)| start_error(&runtime, mode))).await;
     for ((mode, expected), error) in cases.iter().zip(errors) {
@@ -89,6 +88,30 @@ async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runt
             "{mode:?}: {error:?}"
         );
     }
+}
+
+async fn f09_a_worker_that_offers_less_is_a_failed_start_and_ends<R: Runtime>(runtime: R) {
+    let mark = mark();
+    let cluster = one_bad_machine(&runtime, &mark, &["fewer"]);
+    assert_eq!(served_by(&cluster).await, MachineId(1));
+    let error = cluster.last_start_error();
+    let (name, what) = error.split_once(": ").expect("its name stands before");
+    assert!(name.starts_with("m0 (pid "), "{error}");
+    assert_eq!(what, "it offers 1 procs, and 2 are needed");
+    cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
+}
+
+async fn r04_a_worker_that_offers_less_may_be_admitted<R: Runtime>(runtime: R) {
+    let mark = mark();
+    let mut options = options();
+    options.admit_less = true;
+    let system = system(&runtime, 2, &mark, &["fewer"]);
+    let cluster = Cluster::new(runtime.clone(), system, config(2, 1), options).expect("a cluster");
+    assert_eq!(served_by(&cluster).await, MachineId(0));
+    assert_eq!(cluster.machines()[0].offer, Resources::procs(1));
+    cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
 }
 
 async fn s19_other_functions_are_a_failed_start_that_names_the_difference<R: Runtime>(runtime: R) {
@@ -113,6 +136,49 @@ async fn a_hello_that_never_comes_is_a_failed_start_that_shows_the_banner<R: Run
         "{error}"
     );
     cluster.shutdown().await;
+    await_nothing(&runtime, &mark).await;
+}
+
+async fn a_worker_that_its_template_queues_is_timed_when_its_output_begins<R: Runtime>(runtime: R) {
+    let mark = mark();
+    let template = |prints: &str| {
+        let script = format!("sleep 1; {prints}exec \"$@\"");
+        let mut words = vec!["sh".into(), "-c".into(), script, mark.clone()];
+        words.extend(template(&mark, &["serve"]));
+        words
+    };
+    let mut options = options();
+    options.start_timeout = Duration::from_millis(900);
+    let short = Duration::from_millis(400);
+    for prints in ["", "echo ready; "] {
+        let system = ProcessSystem::new(runtime.clone(), template(prints)).queued();
+        let system = system.hello_timeout(short);
+        let cluster = Cluster::new(runtime.clone(), system, config(2, 1), options.clone());
+        let cluster = cluster.expect("a cluster");
+        assert_eq!(served_by(&cluster).await, MachineId(0));
+        cluster.shutdown().await;
+    }
+    // One that begins and does not go on, and one that ends in the queue.
+    for (prints, said) in [
+        (
+            "echo ready; sleep 9; ",
+            "it said no hello within 400ms; it printed: ready",
+        ),
+        ("exit 3; ", "it ended (exit status: 3) before its hello"),
+    ] {
+        let system = ProcessSystem::new(runtime.clone(), template(prints)).queued();
+        let system = system.hello_timeout(short);
+        let cluster = Cluster::new(runtime.clone(), system, config(2, 1), options.clone());
+        let cluster = cluster.expect("a cluster");
+        // The start goes on when its request has expired.
+        let request = cluster.request(procs(1)).timeout(short).await;
+        assert_eq!(request.unwrap_err(), RequestError::Expired);
+        eventually(&runtime, said, || {
+            cluster.last_start_error().ends_with(said)
+        })
+        .await;
+        cluster.shutdown().await;
+    }
     await_nothing(&runtime, &mark).await;
 }
 
@@ -240,8 +306,11 @@ async fn the_template_is_told_procs_and_machine<R: Runtime>(runtime: R) {
 
 on_both_adapters!(
     a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word,
+    f09_a_worker_that_offers_less_is_a_failed_start_and_ends,
+    r04_a_worker_that_offers_less_may_be_admitted,
     s19_other_functions_are_a_failed_start_that_names_the_difference,
     a_hello_that_never_comes_is_a_failed_start_that_shows_the_banner,
+    a_worker_that_its_template_queues_is_timed_when_its_output_begins,
     a_banner_of_up_to_64_kib_is_passed_over,
     output_without_credits_is_a_breach_of_the_protocol,
     a_breach_of_the_protocol_loses_the_machine_with_a_clear_word,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use remuda::{Config, Outcome};
+use remuda::{Outcome, Resources};
 use remuda_driver::{CallError, Runtime};
 use remuda_tests::{eventually, on_both_adapters};
 use remuda_worker::wire::MAX_FRAME;
@@ -176,10 +176,7 @@ async fn a_reader_that_takes_its_time_holds_up_its_own_call_alone<R: Runtime>(ru
 }
 
 async fn polls_bring_figures_and_counters<R: Runtime>(runtime: R) {
-    let config = Config {
-        poll_interval: Duration::from_millis(20),
-        ..crate::support::config(1, 1)
-    };
+    let config = crate::support::config(1, 1).poll_interval(Duration::from_millis(20));
     let system = crate::support::system(&runtime, 1, &mark(), &["serve"]);
     let options = crate::support::options();
     let cluster = remuda_driver::Cluster::new(runtime.clone(), system, config, options).unwrap();
@@ -203,7 +200,10 @@ async fn polls_bring_figures_and_counters<R: Runtime>(runtime: R) {
         status.to_string().ends_with(" counters apples:5"),
         "{status}"
     );
-    assert_eq!((status.used, status.procs), (1, 1));
+    assert_eq!(
+        (status.used, status.offer),
+        (Resources::procs(1), Resources::procs(1))
+    );
     cluster.shutdown().await;
 }
 

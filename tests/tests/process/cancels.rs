@@ -26,7 +26,10 @@ async fn f12_a_dropped_lease_gives_its_procs_back_when_its_job_is_dead<R: Runtim
     assert_eq!(call.await, Err(CallError::Cancelled));
     second.finish(Outcome::Ok);
     assert_eq!(
-        (cluster.counts().need, cluster.counts().machines.lost),
+        (
+            cluster.counts().need.procs(),
+            cluster.counts().machines.lost
+        ),
         (0, 0)
     );
     cluster.shutdown().await;
@@ -172,7 +175,7 @@ async fn calls_that_are_dropped_as_soon_as_made_leave_nothing<R: Runtime>(runtim
     }
     eventually(&runtime, "all procs come back", || {
         let counts = cluster.counts();
-        (counts.need, counts.running, counts.machines.lost) == (0, 0, 0)
+        (counts.need.procs(), counts.running, counts.machines.lost) == (0, 0, 0)
     })
     .await;
     assert_eq!(sleepers(&mark), 0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use remuda::{Config, MachineId};
+use remuda::MachineId;
 use remuda_driver::{CallError, Cluster, ProcessSystem, RequestError, Runtime};
 use remuda_tests::{eventually, on_both_adapters};
 use remuda_worker::{Exec, Exit};
@@ -78,10 +78,7 @@ async fn a_start_that_is_given_up_leaves_nothing_of_its_wrapper<R: Runtime>(runt
     let system = ProcessSystem::new(runtime.clone(), words.to_vec())
         .functions(FUNCTIONS)
         .hello_timeout(Duration::from_millis(500));
-    let config = Config {
-        start_backoff_base: Duration::from_secs(100),
-        ..config(1, 1)
-    };
+    let config = config(1, 1).start_backoff_base(Duration::from_secs(100));
     let cluster = Cluster::new(runtime.clone(), system, config, options()).unwrap();
     let request = Box::pin(cluster.request(procs(1)));
     let failed = Box::pin(eventually(&runtime, "the start fails", || {

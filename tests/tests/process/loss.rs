@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use remuda::{Config, MachineId, Outcome};
+use remuda::{MachineId, Outcome};
 use remuda_driver::{CallError, Cluster, Runtime};
 use remuda_tests::{eventually, on_both_adapters};
 use remuda_worker::{Exec, Exit};
@@ -60,7 +60,7 @@ async fn jobs_of_a_killed_worker_are_dead_before_their_calls_are_lost<R: Runtime
     first.finish(Outcome::Ok);
     drop(second);
     again.finish(Outcome::Ok);
-    assert_eq!(cluster.counts().need, 0);
+    assert_eq!(cluster.counts().need.procs(), 0);
     cluster.shutdown().await;
     await_nothing(&runtime, &mark).await;
 }
@@ -106,7 +106,7 @@ async fn all_calls_of_a_killed_worker_are_lost_each_once<R: Runtime>(runtime: R)
     assert_eq!(sleepers(&mark), 0);
     let counts = cluster.counts();
     assert_eq!(
-        (counts.running, counts.need, counts.machines.lost),
+        (counts.running, counts.need.procs(), counts.machines.lost),
         (0, 0, 1)
     );
     cluster.shutdown().await;
@@ -115,11 +115,9 @@ async fn all_calls_of_a_killed_worker_are_lost_each_once<R: Runtime>(runtime: R)
 
 /// A cluster that soon notices a silent machine.
 fn watchful<R: Runtime>(runtime: &R, mark: &str) -> ProcessCluster<R> {
-    let config = Config {
-        poll_interval: Duration::from_millis(50),
-        silent_polls: 3,
-        ..config(1, 1)
-    };
+    let config = config(1, 1)
+        .poll_interval(Duration::from_millis(50))
+        .silent_polls(3);
     let mut options = options();
     options.poll_timeout = Duration::from_millis(300);
     let system = system(runtime, 1, mark, &["serve"]);
@@ -150,10 +148,7 @@ async fn f08_a_stopped_worker_is_noticed_killed_and_replaced<R: Runtime>(runtime
 
 async fn f08_a_worker_that_hears_nothing_ends_with_its_jobs<R: Runtime>(runtime: R) {
     let mark = mark();
-    let config = Config {
-        poll_interval: Duration::ZERO,
-        ..config(1, 1)
-    };
+    let config = config(1, 1).poll_interval(Duration::ZERO);
     let system = system(&runtime, 1, &mark, &["serve"]).silence(Duration::from_secs(1));
     let cluster = Cluster::new(runtime.clone(), system, config, options()).unwrap();
     let lease = lease(&cluster, 1).await;
@@ -174,11 +169,9 @@ async fn f08_a_worker_that_hears_nothing_ends_with_its_jobs<R: Runtime>(runtime:
 fn wrapped<R: Runtime>(runtime: &R, mark: &str) -> ProcessCluster<R> {
     let words = wrapped_template(mark, &["serve"]);
     let system = remuda_driver::ProcessSystem::new(runtime.clone(), words).functions(FUNCTIONS);
-    let config = Config {
-        poll_interval: Duration::from_millis(50),
-        silent_polls: 3,
-        ..config(1, 1)
-    };
+    let config = config(1, 1)
+        .poll_interval(Duration::from_millis(50))
+        .silent_polls(3);
     let mut options = options();
     options.poll_timeout = Duration::from_millis(300);
     Cluster::new(runtime.clone(), system, config, options).expect("a cluster")
@@ -216,10 +209,7 @@ async fn a_worker_in_a_name_space_of_processes_is_guarded_too<R: Runtime>(runtim
     let system = remuda_driver::ProcessSystem::new(runtime.clone(), words)
         .functions(FUNCTIONS)
         .silence(Duration::from_secs(1));
-    let config = Config {
-        poll_interval: Duration::ZERO,
-        ..config(1, 1)
-    };
+    let config = config(1, 1).poll_interval(Duration::ZERO);
     let cluster = Cluster::new(runtime.clone(), system, config, options()).expect("a cluster");
     let lease = lease(&cluster, 1).await;
     let call = lease.call::<_, Exit>("exec", &Exec::shell(stubborn_job(&mark)));

@@ -52,11 +52,10 @@ pub(crate) fn system<R: Runtime>(
 
 /// Machines of `procs` procs, so many at the most, and short waits.
 pub(crate) fn config(procs: u32, machines: u32) -> Config {
-    Config {
-        start_backoff_base: Duration::from_millis(20),
-        start_backoff_cap: Duration::from_millis(50),
-        ..Config::new(procs, u64::from(procs * machines)).expect("a good config")
-    }
+    Config::new(procs, u64::from(procs * machines))
+        .expect("a good config")
+        .start_backoff_base(Duration::from_millis(20))
+        .start_backoff_cap(Duration::from_millis(50))
 }
 
 pub(crate) fn options() -> Options {

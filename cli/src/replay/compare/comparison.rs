@@ -86,11 +86,15 @@ pub(super) struct Sums {
     pub(super) granted: u64,
     pub(super) lost: u64,
     pub(super) cancelled: u64,
-    /// No machine could hold them (F2).
+    /// Given up in time (Q1).
+    pub(super) expired: u64,
+    /// No machine could hold them (F2, R3).
     pub(super) refused: u64,
     pub(super) machines_up: u64,
     pub(super) starts_failed: u64,
     pub(super) machines_lost: u64,
+    /// As they were told to before the shutdown.
+    pub(super) machines_ended: u64,
     pub(super) waits: Waits,
     /// When the last request ended.
     pub(super) over: Instant,
@@ -127,13 +131,7 @@ pub(crate) fn diff(a: &Input, b: &Input) -> Result<Comparison, String> {
     let inputs = [a, b];
     let sums = lives.each_ref().map(Sums::of);
     let names = inputs.map(|it| it.name.clone());
-    Ok(align(
-        names,
-        sums,
-        &lives,
-        a.head.config.machine_procs,
-        first,
-    ))
+    Ok(align(names, sums, &lives, first))
 }
 
 /// What is decided about requests and machines; when to look again is not of it.
@@ -174,7 +172,6 @@ fn align(
     names: [String; 2],
     sums: [Sums; 2],
     lives: &[Lives; 2],
-    machine_procs: u32,
     first: Option<First>,
 ) -> Comparison {
     let mut comparison = Comparison {
@@ -206,8 +203,8 @@ fn align(
         let moved = Moved {
             request: one.key.0,
             nth: one.key.1,
-            priority: one.priority,
-            procs: one.procs(machine_procs),
+            priority: one.spec.priority,
+            procs: one.procs,
             a: placed(one),
             b: placed(two),
         };
@@ -234,10 +231,12 @@ impl Sums {
             granted: 0,
             lost: 0,
             cancelled: 0,
+            expired: 0,
             refused: 0,
             machines_up: lives.machines.up,
             starts_failed: lives.machines.failed,
             machines_lost: lives.machines.lost,
+            machines_ended: lives.machines.ended,
             waits: Waits::default(),
             over: Instant::ZERO,
             procs: lives.procs,
@@ -246,8 +245,8 @@ impl Sums {
             if let Some((granted, _)) = life.granted {
                 sums.granted += 1;
                 if let Some(submitted) = life.submitted {
-                    sums.waits
-                        .add(life.priority, granted.time.0 - submitted.time.0);
+                    let waited = granted.time.0 - submitted.time.0;
+                    sums.waits.add(life.spec.priority, waited);
                 }
             }
             if let Some((at, end)) = life.end {
@@ -255,6 +254,7 @@ impl Sums {
                 match end {
                     End::Done(_) => {}
                     End::Cancelled => sums.cancelled += 1,
+                    End::Expired => sums.expired += 1,
                     End::Lost => sums.lost += 1,
                     End::Refused => sums.refused += 1,
                 }

@@ -1,6 +1,8 @@
 //! Comparisons: of two recorded runs, and of a recorded run with the same workload under another config.
+mod cast;
 mod comparison;
 mod decisions;
+mod fates;
 mod report;
 mod simulate;
 #[cfg(test)]
@@ -22,7 +24,7 @@ pub(crate) use report::print;
 /// One line: it cannot be read, or the other would not end.
 pub(crate) fn what_if(input: &Input, config: Config, changes: &str) -> Result<Comparison, String> {
     let workload = Workload::of(input)?;
-    let as_was = simulate::simulate(&workload, input.head.config, "as it was".into())?;
+    let as_was = simulate::simulate(&workload, input.head.config.clone(), "as it was".into())?;
     let other = simulate::simulate(&workload, config, format!("with {changes}"))?;
     let recorded = diff(input, &as_was)?;
     let mut comparison = diff(&as_was, &other)?;

@@ -6,8 +6,7 @@ use remuda::{Action, Event, RequestId};
 use remuda_sim::script;
 use serde_json::json;
 
-use super::super::span::Shown;
-use super::super::tally::Seconds;
+use super::super::span::{Seconds, Shown};
 use super::super::waits::{self, Figures};
 use super::comparison::{Comparison, Differs, Moved, Placed, Sums};
 use super::workload::Workload;
@@ -149,15 +148,17 @@ impl Comparison {
 
 type Row = (&'static str, fn(&Sums) -> String);
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 12] = [
     ("requests", |it| it.requests.to_string()),
     ("granted", |it| it.granted.to_string()),
     ("lost", |it| it.lost.to_string()),
     ("cancelled", |it| it.cancelled.to_string()),
+    ("expired", |it| it.expired.to_string()),
     ("refused", |it| it.refused.to_string()),
     ("machines up", |it| it.machines_up.to_string()),
     ("starts failed", |it| it.starts_failed.to_string()),
     ("machines lost", |it| it.machines_lost.to_string()),
+    ("machines ended", |it| it.machines_ended.to_string()),
     ("last request over", |it| it.over.to_string()),
     ("utilisation", |it| {
         let permille = (it.procs.granted * 1000).checked_div(it.procs.service);

@@ -1,8 +1,12 @@
 //! Gives a recorded workload to a manager of another config: what if?
 //!
 //! Clients and machines do what they did: a request is submitted when it was, and its grant held as long as it was; the
-//! first machine that is asked for starts, and is lost, as the first one did, and so on. What was not seen is made up:
-//! - machines beyond those recorded start as these did, one after the other, and neither fail nor are lost;
+//! first machine of a kind that is asked for starts, offers, drains and is lost as the first one of that kind did, and so on;
+//! machines join when they did. Limits are changed as they were. What was not seen is made up:
+//! - machines beyond those recorded start as these did, one after the other, and neither fail nor are lost; those of a kind
+//!   that the run did not have start as all others;
+//! - a machine that is told to stop is gone as long after that as it was in the run, else as others were, else at once;
+//! - machines of a kind that the config does not have do not join, and under bigslice's policy none does;
 //! - a request that did not end is held as long as others of its priority and size were, and no longer than until its
 //!   cancel if it was cancelled in the queue;
 //! - one that was lost in the run, and now is not, ends when it was lost; one that is lost only now is submitted again at
@@ -15,12 +19,16 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use remuda::journal::RULES;
-use remuda::{Action, Config, Event, Instant, MachineId, Manager, Reject, RequestId};
+use remuda::{
+    Action, Config, Event, Health, Instant, KindId, MachineId, Manager, Policy, Reject, RequestId,
+};
 
 use super::super::input::Input;
 use super::super::items::Head;
 use super::super::scenario::Line;
-use super::workload::{Fate, Job, Workload};
+use super::cast::Cast;
+use super::fates::Told;
+use super::workload::{Change, Job, Workload};
 
 /// A run of this many times the recorded events, and a million, is not worth waiting for.
 const MOST: usize = 20;
@@ -35,10 +43,24 @@ enum What {
     Cancel(usize),
     /// The work of a grant ends; which grant of the job it is.
     Done(usize),
-    Up(MachineId),
-    StartFailed(MachineId),
+    /// A request that is still queued is given up.
+    GiveUp(usize),
+    /// A start is answered.
+    Started(MachineId),
+    /// A recorded machine joins.
+    Join(usize),
     Stopped(MachineId),
     Polled(MachineId, bool),
+    /// A recorded machine is drained or kept: which of its.
+    Told(usize, usize),
+    Change(usize),
+}
+
+impl What {
+    /// Whether a job or a machine gets further by it.
+    fn brings_on(self) -> bool {
+        !matches!(self, What::Polled(..) | What::GiveUp(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +79,10 @@ struct Simulation<'a> {
     open: HashMap<RequestId, usize>,
     /// Those whose id is in use, first come first served.
     blocked: HashMap<RequestId, VecDeque<usize>>,
-    /// How often each was polled.
-    polls: HashMap<MachineId, usize>,
+    cast: Cast<'a>,
     heap: BinaryHeap<Next>,
     pushed: u64,
-    /// Of `heap`, those that are no answers to polls.
+    /// Of `heap`, those that bring a job or a machine on.
     living: usize,
     left: usize,
     next_id: u64,
@@ -77,7 +98,7 @@ struct Simulation<'a> {
 pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Result<Input, String> {
     let mut simulation = Simulation {
         workload,
-        manager: Manager::new(config).map_err(|error| error.to_string())?,
+        manager: Manager::new(config.clone()).map_err(|error| error.to_string())?,
         jobs: workload
             .jobs
             .iter()
@@ -85,7 +106,12 @@ pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Res
             .collect(),
         open: HashMap::new(),
         blocked: HashMap::new(),
-        polls: HashMap::new(),
+        cast: Cast::new(
+            &workload.machines,
+            &workload.usual,
+            &workload.head.config,
+            &config,
+        ),
         heap: BinaryHeap::new(),
         pushed: 0,
         living: 0,
@@ -111,6 +137,11 @@ fn after(number: u64) -> u128 {
     2 * u128::from(number)
 }
 
+/// After that event if there is one, else after all others of its time.
+fn order(number: Option<u64>) -> u128 {
+    number.map_or(u128::MAX, after)
+}
+
 impl Simulation<'_> {
     fn run(&mut self) -> Result<(), String> {
         for index in 0..self.jobs.len() {
@@ -123,6 +154,17 @@ impl Simulation<'_> {
             if let Some(at) = job.cancelled {
                 self.push(at.time, after(at.number), What::Cancel(index));
             }
+        }
+        for (index, fate) in self.workload.machines.all.iter().enumerate() {
+            if let Some(at) = fate.joined {
+                self.push(at.time, after(at.number), What::Join(index));
+            }
+            for (nth, (at, _)) in fate.told.iter().enumerate() {
+                self.push(at.time, after(at.number), What::Told(index, nth));
+            }
+        }
+        for (index, (at, _)) in self.workload.changes.iter().enumerate() {
+            self.push(at.time, after(at.number), What::Change(index));
         }
         while self.left > 0 {
             let next = self.heap.peek().map(|Reverse((time, ..))| *time);
@@ -157,17 +199,29 @@ impl Simulation<'_> {
 
     fn patience(&self) -> Instant {
         let config = self.manager.config();
-        self.moved + config.probation.max(config.start_backoff_cap) + Duration::from_secs(1)
+        let idle = config.kinds.iter().filter_map(|kind| kind.idle);
+        let spans = [
+            config.probation,
+            config.probation_cap,
+            config.start_backoff_cap,
+            // How long a kind is at capacity (G3).
+            match config.policy {
+                Policy::Bigslice => Duration::ZERO,
+                _ => Duration::from_secs(60),
+            },
+        ];
+        let longest = spans.into_iter().chain(idle).chain(config.hold_limit).max();
+        self.moved + longest.unwrap_or_default() + Duration::from_secs(1)
     }
 
     fn push(&mut self, time: Instant, order: u128, what: What) {
         self.pushed += 1;
-        self.living += usize::from(!matches!(what, What::Polled(..)));
+        self.living += usize::from(what.brings_on());
         self.heap.push(Reverse((time, order, self.pushed, what)));
     }
 
     fn happen(&mut self, what: What, now: Instant) {
-        if !matches!(what, What::Polled(..)) {
+        if what.brings_on() {
             self.living -= 1;
             self.moved = self.moved.max(now);
         }
@@ -179,18 +233,78 @@ impl Simulation<'_> {
                 if state == State::Running {
                     self.over(index);
                     let (request, outcome) = (job.request, job.outcome);
-                    self.tell(Event::Done { request, outcome }, now);
+                    let machine = match self.workload.says_where {
+                        true => self.manager.machine_of(request),
+                        false => None,
+                    };
+                    let done = Event::Done {
+                        request,
+                        machine,
+                        outcome,
+                    };
+                    self.tell(done, now);
                     self.unblock(request, now);
                 }
             }
-            What::Up(machine) => {
-                self.tell(Event::Up { machine }, now);
+            What::GiveUp(index) => {
+                if self.jobs[index].1 == State::Queued {
+                    self.tell(Event::Timer, now);
+                }
             }
-            What::StartFailed(machine) => self.tell(Event::StartFailed { machine }, now),
-            What::Stopped(machine) => self.tell(Event::Stopped { machine }, now),
+            What::Started(machine) => self.started(machine, now),
+            What::Join(index) => self.join(index, now),
+            What::Stopped(machine) => {
+                if self.manager.machine(machine).is_some() {
+                    self.tell(Event::Stopped { machine }, now);
+                }
+            }
             What::Polled(machine, answered) => {
                 self.tell(Event::Polled { machine, answered }, now);
             }
+            What::Told(index, nth) => {
+                let (_, told) = self.workload.machines.all[index].told[nth];
+                if let Some(machine) = self.cast.of_fate(index)
+                    && self.manager.machine(machine).is_some()
+                {
+                    let event = match told {
+                        Told::Drain(until) => Event::Drain { machine, until },
+                        Told::Keep => Event::Keep { machine },
+                    };
+                    self.tell(event, now);
+                }
+            }
+            What::Change(index) => {
+                if self.policy() != Policy::Bigslice {
+                    let event = match self.workload.changes[index].1 {
+                        Change::Limits(kind, limits) => Event::SetLimits { kind, limits },
+                        Change::MaxProcs(max_procs) => Event::SetMaxProcs { max_procs },
+                    };
+                    self.tell(event, now);
+                }
+            }
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        self.manager.config().policy
+    }
+
+    /// The answer to a start, if it is still waited for.
+    fn started(&mut self, machine: MachineId, now: Instant) {
+        let health = self.manager.machine(machine).map(|it| it.health());
+        if health != Some(Health::Pending) {
+            return;
+        }
+        self.tell(self.cast.started(machine), now);
+    }
+
+    fn join(&mut self, index: usize, now: Instant) {
+        if self.policy() == Policy::Bigslice {
+            return;
+        }
+        if let Some(join @ Event::Join { machine, .. }) = self.cast.join(index) {
+            self.lose_as_recorded(machine, now);
+            self.tell(join, now);
         }
     }
 
@@ -205,10 +319,12 @@ impl Simulation<'_> {
         }
         self.open.insert(job.request, index);
         self.jobs[index].1 = State::Queued;
+        if let Some(at) = job.spec.give_up {
+            self.push(at.max(now), u128::MAX, What::GiveUp(index));
+        }
         let event = Event::Submit {
             request: job.request,
-            priority: job.priority,
-            demand: job.demand,
+            spec: self.cast.spec(job.spec),
         };
         self.tell(event, now);
     }
@@ -272,18 +388,24 @@ impl Simulation<'_> {
             Action::Grant { request, .. } => self.grant(request, now),
             Action::RequestLost { request, .. } => self.lose(request, now),
             // A request that no machine can hold (F2); everything else that is told is in order.
-            Action::Reject(Reject::TooManyProcs { request, .. }) => {
+            Action::Reject(
+                Reject::TooManyProcs { request, .. }
+                | Reject::TooLarge { request, .. }
+                | Reject::NoProcs { request },
+            )
+            | Action::Expired { request } => {
                 if let Some(index) = self.open.get(&request).copied() {
                     self.over(index);
                     self.unblock(request, now);
                 }
             }
-            Action::Start { first, count } => {
+            Action::Start { kind, first, count } => {
                 self.moved = now;
                 for machine in first.0..first.0 + u64::from(count) {
-                    self.start(MachineId(machine), now);
+                    self.start(MachineId(machine), kind, now);
                 }
             }
+            Action::Stop { machine } => self.stop(machine, now),
             Action::Poll { machine } => self.poll(machine, now),
             _ => {}
         }
@@ -325,48 +447,30 @@ impl Simulation<'_> {
         }
     }
 
-    /// A machine that was lost in silence answers as it did, poll by poll, and after the last none; all others do at once.
     fn poll(&mut self, machine: MachineId, now: Instant) {
-        let nth = self.polls.entry(machine).or_insert(0);
-        let polls = self.workload.fates.get(machine.0 as usize);
-        let polls = polls.filter(|fate| fate.silent).map(|fate| &fate.polls);
-        let (took, order, answered) = match polls.and_then(|polls| polls.get(*nth).or(polls.last()))
-        {
-            Some(poll) => (poll.took, after(poll.number), poll.answered),
-            None => (Duration::ZERO, u128::MAX, true),
-        };
-        *nth += 1;
-        self.push(now + took, order, What::Polled(machine, answered));
+        let ((took, number), answered) = self.cast.poll(machine);
+        self.push(now + took, order(number), What::Polled(machine, answered));
     }
 
-    fn fate(&self, machine: MachineId) -> Option<&Fate> {
-        let index = usize::try_from(machine.0).ok()?;
-        self.workload.fates.get(index)
+    fn start(&mut self, machine: MachineId, kind: KindId, now: Instant) {
+        let (took, number) = self.cast.start(machine, kind);
+        self.push(now + took, order(number), What::Started(machine));
+        self.lose_as_recorded(machine, now + took);
     }
 
-    fn start(&mut self, machine: MachineId, now: Instant) {
-        let start = self.fate(machine).and_then(|fate| fate.start);
-        let (took, order, came_up) = match start {
-            Some(start) => (start.took, after(start.number), start.came_up),
-            None => (self.usual_start(machine), u128::MAX, true),
-        };
-        let what = if came_up {
-            What::Up(machine)
-        } else {
-            What::StartFailed(machine)
-        };
-        self.push(now + took, order, what);
-        if let Some(lost) = self.fate(machine).and_then(|fate| fate.lost) {
-            let time = lost.time.max(now + took);
+    /// It stops when it did, but not before it is up.
+    fn lose_as_recorded(&mut self, machine: MachineId, up: Instant) {
+        if let Some(lost) = self.cast.loss(machine) {
+            let time = lost.time.max(up);
             self.push(time, after(lost.number), What::Stopped(machine));
         }
     }
 
-    /// As the recorded ones, one after the other.
-    fn usual_start(&self, machine: MachineId) -> Duration {
-        let starts = &self.workload.starts;
-        let beyond = machine.0.saturating_sub(self.workload.fates.len() as u64);
-        let nth = beyond.checked_rem(starts.len() as u64);
-        nth.map_or(Duration::ZERO, |nth| starts[nth as usize])
+    /// It is told to stop. One that is lost is gone already.
+    fn stop(&mut self, machine: MachineId, now: Instant) {
+        if self.manager.machine(machine).is_some() {
+            let (took, number) = self.cast.stop(machine);
+            self.push(now + took, order(number), What::Stopped(machine));
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use remuda::{Action, Demand, Event, Instant, Loss, MachineId, Notice, Outcome, RequestId};
+use remuda::{Demand, Event, Instant, KindId, Limits, Outcome, RequestId, Submit};
 
 use super::super::input::Input;
 use super::super::items::Head;
 use super::super::lives::{End, Life, Lives, Point};
 use super::decisions::{Decision, Decisions};
+use super::fates::{Fates, Usual};
 
 /// A workload, to be given to another manager.
 #[derive(Debug)]
@@ -17,10 +18,11 @@ pub(super) struct Workload {
     pub(super) events: usize,
     /// In the order of their submits.
     pub(super) jobs: Vec<Job>,
-    /// The first machine that was asked for, the second, …
-    pub(super) fates: Vec<Fate>,
-    /// How long those took that came up.
-    pub(super) starts: Vec<Duration>,
+    pub(super) machines: Fates,
+    pub(super) usual: Usual,
+    pub(super) changes: Vec<(Point, Change)>,
+    /// Whether clients say where it was that they are done.
+    pub(super) says_where: bool,
     /// The greatest id of a request.
     pub(super) ids_to: u64,
     /// Jobs that did not end in the record: they are held as long as others like them.
@@ -33,8 +35,7 @@ pub(super) struct Workload {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Job {
     pub(super) request: RequestId,
-    pub(super) priority: i64,
-    pub(super) demand: Demand,
+    pub(super) spec: Submit,
     pub(super) submitted: Point,
     pub(super) cancelled: Option<Point>,
     /// From its grant to its end.
@@ -47,32 +48,11 @@ pub(super) struct Job {
     pub(super) was_lost: bool,
 }
 
-/// What became of a machine that was asked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fate {
-    asked: Instant,
-    pub(super) start: Option<Start>,
-    pub(super) lost: Option<Point>,
-    /// It was lost because it answered no polls.
-    pub(super) silent: bool,
-    polled: Instant,
-    pub(super) polls: Vec<Poll>,
-}
-
-/// How a poll was answered, if it was.
+/// Limits that were changed in the run (E3).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Poll {
-    pub(super) took: Duration,
-    pub(super) answered: bool,
-    pub(super) number: u64,
-}
-
-/// How a start was answered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    pub(super) took: Duration,
-    pub(super) came_up: bool,
-    pub(super) number: u64,
+pub(super) enum Change {
+    Limits(KindId, Limits),
+    MaxProcs(u64),
 }
 
 impl Workload {
@@ -89,7 +69,8 @@ impl Workload {
         }
         let mut decisions = Decisions::new(input)?;
         let mut lives = Lives::new(decisions.manager());
-        let (mut fates, mut left_out) = (Fates::default(), 0);
+        let mut machines = Fates::new(input.head.config.kinds.len());
+        let (mut changes, mut says_where, mut left_out) = (Vec::new(), false, 0);
         let mut events = 0;
         while let Some(decision) = decisions.next()? {
             events += 1;
@@ -100,23 +81,31 @@ impl Workload {
                 actions,
             } = &decision;
             lives.take_in(*number, *time, *event, actions);
-            fates.take_in(&decision, lives.now);
-            left_out += usize::from(matches!(
-                decision.event,
-                Event::Assign { .. }
-                    | Event::Discard { .. }
-                    | Event::Once { .. }
-                    | Event::OnceDone { .. }
-                    | Event::Forget { .. }
-            ));
+            machines.take_in(&decision, lives.now);
+            let at = Point {
+                time: lives.now,
+                number: *number,
+            };
+            match *event {
+                Event::SetLimits { kind, limits } => {
+                    changes.push((at, Change::Limits(kind, limits)));
+                }
+                Event::SetMaxProcs { max_procs } => changes.push((at, Change::MaxProcs(max_procs))),
+                Event::Done { machine, .. } => says_where |= machine.is_some(),
+                Event::AssignTask { .. }
+                | Event::DiscardTask { .. }
+                | Event::Once { .. }
+                | Event::OnceDone { .. }
+                | Event::ForgetOnce { .. } => left_out += 1,
+                _ => {}
+            }
         }
-        let machine_procs = input.head.config.machine_procs;
-        let usual = Usual::of(&lives.all, machine_procs);
+        let held = Held::of(&lives.all);
         let mut guessed = 0;
         let jobs = lives.all.iter().filter_map(|life| {
             job(life, lives.now, || {
                 guessed += 1;
-                usual.held(life, machine_procs)
+                held.usual(life)
             })
         });
         let jobs: Vec<_> = jobs.collect();
@@ -125,8 +114,10 @@ impl Workload {
             head: input.head.clone(),
             events,
             jobs,
-            starts: fates.end(lives.now),
-            fates: fates.all,
+            usual: machines.end(lives.now),
+            machines,
+            changes,
+            says_where,
             ids_to,
             guessed,
             left_out,
@@ -151,8 +142,7 @@ fn job(life: &Life, over: Instant, guess: impl FnOnce() -> Duration) -> Option<J
     // What the shutdown cancelled, its client did not.
     Some(Job {
         request: life.key.0,
-        priority: life.priority,
-        demand: life.demand,
+        spec: life.spec,
         submitted: life.submitted?,
         cancelled: life.cancelled,
         held,
@@ -165,20 +155,20 @@ fn job(life: &Life, over: Instant, guess: impl FnOnce() -> Duration) -> Option<J
 
 /// How long grants are held on average: of one priority and size, and of all.
 #[derive(Debug, Default)]
-struct Usual {
-    alike: HashMap<(i64, u32), (u128, u32)>,
+struct Held {
+    alike: HashMap<(i64, Demand), (u128, u32)>,
     all: (u128, u32),
 }
 
-impl Usual {
-    fn of(lives: &[Life], machine_procs: u32) -> Usual {
-        let mut usual = Usual::default();
+impl Held {
+    fn of(lives: &[Life]) -> Held {
+        let mut usual = Held::default();
         for life in lives {
             let (Some((granted, _)), Some((ended, End::Done(_)))) = (life.granted, life.end) else {
                 continue;
             };
             let held = (ended.time - granted.time).as_nanos();
-            let alike = (life.priority, life.procs(machine_procs));
+            let alike = (life.spec.priority, life.spec.demand);
             let alike = usual.alike.entry(alike).or_default();
             for (sum, n) in [alike, &mut usual.all] {
                 *sum += held;
@@ -188,108 +178,10 @@ impl Usual {
         usual
     }
 
-    fn held(&self, life: &Life, machine_procs: u32) -> Duration {
-        let alike = self.alike.get(&(life.priority, life.procs(machine_procs)));
+    fn usual(&self, life: &Life) -> Duration {
+        let alike = self.alike.get(&(life.spec.priority, life.spec.demand));
         let (sum, n) = alike.copied().unwrap_or(self.all);
         let mean = sum.checked_div(n.into()).unwrap_or(0);
         Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX))
-    }
-}
-
-#[derive(Debug, Default)]
-struct Fates {
-    all: Vec<Fate>,
-    shut_down: bool,
-}
-
-impl Fates {
-    fn take_in(&mut self, decision: &Decision, now: Instant) {
-        let at = Point {
-            time: now,
-            number: decision.number,
-        };
-        for action in &decision.actions {
-            match *action {
-                Action::Start { count, .. } => {
-                    let fate = Fate {
-                        asked: now,
-                        ..Fate::default()
-                    };
-                    let count = usize::try_from(count).expect("at most ten");
-                    self.all.resize(self.all.len() + count, fate);
-                }
-                Action::Poll { machine } => {
-                    if let Some(fate) = self.fate(machine) {
-                        fate.polled = now;
-                    }
-                }
-                Action::Notice(Notice::MachineLost { machine, by }) if !self.shut_down => {
-                    let Some(fate) = self.fate(machine) else {
-                        continue;
-                    };
-                    match by {
-                        Loss::Stopped => fate.lost = Some(at),
-                        Loss::Silence => fate.silent = true,
-                    }
-                }
-                _ => {}
-            }
-        }
-        // What was due came before the event, and may have asked for the machine.
-        let rejected = |it: &Action| matches!(it, Action::Reject(_));
-        if !decision.actions.iter().any(rejected) {
-            match decision.event {
-                Event::Up { machine } => self.start(machine, at, true),
-                Event::StartFailed { machine } | Event::Stopped { machine } if !self.shut_down => {
-                    self.start(machine, at, false);
-                }
-                Event::Polled { machine, answered } => {
-                    if let Some(fate) = self.fate(machine) {
-                        fate.polls.push(Poll {
-                            took: at.time - fate.polled,
-                            answered,
-                            number: at.number,
-                        });
-                    }
-                }
-                Event::Shutdown => self.shut_down = true,
-                _ => {}
-            }
-        }
-    }
-
-    /// How long those took that came up; those not answered when the record ends take longer than that.
-    fn end(&mut self, over: Instant) -> Vec<Duration> {
-        let starts = self.all.iter().filter_map(|fate| fate.start);
-        let up = starts.filter(|start| start.came_up);
-        let starts: Vec<_> = up.map(|start| start.took).collect();
-        let unanswered = self.all.iter_mut().filter(|fate| fate.start.is_none());
-        for (nth, fate) in unanswered.enumerate() {
-            let usual = nth.checked_rem(starts.len()).map(|nth| starts[nth]);
-            fate.start = Some(Start {
-                took: usual.unwrap_or_default().max(over - fate.asked),
-                came_up: true,
-                number: u64::MAX,
-            });
-        }
-        starts
-    }
-
-    /// Machines are numbered as they are asked for, from 0.
-    fn fate(&mut self, machine: MachineId) -> Option<&mut Fate> {
-        self.all.get_mut(usize::try_from(machine.0).ok()?)
-    }
-
-    fn start(&mut self, machine: MachineId, at: Point, came_up: bool) {
-        let Some(fate) = self.fate(machine) else {
-            return;
-        };
-        if fate.start.is_none() {
-            fate.start = Some(Start {
-                took: at.time - fate.asked,
-                came_up,
-                number: at.number,
-            });
-        }
     }
 }

@@ -4,10 +4,12 @@ use std::io;
 
 use remuda::journal::Note;
 use remuda::{
-    Action, Event, Health, Instant, Loss, MachineId, MachineView, Manager, Notice, Recovery,
+    Action, Event, Health, Instant, KindId, Loss, MachineId, MachineView, Manager, Notice,
+    Recovery, Resources,
 };
 
 use super::slots::{Run, Slots};
+use crate::replay::fleet::{Fleet, Reason};
 use crate::replay::items::Step;
 use crate::replay::lives::{End as LifeEnd, Life, Lives, Point};
 use crate::replay::play::Watch;
@@ -16,8 +18,10 @@ use crate::replay::play::Watch;
 #[derive(Debug, Default)]
 pub(super) struct Film {
     lives: Lives,
-    /// By id.
+    fleet: Fleet,
+    /// In the order in which they were asked for or joined.
     machines: Vec<Machine>,
+    by_id: HashMap<MachineId, usize>,
     /// The number of the first event of the part, and its time and the last one's.
     part: Option<(u64, Instant, Instant)>,
 }
@@ -26,6 +30,9 @@ pub(super) struct Film {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) id: MachineId,
+    pub(super) kind: KindId,
+    /// What it offers; before it is up, its kind's capacity.
+    pub(super) offer: Resources,
     pub(super) asked: Instant,
     pub(super) up: Option<Instant>,
     pub(super) end: Option<(Point, Ending)>,
@@ -33,6 +40,10 @@ pub(super) struct Machine {
     pub(super) probations: Vec<(Instant, Option<Instant>)>,
     /// When the last of them ends by itself (S10).
     until: Option<Instant>,
+    /// From when to when it drained, unless that was to its end.
+    pub(super) drains: Vec<(Instant, Option<Instant>)>,
+    /// When it was told to stop, and why.
+    pub(super) told: Option<(Instant, Reason)>,
     pub(super) name: String,
     /// What its adapter said of its end, or of why it did not start.
     pub(super) remark: String,
@@ -48,6 +59,8 @@ pub(super) enum Ending {
     /// After the shutdown.
     Shutdown,
     StartFailed,
+    /// As it was told to.
+    Told,
 }
 
 /// What a picture shows.
@@ -78,15 +91,21 @@ pub(super) struct Grant<'a> {
 impl Watch for Film {
     fn begin(&mut self, manager: &Manager) {
         self.lives = Lives::new(manager);
+        self.fleet = Fleet::new(manager);
         let now = manager.now();
         for machine in manager.machines() {
-            self.machines.push(Machine {
-                up: (machine.health() != Health::Pending).then_some(now),
-                probations: match machine.health() {
-                    Health::Probation { .. } => vec![(now, None)],
-                    _ => Vec::new(),
-                },
+            let health = machine.health();
+            let since = |is: bool| match is {
+                true => vec![(now, None)],
+                false => Vec::new(),
+            };
+            self.add(Machine {
+                kind: machine.kind(),
+                offer: machine.offer(),
+                up: (health != Health::Pending).then_some(now),
+                probations: since(machine.on_probation()),
                 until: until(&machine),
+                drains: since(matches!(health, Health::Draining { .. })),
                 ..Machine::new(machine.id(), now)
             });
         }
@@ -109,18 +128,23 @@ impl Watch for Film {
             time: self.lives.now,
             number: step.number,
         };
+        let rejected = actions.iter().any(|it| matches!(it, Action::Reject(_)));
+        self.fleet.event(&step.event, actions, rejected);
+        if let Event::Join { machine, .. } = step.event
+            && !rejected
+        {
+            self.add(Machine::new(machine, at.time));
+            self.came_up(machine, at.time);
+        }
         for action in actions {
             self.answer(action, step, at, manager);
         }
+        self.fleet.after(&step.event, rejected);
         self.watch_probation(failed, actions, manager);
-        if !actions.iter().any(|it| matches!(it, Action::Reject(_))) {
+        if !rejected {
             match step.event {
-                Event::Up { machine } => {
-                    if let Some(machine) = self.machine(machine) {
-                        machine.up.get_or_insert(at.time);
-                    }
-                }
-                Event::StartFailed { machine } | Event::Stopped { machine } => {
+                Event::Up { machine, .. } => self.came_up(machine, at.time),
+                Event::StartFailed { machine, .. } | Event::Stopped { machine } => {
                     if let Some(machine) = self.machine(machine)
                         && machine.up.is_none()
                     {
@@ -153,11 +177,15 @@ impl Machine {
     fn new(id: MachineId, asked: Instant) -> Machine {
         Machine {
             id,
+            kind: KindId(0),
+            offer: Resources::ZERO,
             asked,
             up: None,
             end: None,
             probations: Vec::new(),
             until: None,
+            drains: Vec::new(),
+            told: None,
             name: String::new(),
             remark: String::new(),
         }
@@ -166,17 +194,61 @@ impl Machine {
 
 impl Film {
     fn machine(&mut self, id: MachineId) -> Option<&mut Machine> {
-        let at = self.machines.binary_search_by_key(&id, |it| it.id).ok()?;
+        let at = *self.by_id.get(&id)?;
         Some(&mut self.machines[at])
     }
 
+    fn add(&mut self, machine: Machine) {
+        self.by_id.insert(machine.id, self.machines.len());
+        self.machines.push(machine);
+    }
+
+    fn came_up(&mut self, id: MachineId, now: Instant) {
+        let Some(known) = self.fleet.get(id).filter(|it| it.up) else {
+            return;
+        };
+        if let Some(machine) = self.machine(id) {
+            machine.up.get_or_insert(now);
+            (machine.kind, machine.offer) = (known.kind, known.offer);
+        }
+    }
+
     fn answer(&mut self, action: &Action, step: &Step<'_>, at: Point, manager: &Manager) {
+        let stop = self.fleet.action(action);
         match *action {
-            // Their ids ascend (S7).
-            Action::Start { first, count } => {
-                let ids = first.0..first.0.saturating_add(count.into());
-                let machines = ids.map(|id| Machine::new(MachineId(id), at.time));
-                self.machines.extend(machines);
+            Action::Start { kind, first, count } => {
+                for id in first.0..first.0.saturating_add(count.into()) {
+                    let offer = self.fleet.get(MachineId(id)).map(|it| it.offer);
+                    self.add(Machine {
+                        kind,
+                        offer: offer.unwrap_or_default(),
+                        ..Machine::new(MachineId(id), at.time)
+                    });
+                }
+            }
+            Action::Stop { machine } => {
+                let reason = stop.filter(|it| *it != Reason::Other);
+                if let (Some(machine), Some(reason)) = (self.machine(machine), reason) {
+                    machine.told.get_or_insert((at.time, reason));
+                }
+            }
+            Action::Notice(Notice::Draining { machine, .. }) => {
+                if let Some(machine) = self.machine(machine)
+                    && !matches!(machine.drains.last(), Some((_, None)))
+                {
+                    machine.drains.push((at.time, None));
+                }
+            }
+            Action::Notice(Notice::Kept { machine }) => {
+                if let Some((_, to)) = self.machine(machine).and_then(|it| it.drains.last_mut()) {
+                    *to = Some(at.time);
+                }
+            }
+            Action::Notice(Notice::Ended { machine }) => {
+                if let Some(machine) = self.machine(machine) {
+                    machine.recover(at.time);
+                    machine.end = Some((at, Ending::Told));
+                }
             }
             Action::Notice(Notice::Probation { machine }) => {
                 if let Some(machine) = self.machine(machine) {
@@ -195,8 +267,8 @@ impl Film {
                     _ if manager.is_shut_down() && step.event != Event::Shutdown => {
                         Ending::Shutdown
                     }
-                    Loss::Stopped => Ending::Stopped,
                     Loss::Silence => Ending::Silent,
+                    _ => Ending::Stopped,
                 };
                 if let Some(machine) = self.machine(machine) {
                     machine.recover(at.time);
@@ -239,6 +311,7 @@ impl Film {
                 grants: Vec::new(),
             })
             .collect();
+        lanes.sort_by_key(|lane| lane.machine.id);
         let places = lanes.iter().enumerate();
         let places: HashMap<_, _> = places.map(|(at, lane)| (lane.machine.id, at)).collect();
         let mut waiters = Vec::new();
@@ -261,13 +334,12 @@ impl Film {
             }
         }
         for lane in &mut lanes {
-            let mut slots = Slots::new(self.lives.machine_procs);
+            let mut slots = Slots::new(lane.machine.offer.proc_count());
             lane.grants.sort_by_key(|it| it.from.number);
             for grant in &mut lane.grants {
                 slots.release(grant.from.number);
-                let procs = grant.life.procs(self.lives.machine_procs);
                 let until = grant.life.end.map_or(u64::MAX, |(at, _)| at.number);
-                grant.slots = slots.take(procs, until);
+                grant.slots = slots.take(grant.life.procs, until);
             }
         }
         Scene {

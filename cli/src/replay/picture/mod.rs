@@ -25,7 +25,7 @@ pub(crate) struct Pictures {
     /// The page needs no network; it zooms, tells of what is under the pointer, and finds a request or a machine. The
     /// part that --from and --to select is drawn. Example: remuda replay run.journal --html run.html
     #[arg(long, value_name = "OUT")]
-    #[arg(conflicts_with_all = ["tui", "explain", "diff", "request", "machine"])]
+    #[arg(conflicts_with_all = ["tui", "explain", "owed", "diff", "request", "machine"])]
     html: Option<PathBuf>,
 
     /// Write it as a trace, to be opened with ui.perfetto.dev.
@@ -33,7 +33,7 @@ pub(crate) struct Pictures {
     /// A process is a machine, a thread one of its procs, a slice a grant. Example: remuda replay run.journal
     /// --perfetto run.json
     #[arg(long, value_name = "OUT")]
-    #[arg(conflicts_with_all = ["tui", "explain", "diff", "request", "machine"])]
+    #[arg(conflicts_with_all = ["tui", "explain", "owed", "diff", "request", "machine"])]
     perfetto: Option<PathBuf>,
 }
 

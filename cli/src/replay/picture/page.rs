@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use data_encoding::BASE64;
-use remuda::{Instant, Outcome};
+use remuda::{Instant, Kind, Outcome, Resources};
 use serde_json::{Value, json};
 
 use super::film::{Ending, Grant, Lane, Scene};
+use crate::replay::fleet::Reason;
 use crate::replay::input::Input;
 use crate::replay::lives::{End, Life};
 use crate::replay::scenario;
@@ -50,7 +51,7 @@ impl Page {
         let times = machines.clone().map(|it| it.asked).chain([scene.begin]);
         let base = times.chain(lives.iter().filter_map(|it| submitted(it)));
         let base = base.min().unwrap_or_default();
-        let mut priorities: Vec<_> = lives.iter().map(|it| it.priority).collect();
+        let mut priorities: Vec<_> = lives.iter().map(|it| it.spec.priority).collect();
         priorities.sort_unstable();
         priorities.dedup();
         let said = machines.enumerate();
@@ -63,6 +64,15 @@ impl Page {
         for waits in summary["waits"].as_array_mut().into_iter().flatten() {
             waits["priority"] = waits["priority"].to_string().into();
         }
+        let config = &input.head.config;
+        // The last that any kind has.
+        let last = |kind: &Kind| kind.capacity.amounts().iter().rposition(|it| *it > 0);
+        let amounts = config
+            .kinds
+            .iter()
+            .filter_map(last)
+            .max()
+            .map_or(1, |it| it + 1);
         let head: Value =
             serde_json::from_str(&scenario::head_line(&input.head)).unwrap_or_default();
         let words = json!({
@@ -75,7 +85,11 @@ impl Page {
             "base": base.0,
             "begin": scene.begin.0 - base.0,
             "end": scene.end.0 - base.0,
-            "procs": input.head.config.machine_procs,
+            "procs": scene.lanes.iter().map(|it| it.machine.offer.proc_count()).max().unwrap_or(1).max(1),
+            "kinds": config.kinds.iter().map(|it| it.capacity.to_string()).collect::<Vec<_>>(),
+            "kindLines": scenario::kind_lines(config),
+            "names": config.names,
+            "amounts": amounts,
             "priorities": priorities.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "wide": lives.iter().any(|it| it.key.0.0 >> 52 != 0),
             "said": said,
@@ -85,6 +99,7 @@ impl Page {
             bytes: Vec::new(),
             ranks,
             base,
+            amounts,
         };
         numbers.scene(scene);
         Page {
@@ -139,6 +154,8 @@ struct Numbers {
     bytes: Vec<u8>,
     ranks: BTreeMap<i64, u64>,
     base: Instant,
+    /// So many are written of each four.
+    amounts: usize,
 }
 
 impl Numbers {
@@ -174,7 +191,13 @@ impl Numbers {
             self.put(from.0 - last);
             last = from.0;
             self.put(end.map_or(0, |end| one_more(end.0 - from.0)));
-            self.put(self.ranks[&life.priority]);
+            self.put(self.ranks[&life.spec.priority]);
+        }
+    }
+
+    fn amounts(&mut self, of: Resources) {
+        for amount in of.amounts().into_iter().take(self.amounts) {
+            self.put(amount.into());
         }
     }
 
@@ -185,8 +208,12 @@ impl Numbers {
             Ending::Silent => 2,
             Ending::Shutdown => 3,
             Ending::StartFailed => 4,
+            Ending::Told => 5,
         });
-        self.put_from(id, machine.id.0);
+        // What is more than JavaScript's whole numbers is told apart by a bit.
+        self.put_from(id, machine.id.0 & (u64::MAX >> 1));
+        self.put(u64::from(machine.kind.0) << 1 | u64::from(machine.id.is_joined()));
+        self.amounts(machine.offer);
         self.put(ending);
         self.put(machine.asked.0 - self.base.0);
         self.put(machine.up.map_or(0, |up| one_more(up.0 - machine.asked.0)));
@@ -197,6 +224,22 @@ impl Numbers {
         for (from, to) in &machine.probations {
             self.put(from.0 - machine.asked.0);
             self.put(to.map_or(0, |to| one_more(to.0 - from.0)));
+        }
+        self.put(machine.drains.len() as u64);
+        for (from, to) in &machine.drains {
+            self.put(from.0 - machine.asked.0);
+            self.put(to.map_or(0, |to| one_more(to.0 - from.0)));
+        }
+        match machine.told {
+            None => self.put(0),
+            Some((at, reason)) => {
+                self.put(match reason {
+                    Reason::Drained => 2,
+                    Reason::Withdrawn => 3,
+                    Reason::Unneeded | Reason::Other => 1,
+                });
+                self.put(at.0 - machine.asked.0);
+            }
         }
         self.put(lane.grants.len() as u64);
         let (mut request, mut last) = (0, machine.asked.0);
@@ -215,14 +258,17 @@ impl Numbers {
             Some(End::Done(Outcome::Ok)) => 1,
             Some(End::Done(Outcome::Remote)) => 2,
             Some(End::Done(Outcome::Unreachable)) => 3,
-            Some(End::Done(Outcome::Unused)) => 4,
+            Some(End::Done(_)) => 4,
             Some(End::Lost) => 5,
-            Some(End::Cancelled | End::Refused) => 6,
+            Some(End::Cancelled | End::Expired | End::Refused) => 6,
         };
-        self.put(self.ranks[&life.priority] << 3 | fate);
+        self.put(self.ranks[&life.spec.priority] << 3 | fate);
         self.put(submitted(life).map_or(0, |at| one_more(from - at.0)));
         if let Some((end, _)) = life.end {
             self.put(end.time.0 - from);
+        }
+        if self.amounts > 1 {
+            self.amounts(life.taken);
         }
         // The first run, and whether there are more.
         for (nth, (first, len)) in grant.slots.iter().enumerate() {

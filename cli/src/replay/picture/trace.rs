@@ -5,6 +5,7 @@ use remuda::{Instant, Outcome};
 use serde_json::json;
 
 use super::film::{Ending, Lane, Scene};
+use crate::replay::fleet::Reason;
 use crate::replay::input::Input;
 use crate::replay::lives::End;
 
@@ -131,7 +132,11 @@ fn write_lane(
     if machine.up.or(end).is_some() {
         changes.push((answered, PENDING, -1));
     }
-    slice(out, pid, "starting", machine.asked, answered, "")?;
+    let about = format!(
+        "\"kind\":\"{}\",\"offer\":\"{}\"",
+        machine.kind, machine.offer
+    );
+    slice(out, pid, "starting", machine.asked, answered, &about)?;
     if let Some(up) = machine.up {
         changes.push((up, SERVICE, 1));
         changes.extend(end.map(|end| (end, SERVICE, -1)));
@@ -145,12 +150,25 @@ fn write_lane(
         instant(out, "probation begins", *from, "")?;
         slice(out, pid, "probation", *from, to, "")?;
     }
+    for (from, to) in &machine.drains {
+        let to = to.unwrap_or(until);
+        slice(out, pid, "draining", *from, to, "")?;
+    }
+    if let Some((at, reason)) = machine.told {
+        let why = match reason {
+            Reason::Drained => "drained",
+            Reason::Withdrawn => "withdrawn",
+            Reason::Unneeded | Reason::Other => "idle",
+        };
+        instant(out, "told to stop", at, &format!("\"reason\":\"{why}\""))?;
+    }
     if let Some((at, ending)) = machine.end {
         let what = match ending {
             Ending::Stopped => "lost: stopped",
             Ending::Silent => "lost: silent",
             Ending::Shutdown => "ended by the shutdown",
             Ending::StartFailed => "start failed",
+            Ending::Told => "ended as it was told to",
         };
         let why = json!(machine.remark);
         instant(out, what, at.time, &format!("\"remark\":{why}"))?;
@@ -164,7 +182,9 @@ fn write_lane(
             End::Done(Outcome::Unreachable) => "unreachable",
             End::Done(Outcome::Unused) => "unused",
             End::Lost => "lost",
+            End::Done(_) => "done",
             End::Cancelled => "cancelled",
+            End::Expired => "expired",
             End::Refused => "refused",
         });
         let to = life.end.map(|(at, _)| at.time);
@@ -173,8 +193,8 @@ fn write_lane(
         let to = to.unwrap_or(scene.end);
         let request = life.key.0;
         let mut args = format!(
-            "\"request\":{},\"priority\":{},\"procs\":{procs},\"outcome\":\"{fate}\"",
-            request.0, life.priority
+            "\"request\":{},\"priority\":{},\"procs\":{procs},\"amounts\":\"{}\",\"outcome\":\"{fate}\"",
+            request.0, life.spec.priority, life.taken
         );
         match life.submitted.map(|at| at.time) {
             Some(submitted) => {

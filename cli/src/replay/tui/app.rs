@@ -92,8 +92,7 @@ impl App {
             KeyCode::Home => self.go(0),
             KeyCode::End => self.go(self.timeline.len()),
             KeyCode::Down | KeyCode::Char('j') => {
-                let machines = self.scene.manager.counts().machines;
-                let count = (machines.ok + machines.probation + machines.pending) as usize;
+                let count = self.scene.manager.machines().count();
                 self.machine = (self.machine + 1).min(count.saturating_sub(1));
             }
             KeyCode::Up | KeyCode::Char('k') => self.machine = self.machine.saturating_sub(1),

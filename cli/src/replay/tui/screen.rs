@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Sparkline};
-use remuda::{Health, MachineView};
+use remuda::{Demand, Health, Kinds, MachineView, Resources};
 use remuda_sim::script;
 
 use super::app::App;
@@ -53,9 +53,13 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App) {
 fn draw_machines(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let manager = &app.scene.manager;
     let counts = manager.counts().machines;
+    let leaving = match (counts.draining, counts.stopping) {
+        (0, 0) => String::new(),
+        (draining, stopping) => format!(", {draining} draining, {stopping} stopping"),
+    };
     let title = format!(
-        " machines: {} ok, {} on probation, {} pending, {} lost ",
-        counts.ok, counts.probation, counts.pending, counts.lost
+        " machines: {} ok, {} on probation, {} pending, {} lost{} ",
+        counts.ok, counts.probation, counts.pending, counts.lost, leaving
     );
     let block = Block::bordered().title(title);
     let height = block.inner(area).height.into();
@@ -69,16 +73,28 @@ fn machine_line<'a>(machine: &MachineView<'_>, app: &App) -> Line<'a> {
         Health::Pending => ("pending".to_owned(), Color::DarkGray),
         Health::Ok => ("ok".to_owned(), Color::Green),
         Health::Probation { until } => (format!("until {until}"), Color::Yellow),
+        Health::Draining { .. } => ("draining".to_owned(), Color::Cyan),
+        Health::Stopping => ("told to stop".to_owned(), Color::DarkGray),
+        other => (format!("{other:?}"), Color::Gray),
     };
-    let (used, total) = (machine.used() as usize, machine.total() as usize);
-    let cells = (used * BAR).div_ceil(total.max(1)).min(BAR);
+    let kind = match app.scene.manager.config().kinds.len() {
+        1 => String::new(),
+        _ => format!("{:<4}", machine.kind().to_string()),
+    };
+    let (used, total) = (machine.used(), machine.offer());
+    let [used_procs, total_procs] = [used, total].map(|it| it.proc_count() as usize);
+    let cells = (used_procs * BAR).div_ceil(total_procs.max(1)).min(BAR);
     let mut spans = vec![
         Span::from(format!("{:<6}", machine.id().to_string())),
+        Span::from(kind),
         Span::from(format!("{health:<14} ")).fg(color),
         Span::from("█".repeat(cells)).fg(color),
         Span::from("░".repeat(BAR - cells)).dim(),
-        Span::from(format!(" {used}/{total} ")),
+        Span::from(format!(" {} ", share(used, total))),
     ];
+    if let Some(request) = machine.held_for() {
+        spans.push(Span::from(format!(" held for {request}")).italic());
+    }
     for request in machine.running() {
         let style = if app.followed == Some(request) {
             Modifier::REVERSED
@@ -93,6 +109,15 @@ fn machine_line<'a>(machine: &MachineView<'_>, app: &App) -> Line<'a> {
     Line::from(spans)
 }
 
+/// What is used of what there is, amount by amount: `2/4`, or `2/4 1024/4096`.
+fn share(used: Resources, total: Resources) -> String {
+    let last = total.amounts().iter().rposition(|&amount| amount > 0);
+    let both = used.amounts().into_iter().zip(total.amounts());
+    let parts = both.take(last.unwrap_or(0) + 1);
+    let parts = parts.map(|(used, total)| format!("{used}/{total}"));
+    parts.collect::<Vec<_>>().join(" ")
+}
+
 fn draw_queue(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let manager = &app.scene.manager;
     let counts = manager.counts();
@@ -102,11 +127,21 @@ fn draw_queue(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let shown = manager.queue().take(height);
     let lines: Vec<Line<'_>> = shown
         .map(|it| {
+            let asks = match it.spec.demand {
+                Demand::Amounts(amounts) if amounts == Resources::procs(amounts.proc_count()) => {
+                    format!("procs {amounts}")
+                }
+                Demand::Amounts(amounts) => format!("amounts {amounts}"),
+                Demand::Machine => "machine".to_owned(),
+            };
+            let kinds = match it.spec.kinds {
+                Kinds::ALL => String::new(),
+                kinds => format!(" on {kinds}"),
+            };
             let line = format!(
-                "{:<8} prio {:<6} procs {}",
+                "{:<8} prio {:<6} {asks}{kinds}",
                 it.request.to_string(),
-                it.priority,
-                it.procs
+                it.spec.priority,
             );
             if app.followed == Some(it.request) {
                 Line::from(line).reversed()

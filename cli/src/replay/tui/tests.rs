@@ -7,7 +7,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use remuda::journal::Writer;
-use remuda::{Action, Config, Demand, Event, Instant, MachineId, Manager, Outcome, RequestId};
+use remuda::{Action, Config, Event, Instant, MachineId, Manager, Outcome, RequestId, Submit};
 
 use super::app::App;
 use super::screen;
@@ -182,7 +182,7 @@ fn any_event_is_reached_as_by_going_there_step_by_step() {
     }
     let timeline = app(&text).timeline;
     assert!(timeline.len() > 19_000);
-    let mut manager = Manager::new(*timeline.go(0).manager.config()).unwrap();
+    let mut manager = Manager::new(timeline.go(0).manager.config().clone()).unwrap();
     for event in 0..timeline.len() {
         let (time, it) = timeline.step(event);
         let actions = manager.handle(it, time);
@@ -215,19 +215,25 @@ fn flood() -> Vec<u8> {
         now = now + Duration::from_micros(10);
         let submit = Event::Submit {
             request: RequestId(n),
-            priority: (n % 7) as i64,
-            demand: Demand::procs(n as u32 % 4 + 1).unwrap(),
+            spec: Submit::procs(n as u32 % 4 + 1).priority((n % 7) as i64),
         };
         hear(handle(submit, now), &mut running);
     }
     for n in 0..2000 {
-        let machine = MachineId(n);
-        hear(handle(Event::Up { machine }, now), &mut running);
+        let up = Event::Up {
+            machine: MachineId(n),
+            offer: None,
+        };
+        hear(handle(up, now), &mut running);
     }
     while let Some(request) = running.pop_front() {
         now = now + Duration::from_micros(10);
-        let outcome = Outcome::Ok;
-        hear(handle(Event::Done { request, outcome }, now), &mut running);
+        let done = Event::Done {
+            request,
+            machine: None,
+            outcome: Outcome::Ok,
+        };
+        hear(handle(done, now), &mut running);
     }
     bytes
 }

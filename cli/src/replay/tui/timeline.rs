@@ -239,7 +239,7 @@ impl Timeline {
 fn mark(action: &Action) -> Option<Mark> {
     match action {
         Action::Grant { .. } => Some(Mark::Grant),
-        Action::Notice(Notice::MachineLost { .. }) => Some(Mark::Loss),
+        Action::Notice(Notice::MachineLost { .. }) | Action::RequestLost { .. } => Some(Mark::Loss),
         Action::Notice(Notice::Probation { .. }) => Some(Mark::Probation),
         _ => None,
     }

@@ -1,13 +1,17 @@
-//! What can be wrong with tasks and once-work.
+//! What can be wrong with tasks and once-work (S14, S15, S16).
 
 use super::{Flaw, edit};
+
+const FILE: &str = "machines/holdings.rs";
+const ONCE: &str = "manager/once.rs";
+const TASKS: &str = "manager/tasks.rs";
 
 pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S14",
         "lost tasks are told of from the last assigned on",
         &[edit(
-            "holdings lose_task",
+            FILE,
             "holder.tasks.head()?",
             "holder.tasks.iter(&self.tasks).last()?",
         )],
@@ -16,19 +20,17 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S14",
         "a task assigned again loses its place",
         &[edit(
-            "holdings assign",
-            "if self.task_slots.contains_key(&(machine, task)) {
-            return false;
-        }",
+            FILE,
+            "if self.task_slots.contains_key(&(machine, task)) { return false; }",
             "self.discard(machine, holder, task);",
         )],
     ),
     Flaw::new(
         "S14",
-        "a task assigned to a lost machine is not told of",
+        "a task assigned to a machine that is gone is not told of",
         &[edit(
-            "manager assign",
-            "actions.push(Action::TaskLost { task, machine });",
+            TASKS,
+            "«actions.push(Action::TaskLost { task, machine });» return Ok(());",
             "",
         )],
     ),
@@ -36,26 +38,52 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S15",
         "a discarded task stays, and is lost once more",
         &[edit(
-            "manager discard",
-            "self.holdings.discard(slot, &mut self.machines.get_mut(slot).holds, task)",
-            "self.machines.get(slot).holds.tasks.iter(&self.holdings.tasks)
-            .any(|held| self.holdings.tasks[held as usize].task == task)",
+            TASKS,
+            "holdings.discard(slot, &mut record.holds, task)",
+            "record.holds.tasks.iter(&holdings.tasks).any(|held| holdings.tasks[held as usize].task == task)",
+        )],
+    ),
+    Flaw::new(
+        "S15",
+        "a discarded task is not said to be lost",
+        &[edit(
+            TASKS,
+            "«actions.push(Action::TaskLost { task, machine });» actions.push(Action::DropTask",
+            "",
         )],
     ),
     Flaw::new(
         "S15",
         "the worker is not told to drop a discarded task",
         &[edit(
-            "manager discard",
+            TASKS,
             "actions.push(Action::DropTask { task, machine });",
             "",
         )],
     ),
     Flaw::new(
-        "S16",
-        "each asker runs the work",
+        "E1",
+        "tasks do not keep a machine from being idle",
         &[edit(
-            "holdings ask",
+            "machines/mod.rs",
+            "tasks_are_use: «!config.stop_with_tasks»",
+            "false",
+        )],
+    ),
+    Flaw::new(
+        "E1",
+        "tasks keep a machine from being idle although it may be stopped with them",
+        &[edit(
+            "machines/mod.rs",
+            "tasks_are_use: «!config.stop_with_tasks»",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "work is run once for each that asks",
+        &[edit(
+            FILE,
             "if known.is_some() { Asked::Wait } else { Asked::Run }",
             "Asked::Run",
         )],
@@ -64,46 +92,96 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S16",
         "a result that is an error is not remembered",
         &[edit(
-            "manager once_done",
-            "while let Some(waiter) = self.holdings.take_waiter(holder, once) {
-            actions.push(Action::OnceReady { waiter, key, outcome, });
-        }",
-            "while let Some(waiter) = self.holdings.take_waiter(holder, once) {
-            actions.push(Action::OnceReady { waiter, key, outcome });
-        }
-        if outcome != OnceOutcome::Ok {
-            self.holdings.remove_once(slot, holder, once);
-        }",
+            ONCE,
+            "while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+                actions.push(Action::OnceReady { waiter, key, outcome, });
+            }",
+            "while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+                actions.push(Action::OnceReady { waiter, key, outcome });
+            }
+            if outcome != OnceOutcome::Ok {
+                holdings.remove_once(slot, &mut record.holds, once);
+            }",
         )],
     ),
     Flaw::new(
         "S16",
-        "of several askers the first is answered",
+        "of several that ask for work the first is answered",
         &[edit(
-            "manager once_done",
-            "while let Some(waiter) = self.holdings.take_waiter(holder, once) {
-            actions.push(Action::OnceReady { waiter, key, outcome, });
-        }",
-            "if let Some(waiter) = self.holdings.take_waiter(holder, once) {
-            actions.push(Action::OnceReady { waiter, key, outcome });
-        }",
+            ONCE,
+            "while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+                actions.push(Action::OnceReady { waiter, key, outcome, });
+            }",
+            "if let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+                actions.push(Action::OnceReady { waiter, key, outcome });
+            }",
         )],
     ),
     Flaw::new(
         "F11",
-        "askers are answered from the last on",
+        "those that ask for work are answered from the last on",
         &[edit(
-            "holdings take_waiter",
-            "waiters.head()?",
+            FILE,
+            "let slot = «waiters.head()?»",
             "waiters.iter(&self.waiters).last()?",
         )],
     ),
     Flaw::new(
-        "S16",
-        "askers of work on a machine are not told that it is lost",
+        "F11",
+        "when a machine is gone, those that asked for its work are told from the last on",
         &[edit(
-            "manager lose",
-            "actions.push(Action::OnceReady { waiter, key, outcome, });",
+            FILE,
+            "holder.waiters.head()?",
+            "holder.waiters.iter(&self.waiters).last()?",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "one that asked for work may ask for more before it is answered",
+        &[edit(
+            ONCE,
+            "return Err(Reject::DuplicateWaiter { waiter });",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "one that was answered cannot ask for work again",
+        &[edit(FILE, "self.waiter_slots.swap_remove(&waiter.id);", "")],
+    ),
+    Flaw::new(
+        "S16",
+        "one that asks for work of a machine that is gone is not answered",
+        &[edit(
+            ONCE,
+            "«actions.push(Action::OnceReady { waiter, key, outcome, });» return Ok(());",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "one that asks for work whose result is known is not answered",
+        &[edit(
+            ONCE,
+            "Asked::Known(outcome) => «actions.push(Action::OnceReady { waiter, key, outcome, })»",
+            "()",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "a second result replaces the first",
+        &[edit(
+            ONCE,
+            "return Err(Reject::OnceNotRunning { machine, key });",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "that the machine is lost is taken for a result of work on it",
+        &[edit(
+            ONCE,
+            "return Err(Reject::OnceMachineLost { machine, key });",
             "",
         )],
     ),
@@ -111,10 +189,17 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S16",
         "work is forgotten while it runs",
         &[edit(
-            "manager forget",
-            "if self.holdings.onces[once as usize].result.is_none() {
-            return Err(Reject::OnceRunning { machine, key });
-        }",
+            ONCE,
+            "return Err(Reject::OnceRunning { machine, key });",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "S16",
+        "work that is to be forgotten is not",
+        &[edit(
+            ONCE,
+            "holdings.remove_once(slot, &mut record.holds, once);",
             "",
         )],
     ),

@@ -1,9 +1,18 @@
 //! The planted bugs: each a mistake that somebody could make in the core, and the rule that it breaks.
 
+mod bigslice;
+mod drains;
+mod fit;
 mod growth;
 mod health;
 mod holdings;
-mod queue;
+mod holds;
+mod lifecycle;
+mod requests;
+mod shortcut;
+mod shrinking;
+mod starts;
+mod storage;
 mod timers;
 
 /// A planted bug.
@@ -22,9 +31,10 @@ pub struct Flaw {
 /// A change of the core's source.
 #[derive(Clone, Copy, Debug)]
 pub struct Edit {
-    /// The file, without `.rs`, and the function.
-    pub place: &'static str,
-    /// What stands there, once; white space does not count. Whole statements, or a part of an expression.
+    /// The file, below `src` of the core.
+    pub file: &'static str,
+    /// What stands there, once; white space does not count. Whole statements, or a part of an expression: all of it is
+    /// replaced, or the part between « and » if there are these marks.
     pub right: &'static str,
     /// What is done instead.
     pub wrong: &'static str,
@@ -47,23 +57,28 @@ impl Flaw {
     }
 }
 
-const fn edit(place: &'static str, right: &'static str, wrong: &'static str) -> Edit {
-    Edit {
-        place,
-        right,
-        wrong,
-    }
+const fn edit(file: &'static str, right: &'static str, wrong: &'static str) -> Edit {
+    Edit { file, right, wrong }
 }
 
-const ROOMS: [&[Flaw]; 5] = [
-    queue::FLAWS,
+const BY_SUBJECT: [&[Flaw]; 14] = [
+    requests::FLAWS,
+    fit::FLAWS,
+    holds::FLAWS,
+    bigslice::FLAWS,
+    shortcut::FLAWS,
     growth::FLAWS,
+    starts::FLAWS,
+    lifecycle::FLAWS,
+    shrinking::FLAWS,
+    drains::FLAWS,
     health::FLAWS,
     holdings::FLAWS,
     timers::FLAWS,
+    storage::FLAWS,
 ];
 
 /// All there are, by what they are about.
 pub fn all() -> impl Iterator<Item = &'static Flaw> {
-    ROOMS.into_iter().flatten()
+    BY_SUBJECT.into_iter().flatten()
 }

@@ -54,10 +54,24 @@ class Numbers {
   }
 }
 
-const ENDINGS = ["in service", "lost: it stopped", "lost: it was silent", "ended by the shutdown", "failed to start"];
-const STOPPED = 1, SILENT = 2, START_FAILED = 4;
+const ENDINGS = ["in service", "lost: it stopped", "lost: it was silent", "ended by the shutdown", "failed to start", "ended, as it was told to"];
+const STOPPED = 1, SILENT = 2, START_FAILED = 4, TOLD = 5;
+const REASONS = ["", "it was idle", "it had drained", "it was still pending and not wanted any more"];
+const IDLE = 1;
 const FATES = ["still running", "ok", "remote error", "unreachable", "unused", "lost with its machine", "cancelled"];
 const REMOTE = 2, UNREACHABLE = 3, LOST = 5;
+
+/** The name of a machine by its id. */
+function idOf(run, lane) {
+  return `${run.joined[lane] ? "j" : "m"}${run.id[lane]}`;
+}
+
+/** Amounts up to the last that is not zero: 8/32768. */
+function amountsText(amounts) {
+  let last = amounts.length;
+  while (last > 1 && !amounts[last - 1]) last--;
+  return amounts.slice(0, last).join("/");
+}
 
 /** All tables of a run. */
 function readRun(words, bytes) {
@@ -69,15 +83,22 @@ function readRun(words, bytes) {
     words,
     begin: words.begin,
     end: Math.max(words.end, words.begin + Math.max(1000, words.begin * 1e-9)),
-    procs: words.procs,
+    mostProcs: words.procs,
     lanes,
     id: new Float64Array(lanes),
+    joined: new Uint8Array(lanes), // 1: it was not asked for
+    kind: new Uint8Array(lanes),
+    procs: new Float64Array(lanes), // that it offers
+    offer: new Array(lanes), // all amounts
     ending: new Uint8Array(lanes),
     asked: new Float64Array(lanes),
     up: new Float64Array(lanes), // NaN: never
     gone: new Float64Array(lanes), // the end of the run if it is still there
     first: new Uint32Array(lanes + 1), // of its grants
     probations: Array.from({ length: lanes }, () => NONE),
+    drains: Array.from({ length: lanes }, () => NONE),
+    told: new Float64Array(lanes).fill(NaN), // when it was told to stop, by choice
+    reason: new Uint8Array(lanes),
     name: new Array(lanes).fill(""),
     remark: new Array(lanes).fill(""),
     count,
@@ -91,6 +112,7 @@ function readRun(words, bytes) {
     fate: new Uint8Array(count),
     slot: new Uint32Array(count),
     size: new Uint32Array(count), // procs from that slot on
+    taken: Array.from({ length: words.amounts - 1 }, () => new Float64Array(count)), // of the second amount, the third, …
     slots: new Map(), // all [slot, size] of those that are not side by side
   };
   const request = requests(numbers, words.wide);
@@ -129,17 +151,26 @@ function requests(numbers, wide) {
 
 function readLane(run, numbers, lane, id, grant, request) {
   run.id[lane] = id;
+  const kind = numbers.next();
+  run.kind[lane] = kind >> 1;
+  run.joined[lane] = kind & 1;
+  run.offer[lane] = Array.from({ length: run.words.amounts }, () => numbers.next());
+  run.procs[lane] = Math.max(1, run.offer[lane][0]);
   run.ending[lane] = numbers.next();
   const asked = (run.asked[lane] = numbers.next());
   const up = numbers.next();
   run.up[lane] = up ? asked + up - 1 : NaN;
   run.gone[lane] = run.ending[lane] ? asked + numbers.next() : run.end;
-  for (let left = numbers.next(); left > 0; left--) {
-    const from = asked + numbers.next();
-    const length = numbers.next();
-    if (run.probations[lane] === NONE) run.probations[lane] = [];
-    run.probations[lane].push([from, length ? from + length - 1 : run.gone[lane]]);
+  for (const spans of [run.probations, run.drains]) {
+    for (let left = numbers.next(); left > 0; left--) {
+      const from = asked + numbers.next();
+      const length = numbers.next();
+      if (spans[lane] === NONE) spans[lane] = [];
+      spans[lane].push([from, length ? from + length - 1 : run.gone[lane]]);
+    }
   }
+  run.reason[lane] = numbers.next();
+  if (run.reason[lane]) run.told[lane] = asked + numbers.next();
   run.first[lane] = grant;
   request.restart();
   let from = asked;
@@ -157,6 +188,8 @@ function readLane(run, numbers, lane, id, grant, request) {
     run.to[grant] = run.fate[grant] ? from + numbers.next() : run.end;
     reach = Math.max(reach, run.to[grant]);
     run.reach[grant] = reach;
+    if (run.taken.length) numbers.next(); // its procs, which the slots tell too
+    for (const taken of run.taken) taken[grant] = numbers.next();
     let slot = numbers.next();
     run.slot[grant] = slot >> 1;
     run.size[grant] = numbers.next();

@@ -11,7 +11,7 @@ class Picture extends Lanes {
     pen.fillStyle = this.colours.surface;
     pen.fillRect(0, 0, view.width, view.height);
     pen.font = "11px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
-    const drawn = { lanes: 0, bars: 0, lost: 0, lostRequests: 0, probations: 0, failed: 0, mode: view.tall < LOW ? "cells" : "bars" };
+    const drawn = { lanes: 0, bars: 0, lost: 0, lostRequests: 0, probations: 0, failed: 0, drains: 0, told: 0, mode: view.tall < LOW ? "cells" : "bars" };
     this.axis(view);
     this.clip(view.left, view.lanesTop, view.right - view.left, view.lanesBottom - view.lanesTop, () => {
       if (drawn.mode === "cells") this.drawCells(view, drawn);
@@ -120,9 +120,13 @@ class Picture extends Lanes {
       for (let lane = Math.floor(first / nice) * nice; lane < last; lane += nice) {
         const middle = Math.max(view.laneTop(lane) + view.tall / 2, view.tall < 12 ? view.lanesTop + 7 : 0);
         const isLost = run.ending[lane] === STOPPED || run.ending[lane] === SILENT;
-        const name = `m${run.id[lane]}`;
+        const name = idOf(run, lane);
+        if (run.words.kinds.length > 1) {
+          pen.fillStyle = this.groundOf(run.kind[lane]);
+          pen.fillRect(0, view.laneTop(lane), 7, view.tall);
+        }
         this.text(name, 12, middle, isLost && nice === 1 ? colours.red : colours.text);
-        const more = nameBeside(run, lane);
+        const more = nameBeside(run, lane) || (run.words.kinds.length > 1 ? `k${run.kind[lane]}` : "");
         if (nice === 1 && more) this.text(more, 18 + pen.measureText(name).width, middle, colours.faint);
       }
     });

@@ -8,9 +8,10 @@ const NARROW = 1.5; // pixels
 /** The colours of the page, as they are now. */
 function colours() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["ground", "surface", "sunk", "line", "text", "soft", "faint", "idle", "starting", "amber", "red", "rose", "queue", "ok", "busy", "label"];
+  const names = ["ground", "surface", "sunk", "line", "text", "soft", "faint", "idle", "starting", "amber", "red", "rose", "queue", "ok", "busy", "label", "drain"];
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   const found = Object.fromEntries(names.map((name) => [name, of(name)]));
+  found.kinds = [0, 1, 2, 3, 4, 5].map((at) => of(`k${at}`));
   found.priorities = [0, 1, 2, 3, 4, 5].map((at) => of(`p${at}`));
   return found;
 }
@@ -32,7 +33,7 @@ class Lanes {
 
   recolour() {
     this.colours = colours();
-    this.hatches = { starting: this.hatch(this.colours.starting, 1), probation: this.hatch(this.colours.amber, 1.5), lost: this.hatch(this.colours.red, 3) };
+    this.hatches = { starting: this.hatch(this.colours.starting, 1), probation: this.hatch(this.colours.amber, 1.5), lost: this.hatch(this.colours.red, 3), drain: this.hatch(this.colours.drain, 1.5), stopping: this.hatch(this.colours.faint, 1) };
     this.strip = null;
   }
 
@@ -54,6 +55,12 @@ class Lanes {
   colourOf(rank) {
     const { priorities } = this.colours;
     return priorities[Math.min(rank, priorities.length - 1)];
+  }
+
+  /** The ground of a kind's lanes, where nothing runs: all alike if there is one kind. */
+  groundOf(kind) {
+    const { kinds, idle } = this.colours;
+    return this.run.words.kinds.length > 1 ? kinds[kind % kinds.length] : idle;
   }
 
   clip(x, y, width, height, draw) {
@@ -105,7 +112,7 @@ class Lanes {
       const [asked, up, gone] = [run.asked[lane], run.up[lane], run.gone[lane]].map((time) => view.x(time));
       const starts = Number.isNaN(up) ? gone : up;
       this.block(view, asked, starts, top, high, this.hatches.starting);
-      if (!Number.isNaN(up)) this.block(view, up, gone, top, high, colours.idle);
+      if (!Number.isNaN(up)) this.block(view, up, gone, top, high, this.groundOf(run.kind[lane]));
       for (const [from, to] of run.probations[lane]) {
         if (to < view.from || from > view.to) continue;
         drawn.probations++;
@@ -122,8 +129,73 @@ class Lanes {
         pen.globalAlpha = 1;
         this.block(view, x, Math.max(view.x(to), x + 1), top + high - Math.min(3, high / 4), Math.min(3, high / 4), colours.amber);
       }
+      this.memory(view, lane, top, high);
+      this.leaving(view, lane, top, high, drawn);
       this.ending(view, lane, top, high, drawn);
     }
+  }
+
+  /** When it drained, and when it was told to stop because it was not needed any more. */
+  leaving(view, lane, top, high, drawn) {
+    const { run, pen, colours } = this;
+    const edge = Math.min(3, high / 4);
+    for (const [from, to] of run.drains[lane]) {
+      if (to < view.from || from > view.to) continue;
+      drawn.drains++;
+      const x = view.x(from);
+      const end = Math.max(view.x(to), x + 1);
+      pen.globalAlpha = 0.5;
+      this.block(view, x, end, top, high, this.hatches.drain);
+      pen.globalAlpha = 1;
+      this.block(view, x, end, top, edge, colours.drain);
+    }
+    const told = run.told[lane];
+    if (!run.reason[lane] || told > view.to || run.gone[lane] < view.from) return;
+    drawn.told++;
+    const x = view.x(told);
+    this.block(view, x, view.x(run.gone[lane]), top, high, this.hatches.stopping);
+    if (x < view.left || x > view.right) return;
+    // A wedge that points to the moment.
+    const size = Math.max(2, Math.min(6, high / 3));
+    pen.fillStyle = colours.soft;
+    pen.fillRect(x - 0.5, top, 1.5, high);
+    pen.beginPath();
+    pen.moveTo(x - size, top);
+    pen.lineTo(x + size, top);
+    pen.lineTo(x, top + size);
+    pen.fill();
+  }
+
+  /** How much of the second amount is used: a line as high in the lane as the share of it. */
+  memory(view, lane, top, high) {
+    const { run, pen, colours } = this;
+    const all = run.offer[lane][1];
+    if (!run.taken.length || !all || high < 14) return;
+    const [first, last] = this.grantsIn(view, lane);
+    const changes = [];
+    for (let at = first; at < last; at++) {
+      if (run.to[at] < view.from || !run.taken[0][at]) continue;
+      changes.push([run.from[at], run.taken[0][at]], [run.to[at], -run.taken[0][at]]);
+    }
+    // More than the eye can follow.
+    if (!changes.length || changes.length > 4000) return;
+    changes.sort((a, b) => a[0] - b[0]);
+    let used = 0;
+    const height = () => top + high - 1 - (Math.min(1, used / all)) * (high - 2);
+    pen.strokeStyle = colours.text;
+    pen.globalAlpha = 0.55;
+    pen.lineWidth = 1.25;
+    pen.beginPath();
+    pen.moveTo(Math.max(view.left, view.x(Number.isNaN(run.up[lane]) ? run.gone[lane] : run.up[lane])), height());
+    for (const [time, by] of changes) {
+      const x = Math.max(view.left, Math.min(view.right, view.x(time)));
+      pen.lineTo(x, height());
+      used += by;
+      pen.lineTo(x, height());
+    }
+    pen.lineTo(Math.max(view.left, Math.min(view.right, view.x(run.gone[lane]))), height());
+    pen.stroke();
+    pen.globalAlpha = 1;
   }
 
   block(view, from, to, top, high, fill) {
@@ -150,7 +222,7 @@ class Lanes {
         continue;
       }
       // At least a shadow of it: so much of a column, or of two.
-      const share = this.procsOf(at) / run.procs;
+      const share = this.procsOf(at) / run.procs[lane];
       const column = Math.max(0, Math.floor(left));
       const inside = Math.max(0.02, Math.min(wide, column + 1 - left));
       busy.share[column] += share * inside;
@@ -184,7 +256,7 @@ class Lanes {
     const { run, pen, colours } = this;
     const left = Math.max(x, view.left - 4);
     const wide = Math.min(x + width, view.right + 4) - left;
-    const slotHeight = high / run.procs;
+    const slotHeight = high / run.procs[run.lane[at]];
     const space = slotHeight >= 5 ? 1 : 0;
     const fate = run.fate[at];
     for (const [first, size] of run.slots.get(at) || [[run.slot[at], run.size[at]]]) {
@@ -285,12 +357,16 @@ class Lanes {
       const never = Number.isNaN(run.up[lane]);
       const gone = run.gone[lane];
       add(starting, row, run.asked[lane], never ? gone : run.up[lane], 1);
-      if (!never) add(service, row, run.up[lane], gone, run.procs);
+      if (!never) add(service, row, run.up[lane], gone, run.procs[lane]);
       for (const [from, to] of run.probations[lane]) {
         if (to < view.from || from > view.to) continue;
         drawn.probations++;
-        add(probation, row, from, to, run.procs);
+        add(probation, row, from, to, run.procs[lane]);
       }
+      for (const [from, to] of run.drains[lane]) {
+        if (to >= view.from && from <= view.to) drawn.drains++;
+      }
+      if (run.reason[lane] && run.told[lane] <= view.to && gone >= view.from) drawn.told++;
       const [first, last] = this.grantsIn(view, lane);
       for (let at = first; at < last; at++) {
         if (run.to[at] < view.from) continue;
@@ -372,7 +448,7 @@ class Lanes {
     const at = picked.grant;
     const lane = run.lane[at];
     const gap = view.tall >= 9 ? Math.min(4, view.tall / 8) : 0.5;
-    const slotHeight = (view.tall - gap) / run.procs;
+    const slotHeight = (view.tall - gap) / run.procs[lane];
     const top = view.laneTop(lane) + run.slot[at] * slotHeight;
     const from = Math.max(view.x(run.from[at]), view.left - 9), to = Math.min(view.x(run.to[at]), view.right + 9);
     const tall = Math.max(3, run.size[at] * slotHeight);

@@ -55,7 +55,7 @@ function start() {
   function grantAt(lane, x, y) {
     const time = view.time(x);
     const near = ((view.to - view.from) / (view.right - view.left)) * 3;
-    const slot = Math.floor(((y - view.laneTop(lane)) / view.tall) * run.procs);
+    const slot = Math.floor(((y - view.laneTop(lane)) / view.tall) * run.procs[lane]);
     const [first, last] = picture.grantsIn({ from: time - near, to: time + near }, lane);
     let best = -1, distance = Infinity;
     for (let at = first; at < last; at++) {
@@ -198,7 +198,7 @@ function start() {
     const long = Math.max(run.to[at] - run.from[at], 100);
     const before = Math.min(wait, long * 4) + long / 2;
     view.show(run.from[at] - before, run.to[at] + long / 2);
-    view.showLane(run.lane[at], Math.min(120, Math.max(24, run.procs * 14)));
+    view.showLane(run.lane[at], Math.min(120, Math.max(24, run.procs[run.lane[at]] * 14)));
     pick({ lane: run.lane[at], grant: at });
   }
 
@@ -240,10 +240,10 @@ function start() {
       const waiter = run.waiters.request.indexOf(id);
       if (waiter >= 0) found.push({ waiter, lane: -1, grant: -1 });
     }
-    const machine = /^m(\d+)$/i.exec(text);
+    const machine = /^([mj])(\d+)$/i.exec(text);
     const low = text.toLowerCase();
     for (let lane = 0; lane < run.lanes; lane++) {
-      if (machine ? run.id[lane] === Number(machine[1]) : run.name[lane].toLowerCase().includes(low)) found.push({ lane, grant: -1 });
+      if (machine ? idOf(run, lane) === text.toLowerCase() : run.name[lane].toLowerCase().includes(low)) found.push({ lane, grant: -1 });
     }
     return found;
   }

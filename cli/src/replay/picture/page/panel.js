@@ -40,6 +40,9 @@ function fillTiles(run) {
     [count(lost), "machines lost", lost ? "bad" : ""],
     [count(summary.requests.lost), "grants lost", summary.requests.lost ? "bad" : ""],
     [count(summary.probation.begun), "probations", summary.probation.begun ? "warn" : ""],
+    ...(summary.stops.drains ? [[count(summary.stops.drains), "drains", "warn"]] : []),
+    ...(summary.stops.idle ? [[count(summary.stops.idle), "idle machines stopped"]] : []),
+    ...(summary.requests.expired ? [[count(summary.requests.expired), "requests expired", "warn"]] : []),
     [count(summary.machines.start_failed), "failed starts", summary.machines.start_failed ? "warn" : ""],
   ];
   byId("tiles").replaceChildren(...tiles.map(([figure, what, kind]) => element("div", `tile ${kind || ""}`, element("b", "", figure), element("span", "", what))));
@@ -119,7 +122,7 @@ function fillLegend(run, picture) {
   const rows = ranks.map((name, rank) => [picture.colourOf(rank), `priority ${name}${rank === 5 && run.words.priorities.length > 6 ? " and above" : ""}`]);
   const edge = (colour) => `linear-gradient(90deg, ${colours.priorities[0]} 70%, ${colour} 70%)`;
   rows.push(
-    [colours.idle, "idle"],
+    ...(run.words.kinds.length > 1 ? run.words.kinds.map((capacity, kind) => [picture.groundOf(kind), `k${kind}: ${capacity}`]) : [[colours.idle, "idle"]]),
     [stripes(colours.starting, "transparent"), "starting"],
     [stripes(colours.amber, `color-mix(in srgb, ${colours.amber} 30%, transparent)`), "probation"],
     [`linear-gradient(90deg, transparent 42%, ${colours.red} 42% 58%, transparent 58%)`, "machine lost"],
@@ -128,6 +131,10 @@ function fillLegend(run, picture) {
     [edge(colours.rose), "remote error"],
     [`linear-gradient(90deg, transparent 42%, ${colours.rose} 42% 58%, transparent 58%)`, "start failed"],
   );
+  const has = (list) => list.some((it) => it.length > 0);
+  if (has(run.drains)) rows.push([stripes(colours.drain, "transparent"), "draining"]);
+  if (run.reason.some((it) => it > 0)) rows.push([stripes(colours.faint, "transparent"), "told to stop"]);
+  if (run.taken.length) rows.push([`linear-gradient(0deg, transparent 45%, ${colours.text} 45% 55%, transparent 55%)`, `${run.words.names[1].replaceAll("_", " ")} used`]);
   const item = ([fill, text]) => {
     const swatch = element("i");
     swatch.style.background = fill;
@@ -143,7 +150,8 @@ function fillAbout(words) {
   rows.push(["by", words.known ? `remuda ${head.crate_version}, rules ${head.rules}` : "of unknown origin"]);
   if (head.origin) rows.push(["time 0 s is", new Date(head.origin / 1e6).toISOString()]);
   for (const [name, value] of Object.entries(head.labels || {})) rows.push([name, value]);
-  for (const [name, value] of Object.entries(head.config)) rows.push([name.replaceAll("_", " "), String(value)]);
+  for (const [name, value] of Object.entries(head.config)) if (name !== "kinds") rows.push([name.replaceAll("_", " "), String(value)]);
+  for (const line of words.kindLines) rows.push(["kind", line]);
   byId("about").replaceChildren(...rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
 }
 
@@ -159,7 +167,7 @@ function timeOf(run, nanos) {
 
 /** The name of a machine, without its id in front. */
 function nameBeside(run, lane) {
-  const [name, id] = [run.name[lane], `m${run.id[lane]}`];
+  const [name, id] = [run.name[lane], idOf(run, lane)];
   return name.startsWith(`${id} `) ? name.slice(id.length + 1) : name === id ? "" : name;
 }
 
@@ -175,6 +183,7 @@ function aboutGrant(run, at) {
   const rows = [
     ["priority", Number.isNaN(run.wait[at]) && run.from[at] === 0 ? "not known" : run.words.priorities[run.rank[at]]],
     ["procs", String(slots.reduce((sum, [, size]) => sum + size, 0))],
+    ...run.taken.map((taken, n) => [run.words.names[n + 1].replaceAll("_", " "), count(taken[at])]).filter(([, taken]) => taken !== "0"),
     ["machine", machineName(run, run.lane[at])],
     ["waited", Number.isNaN(run.wait[at]) ? "came before the record" : span(run.wait[at])],
     ["ran", `${span(run.to[at] - run.from[at])}${isOver ? "" : " so far"}`],
@@ -188,10 +197,16 @@ function aboutGrant(run, at) {
 function aboutMachine(run, lane, nearby) {
   const [up, gone, ending] = [run.up[lane], run.gone[lane], run.ending[lane]];
   const never = Number.isNaN(up);
-  const rows = [["asked for", timeOf(run, run.asked[lane])]];
-  if (!never) rows.push(["started in", span(up - run.asked[lane])]);
+  const rows = [[run.joined[lane] ? "joined" : "asked for", timeOf(run, run.asked[lane])]];
+  if (run.words.kinds.length > 1) rows.push(["kind", `k${run.kind[lane]}`]);
+  rows.push(["offers", amountsText(run.offer[lane])]);
+  if (run.joined[lane]) {
+    // It did not start: it was there.
+  } else if (!never) rows.push(["started in", span(up - run.asked[lane])]);
   else rows.push(["starting", `${span(gone - run.asked[lane])}${ending ? "" : " so far"}`]);
   rows.push(["ended", ending ? `${ENDINGS[ending]}, ${timeOf(run, gone)}` : never ? "not up yet" : ENDINGS[0], ending === STOPPED || ending === SILENT || ending === START_FAILED ? "bad" : ""]);
+  for (const [from, to] of run.drains[lane]) rows.push(["drained", `${timeOf(run, from)} – ${timeOf(run, to)}`, "warn"]);
+  if (run.reason[lane]) rows.push(["told to stop", `${timeOf(run, run.told[lane])}: ${REASONS[run.reason[lane]]}`]);
   if (run.remark[lane]) rows.push(["because", run.remark[lane]]);
   rows.push(["grants", count(run.first[lane + 1] - run.first[lane])]);
   if (run.probations[lane].length) rows.push(["probations", count(run.probations[lane].length), "warn"]);

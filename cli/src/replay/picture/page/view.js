@@ -48,7 +48,7 @@ class View {
 
   /** The height at which all lanes are seen. */
   get fitting() {
-    const most = Math.max(30, Math.min(150, this.run.procs * 18));
+    const most = Math.max(30, Math.min(150, this.run.mostProcs * 18));
     return Math.min(most, (this.lanesBottom - this.lanesTop - 2 * PADDING) / Math.max(1, this.run.lanes));
   }
 

@@ -1,0 +1,281 @@
+//! What can be wrong with patience (P4).
+
+use super::{Flaw, edit};
+
+const HOLD: &str = "manager/placement/hold.rs";
+const FIT: &str = "manager/placement/fit.rs";
+const MACHINES: &str = "machines/mod.rs";
+
+pub(super) const FLAWS: &[Flaw] = &[
+    Flaw::new(
+        "P4",
+        "grants are not counted, and no turn comes",
+        &[edit(
+            MACHINES,
+            "kind.granted += u64::from(taken.proc_count());",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "grants are counted, not their procs",
+        &[edit(
+            MACHINES,
+            "kind.granted += u64::from(taken.proc_count());",
+            "kind.granted += 1;",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "patience counts machines on probation",
+        &[edit(
+            "machines/kind.rs",
+            "(Phase::Up, None, Some(_)) => «by(&mut machines.probation, 1)»",
+            "{ by(&mut machines.probation, 1); by(&mut self.healthy, procs); }",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "patience counts the machines that a request does not fit",
+        &[edit(
+            HOLD,
+            "Demand::Amounts(amounts) => «amounts.fits(kind.kind.capacity)»",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a turn is counted from the submit, whatever holds the group had since",
+        &[edit(HOLD, "queued.granted.max(mark)", "queued.granted")],
+    ),
+    Flaw::new(
+        "P4",
+        "a turn is counted from the group's last hold, whenever the submit was",
+        &[edit(HOLD, "queued.granted.max(mark)", "mark")],
+    )
+    .shown_in(36),
+    Flaw::new(
+        "P4",
+        "a turn comes a proc late",
+        &[edit(HOLD, "due > granted", "due >= granted")],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold is not taken over by one that is more urgent",
+        &[edit(
+            HOLD,
+            "hold.is_some_and(|hold| key.priority >= hold.turn.priority)",
+            "hold.is_some()",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold is taken over by one that is just as urgent",
+        &[edit(
+            HOLD,
+            "key.priority >= hold.turn.priority",
+            "key.priority > hold.turn.priority",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold is taken over by one that does not fit the machine",
+        &[edit(
+            HOLD,
+            "Some(hold.machine).filter(|id| self.could_hold(&key, *id))",
+            "Some(hold.machine)",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "the grant of a holder does not begin the count of the group anew",
+        &[edit(
+            HOLD,
+            "self.holds.groups[index].mark = self.granted(self.holds.groups[index].kinds);",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold that has lasted for long enough is given to the same one again",
+        &[edit(HOLD, "self.holds.groups[index].mark = granted;", "")],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold has no limit",
+        &[edit(
+            HOLD,
+            "limit.and_then(|limit| self.now.checked_add(limit))",
+            "None",
+        )],
+    )
+    .shown_in(20),
+    Flaw::new(
+        "P4",
+        "two groups hold the same machine",
+        &[edit(
+            HOLD,
+            "!record.held && self.may_hold(key, record)",
+            "self.may_hold(key, record)",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "the machine whose oldest grant is the oldest is held",
+        &[edit(
+            HOLD,
+            "since.map(|running| running.since)",
+            "since.map(|running| Instant(u64::MAX - running.since.0))",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "all grants are equally old",
+        &[edit(
+            MACHINES,
+            "machine: slot, taken, since: «now», }",
+            "Instant(0)",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "the machine that a request avoids may be held for it",
+        &[edit(
+            HOLD,
+            "(«key.avoid != Some(record.id) || self.may_have_avoided(key, record.id)»)",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "the machine that a request avoids is never held for it",
+        &[edit(
+            HOLD,
+            "(«key.avoid != Some(record.id) || self.may_have_avoided(key, record.id)»)",
+            "key.avoid != Some(record.id)",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a machine that is too small may be held",
+        &[edit(
+            FIT,
+            "Demand::Amounts(amounts) => «amounts.fits(record.offer)»",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold stays when its machine leaves good health and there is no other",
+        &[edit(HOLD, "None => «self.end_hold(index)»", "()")],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold does not move when its machine leaves good health",
+        &[edit(HOLD, "self.move_holds(actions);", "")],
+    ),
+    Flaw::new(
+        "P4",
+        "a machine that leaves good health is still held",
+        &[edit(MACHINES, "machine.held &= machine.is_healthy();", "")],
+    )
+    .shown_in(24),
+    Flaw::new(
+        "P4",
+        "a machine is held on after its hold has ended",
+        &[edit(
+            HOLD,
+            "self.machines.change(slot, |record| record.held = false);",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "the turn of a new request is not expected",
+        &[edit(FIT, "self.expect_turn(&key);", "")],
+    ),
+    Flaw::new(
+        "P4",
+        "a held machine is in the order of those that are free",
+        &[edit(
+            "machines/machine.rs",
+            "self.is_healthy() && !self.held",
+            "self.is_healthy()",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a queued request that is just as urgent may be given a held machine",
+        &[edit(
+            FIT,
+            ".is_none_or(|hold| «priority >= hold.turn.priority»)",
+            "priority > hold.turn.priority",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a queued request that is more urgent may not be given a held machine",
+        &[edit(
+            FIT,
+            ".is_none_or(|hold| «priority >= hold.turn.priority»)",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a new request that is more urgent may not be given a held machine",
+        &[edit(
+            FIT,
+            "Some(hold.request) != holder && key.priority >= hold.turn.priority",
+            "Some(hold.request) != holder",
+        )],
+    )
+    .shown_in(24),
+    Flaw::new(
+        "P4",
+        "a new request that is just as urgent may be given a held machine",
+        &[edit(
+            FIT,
+            "Some(hold.request) != holder && key.priority >= hold.turn.priority",
+            "Some(hold.request) != holder && key.priority > hold.turn.priority",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a holder may be given the held machine of any other",
+        &[edit(
+            FIT,
+            "hold.request == request || turn.priority < hold.turn.priority",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a holder does not go before the others of its priority",
+        &[edit(HOLD, "without_hold: «false»", "true")],
+    ),
+    Flaw::new(
+        "P2",
+        "what was held for one that is granted elsewhere is not looked at again",
+        &[edit(
+            FIT,
+            "candidates.0.extend(held.and_then(|slot| self.candidate(slot, grants)));",
+            "",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a holder that is cancelled leaves its hold behind",
+        &[edit("manager/requests.rs", "self.end_hold_of(slot);", "")],
+    ),
+    Flaw::new(
+        "S21",
+        "the timer is not set for the end of a hold",
+        &[edit(
+            HOLD,
+            "group.hold = Some(hold); «self.deadlines_dirty = true;»",
+            "",
+        )],
+    )
+    .shown_in(20),
+];
