@@ -51,8 +51,10 @@ impl Model {
         let to_come = |(at, _): &(Instant, MachineId)| *at > self.now;
         let counted = self.by_idleness(kind, true);
         let mut deadlines = Vec::new();
-        // While the first has not passed that is the one; then the next of more than the spare.
-        if counted.first().is_some_and(to_come) || self.counted_idle(kind) > spare {
+        // While the first has not passed that is the one; then, where there are more than the spare that
+        // have to be idle for as long, the next.
+        let more = spare > 0 && self.counted_idle(kind) > spare;
+        if counted.first().is_some_and(to_come) || more {
             deadlines.extend(counted.iter().copied().find(to_come));
         }
         let others = self.by_idleness(kind, false);
