@@ -68,7 +68,8 @@ impl Manager {
             let longest = |counted| kind.longest_idle(counted).map(|((since, _), _)| since);
             let first = longest(true).and_then(end);
             // Where the longest idle is blocked by spares, the next to be as long may free it.
-            let more = || match kind.kind.spare > 0 && kind.idle_count() > kind.kind.spare {
+            let spare = kind.kind.spare as usize;
+            let more = || match spare > 0 && kind.idle_lengths() > spare {
                 true => kind.idle_for(limit, self.now).1.and_then(end),
                 false => None,
             };

@@ -53,7 +53,7 @@ impl Model {
         let mut deadlines = Vec::new();
         // While the first has not passed that is the one; then, where there are more than the spare that
         // have to be idle for as long, the next.
-        let more = spare > 0 && self.counted_idle(kind) > spare;
+        let more = spare > 0 && self.idle_of(kind).len() as u64 > spare;
         if counted.first().is_some_and(to_come) || more {
             deadlines.extend(counted.iter().copied().find(to_come));
         }
