@@ -280,7 +280,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "hold.request == request || turn.priority < hold.turn.priority",
             "true",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P4",
         "a holder does not go before the others of its priority",
