@@ -278,8 +278,12 @@ fn g05_idle_machines_of_other_kinds_make_way() {
     world.up(0);
     world.up(1);
     assert_eq!(world.ask(3, of_kind(1, 8)), []);
-    assert_eq!(world.at(1).done(1, Outcome::Ok), [stop(0)]);
-    assert_eq!(world.at(2).done(2, Outcome::Ok), [stop(1)]);
+    assert_eq!(
+        world.at(1).done(1, Outcome::Ok),
+        [],
+        "m0 alone would not be enough"
+    );
+    assert_eq!(world.at(2).done(2, Outcome::Ok), [stop(0), stop(1)]);
     assert_eq!(world.stopped(0), [ended(0)]);
     assert_eq!(world.stopped(1), [ended(1), start_of(1, 2, 1)]);
     assert_eq!(world.up(2), [grant(3, 2)]);
@@ -415,7 +419,13 @@ fn e02_min_and_spare_machines_stay() {
         "equally long idle: the highest first; m0 is the spare"
     );
     assert_eq!(world.next_timeout(), None, "what is blocked is no deadline");
-    assert_eq!(world.at(20).done(3, Outcome::Ok), [stop(0)]);
+    assert_eq!(
+        world.at(20).done(3, Outcome::Ok),
+        [],
+        "m3 has to be idle for as long before m0 is one too many"
+    );
+    assert_eq!(world.next_timeout(), Some(30));
+    assert_eq!(world.at(30).timer(), [stop(0)]);
     assert_eq!(
         world.at(40).timer(),
         [],

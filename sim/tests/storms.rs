@@ -11,8 +11,8 @@
 //!   machine more that was stopped to make room.
 //! - Machines that do not answer: no more machines that are started in vain than passages to probation.
 //!
-//! The last tests show three storms that there still are (ARCHITECTURE.md, open proposals D, E, F); until they are mended,
-//! `SPARES_REST` and `WITHDRAWAL_RESTS` leave them out.
+//! One of the last tests shows a storm that there still is (ARCHITECTURE.md, open proposal F); until it is mended,
+//! `WITHDRAWAL_RESTS` leaves it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -65,10 +65,6 @@ struct World {
     settle: u64,
     flaps: u32,
 }
-
-/// Whether spares are kept until there have been too many for as long as the idle limit. They are not (yet): worlds in
-/// which requests end have no spares that are stopped.
-const SPARES_REST: bool = false;
 
 /// Whether pending machines are only withdrawn (E4) when they have been unwanted for a while. They are not (yet): worlds
 /// in which requests end have no withdrawal.
@@ -168,14 +164,9 @@ impl World {
     fn draw(seed: u64) -> World {
         let mut rng = Rng::new(seed);
         let (trouble, ever) = (rng.below(4), rng.chance(128));
-        let mut sorts: Vec<Sort> = (0..rng.range(1, 4))
+        let sorts: Vec<Sort> = (0..rng.range(1, 4))
             .map(|_| Sort::draw(&mut rng, trouble))
             .collect();
-        if !ever && !SPARES_REST {
-            for sort in sorts.iter_mut().filter(|sort| sort.kind.idle.is_some()) {
-                sort.kind.spare = 0;
-            }
-        }
         let wants = (0..rng.range(1, 5)).map(|_| Want::draw(&mut rng, &sorts, ever));
         let wants = wants.collect();
         let mins = sorts
@@ -738,7 +729,6 @@ fn counted(world: &World) -> Counted {
 }
 
 #[test]
-#[ignore = "each grant that ends costs a spare: ARCHITECTURE.md, open proposal D"]
 fn a_spare_is_not_stopped_because_another_machine_is_idle_for_an_instant() {
     let kind = Kind::new(Resources::procs(1)).spare(1).idle(ticks(10));
     let world = world(&[sort(kind)], &[want(0, 1)], u64::MAX);
@@ -760,7 +750,6 @@ fn a_pending_machine_is_not_withdrawn_because_another_is_idle_for_an_instant() {
 }
 
 #[test]
-#[ignore = "idle machines are stopped for one that finds no room even so: ARCHITECTURE.md, open proposal E"]
 fn no_machine_is_stopped_for_another_that_does_not_fit_even_so() {
     let sorts = [8, 1].map(|procs| sort(Kind::new(Resources::procs(procs))));
     // One of 8 procs and one of 1 are there; the second of 8 would take 7 procs more.

@@ -204,7 +204,7 @@ impl Manager {
             request,
             demand: key.demand,
             ahead: ahead.count() as u64,
-            turn: self.until_turn(slot, &key),
+            turn: self.until_turn(slot),
             held: self.holds.machine_of(slot),
             machines: self.obstacles(slot, &key),
             growth: self.growth_waits(&key),
@@ -214,15 +214,16 @@ impl Manager {
     }
 
     /// P4: the procs that have yet to be granted until the turn of a queued request.
-    fn until_turn(&self, slot: u32, key: &ClassKey) -> Option<u64> {
+    fn until_turn(&self, slot: u32) -> Option<u64> {
         let queued = self.requests.get(slot).queued()?;
+        let kinds = self.queue.class(queued.class).group;
         let mut groups = self.holds.groups.iter();
-        let group = groups.find(|group| group.kinds == key.kinds)?;
+        let group = groups.find(|group| group.kinds == kinds)?;
         let due = queued
             .granted
             .max(group.mark)
-            .saturating_add(self.patience(key)?);
-        Some(due.saturating_sub(self.granted(key.kinds)))
+            .saturating_add(self.patience(kinds)?);
+        Some(due.saturating_sub(self.granted(kinds)))
     }
 
     fn obstacles(&self, slot: u32, key: &ClassKey) -> Vec<(MachineId, Obstacle)> {

@@ -147,8 +147,10 @@ fn state_is_sound(m: &Manager, machine: &Machine) -> bool {
 fn holds_are_sound(m: &Manager) -> bool {
     let mut queued = BTreeMap::<Kinds, u64>::new();
     for slot in m.queue.iter(&m.requests) {
-        let (key, _) = m.queued_key(slot);
-        *queued.entry(key.kinds).or_default() += 1;
+        let Some(group) = m.group_of_queued(slot) else {
+            return false;
+        };
+        *queued.entry(group).or_default() += 1;
     }
     let mut held: Vec<MachineId> = Vec::new();
     for group in &m.holds.groups {
@@ -162,7 +164,7 @@ fn holds_are_sound(m: &Manager) -> bool {
         };
         let (key, _) = m.queued_key(hold.request);
         let turn = (key.priority, false, queued.arrival);
-        if key.kinds != group.kinds
+        if m.group_of_queued(hold.request) != Some(group.kinds)
             || (
                 hold.turn.priority,
                 hold.turn.without_hold,

@@ -157,13 +157,15 @@ impl Manager {
             return Err(Unsound::Request(request));
         }
         self.queue.set_next_arrival(arrival);
+        let group = self.machines.group_of(&spec);
         self.queue.push(
             &mut self.requests,
             request,
             &spec,
+            group,
             (granted, granted_anywhere),
         );
-        self.holds.enter(spec.kinds);
+        self.holds.enter(group);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What is known of a kind of machine: its limits, and sums over its machines.
 
 use alloc::collections::BTreeMap;
+use core::time::Duration;
 
 use crate::protocol::config::Kind;
 use crate::protocol::counts::{Counts, MachineCounts};
@@ -168,6 +169,14 @@ impl KindState {
             true => self.idle.peek(),
             false => self.idle_uncounted.peek(),
         }
+    }
+
+    /// How many of the idle machines that count for growth have been idle for so long, and since when
+    /// the next one has been.
+    pub(crate) fn idle_for(&self, limit: Duration, now: Instant) -> (u64, Option<Instant>) {
+        let early = |(since, _): &IdleKey| since.checked_add(limit).is_some_and(|at| at <= now);
+        let (count, next) = self.idle.split(early);
+        (count as u64, next.map(|(since, _)| since))
     }
 
     /// Its idle machines, in no order.

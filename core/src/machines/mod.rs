@@ -15,6 +15,7 @@ use slab::Slab;
 
 use crate::index::{Requests, Running};
 use crate::protocol::config::Config;
+use crate::protocol::event::Submit;
 use crate::protocol::id::{KindId, Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::protocol::time::Instant;
@@ -116,6 +117,18 @@ impl Machines {
     #[inline]
     pub(crate) const fn idle_count(&self) -> u32 {
         self.idle
+    }
+
+    /// The kinds that a request accepts and whose capacity it fits: its group (P4).
+    pub(crate) fn group_of(&self, spec: &Submit) -> Kinds {
+        let fits = |kind: &KindState| match spec.demand {
+            Demand::Amounts(amounts) => amounts.fits(kind.kind.capacity),
+            Demand::Machine => true,
+        };
+        // At most 64 kinds.
+        let kinds = (0..).map(KindId).zip(&self.kinds);
+        let group = kinds.filter(|(id, kind)| spec.kinds.contains(*id) && fits(kind));
+        group.fold(Kinds::NONE, |group, (id, _)| group.with(id))
     }
 
     /// Those of the kinds that are in a set.

@@ -142,9 +142,9 @@ impl Manager {
     /// Takes a request out of the queue that is not granted.
     fn unqueue(&mut self, slot: u32) {
         self.deadlines_dirty |= self.queue.next_give_up().is_some();
-        let key = self.queue.take(&mut self.requests, slot);
+        let (_, group) = self.queue.take(&mut self.requests, slot);
         self.end_hold_of(slot);
-        self.holds.leave(key.kinds);
+        self.holds.leave(group);
     }
 
     /// Q1: removes a request whose time is up.

@@ -33,7 +33,7 @@ impl Manager {
     }
 
     /// The machine of a kind that has been idle for longest, if its limit has passed and there are
-    /// enough without it.
+    /// enough without it: `min` at all, and `spare` whose limits have passed too.
     #[inline]
     fn idle_to_stop(&self, index: usize) -> Option<u32> {
         let kind = &self.machines.kinds[index];
@@ -46,8 +46,11 @@ impl Manager {
         // One that does not count is not missed, but kept while others are (H1).
         let allowed = |without: u64| {
             let left = self.counted(index).checked_sub(without);
-            let idle = u64::from(kind.idle_count()).checked_sub(without);
-            left >= Some(u64::from(kind.kind.min)) && idle >= Some(u64::from(kind.kind.spare))
+            let spare = u64::from(kind.kind.spare);
+            let idle = |all: u64| all.checked_sub(without) >= Some(spare);
+            left >= Some(u64::from(kind.kind.min))
+                && idle(u64::from(kind.idle_count()))
+                && (spare == 0 || idle(kind.idle_for(limit, self.now).0))
         };
         let counted = passed(true).filter(|_| allowed(1));
         let uncounted = passed(false).filter(|_| allowed(0));
@@ -58,16 +61,25 @@ impl Manager {
     /// The next idle limit that has not passed yet. One that has passed and is blocked by `min` or
     /// `spare` is no deadline: every step tries again (E2).
     pub(super) fn next_idle_limit(&self) -> Option<Instant> {
-        let of_kind = |kind: &crate::machines::KindState| {
+        let of_kind = |index: usize| {
+            let kind = &self.machines.kinds[index];
             let limit = kind.kind.idle.filter(|_| kind.kind.startable)?;
-            let tops = [kind.longest_idle(true), kind.longest_idle(false)];
-            let ends = tops
+            let end = |since: Instant| since.checked_add(limit).filter(|at| *at > self.now);
+            let longest = |counted| kind.longest_idle(counted).map(|((since, _), _)| since);
+            let first = longest(true).and_then(end);
+            // Where the longest idle is blocked by spares, the next to be as long may free it.
+            let spare = kind.kind.spare as usize;
+            let more = || match spare > 0 && kind.idle_lengths() > spare {
+                true => kind.idle_for(limit, self.now).1.and_then(end),
+                false => None,
+            };
+            let counted = first.or_else(more);
+            counted
                 .into_iter()
-                .flatten()
-                .filter_map(|((since, _), _)| since.checked_add(limit));
-            ends.filter(|at| *at > self.now).min()
+                .chain(longest(false).and_then(end))
+                .min()
         };
-        self.machines.kinds.iter().filter_map(of_kind).min()
+        (0..self.machines.kinds.len()).filter_map(of_kind).min()
     }
 
     /// E3: new limits of a kind.

@@ -19,6 +19,8 @@ pub(crate) struct ClassKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
     pub(crate) key: ClassKey,
+    /// The kinds that they accept and whose capacity they fit: requests with the same are a group (P4).
+    pub(crate) group: Kinds,
     /// Its place in the order of classes: the priority, then the arrival of its first request (P1),
     /// or what stands for its procs (S3).
     pub(super) order: (i64, u64),
@@ -32,9 +34,16 @@ pub(crate) struct Class {
 }
 
 impl Class {
-    pub(super) fn new(key: ClassKey, order: (i64, u64), demand: u32, counted: bool) -> Class {
+    pub(super) fn new(
+        key: ClassKey,
+        group: Kinds,
+        order: (i64, u64),
+        demand: u32,
+        counted: bool,
+    ) -> Class {
         Class {
             key,
+            group,
             order,
             members: List::EMPTY,
             len: 0,

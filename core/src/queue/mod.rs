@@ -12,7 +12,7 @@ use slab::Slab;
 use crate::index::{Queued, Request, Requests};
 use crate::protocol::config::Policy;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources, Totals};
 use crate::protocol::time::Instant;
 use crate::storage::hash::hash;
@@ -73,13 +73,14 @@ impl Queue {
         (self.len, self.whole, self.need)
     }
 
-    /// Appends a request. `granted` is what had been granted on its kinds when it came (P4), and on
-    /// any (G5).
+    /// Appends a request of a group. `granted` is what had been granted on the group's kinds when it
+    /// came (P4), and on any (G5).
     pub(crate) fn push(
         &mut self,
         requests: &mut Requests,
         id: RequestId,
         spec: &Submit,
+        group: Kinds,
         granted: (u64, u64),
     ) -> u32 {
         let arrival = self.next_arrival;
@@ -92,7 +93,7 @@ impl Queue {
         };
         let class = match self.find(&key) {
             Some(class) => class,
-            None => self.add_class(key, arrival),
+            None => self.add_class(key, group, arrival),
         };
         self.last_found = class;
         let queued = Queued {
@@ -118,8 +119,9 @@ impl Queue {
         slot
     }
 
-    /// Takes a request out of the queue; its record stays, in no list. Gives the key of its class.
-    pub(crate) fn take(&mut self, requests: &mut Requests, slot: u32) -> ClassKey {
+    /// Takes a request out of the queue; its record stays, in no list. Gives what it asks for, and its
+    /// group.
+    pub(crate) fn take(&mut self, requests: &mut Requests, slot: u32) -> (Demand, Kinds) {
         let request = requests.get(slot);
         let Some(Queued { class, arrival, .. }) = request.queued() else {
             unreachable!("the caller knows that it is queued");
@@ -129,7 +131,7 @@ impl Queue {
         let was_first = record.members.head() == Some(slot);
         record.members.remove(requests.records_mut(), slot);
         record.len -= 1;
-        let (demand, key) = (record.demand, record.key);
+        let (demand, key, group) = (record.demand, record.key, record.group);
         if record.len == 0 {
             self.remove_class(class);
         } else if record.counted {
@@ -143,7 +145,7 @@ impl Queue {
             Demand::Amounts(amounts) => self.need.subtract(amounts),
             Demand::Machine => self.whole -= 1,
         }
-        key
+        (key.demand, group)
     }
 
     /// The first class in order whose requests fit on a machine and are not excluded (P2).
@@ -343,7 +345,7 @@ impl Queue {
         self.slots.find(hash(key), same).copied()
     }
 
-    fn add_class(&mut self, key: ClassKey, arrival: u64) -> u32 {
+    fn add_class(&mut self, key: ClassKey, group: Kinds, arrival: u64) -> u32 {
         let (demand, is_new) = self.demands.enter(key.demand, key.kinds);
         let (order, counted) = match self.policy {
             Policy::Fit => ((key.priority, arrival), false),
@@ -352,7 +354,7 @@ impl Queue {
                 true,
             ),
         };
-        let class = Class::new(key, order, demand, counted);
+        let class = Class::new(key, group, order, demand, counted);
         let slot = list::put(&mut self.classes, class);
         if is_new {
             self.new_demand = Some(slot);

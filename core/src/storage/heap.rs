@@ -60,6 +60,25 @@ impl<K: Copy + Ord> Heap<K> {
         self.least().map(|(_, least)| least)
     }
 
+    /// How many keys are `early`, and the least one that is not. No key after one that is not is early;
+    /// it takes as long as there are early ones.
+    pub(crate) fn split(&self, early: impl Fn(&K) -> bool) -> (usize, Option<K>) {
+        let tops = if self.hole { 1..=ARITY } else { 0..=0 };
+        let mut open: Vec<usize> = tops.collect();
+        let (mut count, mut least) = (0, None);
+        while let Some(at) = open.pop() {
+            match self.entries.get(at) {
+                Some((key, _)) if early(key) => {
+                    count += 1;
+                    open.extend(at * ARITY + 1..=at * ARITY + ARITY);
+                }
+                Some((key, _)) if least.is_none_or(|other| *key < other) => least = Some(*key),
+                _ => {}
+            }
+        }
+        (count, least)
+    }
+
     /// The least key but this one, and its slot.
     pub(crate) fn peek_other(&self, key: K) -> Option<(K, u32)> {
         let (at, least) = self.least()?;

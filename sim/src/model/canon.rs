@@ -53,14 +53,11 @@ impl Model {
             self.optional_time(request.spec.give_up, out);
             if self.config.patience > 0 {
                 // Above what all machines together could ask for, more makes no difference.
-                let mark = self
-                    .hold_marks
-                    .iter()
-                    .find(|(of, _)| *of == request.spec.kinds);
+                let mark = self.hold_marks.iter().find(|(of, _)| *of == request.group);
                 let since = request
                     .granted_before
                     .max(mark.map_or(0, |(_, granted)| *granted));
-                let waited = self.granted(request.spec.kinds).saturating_sub(since);
+                let waited = self.granted(request.group).saturating_sub(since);
                 let most = self.config.max_procs.max(self.procs_there());
                 let most = most.saturating_mul(u64::from(self.config.patience));
                 out.extend(waited.min(most).to_le_bytes());

@@ -7,7 +7,26 @@ use remuda::{Action, Kinds, MachineId, Notice, RequestId, Submit};
 use super::place::fits_offer;
 use super::{Held, Machine, Mark, Model, Place, Queued};
 
+/// A hold that may be given in this step.
+struct Candidate {
+    /// Its rank by P1: the priority, then the place in the queue, which is in the order of arrival.
+    rank: (i64, usize),
+    group: Kinds,
+    request: RequestId,
+    machine: MachineId,
+}
+
 impl Model {
+    /// The kinds that a request accepts and whose capacity takes its demand.
+    pub(super) fn group_of(&self, spec: &Submit) -> Kinds {
+        let accepted = self.accepted(spec.kinds).into_iter();
+        let fits = accepted.filter(|kind| {
+            let capacity = self.config.kinds[usize::from(kind.0)].capacity;
+            fits_offer(spec.demand, capacity)
+        });
+        fits.fold(Kinds::NONE, Kinds::with)
+    }
+
     /// Procs of all grants made on machines of these kinds.
     pub(super) fn granted(&self, kinds: Kinds) -> u64 {
         let accepted = self.accepted(kinds).into_iter();
@@ -30,35 +49,35 @@ impl Model {
     /// Whether so much was granted since its submit, and since the last holder of its group was
     /// served, that its turn has come; asked anew each time.
     pub(super) fn has_turn(&self, request: &Queued) -> bool {
-        let spec = &request.spec;
-        let procs: u64 = self
-            .machines
-            .iter()
-            .filter(|m| m.is_good() && spec.kinds.contains(m.kind))
-            .filter(|m| {
-                let capacity = self.config.kinds[usize::from(m.kind.0)].capacity;
-                fits_offer(spec.demand, capacity)
-            })
-            .map(|m| u64::from(m.offer.proc_count()))
-            .sum();
+        let group = request.group;
+        let good = self.machines.iter();
+        let good = good.filter(|m| m.is_good() && group.contains(m.kind));
+        let procs: u64 = good.map(|m| u64::from(m.offer.proc_count())).sum();
         let wanted = procs.saturating_mul(u64::from(self.config.patience));
-        let since = request.granted_before.max(self.hold_mark(spec.kinds));
-        wanted > 0 && self.granted(spec.kinds).saturating_sub(since) >= wanted
+        let since = request.granted_before.max(self.hold_mark(group));
+        wanted > 0 && self.granted(group).saturating_sub(since) >= wanted
     }
 
-    /// The part of a step after placement: what lost its machine gets another; then each group
-    /// without a hold may give one, and one with a hold may hand it over. Groups ascend by their
-    /// bits.
+    /// The part of a step after placement: what lost its machine gets another; then, again and
+    /// again, the first by P1 of all groups' candidates gets its hold, each group one at most.
     pub(super) fn hold(&mut self) {
         self.choose_again();
-        let mut groups: Vec<Kinds> = self.queue.iter().map(|r| r.spec.kinds).collect();
+        let mut groups: Vec<Kinds> = self.queue.iter().map(|r| r.group).collect();
         groups.sort();
         groups.dedup();
-        for group in &groups {
-            match self.holds.iter().position(|held| held.group == *group) {
-                None => self.give_hold(*group),
-                Some(at) => self.take_over(at),
+        let mut given: Vec<Kinds> = Vec::new();
+        loop {
+            let not_given = groups.iter().filter(|group| !given.contains(group));
+            let candidates = not_given.filter_map(|group| self.candidate(*group));
+            let candidates: Vec<Candidate> = candidates.collect();
+            let Some(first) = candidates.iter().min_by_key(|it| it.rank) else {
+                break;
+            };
+            if candidates.iter().any(|it| it.group < first.group) {
+                self.mark(Mark::P4FirstByP1);
             }
+            given.push(first.group);
+            self.give_hold(first);
         }
         self.hold_marks.retain(|(group, _)| groups.contains(group));
     }
@@ -75,7 +94,7 @@ impl Model {
                 continue;
             }
             let holder = self.queue.iter().find(|r| r.id == held.request);
-            match holder.and_then(|holder| self.machine_to_hold(&holder.spec)) {
+            match holder.and_then(|holder| self.machine_not_held(&holder.spec)) {
                 Some(machine) => {
                     self.mark(Mark::P4ChosenAgain);
                     self.holds[at].machine = machine;
@@ -90,66 +109,98 @@ impl Model {
         }
     }
 
-    /// The first by P1 whose turn has come and for which there is a machine.
-    fn give_hold(&mut self, group: Kinds) {
-        let first = self.by_p1(group).into_iter().find_map(|request| {
-            let machine = self.machine_to_hold(&request.spec)?;
-            self.has_turn(request).then_some((request.id, machine))
-        });
-        if let Some((request, machine)) = first {
-            self.mark(Mark::P4Held);
-            self.holds.push(Held {
-                request,
+    /// Who of the group may be given a hold: without one, the first by P1 whose turn has come and
+    /// for which there is a machine; else the first that may take it over, machine and all, which
+    /// is more urgent than the holder.
+    fn candidate(&self, group: Kinds) -> Option<Candidate> {
+        let held = self.holds.iter().find(|held| held.group == group);
+        let mut order: Vec<(usize, &Queued)> = self.queue.iter().enumerate().collect();
+        order.sort_by_key(|(at, r)| (r.spec.priority, *at));
+        let in_turn = order
+            .into_iter()
+            .filter(|(_, r)| r.group == group && self.has_turn(r));
+        let mut candidates = in_turn.filter_map(|(at, r)| {
+            let machine = match held {
+                None => self.machine_to_hold(&r.spec)?,
+                Some(held) => self.may_take_over(r, held).then_some(held.machine)?,
+            };
+            Some(Candidate {
+                rank: (r.spec.priority, at),
                 group,
+                request: r.id,
                 machine,
-                until: self.hold_end(),
-            });
-            self.say_held(request, machine);
-        }
+            })
+        });
+        candidates.next()
     }
 
-    /// A more urgent one whose turn has come takes the hold over, machine and all.
-    fn take_over(&mut self, at: usize) {
-        let Held {
-            request: holder,
+    /// It is more urgent than the holder, and could hold the machine of that hold.
+    fn may_take_over(&self, request: &Queued, held: &Held) -> bool {
+        let spec = &request.spec;
+        let machine = self.machines.iter().find(|m| m.id == held.machine);
+        self.is_less_urgent(held, spec)
+            && machine.is_some_and(|m| fits_offer(spec.demand, m.offer) && !self.avoids(spec, m))
+    }
+
+    fn is_less_urgent(&self, held: &Held, than: &Submit) -> bool {
+        let holder = self.queue.iter().find(|r| r.id == held.request);
+        holder.is_some_and(|r| than.priority < r.spec.priority)
+    }
+
+    /// Its group's hold passes to it, or it gets one; a hold of another group on the machine ends,
+    /// and no mark moves.
+    fn give_hold(&mut self, to: &Candidate) {
+        let &Candidate {
             group,
+            request,
             machine,
             ..
-        } = self.holds[at];
-        let priority = self.queue.iter().find(|r| r.id == holder);
-        let priority = priority.map(|r| r.spec.priority);
-        let Some(record) = self.machines.iter().find(|m| m.id == machine) else {
-            return;
-        };
-        let taker = self.by_p1(group).into_iter().find(|r| {
-            priority.is_some_and(|priority| r.spec.priority < priority)
-                && self.has_turn(r)
-                && fits_offer(r.spec.demand, record.offer)
-                && !self.avoids(&r.spec, record)
+        } = to;
+        let taken_over = self.holds.iter().any(|held| held.group == group);
+        let yielded = self
+            .holds
+            .iter()
+            .any(|held| held.machine == machine && held.group != group);
+        self.mark(match taken_over {
+            true => Mark::P4TakenOver,
+            false => Mark::P4Held,
         });
-        if let Some(request) = taker.map(|r| r.id) {
-            self.mark(Mark::P4TakenOver);
-            self.holds[at].request = request;
-            self.holds[at].until = self.hold_end();
-            self.say_held(request, machine);
+        if yielded {
+            self.mark(Mark::P4Yielded);
         }
+        self.holds
+            .retain(|held| held.group != group && held.machine != machine);
+        self.holds.push(Held {
+            request,
+            group,
+            machine,
+            until: self.hold_end(),
+        });
+        self.say_held(request, machine);
     }
 
-    /// Those of the group in P1's order.
-    fn by_p1(&self, group: Kinds) -> Vec<&Queued> {
-        let order = self.order_of_requests().into_iter();
-        let requests = order.filter_map(|id| self.queue.iter().find(|r| r.id == id));
-        requests.filter(|r| r.spec.kinds == group).collect()
-    }
-
-    /// In good health, accepted, not held, not avoided, large enough: an empty one, else the one
-    /// whose oldest running grant is the newest; then the lowest id.
+    /// One that is not held, else one that is held for a less urgent request of another group.
     fn machine_to_hold(&self, spec: &Submit) -> Option<MachineId> {
+        self.machine_not_held(spec).or_else(|| {
+            self.best_to_hold(spec, |machine| {
+                let held = self.holds.iter().find(|held| held.machine == machine);
+                held.is_some_and(|held| self.is_less_urgent(held, spec))
+            })
+        })
+    }
+
+    fn machine_not_held(&self, spec: &Submit) -> Option<MachineId> {
+        self.best_to_hold(spec, |machine| !self.is_held(machine))
+    }
+
+    /// Of these machines, in good health, accepted, not avoided, large enough: an empty one, else
+    /// the one whose oldest running grant is the newest; then the lowest id.
+    fn best_to_hold(&self, spec: &Submit, of: impl Fn(MachineId) -> bool) -> Option<MachineId> {
         let candidates = self.machines.iter().filter(|m| {
             m.is_good()
                 && spec.kinds.contains(m.kind)
                 && fits_offer(spec.demand, m.offer)
-                && !self.is_held(m.id)
+                && of(m.id)
                 && !self.avoids(spec, m)
         });
         let oldest = |m: &Machine| {

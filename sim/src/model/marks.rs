@@ -91,6 +91,12 @@ marks! {
     P4Held,
     /// P4: a more urgent request takes a hold over
     P4TakenOver,
+    /// P4: requests that accept other kinds are one group, as their demands fit the same
+    P4OneGroup,
+    /// P4: of several groups, one whose bits are not the lowest is given a hold first
+    P4FirstByP1,
+    /// P4: a less urgent request of another group yields its hold
+    P4Yielded,
     /// P4: another machine is chosen for a hold
     P4ChosenAgain,
     /// P4: a hold ends as there is no other machine
@@ -125,6 +131,8 @@ marks! {
     G5OnlyMaxProcs,
     /// G5: an idle machine is stopped for it
     G5IdleStopped,
+    /// G5: no idle machine is stopped, as all of them would not be enough
+    G5IdleNotEnough,
     /// G5: a machine is drained for it
     G5Drained,
     /// G5: all that could be drained would not be enough
@@ -135,6 +143,8 @@ marks! {
     E2Stopped,
     /// E2: an idle machine stays, for min or spare
     E2Blocked,
+    /// E2: an idle machine stays, as the limits of too few others have passed
+    E2SpareNotRested,
     /// E3: a pending machine is above new limits
     E3PendingStopped,
     /// E3: an idle machine is above new limits

@@ -43,6 +43,8 @@ pub use view::{Figures, ModelMachine};
 pub(crate) struct Queued {
     pub(crate) id: RequestId,
     pub(crate) spec: Submit,
+    /// The kinds that it accepts and whose capacity takes its demand (P4).
+    group: Kinds,
     /// What its group had been granted when it was submitted (P4).
     granted_before: u64,
     /// What all kinds had been granted then (G5).

@@ -27,10 +27,16 @@ impl Model {
             return self.act(Place::Expired, Action::Expired { request });
         }
         self.mark_equals(&spec);
+        let group = self.group_of(&spec);
+        let alike = |r: &Queued| r.group == group && r.spec.kinds != spec.kinds;
+        if self.queue.iter().any(alike) {
+            self.mark(Mark::P4OneGroup);
+        }
         self.queue.push(Queued {
             id: request,
             spec,
-            granted_before: self.granted(spec.kinds),
+            group,
+            granted_before: self.granted(group),
             all_granted_before: self.granted(Kinds::ALL),
         });
     }

@@ -2,7 +2,7 @@
 
 use core::cmp::Reverse;
 
-use remuda::{KindId, Kinds, MachineId};
+use remuda::{KindId, Kinds};
 
 use super::grow::{DemandKey, Plan, Queued};
 use super::place::fits_offer;
@@ -10,8 +10,8 @@ use super::{Machine, Mark, Model, Place};
 
 impl Model {
     /// G5, for the first demand that has found no home and lacks nothing but `max_procs`: idle
-    /// machines on which no queued request fits are stopped; if that is not enough, the emptiest of
-    /// another kind is drained for a request that was passed by for long.
+    /// machines on which no queued request fits are stopped if they are enough; else the emptiest
+    /// of another kind is drained for a request that was passed by for long.
     pub(super) fn make_room(&mut self, plan: &mut Plan, at: usize) {
         let demand = plan.demands[at].clone();
         let Some(kind) = self.blocked_kind(&demand, plan) else {
@@ -19,13 +19,7 @@ impl Model {
         };
         self.mark(Mark::G5OnlyMaxProcs);
         plan.waiting = Some(kind);
-        while self.lack(kind, plan) > 0 {
-            let Some(machine) = self.idle_to_stop() else {
-                break;
-            };
-            self.mark(Mark::G5IdleStopped);
-            self.tell_to_stop(machine, Place::Resize);
-        }
+        self.stop_idle_for(self.lack(kind, plan));
         let lack = self.lack(kind, plan);
         if lack > 0 && self.may_drain_for(&demand) {
             self.drain_emptiest(&demand.key, lack);
@@ -60,15 +54,48 @@ impl Model {
             .saturating_sub(leaving)
     }
 
-    /// The longest idle machine above its kind's `min` on which no queued request fits; of equals
-    /// the highest id.
-    fn idle_to_stop(&self) -> Option<MachineId> {
-        let idle = self.machines.iter().filter(|m| {
-            let min = u64::from(self.config.kinds[usize::from(m.kind.0)].min);
-            self.is_idle(m) && self.counted_of(m.kind) > min && !self.fits_queued(m)
-        });
-        let longest = idle.min_by_key(|m| (m.idle_from, Reverse(m.id)));
-        longest.map(|m| m.id)
+    /// As many idle machines as it takes are stopped, the longest idle first, then the highest id;
+    /// none if even all of them would not be enough. No queued request fits on them, and each
+    /// leaves its kind's `min`.
+    fn stop_idle_for(&mut self, lack: u64) {
+        let idle = self.machines.iter();
+        let idle = idle.filter(|m| self.is_idle(m) && !self.fits_queued(m));
+        let mut idle: Vec<&Machine> = idle.collect();
+        idle.sort_by_key(|m| (m.idle_from, Reverse(m.id)));
+        let taken = self.above_min(idle);
+        let mut stopped = Vec::new();
+        let mut procs = 0;
+        for machine in &taken {
+            if procs < lack {
+                procs += u64::from(machine.offer.proc_count());
+                stopped.push(machine.id);
+            }
+        }
+        if procs < lack {
+            if !taken.is_empty() {
+                self.mark(Mark::G5IdleNotEnough);
+            }
+            return;
+        }
+        for machine in stopped {
+            self.mark(Mark::G5IdleStopped);
+            self.tell_to_stop(machine, Place::Resize);
+        }
+    }
+
+    /// Those, one after the other, without which and those before them their kind still has its
+    /// `min`.
+    fn above_min<'a>(&self, machines: Vec<&'a Machine>) -> Vec<&'a Machine> {
+        let mut taken: Vec<&Machine> = Vec::new();
+        for machine in machines {
+            let kind = machine.kind;
+            let before = taken.iter().filter(|m| m.kind == kind && m.is_counted());
+            let left = self.counted_of(kind) - before.count() as u64;
+            if left > u64::from(self.config.kinds[usize::from(kind.0)].min) {
+                taken.push(machine);
+            }
+        }
+        taken
     }
 
     fn fits_queued(&self, machine: &Machine) -> bool {
@@ -106,15 +133,7 @@ impl Model {
             .filter(|m| m.is_active() && m.is_up() && !self.is_held(m.id) && !could_take(key, m));
         let mut others: Vec<&Machine> = others.collect();
         others.sort_by_key(|m| (self.used(m.id).proc_count(), m.id));
-        let mut taken: Vec<&Machine> = Vec::new();
-        for machine in others {
-            let kind = machine.kind;
-            let before = taken.iter().filter(|m| m.kind == kind && m.is_counted());
-            let left = self.counted_of(kind) - before.count() as u64;
-            if left > u64::from(self.config.kinds[usize::from(kind.0)].min) {
-                taken.push(machine);
-            }
-        }
+        let taken = self.above_min(others);
         let procs: u64 = taken.iter().map(|m| u64::from(m.offer.proc_count())).sum();
         let Some(machine) = taken.first().map(|m| m.id).filter(|_| procs >= lack) else {
             return self.mark(Mark::G5NothingToDrain);

@@ -17,17 +17,21 @@ impl Model {
             && (machine.tasks.is_empty() || self.config.stop_with_tasks)
     }
 
-    /// E2: of the kind's idle machines that count (or do not, H1), the longest idle one with its
-    /// limit; of equals the highest id.
-    fn longest_idle(&self, kind: KindId, counted: bool) -> Option<(Instant, MachineId)> {
+    /// E2: of the kind's idle machines that count (or do not, H1), each with its limit, the longest
+    /// idle one first; of equals the highest id.
+    fn by_idleness(&self, kind: KindId, counted: bool) -> Vec<(Instant, MachineId)> {
         let kind_config = &self.config.kinds[usize::from(kind.0)];
-        let limit = kind_config.idle.filter(|_| kind_config.startable)?;
-        let idle = self.idle_of(kind);
-        let longest = idle
-            .iter()
-            .filter(|m| m.is_counted() == counted)
-            .min_by_key(|m| (m.idle_from, Reverse(m.id)))?;
-        Some((longest.idle_from.checked_add(limit)?, longest.id))
+        let Some(limit) = kind_config.idle.filter(|_| kind_config.startable) else {
+            return Vec::new();
+        };
+        let mut idle = self.idle_of(kind);
+        idle.retain(|m| m.is_counted() == counted);
+        idle.sort_by_key(|m| (m.idle_from, Reverse(m.id)));
+        // A limit past the end of time is none.
+        let limits = idle
+            .into_iter()
+            .filter_map(|m| Some((m.idle_from.checked_add(limit)?, m.id)));
+        limits.collect()
     }
 
     pub(super) fn idle_of(&self, kind: KindId) -> Vec<&Machine> {
@@ -35,11 +39,27 @@ impl Model {
         of_kind.filter(|m| self.is_idle(m)).collect()
     }
 
-    /// E2: the limits of the kind that are still to come; one that has passed is no deadline.
+    fn counted_idle(&self, kind: KindId) -> u64 {
+        let idle = self.idle_of(kind).into_iter();
+        idle.filter(|m| m.is_counted()).count() as u64
+    }
+
+    /// E2: the limits of the kind that are still to come and may matter; one that has passed is no
+    /// deadline.
     pub(super) fn idle_deadlines(&self, kind: KindId) -> Vec<Instant> {
-        let longest = [true, false].map(|counted| self.longest_idle(kind, counted));
-        let limits = longest.into_iter().flatten().map(|(at, _)| at);
-        limits.filter(|at| *at > self.now).collect()
+        let spare = u64::from(self.config.kinds[usize::from(kind.0)].spare);
+        let to_come = |(at, _): &(Instant, MachineId)| *at > self.now;
+        let counted = self.by_idleness(kind, true);
+        let mut deadlines = Vec::new();
+        // While the first has not passed that is the one; then, where there are more than the spare that
+        // have to be idle for as long, the next.
+        let more = spare > 0 && self.idle_of(kind).len() as u64 > spare;
+        if counted.first().is_some_and(to_come) || more {
+            deadlines.extend(counted.iter().copied().find(to_come));
+        }
+        let others = self.by_idleness(kind, false);
+        deadlines.extend(others.first().copied().filter(to_come));
+        deadlines.into_iter().map(|(at, _)| at).collect()
     }
 
     /// E2, by kind.
@@ -56,24 +76,27 @@ impl Model {
     }
 
     /// E2: the machine that has been idle for too long and without which there still are `min`
-    /// machines and `spare` idle ones.
+    /// machines and `spare` idle ones that have been idle for as long.
     fn next_idle_stop(&mut self, kind: KindId) -> Option<MachineId> {
         let limits = &self.config.kinds[usize::from(kind.0)];
         let (min, spare) = (u64::from(limits.min), u64::from(limits.spare));
-        let idle = self.idle_of(kind);
-        let idle = idle.iter().filter(|m| m.is_counted()).count() as u64;
+        let rested = self.by_idleness(kind, true).into_iter();
+        let rested = rested.filter(|(limit, _)| *limit <= self.now).count() as u64;
+        let idle = self.counted_idle(kind);
         let counted = self.counted_of(kind);
         let mut candidates = Vec::new();
         for counts in [true, false] {
-            let Some((limit, machine)) = self.longest_idle(kind, counts) else {
+            let longest = self.by_idleness(kind, counts).into_iter().next();
+            let Some((limit, machine)) = longest.filter(|(limit, _)| *limit <= self.now) else {
                 continue;
             };
             let one = u64::from(counts);
-            let dispensable = counted >= min + one && idle >= spare + one;
-            match limit <= self.now {
-                true if dispensable => candidates.push((limit, Reverse(machine))),
-                true => self.mark(Mark::E2Blocked),
-                false => {}
+            if counted < min + one || idle < spare + one {
+                self.mark(Mark::E2Blocked);
+            } else if rested < spare + one {
+                self.mark(Mark::E2SpareNotRested);
+            } else {
+                candidates.push((limit, Reverse(machine)));
             }
         }
         let first = candidates.into_iter().min();

@@ -387,8 +387,10 @@ fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
 
 /// Queues a request as if it fitted nowhere.
 fn enqueue(m: &mut Manager, spec: Submit) {
-    m.queue.push(&mut m.requests, RequestId(99), &spec, (0, 0));
-    m.holds.enter(spec.kinds);
+    let group = m.machines.group_of(&spec);
+    m.queue
+        .push(&mut m.requests, RequestId(99), &spec, group, (0, 0));
+    m.holds.enter(group);
 }
 
 #[test]

@@ -396,7 +396,7 @@ impl Manager {
         u64::from(sums.counted) + sums.machines.pending
     }
 
-    /// G5: stops idle machines so that one of `kind` can be started for a demand; if that is not
+    /// G5: stops idle machines so that one of `kind` can be started for a demand; if they are not
     /// enough, and its turn has come and it has no machine to hold, drains the emptiest of the others.
     fn make_room(
         &mut self,
@@ -406,12 +406,10 @@ impl Manager {
         kind: usize,
         actions: &mut Vec<Action>,
     ) {
-        while self.lacking(plan, kind) > 0
-            && let Some(slot) = self.idle_to_replace()
-        {
+        for slot in self.idle_to_replace(self.lacking(plan, kind)) {
             self.stop(slot, actions);
-            self.machines.relist();
         }
+        self.machines.relist();
         let lacking = self.lacking(plan, kind);
         if lacking > 0
             && self.has_waited(class)
@@ -438,23 +436,43 @@ impl Manager {
             .saturating_sub(leaving)
     }
 
-    /// The machine that has been idle for longest, then the highest id, of the kinds that are above
-    /// their `min`, and that no queued request fits on.
-    fn idle_to_replace(&self) -> Option<u32> {
+    /// The idle machines that make up for so many procs: the longest idle first, then the highest id, of
+    /// the kinds that are above their `min`, that no queued request fits on. None if all of them are not
+    /// enough.
+    fn idle_to_replace(&self, lacking: u64) -> Vec<u32> {
+        let get = |slot: u32| self.machines.get(slot);
+        if lacking == 0 || self.machines.idle_count() == 0 {
+            return Vec::new();
+        }
+        let mut above = self.above_min();
         let kinds = self.machines.kinds.iter().enumerate();
-        let above = kinds.filter(|(index, kind)| self.counted(*index) > u64::from(kind.kind.min));
-        let replaceable = |slot: &u32| {
-            let machine = self.machines.get(*slot);
+        let kinds = kinds.filter(|(index, _)| above[*index] > 0);
+        let mut idle: Vec<u32> = kinds.flat_map(|(_, kind)| kind.idle_slots()).collect();
+        idle.sort_unstable_by_key(|&slot| (get(slot).idle_since, core::cmp::Reverse(get(slot).id)));
+        let (mut stops, mut procs) = (Vec::new(), 0);
+        for slot in idle {
+            let machine = get(slot);
+            let above = &mut above[usize::from(machine.kind.0)];
             let mut spot = machine.spot();
             spot.free = machine.offer;
-            self.queue.first_fit(&spot, |_| false).is_none()
-        };
-        let key = |slot: &u32| {
-            let machine = self.machines.get(*slot);
-            (machine.idle_since, core::cmp::Reverse(machine.id))
-        };
-        let idle = above.flat_map(|(_, kind)| kind.idle_slots());
-        idle.filter(replaceable).min_by_key(key)
+            if *above > 0 && self.queue.first_fit(&spot, |_| false).is_none() {
+                *above -= u64::from(machine.counts());
+                procs += u64::from(machine.offer.proc_count());
+                stops.push(slot);
+            }
+            if procs >= lacking {
+                return stops;
+            }
+        }
+        Vec::new()
+    }
+
+    /// How many machines of each kind there are above its `min`.
+    fn above_min(&self) -> Vec<u64> {
+        let kinds = self.machines.kinds.iter().enumerate();
+        kinds
+            .map(|(index, kind)| self.counted(index).saturating_sub(u64::from(kind.kind.min)))
+            .collect()
     }
 
     /// Whether a machine in good health could ever take the demand.
@@ -478,10 +496,7 @@ impl Manager {
         };
         let mut others: Vec<u32> = self.machines.slots().filter(useless).collect();
         others.sort_by_key(|&slot| get(slot).offer.minus(get(slot).free).proc_count());
-        let kinds = self.machines.kinds.iter().enumerate();
-        let mut above: Vec<u64> = kinds
-            .map(|(index, kind)| self.counted(index).saturating_sub(u64::from(kind.kind.min)))
-            .collect();
+        let mut above = self.above_min();
         let mut emptiest = None;
         let mut procs = 0;
         for slot in others {

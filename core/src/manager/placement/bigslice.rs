@@ -27,8 +27,10 @@ impl Manager {
             avoid: None,
             ..*spec
         };
-        self.queue.push(&mut self.requests, request, &spec, (0, 0));
-        self.holds.enter(spec.kinds);
+        let group = self.machines.group_of(&spec);
+        self.queue
+            .push(&mut self.requests, request, &spec, group, (0, 0));
+        self.holds.enter(group);
     }
 
     /// Grants until nothing more can be placed (S5).

@@ -89,10 +89,12 @@ impl Manager {
                 .insert(Request::queue(request, Queued::default()));
             return self.occupy(slot, key.demand, machine, actions);
         }
-        let granted = (self.granted(spec.kinds), self.machines.granted());
-        self.queue.push(&mut self.requests, request, spec, granted);
-        self.holds.enter(spec.kinds);
-        self.expect_turn(&key);
+        let group = self.machines.group_of(spec);
+        let granted = (self.granted(group), self.machines.granted());
+        self.queue
+            .push(&mut self.requests, request, spec, group, granted);
+        self.holds.enter(group);
+        self.expect_turn(group);
     }
 
     /// P2: walks the requests in their order, grants each that fits, until none does.

@@ -4,15 +4,14 @@ use alloc::vec::Vec;
 
 use super::super::Manager;
 use super::fit::Turn;
-use crate::machines::{KindState, Machine};
+use crate::machines::Machine;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{Kinds, MachineId};
-use crate::protocol::resources::Demand;
 use crate::protocol::time::Instant;
-use crate::queue::ClassKey;
+use crate::queue::{Class, ClassKey};
 use crate::storage::list::Moves;
 
-/// The requests that accept the same kinds.
+/// The requests that accept and fit the same kinds.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) kinds: Kinds,
@@ -56,7 +55,7 @@ impl Holds {
         }
     }
 
-    /// A request that accepts these kinds is queued.
+    /// A request of this group is queued.
     #[inline]
     pub(crate) fn enter(&mut self, kinds: Kinds) {
         match self.find(kinds) {
@@ -74,8 +73,8 @@ impl Holds {
         }
     }
 
-    /// A request that accepts these kinds is queued no longer, and has no hold. The group is forgotten
-    /// with its last one.
+    /// A request of this group is queued no longer, and has no hold. The group is forgotten with its
+    /// last one.
     #[inline]
     pub(in super::super) fn leave(&mut self, kinds: Kinds) {
         if let Ok(index) = self.find(kinds) {
@@ -178,26 +177,21 @@ impl Manager {
         self.machines.accepted(kinds).map(|kind| kind.granted).sum()
     }
 
-    /// After how many procs granted to others a request has its turn; `None` while there are no machines
-    /// for it.
-    pub(crate) fn patience(&self, key: &ClassKey) -> Option<u64> {
-        let fits = |kind: &&KindState| match key.demand {
-            Demand::Amounts(amounts) => amounts.fits(kind.kind.capacity),
-            Demand::Machine => true,
-        };
-        let fitting = self.machines.accepted(key.kinds).filter(fits);
-        let procs: u64 = fitting.map(|kind| kind.sums.healthy).sum();
-        let patience = procs.saturating_mul(u64::from(self.config.patience));
-        (patience > 0).then_some(patience)
+    /// The group of a queued request (P4), if its class is right.
+    pub(crate) fn group_of_queued(&self, slot: u32) -> Option<Kinds> {
+        let record = self.requests.get(slot);
+        let class = self.queue.class(record.queued()?.class);
+        let spec = self.queue.spec(record.id, record.queued()?.class);
+        Some(class.group).filter(|group| *group == self.machines.group_of(&spec))
     }
 
-    /// No request that accepts just these kinds has less patience.
-    fn least_patience(&self, kinds: Kinds) -> u64 {
-        let healthy = self.machines.accepted(kinds).map(|kind| kind.sums.healthy);
-        let least = healthy.filter(|&procs| procs > 0).min();
-        least.map_or(u64::MAX, |procs| {
-            procs.saturating_mul(u64::from(self.config.patience))
-        })
+    /// After how many procs granted to others a request of a group has its turn; `None` while there are
+    /// no machines for it.
+    pub(crate) fn patience(&self, group: Kinds) -> Option<u64> {
+        let healthy = self.machines.accepted(group).map(|kind| kind.sums.healthy);
+        let procs: u64 = healthy.sum();
+        let patience = procs.saturating_mul(u64::from(self.config.patience));
+        (patience > 0).then_some(patience)
     }
 
     /// For the shortcut: whether there are no holds, all queued requests are of one group, and none of
@@ -231,15 +225,15 @@ impl Manager {
         patience > 0 && self.machines.granted() - queued.granted_anywhere >= patience
     }
 
-    /// A new request is in the queue: its turn may be the next that comes.
+    /// A new request of a group is in the queue: its turn may be the next that comes.
     #[inline]
-    pub(super) fn expect_turn(&mut self, key: &ClassKey) {
+    pub(super) fn expect_turn(&mut self, kinds: Kinds) {
         if self.config.patience == 0 {
             return;
         }
-        let patience = self.patience(key).unwrap_or(u64::MAX);
-        let due = self.granted(key.kinds).saturating_add(patience);
-        if let Ok(index) = self.holds.find(key.kinds) {
+        let patience = self.patience(kinds).unwrap_or(u64::MAX);
+        let due = self.granted(kinds).saturating_add(patience);
+        if let Ok(index) = self.holds.find(kinds) {
             let group = &mut self.holds.groups[index];
             group.check_at = group.check_at.min(due);
         }
@@ -306,11 +300,46 @@ impl Manager {
                 .for_each(|group| group.check_at = 0);
             self.move_holds(actions);
         }
-        for index in 0..self.holds.groups.len() {
-            let group = &self.holds.groups[index];
-            if self.granted(group.kinds) >= group.check_at {
-                self.look_for_turns(index, actions);
+        if (0..self.holds.groups.len()).any(|index| self.is_due(index)) {
+            self.give_those_due(actions);
+        }
+    }
+
+    /// Whether the group may have a request whose turn has come.
+    #[inline]
+    fn is_due(&self, index: usize) -> bool {
+        let group = &self.holds.groups[index];
+        self.granted(group.kinds) >= group.check_at
+    }
+
+    /// Gives one hold after the other, the first by P1 first, and to each group one at the most.
+    #[cold]
+    fn give_those_due(&mut self, actions: &mut Vec<Action>) {
+        let mut given = Vec::new();
+        loop {
+            let mut first: Option<(Hold, usize)> = None;
+            for index in 0..self.holds.groups.len() {
+                if !given.contains(&index)
+                    && self.is_due(index)
+                    && let Some(hold) = self.next_hold(index)
+                    && first.is_none_or(|(other, _)| hold.turn < other.turn)
+                {
+                    first = Some((hold, index));
+                }
             }
+            let Some((hold, index)) = first else {
+                return;
+            };
+            let mut groups = self.holds.groups.iter();
+            let holder = groups.position(|group| {
+                let other = group.hold.map(|other| other.machine);
+                other == Some(hold.machine)
+            });
+            if let Some(other) = holder.filter(|&other| other != index) {
+                self.end_hold(other);
+            }
+            self.hold(index, hold, actions);
+            given.push(index);
         }
     }
 
@@ -326,7 +355,7 @@ impl Manager {
                 continue;
             }
             let (key, _) = self.queued_key(hold.request);
-            match self.machine_to_hold(&key) {
+            match self.free_to_hold(&key) {
                 Some(slot) => self.hold(
                     index,
                     Hold {
@@ -340,53 +369,44 @@ impl Manager {
         }
     }
 
-    /// Gives the group's hold to the first whose turn has come and for which there is a machine; to
-    /// one of a more urgent priority than the holder, if it has a hold.
-    #[cold]
-    fn look_for_turns(&mut self, index: usize, actions: &mut Vec<Action>) {
+    /// The hold that a group may have next: for the first whose turn has come and for which there is a
+    /// machine; if it has a hold, for one of a more urgent priority than the holder, machine and all.
+    fn next_hold(&mut self, index: usize) -> Option<Hold> {
         let Group {
             kinds, mark, hold, ..
         } = self.holds.groups[index];
-        let granted = self.granted(kinds);
-        let least = self.least_patience(kinds);
+        let (granted, patience) = (self.granted(kinds), self.patience(kinds));
+        // Those of one priority have their turns in the order in which they came.
         let mut check_at = u64::MAX;
-        let mut given = None;
-        let mut next = self.queue.first_class();
+        let mut found = None;
+        let mut next = self.queue.first_class().filter(|_| patience.is_some());
         while let Some(class) = next {
             next = self.queue.next_class(class);
-            let key = self.queue.class(class).key;
+            let Class { key, group, .. } = *self.queue.class(class);
             if hold.is_some_and(|hold| key.priority >= hold.turn.priority) {
                 break;
             }
-            if key.kinds != kinds {
+            if group != kinds {
                 continue;
             }
             let request = self.queue.first(class);
-            let (Some(queued), Some(patience)) =
-                (self.requests.get(request).queued(), self.patience(&key))
-            else {
+            let Some(queued) = self.requests.get(request).queued() else {
                 continue;
             };
-            let begins = queued.granted.max(mark);
-            let earliest = least.saturating_add(begins);
-            if earliest > granted {
-                // All others of this priority came later.
-                check_at = check_at.min(earliest);
+            let due = queued
+                .granted
+                .max(mark)
+                .saturating_add(patience.unwrap_or(u64::MAX));
+            if due > granted {
+                check_at = check_at.min(due);
                 next = self.queue.first_less_urgent(key.priority);
                 continue;
             }
-            let due = patience.saturating_add(begins);
-            if due > granted {
-                check_at = check_at.min(due);
-                continue;
-            }
-            let machine = match hold {
-                None => self
-                    .machine_to_hold(&key)
-                    .map(|slot| self.machines.get(slot).id),
-                Some(hold) => Some(hold.machine).filter(|id| self.could_hold(&key, *id)),
+            let slot = match hold {
+                None => self.machine_to_hold(&key),
+                Some(hold) => self.held_machine_for(&key, hold.machine),
             };
-            if let Some(machine) = machine {
+            if let Some(slot) = slot {
                 let turn = Turn {
                     priority: key.priority,
                     without_hold: false,
@@ -394,19 +414,19 @@ impl Manager {
                 };
                 let limit = self.config.hold_limit;
                 let until = limit.and_then(|limit| self.now.checked_add(limit));
-                given = Some(Hold {
+                let machine = self.machines.get(slot).id;
+                found = Some(Hold {
                     request,
                     turn,
                     machine,
                     until,
                 });
+                check_at = 0;
                 break;
             }
         }
         self.holds.groups[index].check_at = check_at;
-        if let Some(hold) = given {
-            self.hold(index, hold, actions);
-        }
+        found
     }
 
     fn hold(&mut self, index: usize, hold: Hold, actions: &mut Vec<Action>) {
@@ -425,9 +445,25 @@ impl Manager {
         }));
     }
 
-    /// The machine to hold for a request: the one that will be empty soonest, as far as that can be
-    /// told: its oldest grant is the newest.
+    /// The machine to hold for a request: one that is not held, or else one that is held for a less
+    /// urgent request, whose hold ends then.
     fn machine_to_hold(&self, key: &ClassKey) -> Option<u32> {
+        let less_urgent = |record: &Machine| {
+            let hold = self.holds.on(record.id);
+            hold.is_some_and(|hold| hold.turn.priority > key.priority)
+        };
+        self.free_to_hold(key)
+            .or_else(|| self.soonest_empty(key, less_urgent))
+    }
+
+    /// The machine to hold for a request, of those that are not held.
+    fn free_to_hold(&self, key: &ClassKey) -> Option<u32> {
+        self.soonest_empty(key, |record| !record.held)
+    }
+
+    /// Of the machines that may be held for a request, the one that will be empty soonest, as far as
+    /// that can be told: its oldest grant is the newest.
+    fn soonest_empty(&self, key: &ClassKey, may: impl Fn(&Machine) -> bool) -> Option<u32> {
         let age = |slot: &u32| {
             let oldest = self.machines.get(*slot).running.head();
             let since = oldest.and_then(|request| self.requests.get(request).running());
@@ -437,18 +473,18 @@ impl Manager {
                 core::cmp::Reverse(since.map(|running| running.since)),
             )
         };
-        let free = |slot: &u32| {
+        let fits = |slot: &u32| {
             let record = self.machines.get(*slot);
-            !record.held && self.may_hold(key, record)
+            may(record) && self.may_hold(key, record)
         };
         // By id, of which the first of equals is taken.
-        self.machines.slots().filter(free).min_by_key(age)
+        self.machines.slots().filter(fits).min_by_key(age)
     }
 
-    /// Whether the machine of a hold could be held for another request.
-    fn could_hold(&self, key: &ClassKey, machine: MachineId) -> bool {
+    /// The machine of a hold, if it could be held for another request.
+    fn held_machine_for(&self, key: &ClassKey, machine: MachineId) -> Option<u32> {
         let slot = self.machines.find(machine);
-        slot.is_some_and(|slot| self.may_hold(key, self.machines.get(slot)))
+        slot.filter(|&slot| self.may_hold(key, self.machines.get(slot)))
     }
 
     fn may_hold(&self, key: &ClassKey, record: &Machine) -> bool {

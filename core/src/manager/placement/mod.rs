@@ -18,10 +18,10 @@ impl Manager {
     #[inline]
     fn grant(&mut self, request: u32, machine: u32, actions: &mut Vec<Action>) {
         self.deadlines_dirty |= self.queue.next_give_up().is_some();
-        let key = self.queue.take(&mut self.requests, request);
-        self.occupy(request, key.demand, machine, actions);
+        let (demand, group) = self.queue.take(&mut self.requests, request);
+        self.occupy(request, demand, machine, actions);
         self.grant_ends_hold(request);
-        self.holds.leave(key.kinds);
+        self.holds.leave(group);
     }
 
     /// Gives a machine to a request that is in no list.

@@ -53,7 +53,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P2",
         "one that was granted a machine in a step is granted another in the same step",
         &[edit(FIT, "next.grants < grants", "false")],
-    ),
+    )
+    .shown_in(20),
     Flaw::new(
         "P2",
         "a machine is looked at once in a step, however much is free there",

@@ -379,8 +379,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machines of a kind at its min are stopped to make room",
         &[edit(
             PLAN,
-            "self.counted(*index) > u64::from(kind.kind.min)",
-            "true",
+            "let mut above = «self.above_min()»; let kinds",
+            "self.machines.kinds.iter().map(|_| u64::MAX).collect::<Vec<u64>>()",
         )],
     ),
     Flaw::new(
@@ -388,9 +388,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machine idle for the least time is stopped to make room",
         &[edit(
             PLAN,
-            "idle.filter(replaceable).min_by_key(key)",
-            "idle.filter(replaceable).max_by_key(key)",
+            "idle.sort_unstable_by_key(|&slot| (get(slot).idle_since, core::cmp::Reverse(get(slot).id)));",
+            "idle.sort_unstable_by_key(|&slot| core::cmp::Reverse((get(slot).idle_since, core::cmp::Reverse(get(slot).id))));",
         )],
+    ),
+    Flaw::new(
+        "G5",
+        "idle machines are stopped to make room although they are not enough",
+        &[edit(PLAN, "return stops; } } «Vec::new()»", "stops")],
     ),
     Flaw::new(
         "G5",
@@ -413,7 +418,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine is drained although that can never be enough",
-        &[edit(PLAN, "procs >= lacking", "true")],
+        &[edit(PLAN, "emptiest.filter(|_| «procs >= lacking»)", "true")],
     ),
     Flaw::new(
         "G5",

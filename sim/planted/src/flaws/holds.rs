@@ -36,9 +36,9 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "P4",
-        "patience counts the machines that a request does not fit",
+        "a group is who accepts the same kinds, whether they fit or not",
         &[edit(
-            HOLD,
+            "machines/mod.rs",
             "Demand::Amounts(amounts) => «amounts.fits(kind.kind.capacity)»",
             "true",
         )],
@@ -82,8 +82,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hold is taken over by one that does not fit the machine",
         &[edit(
             HOLD,
-            "Some(hold.machine).filter(|id| self.could_hold(&key, *id))",
-            "Some(hold.machine)",
+            "slot.filter(|&slot| self.may_hold(key, self.machines.get(slot)))",
+            "slot",
         )],
     ),
     Flaw::new(
@@ -112,11 +112,43 @@ pub(super) const FLAWS: &[Flaw] = &[
     .shown_in(20),
     Flaw::new(
         "P4",
-        "two groups hold the same machine",
+        "a machine is taken from a hold that is as urgent or more",
         &[edit(
             HOLD,
-            "!record.held && self.may_hold(key, record)",
-            "self.may_hold(key, record)",
+            "self.soonest_empty(key, |record| «!record.held»)",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "two groups hold the same machine",
+        &[edit(HOLD, "self.end_hold(other);", "")],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold of a less urgent request does not yield",
+        &[edit(
+            HOLD,
+            "hold.is_some_and(|hold| «hold.turn.priority > key.priority»)",
+            "false",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "a hold of a request as urgent yields",
+        &[edit(
+            HOLD,
+            "hold.is_some_and(|hold| «hold.turn.priority > key.priority»)",
+            "hold.turn.priority >= key.priority",
+        )],
+    ),
+    Flaw::new(
+        "P4",
+        "holds are given in the order of the groups' kinds",
+        &[edit(
+            HOLD,
+            "first.is_none_or(|(other, _)| «hold.turn < other.turn»)",
+            "false",
         )],
     ),
     Flaw::new(
@@ -192,7 +224,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "P4",
         "the turn of a new request is not expected",
-        &[edit(FIT, "self.expect_turn(&key);", "")],
+        &[edit(FIT, "self.expect_turn(group);", "")],
     ),
     Flaw::new(
         "P4",
@@ -248,7 +280,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "hold.request == request || turn.priority < hold.turn.priority",
             "true",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P4",
         "a holder does not go before the others of its priority",

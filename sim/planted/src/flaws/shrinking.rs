@@ -30,7 +30,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the timer is set for idle machines that are never stopped",
         &[edit(
             FILE,
-            "let limit = «kind.kind.idle.filter(|_| kind.kind.startable)?»; let tops",
+            "let limit = «kind.kind.idle.filter(|_| kind.kind.startable)?»; let end",
             "kind.kind.idle?",
         )],
     ),
@@ -62,8 +62,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "spare machines are stopped when they have been idle for long",
         &[edit(
             FILE,
-            "idle >= Some(u64::from(kind.kind.spare))",
-            "idle.is_some()",
+            "&& «idle(u64::from(kind.idle_count())) && (spare == 0 || idle(kind.idle_for(limit, self.now).0))»",
+            "true",
         )],
     ),
     Flaw::new(
@@ -71,8 +71,26 @@ pub(super) const FLAWS: &[Flaw] = &[
         "one idle machine more than the spare ones is kept",
         &[edit(
             FILE,
-            "idle >= Some(u64::from(kind.kind.spare))",
-            "idle > Some(u64::from(kind.kind.spare))",
+            "all.checked_sub(without) >= Some(spare)",
+            "all.checked_sub(without) > Some(spare)",
+        )],
+    ),
+    Flaw::new(
+        "E2",
+        "a spare is stopped because another machine is idle for an instant",
+        &[edit(
+            FILE,
+            "&& «(spare == 0 || idle(kind.idle_for(limit, self.now).0))»",
+            "true",
+        )],
+    ),
+    Flaw::new(
+        "S21",
+        "the limit of the next idle machine is not waited for",
+        &[edit(
+            FILE,
+            "let counted = «first.or_else(more)»;",
+            "{ _ = &more; first }",
         )],
     ),
     Flaw::new(
@@ -90,7 +108,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the idle limit of a machine that does not count is not waited for",
         &[edit(
             FILE,
-            "[kind.longest_idle(true), «kind.longest_idle(false)»]; let ends",
+            "counted.into_iter().chain(«longest(false).and_then(end)»)",
             "None",
         )],
     ),
