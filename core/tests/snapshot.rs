@@ -237,9 +237,9 @@ fn f05_records_that_contradict_each_other_are_refused() {
     assert_eq!(unbidden, "w1 waits twice, or for nothing");
     let groups = "a hold, or a demand without home, is of no queued request";
     assert_eq!(
-        refusal(|v| v["groups"][0]["kinds"] = 1.into()),
+        refusal(|v| v["groups"][0]["kinds"] = 2.into()),
         groups,
-        "none accepts these kinds alone"
+        "none fits these kinds"
     );
     assert_eq!(
         refusal(|v| v["groups"][0]["hold"]["request"] = 1.into()),

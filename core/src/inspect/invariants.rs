@@ -184,11 +184,12 @@ fn holds_are_sound(m: &Manager) -> bool {
             .eq(held)
 }
 
-/// Placement with a fresh look at all machines does nothing.
+/// Placement with a fresh look at all machines does nothing, unless a machine has left good health since:
+/// then the next step looks (P2).
 fn nothing_can_be_placed(m: &Manager) -> bool {
     match m.config.policy {
         Policy::Bigslice => m.next_placement().is_none(),
-        Policy::Fit => m.placed_anew().is_empty(),
+        Policy::Fit => m.placement_is_behind() || m.placed_anew().is_empty(),
     }
 }
 

@@ -166,6 +166,11 @@ impl FreeOrder {
         self.machines == 0
     }
 
+    /// The machines, in no order.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sets.iter().flat_map(|(_, set)| set.ids.slots())
+    }
+
     /// Which machine of several a request gets (P3).
     pub(crate) fn set_packing(&mut self, packing: Packing) {
         self.packing = packing;

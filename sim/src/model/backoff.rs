@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use remuda::{Action, KindId, MachineId, Notice, StartHint};
+use remuda::{Action, Instant, KindId, MachineId, Notice, StartHint};
 
 use super::{Mark, Model, Pause, Place, Trial};
 
@@ -51,13 +51,19 @@ impl Model {
         for _ in 1..state.step.min(128) {
             length = length.saturating_mul(2);
         }
-        state.backoff_until = now.checked_add(length.min(cap));
-        state.backoff = match state.backoff_until {
-            Some(at) if at <= now => Pause::No,
-            Some(at) => Pause::Until(at),
-            None => Pause::Forever,
-        };
-        let forever = state.backoff == Pause::Forever;
+        let ends = now.checked_add(length.min(cap));
+        let forever = ends.is_none();
+        if state.backoff == Pause::No {
+            state.backoff_until = ends;
+            state.backoff = match ends {
+                Some(at) if at <= now => Pause::No,
+                Some(at) => Pause::Until(at),
+                None => Pause::Forever,
+            };
+        } else {
+            // One that lasts longer stays.
+            self.lengthen(kind, ends);
+        }
         if length > cap {
             self.mark(Mark::F7Capped);
         }
@@ -72,7 +78,10 @@ impl Model {
             return;
         }
         self.mark(Mark::G3RetryAfter);
-        let at = self.now.checked_add(after);
+        self.lengthen(kind, self.now.checked_add(after));
+    }
+
+    fn lengthen(&mut self, kind: KindId, at: Option<Instant>) {
         let state = &mut self.kinds[usize::from(kind.0)];
         state.backoff = match (state.backoff, at) {
             (Pause::Forever, _) | (_, None) => Pause::Forever,

@@ -90,22 +90,19 @@ impl Growth {
             self.step,
             config.start_backoff_cap,
         );
-        self.until = now.checked_add(delay);
-        self.held = !delay.is_zero();
+        self.hold_back(delay, now);
     }
 
-    /// G3: the back-off lasts at least so long.
-    fn retry_after(&mut self, delay: Duration, now: Instant) {
-        if delay.is_zero() {
-            return;
-        }
-        let asked = now.checked_add(delay);
-        self.until = match (self.held, self.until, asked) {
-            (true, Some(until), Some(asked)) => Some(until.max(asked)),
+    /// The back-off lasts at least so long; one that lasts longer, as a start was to be tried again only
+    /// later (G3), stays.
+    fn hold_back(&mut self, delay: Duration, now: Instant) {
+        let until = now.checked_add(delay);
+        self.until = match (self.held, self.until, until) {
+            (true, Some(before), Some(until)) => Some(until.max(before)),
             (true, ..) => None,
-            (false, ..) => asked,
+            (false, ..) => until,
         };
-        self.held = true;
+        self.held |= !delay.is_zero();
     }
 
     /// One of its machines is gone: there may be capacity again (G3).
@@ -186,8 +183,10 @@ impl Manager {
             hint => {
                 self.count_failure(index, steps, actions);
                 self.growth[index].machine_gone();
-                if let Some(StartHint::RetryAfter(delay)) = hint {
-                    self.growth[index].retry_after(delay, self.now);
+                if let Some(StartHint::RetryAfter(delay)) = hint
+                    && !delay.is_zero()
+                {
+                    self.growth[index].hold_back(delay, self.now);
                 }
             }
         }

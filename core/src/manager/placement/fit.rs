@@ -80,7 +80,10 @@ impl Manager {
             avoid: spec.avoid,
         };
         let nothing_free = self.machines.free.is_empty() && self.holds.is_empty();
-        if !nothing_free
+        if self.placement_is_behind() {
+            // A request that is queued may have a machine now that it avoids: all are placed together.
+            self.touch_all();
+        } else if !nothing_free
             && let Some(machine) = self.machine_for(&key, spec.prefer, None, Among::All)
         {
             // The grant sets its state.
@@ -325,6 +328,22 @@ impl Manager {
             Packing::BestFit => (record.free, record.id),
             Packing::FirstFit => (Resources::ZERO, record.id),
         }
+    }
+
+    /// Has placement look at all machines that have something free.
+    fn touch_all(&mut self) {
+        let held = self.holds.iter();
+        let held = held.filter_map(|hold| self.machines.find(hold.machine));
+        let slots: Vec<u32> = held.chain(self.machines.free.slots()).collect();
+        slots.into_iter().for_each(|slot| self.machines.touch(slot));
+    }
+
+    /// Whether a queued request may have the machine that it avoids since placement, as another has left
+    /// good health after it, by G5's drain.
+    pub(crate) fn placement_is_behind(&self) -> bool {
+        let slots = || self.queue.avoided().filter_map(|id| self.machines.find(id));
+        self.machines.health_changes != self.health_changes_placed
+            && slots().any(|slot| self.candidate(slot, 0).is_some())
     }
 
     /// A machine that left good health may have been what kept a request off the one it avoids: that

@@ -117,14 +117,14 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F7",
         "there is no back-off",
-        &[edit(FILE, "self.held = !delay.is_zero();", "")],
+        &[edit(FILE, "self.held |= !delay.is_zero();", "")],
     ),
     Flaw::new(
         "F7",
         "a back-off of zero lasts until the next event",
         &[edit(
             FILE,
-            "self.held = !delay.is_zero();",
+            "self.held |= !delay.is_zero();",
             "self.held = true;",
         )],
     ),
@@ -165,15 +165,15 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G3",
         "a hint when to try again shortens the back-off",
-        &[edit(FILE, "Some(until.max(asked))", "Some(asked)")],
+        &[edit(FILE, "Some(until.max(before))", "Some(until)")],
     ),
     Flaw::new(
         "G3",
         "a hint when to try again counts from the end of the back-off before it",
         &[edit(
             FILE,
-            "(false, ..) => «asked»",
-            "self.until.map_or(asked, |until| until.checked_add(delay))",
+            "(false, ..) => «until»",
+            "self.until.map_or(until, |until| until.checked_add(delay))",
         )],
     ),
     Flaw::new(
@@ -181,14 +181,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hint when to try again is not looked at",
         &[edit(
             FILE,
-            "self.growth[index].retry_after(delay, self.now);",
+            "self.growth[index].hold_back(delay, self.now);",
             "",
         )],
-    ),
-    Flaw::new(
-        "G3",
-        "a hint when to try again makes no pause where there is no back-off",
-        &[edit(FILE, "self.held = true;", "")],
     ),
     Flaw::new(
         "G3",
