@@ -11,7 +11,7 @@ use remuda_sim::shrink::Run;
 use remuda_sim::swarm::{Report, replay};
 use remuda_sim::{Script, Swarm};
 
-/// The schedules of the short swarm, in which each bug must be found: most are in the first hundred, three only after 5,000.
+/// The schedules of the short swarm, in which each bug must be found; most are in the first hundred.
 const SCHEDULES: u64 = 20_000;
 
 /// The short swarm, on the thread at hand: the first failure is that of the lowest seed.

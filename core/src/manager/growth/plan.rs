@@ -271,7 +271,6 @@ impl Manager {
         if self.homes(demand).is_empty() {
             return self.say_no_home(plan, class);
         }
-        // They are known now.
         let left = plan.take_pending(self.homes(demand), queued);
         if left == 0 || self.find_homes(plan, demand, left) == 0 || plan.waiting {
             return;
