@@ -12,7 +12,7 @@ use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{RunArgs, Sizes, When};
+use crate::args::{JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
 use crate::joblog::Joblog;
 use crate::spool::Spools;
 use crate::{log, output};
@@ -58,41 +58,42 @@ impl Plan {
     /// # Errors
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
-        let filter = log::filter(args.quiet, args.verbose)?;
-        let config = config(args)?;
-        let options = options(args.silent_after);
+        let filter = log::filter(args.output.quiet, args.output.verbose)?;
+        let config = config(&args.machines)?;
+        let options = options(args.machines.silent_after);
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
             .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
-        let jobs = read(args, config.kinds[0].capacity.proc_count())?;
-        let file = args.file.as_deref().filter(|file| !is_stdin(file));
+        let jobs = read(&args.jobs, config.kinds[0].capacity.proc_count())?;
+        let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
+            .output
             .joblog
             .as_ref()
             .map(|path| Joblog::open(path, file))
             .transpose()?;
-        let journal = journal(args, file)?;
+        let journal = journal(&args.output, file)?;
         Ok(Plan {
             jobs,
             config,
             options,
-            silence: LEAST_SILENCE.max(args.silent_after * 2),
-            launch: args.launch(),
-            attempts: args.attempts.get(),
+            silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
+            launch: args.machines.launch(),
+            attempts: args.jobs.attempts.get(),
             joblog,
             journal,
             spools: Spools::new(&spool_dir),
             spool_dir,
             filter,
-            keep_order: args.keep_order,
-            quiet: args.quiet,
-            progress: progress(args, io::stderr().is_terminal()),
+            keep_order: args.output.keep_order,
+            quiet: args.output.quiet,
+            progress: progress(&args.output, io::stderr().is_terminal()),
         })
     }
 }
 
-fn config(args: &RunArgs) -> Result<Config, String> {
+fn config(args: &MachineArgs) -> Result<Config, String> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let Sizes {
         machine_procs,
@@ -111,7 +112,7 @@ fn config(args: &RunArgs) -> Result<Config, String> {
         .silent_polls(SILENT_POLLS))
 }
 
-fn journal(args: &RunArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {
+fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {
     let Some(path) = &args.journal else {
         return Ok(None);
     };
@@ -141,7 +142,7 @@ fn options(silent_after: Duration) -> Options {
     options
 }
 
-fn progress(args: &RunArgs, terminal: bool) -> Option<bool> {
+fn progress(args: &OutputArgs, terminal: bool) -> Option<bool> {
     match args.progress {
         _ if args.quiet => None,
         When::Auto => (terminal && !piped()).then_some(true),
@@ -162,7 +163,7 @@ fn is_stdin(file: &Path) -> bool {
 }
 
 /// Reads the job file whole: it is run whole or not at all.
-fn read(args: &RunArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
+fn read(args: &JobArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
     let (name, bytes) = match &args.file {
         Some(file) if !is_stdin(file) => (file.display().to_string(), std::fs::read(file)),
         None if io::stdin().is_terminal() => {
@@ -176,6 +177,5 @@ fn read(args: &RunArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
         }
     };
     let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
-    jobs::parse(&bytes, args.job_format(), machine_procs)
-        .map_err(|error| format!("{name}: {error}"))
+    jobs::parse(&bytes, args.format(), machine_procs).map_err(|error| format!("{name}: {error}"))
 }

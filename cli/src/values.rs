@@ -1,4 +1,5 @@
 //! Values that flags of more than one command take.
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use remuda::MachineId;
@@ -36,4 +37,10 @@ pub(crate) fn machine(text: &str) -> Result<MachineId, String> {
     };
     let wrong = "expected a number such as 7, or m7, or j7 for one that joined by itself";
     found.map_err(|_: std::num::ParseIntError| wrong.to_owned())
+}
+
+/// A whole number from 1 up.
+pub(crate) fn count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .map_err(|_| format!("expected a whole number from 1 to {}", u32::MAX))
 }

@@ -1,0 +1,209 @@
+//! The command line: what it may say, its help, and the first check of what it says.
+mod jobs;
+mod machines;
+mod output;
+mod worker;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::minimise::MinimiseArgs;
+use crate::replay::ReplayArgs;
+
+pub(crate) use jobs::JobArgs;
+pub(crate) use machines::{MachineArgs, Sizes};
+pub(crate) use output::{OutputArgs, When};
+pub(crate) use worker::WorkerArgs;
+
+/// Runs shell commands on a cluster of worker processes that manages itself.
+#[derive(Debug, Parser)]
+#[command(name = "remuda", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Worker(WorkerArgs),
+    Replay(ReplayArgs),
+    Minimise(MinimiseArgs),
+}
+
+/// Run the jobs of a file, or of standard input, and print each one's output once.
+///
+/// A job file has one shell command a line; blank lines and lines that start with # are skipped.
+/// With --format jsonl, or a name that ends in .jsonl, each line is a JSON object:
+///
+///   {"cmd": "make -j2", "procs": 2, "priority": 5, "name": "build"}
+///   {"cmd": ["cp", "a b", "c"], "machine": true}
+///
+/// cmd is a text for sh -c, or a program and its arguments; procs (1) is how much of a machine the
+/// job takes, "machine": true takes a whole one; a lower priority (0) runs first; a job without a
+/// name goes by its line. Jobs read /dev/null, and see REMUDA_JOB (their name) and REMUDA_ATTEMPT
+/// (1, 2, …) in their environment.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment, after_long_help = RUN_HELP)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) jobs: JobArgs,
+
+    #[command(flatten, next_help_heading = "Machines")]
+    pub(crate) machines: MachineArgs,
+
+    #[command(flatten, next_help_heading = "Output")]
+    pub(crate) output: OutputArgs,
+}
+
+const RUN_HELP: &str = "\
+Example:
+  seq 1 100 | sed 's/^/echo job /' | remuda run --max-procs 4 --machine-procs 1 -
+
+The last line on standard error, always:
+  100 jobs: 98 ok, 2 failed; 3 lost and run again; 4 machines started, 1 lost; 12.3 s
+
+Exit status:
+  0    all jobs ended with exit status 0
+  1    some jobs failed; or their output or the job log could not be written, say because the
+       reader of a pipe has left (then running jobs are ended and the rest is not run)
+  2    wrong use or bad input; nothing was started
+  3    no machine could be started
+  130  interrupted; a second Ctrl-C ends at once
+
+The output of a job waits in a temporary file, in TMPDIR or else /tmp, until the job is done.";
+
+impl Cli {
+    /// Parses the command line.
+    ///
+    /// # Errors
+    /// `Err(Ok(text))` is help or version, to be printed; `Err(Err(line))` what was wrong, in one line.
+    pub(crate) fn read() -> Result<Cli, Result<String, String>> {
+        Cli::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                Err("no command given (try: remuda run --help)".into())
+            }
+            _ => Err(one_line(&error.render().to_string())),
+        })
+    }
+}
+
+/// clap explains over several lines; scripts and logs want one.
+fn one_line(rendered: &str) -> String {
+    let said = rendered.strip_prefix("error: ").unwrap_or(rendered);
+    let lines: Vec<&str> = said
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    format!("{} (try --help)", lines.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use remuda_cli::jobs;
+
+    use super::*;
+
+    fn run(words: &str) -> Result<RunArgs, String> {
+        let words = shlex::split(words).expect("the test's own words are balanced");
+        match Cli::try_parse_from(
+            ["remuda".to_owned(), "run".to_owned()]
+                .into_iter()
+                .chain(words),
+        ) {
+            Ok(Cli {
+                command: Command::Run(args),
+            }) => Ok(args),
+            Ok(_) => unreachable!("the words begin with run"),
+            Err(error) => Err(one_line(&error.render().to_string())),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_follow_the_cores_and_each_other() {
+        let sizes = |words: &str| {
+            run(words)
+                .unwrap()
+                .machines
+                .sizes(4)
+                .map(|sizes| (sizes.machine_procs, sizes.max_procs))
+        };
+        assert_eq!(sizes(""), Ok((4, 4)));
+        assert_eq!(sizes("--max-procs 2"), Ok((2, 2)));
+        assert_eq!(sizes("--max-procs 10"), Ok((4, 10)));
+        assert_eq!(sizes("--machine-procs 1"), Ok((1, 4)));
+        assert_eq!(sizes("--machine-procs 64"), Ok((64, 64)));
+        assert_eq!(sizes("--machine-procs 64 --max-procs 128"), Ok((64, 128)));
+        assert_eq!(
+            sizes("--machine-procs 3 --max-procs 2"),
+            Err("--machine-procs 3 is more than --max-procs 2: not one machine would fit".into())
+        );
+    }
+
+    #[test]
+    fn wrong_use_is_one_line_that_names_the_flag() {
+        for (words, flag, reason) in [
+            ("--max-procs 0", "--max-procs", "from 1"),
+            ("--machine-procs 0", "--machine-procs", "from 1"),
+            ("--attempts 0", "--attempts", "from 1"),
+            ("--max-procs -1", "-1", "unexpected"),
+            ("--max-load nan", "--max-load", "above 0"),
+            ("--max-load=-1", "--max-load", "above 0"),
+            ("--max-load inf", "--max-load", "above 0"),
+            ("--launch ''", "--launch", "no program"),
+            ("--launch \"ssh 'host\"", "--launch", "not closed"),
+            ("--silent-after 0", "--silent-after", "seconds"),
+            ("--progress maybe", "--progress", "auto"),
+            ("--quiet --verbose", "--quiet", "cannot be used"),
+            ("--joblg x", "--joblg", "--joblog"),
+        ] {
+            let error = run(words).expect_err(words);
+            assert!(
+                error.contains(flag) && error.contains(reason),
+                "{words}: {error}"
+            );
+            assert!(!error.contains('\n'), "{words}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_launch_command_is_split_as_a_shell_would() {
+        let args =
+            run(r#"--launch "ssh -o 'Proxy Command=x y' host remuda worker --procs {procs}""#)
+                .unwrap();
+        let words = [
+            "ssh",
+            "-o",
+            "Proxy Command=x y",
+            "host",
+            "remuda",
+            "worker",
+            "--procs",
+            "{procs}",
+        ];
+        assert_eq!(args.machines.launch(), words);
+        assert_eq!(
+            run("").unwrap().machines.launch()[1..],
+            ["worker", "--procs", "{procs}"]
+        );
+    }
+
+    #[test]
+    fn the_format_follows_the_name_unless_told() {
+        let format = |words: &str| run(words).unwrap().jobs.format();
+        assert_eq!(format("a.txt"), jobs::Format::Lines);
+        assert_eq!(format("a.JSONL"), jobs::Format::Jsonl);
+        assert_eq!(format("--format jsonl -"), jobs::Format::Jsonl);
+        assert_eq!(format("--format lines a.jsonl"), jobs::Format::Lines);
+    }
+}
