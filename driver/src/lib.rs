@@ -70,6 +70,7 @@ mod machine;
 mod options;
 pub mod process;
 mod status;
+mod worker_link;
 
 // The state, from its records to its lock.
 mod effect;

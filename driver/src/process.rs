@@ -3,9 +3,7 @@
 //! The command is a template, so the same code starts a worker on this host, with `ssh host …` on another, or with `srun …`
 //! under Slurm. Those programs do authentication, encryption and placement. No port is opened.
 
-mod events;
 mod group;
-mod link;
 mod pump;
 mod tail;
 
@@ -22,8 +20,8 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
+use crate::worker_link::Link;
 use group::{EXIT_GRACE, Group};
-use link::Link;
 use pump::{Exit, Pipes};
 use tail::{Tail, readable};
 

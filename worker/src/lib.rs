@@ -19,6 +19,7 @@
 //! | [`Worker`] | the serve loop on standard input and output |
 //! | [`Exec`], [`Exit`] | the built-in function [`EXEC`]: runs a process and streams its output |
 //! | [`wire`] | the protocol, sans-IO: bytes in, messages out; the driver uses it too |
+//! | [`session`] | what carries the protocol where a worker connects back: sealed, and resumed after a cut; sans-IO too |
 //!
 //! What the program prints cannot break the protocol, which moves to private descriptors. What runs ends with the worker, however
 //! that ends: when its driver is gone it kills its jobs by process group, and when it is itself killed (-9) a small guard process,
@@ -38,6 +39,7 @@ mod pool;
 mod processes;
 mod registry;
 mod serve;
+pub mod session;
 mod stdio;
 mod sync;
 pub mod wire;

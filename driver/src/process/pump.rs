@@ -13,9 +13,9 @@ use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use remuda_worker::wire::{Decoder, FromWorker};
 
 use super::group::{EXIT_GRACE, Group};
-use super::link::Link;
 use super::tail::Tail;
 use crate::runtime::{Runtime, timeout};
+use crate::worker_link::Link;
 
 /// How long a killed process may take to end, and its output to end after that.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
