@@ -171,10 +171,12 @@ impl<'a> Running<'a> {
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
     ) -> Running<'a> {
-        let system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
+        let mut system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count())
-            .silence(plan.silence);
+            .procs(plan.config.kinds[0].capacity.proc_count());
+        if let Some(silence) = plan.silence {
+            system = system.silence(silence);
+        }
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),

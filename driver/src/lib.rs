@@ -105,7 +105,7 @@ pub use listen::{ConnectSystem, ConnectedWorker, Listen, Listener};
 pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
 pub use once::OnceMachine;
-pub use options::Options;
+pub use options::{Options, worker_silence};
 pub use process::ProcessSystem;
 pub use record::Recorder;
 pub use remuda;

@@ -40,7 +40,7 @@ pub struct ProcessSystem<R> {
     procs: Option<u32>,
     queued: bool,
     hello_timeout: Duration,
-    silence: Duration,
+    silence: Option<Duration>,
 }
 
 /// A worker process.
@@ -72,7 +72,7 @@ impl<R: Runtime> ProcessSystem<R> {
             procs: None,
             queued: false,
             hello_timeout: Duration::from_secs(30),
-            silence: Duration::from_secs(120),
+            silence: None,
         }
     }
 
@@ -114,11 +114,12 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    /// A worker that receives nothing from its driver for this time kills its jobs and exits (F8); default 2 minutes. Zero:
-    /// never. Polls are the heartbeat, so make it longer than a few poll intervals.
+    /// A worker that receives nothing from its driver for this time kills its jobs and exits (F8); by default the time that
+    /// [`worker_silence`](crate::worker_silence) gives. Zero: never, which is right where worker and driver are on one host, as
+    /// nothing can part them: a driver that is stopped for long then loses no worker.
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
-        self.silence = silence;
+        self.silence = Some(silence);
         self
     }
 
@@ -260,7 +261,8 @@ impl<R: Runtime> System for ProcessSystem<R> {
             }
         };
         let link = Arc::new(Link::new(hello.functions));
-        let silence_ms = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX);
+        let silence = self.silence.unwrap_or(start.silence).as_millis();
+        let silence_ms = u64::try_from(silence).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
         let pipes = Pipes { stdin, stdout };
         let decoder = hello.decoder;

@@ -6,6 +6,7 @@
 //! without a deadlock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
@@ -14,7 +15,7 @@ use remuda::{Event, Manager, Notice, Reject};
 
 use crate::effect::{Effect, Task};
 use crate::lost_tasks::LostTask;
-use crate::options::Options;
+use crate::options::{Options, worker_silence};
 use crate::panics::{catch_panic, drop_payload};
 use crate::record::Recorder;
 use crate::runtime::Runtime;
@@ -26,6 +27,8 @@ pub(crate) struct Shared<R, S: System> {
     pub(crate) runtime: R,
     pub(crate) system: S,
     pub(crate) options: Options,
+    /// How long workers wait for a word of the driver (F8).
+    pub(crate) silence: Duration,
     /// Resolves when the cluster shuts down: running starts are then dropped.
     pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
     /// Starts a task on the runtime. The tasks import this file, so the function is passed in and not imported.
@@ -73,11 +76,13 @@ impl<R: Runtime, S: System> Shared<R, S> {
         let (open, closing) = oneshot::channel();
         let clock = runtime.clone();
         let clock = Box::new(move || clock.now());
+        let silence = worker_silence(manager.config(), &options);
         let state = State::new(manager, recorder, clock, open, &options);
         Arc::new(Shared {
             runtime,
             system,
             options,
+            silence,
             closing: closing.shared(),
             spawn,
             state: Mutex::new(state),
