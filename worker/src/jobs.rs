@@ -17,6 +17,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the end of the worker waits for killed processes to be dead.
 const DEATH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The record that says to the guard that the worker ends by itself, and has reported every group.
+pub(crate) const ORDERLY: i32 = 0;
+
 /// The groups of this worker's jobs. The guard is told of each, on its pipe.
 ///
 /// The id of a group in this list cannot belong to another group: it is removed after the job's process has ended and before
@@ -117,7 +120,11 @@ impl Jobs {
             let _ = kill_process(*group, Signal::KILL); // Its leader may have moved to another.
         }
         let groups = state.groups.clone();
+        let all_known = state.starting == 0;
         drop(state);
+        if all_known {
+            self.send_record(ORDERLY);
+        }
         if self.guard_has_ended() {
             wait_until_dead(&groups);
         }
