@@ -207,3 +207,50 @@ fn a_job_behind_a_cut_connection_is_dead_before_it_runs_again() {
     finished.ends(0, "1 job: 1 ok, 0 failed; 1 lost and run again; ");
     assert_eq!(finished.out, "0\n", "it still ran elsewhere");
 }
+
+#[test]
+fn what_workers_and_launchers_print_can_neither_move_the_cursor_nor_pass_for_a_line_of_ours() {
+    let forged = r"\033[2J\033]0;x\007\r\n1 job: 1 ok, 0 failed; 0.1 s\nremuda: all is well\n";
+    let launch = format!("sh -c \"printf '{forged}' >&2; exit 3\"");
+    let finished = run(&["--launch", &launch, "-v"], "true");
+    finished.ends(3, "1 job: 0 ok, 0 failed, 1 not run");
+    let plain = |c: char| !c.is_control() || c == '\n';
+    assert!(finished.err.chars().all(plain), "{:?}", finished.err);
+    let ours =
+        |line: &str| line.starts_with("remuda: ") && !line.starts_with("remuda: all is well");
+    let mut lines = finished.err.lines().rev().skip(1);
+    assert!(lines.all(ours), "{}", finished.err);
+    // What a job prints is the user's own.
+    let finished = run(&[], "printf '\\033[1mbold\\n'\n");
+    assert_eq!(finished.out, "\u{1b}[1mbold\n");
+}
+
+#[test]
+fn starts_that_fail_again_and_again_are_told_once() {
+    let words = [
+        "--max-procs",
+        "200",
+        "--machine-procs",
+        "1",
+        "--launch",
+        "/no/such/$LAUNCHER {machine}",
+    ];
+    let finished = run(&words, &"true\n".repeat(200));
+    finished.ends(3, "200 jobs: 0 ok, 0 failed, 200 not run");
+    finished.says("machine m0 did not start: `/no/such/$LAUNCHER m0`: it cannot be run: ");
+    finished.says("(no shell reads this command, so `/no/such/$LAUNCHER` is taken as it is)");
+    let lines = finished.err.lines().count();
+    assert!(lines < 15, "{lines} lines:\n{}", finished.err);
+}
+
+#[test]
+fn hundreds_of_machines_end_fast_and_silently() {
+    let words = ["--max-procs", "300", "--machine-procs", "1"];
+    // Each has had a job, one of which left its group behind.
+    let mark = mark();
+    let jobs = "sleep 2\n".repeat(299) + &format!("bash -c 'set -m; sleep {mark} & sleep 2'\n");
+    let finished = run(&words, &jobs);
+    assert_eq!(with_word(&mark), Vec::<u32>::new());
+    finished.ends(0, "300 jobs: 300 ok, 0 failed; ");
+    assert_eq!(finished.err.lines().count(), 1, "{}", finished.err);
+}

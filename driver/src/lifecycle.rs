@@ -318,7 +318,14 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
         let wanted = self.shared.read(|state| state.is_start_wanted(self.id));
         let error = match end {
             StartEnd::Failed(error) if wanted => {
-                tracing::warn!(machine = %self.id, "did not start: {error}");
+                let (id, now) = (self.id, self.shared.runtime.now());
+                let text = error.to_string();
+                let told = self
+                    .shared
+                    .with(|state| state.failures.tell(id, &text, now));
+                if let Some(told) = told {
+                    tracing::warn!("{told}");
+                }
                 Ok(error)
             }
             StartEnd::Failed(error) => Err(error.to_string()),

@@ -123,22 +123,17 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    fn command(&self, start: &Start) -> Result<Command, StartError> {
+    /// The words of the template for a machine.
+    fn words(&self, start: &Start) -> Vec<String> {
         let procs = self.procs.unwrap_or(start.capacity.proc_count());
         let procs = procs.to_string();
         let (machine, kind) = (start.id.to_string(), start.kind.to_string());
-        let mut words = self.template(start.kind).iter().map(|word| {
+        let words = self.template(start.kind).iter().map(|word| {
             word.replace("{procs}", &procs)
                 .replace("{machine}", &machine)
                 .replace("{kind}", &kind)
         });
-        let program = words
-            .next()
-            .ok_or_else(|| StartError::new("the launch template is empty"))?;
-        let mut command = Command::new(program);
-        // In its own process group, Ctrl-C at the terminal signals only the driver.
-        command.args(words).process_group(0);
-        Ok(command)
+        words.collect()
     }
 
     /// The template of a kind.
@@ -198,6 +193,37 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 }
 
+fn command(words: &[String]) -> Result<Command, StartError> {
+    let (program, words) = words
+        .split_first()
+        .ok_or_else(|| StartError::new("the launch template is empty"))?;
+    let mut command = Command::new(program);
+    // In its own process group, Ctrl-C at the terminal signals only the driver.
+    command.args(words).process_group(0);
+    Ok(command)
+}
+
+/// What to add to an error where a word is written for a shell, and no shell comes to read it.
+fn shell_hint(words: &[String]) -> String {
+    let program = words.first().map_or("", String::as_str);
+    let program = program.rsplit('/').next().unwrap_or_default();
+    if program.ends_with("sh") {
+        return String::new(); // sh, bash, …; and ssh, which has one read its words elsewhere.
+    }
+    let variable = |word: &str| {
+        let mut behind = word.split('$').skip(1);
+        behind.any(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{'))
+    };
+    let for_a_shell = |word: &&String| word.starts_with('~') || variable(word);
+    match words.iter().find(for_a_shell) {
+        None => String::new(),
+        Some(word) => {
+            let word = harmless(word, Keep::Start(100));
+            format!(" (no shell reads this command, so `{word}` is taken as it is)")
+        }
+    }
+}
+
 struct Hello {
     procs: u32,
     functions: Vec<String>,
@@ -208,11 +234,13 @@ impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
     async fn start(&self, start: Start) -> Result<Worker, StartError> {
-        let template = self.template(start.kind).join(" ");
-        let refuse = |what: String| StartError::new(format!("`{template}`: {what}"));
+        let words = self.words(&start);
+        let shown = harmless(&words.join(" "), Keep::Start(500));
+        let hint = shell_hint(&words);
+        let refuse = |what: String| StartError::new(format!("`{shown}`: {what}{hint}"));
         let child = self
             .runtime
-            .start(self.command(&start)?)
+            .start(command(&words)?)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
         let Child {
             id: pid,
@@ -256,7 +284,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
                     .collect();
                 return Err(refuse(match said.is_empty() {
                     true => what,
-                    false => format!("{what}; it printed: {}", said.join("\n")),
+                    false => format!("{what}; it printed: {}", said.join(" | ")),
                 }));
             }
         };
@@ -356,17 +384,35 @@ mod tests {
     #[test]
     fn the_template_is_filled_in() {
         let start = |kind| Start::new(MachineId(7), KindId(kind), Resources::procs(4)).0;
-        let words = |system: &ProcessSystem<NoRuntime>, kind| {
-            let command = system.command(&start(kind)).unwrap();
-            let words = command.get_args().map(|word| word.to_string_lossy().into());
-            words.collect::<Vec<String>>()
-        };
+        let words =
+            |system: &ProcessSystem<NoRuntime>, kind| system.words(&start(kind)).split_off(1);
         let other = ["gpu", "{machine}", "{kind}"].map(str::to_owned);
         let system = system().template_of(KindId(1), other.into());
         assert_eq!(words(&system, 0), ["--procs=4"]);
         assert_eq!(words(&system, 1), ["m7", "k1"]);
         assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
-        assert!(empty.command(&start(0)).is_err());
+        assert!(command(&empty.words(&start(0))).is_err());
+    }
+
+    #[test]
+    fn words_that_only_a_shell_would_read_are_pointed_out() {
+        let hint = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            shell_hint(&words)
+        };
+        assert_eq!(
+            hint(&["~/bin/remuda", "worker"]),
+            " (no shell reads this command, so `~/bin/remuda` is taken as it is)"
+        );
+        assert!(hint(&["srun", "$HOME/remuda", "worker"]).contains("`$HOME/remuda`"));
+        assert!(hint(&["srun", "${HOME}/remuda"]).contains("taken as it is"));
+        for words in [
+            &["ssh", "host", "~/bin/remuda"][..],
+            &["/bin/sh", "-c", "exec $0"],
+            &["remuda", "a~b", "5$", "worker"],
+        ] {
+            assert_eq!(hint(words), "");
+        }
     }
 }

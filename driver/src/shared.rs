@@ -21,6 +21,7 @@ use crate::record::Recorder;
 use crate::runtime::Runtime;
 use crate::state::State;
 use crate::system::System;
+use crate::text::{Keep, harmless};
 
 /// Everything that the handles and tasks of one cluster share.
 pub(crate) struct Shared<R, S: System> {
@@ -180,16 +181,16 @@ impl<R: Runtime, S: System> Shared<R, S> {
 }
 
 fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
+    let shown = |or: &str| harmless(about.unwrap_or(or), Keep::Start(1500));
     match notice {
         Notice::Ended { machine } => {
-            let about = about.unwrap_or("it was not up yet");
-            tracing::info!(%machine, "ended, as it was told to: {about}");
+            tracing::info!(%machine, "ended, as it was told to: {}", shown("it was not up yet"));
         }
         Notice::MachineLost { machine, .. } if expected => {
-            tracing::info!(%machine, "ended: {}", about.unwrap_or_default());
+            tracing::info!(%machine, "ended: {}", shown(""));
         }
         Notice::MachineLost { machine, .. } => {
-            tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default());
+            tracing::warn!(%machine, "was lost: {}", shown(""));
         }
         Notice::Probation { .. } | Notice::StartsFailing { .. } | Notice::NoHome { .. } => {
             tracing::warn!("{notice}");
