@@ -21,7 +21,7 @@ use crate::{guard, processes, stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
@@ -72,17 +72,15 @@ impl Worker {
 
     /// Serves the driver at the other end of the standard input and output, until either says goodbye or the driver is gone;
     /// then kills what still runs and ends the process. The exit status is 0 after a goodbye, 1 where the driver is gone, is
-    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal.
+    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal. (A
+    /// terminal as standard output alone, as `srun -u` gives it, is told to rewrite no bytes.)
     ///
     /// From its first line on the standard input is /dev/null and the standard output is the standard error, for the whole
     /// process. What runs besides in this process ends with it, without destructors.
     pub fn serve(self) -> ! {
         guard::init();
-        if io::stdin().is_terminal() {
-            eprintln!(
-                "This is a worker. It is not for a terminal: a driver (for one `remuda run`) starts it \
-                 and talks to it on its standard input and output."
-            );
+        if let Err(why) = stdio::check_terminals() {
+            stdio::write_error(why);
             exit(2);
         }
         let begun = stdio::take().and_then(|protocol| {

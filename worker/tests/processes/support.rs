@@ -164,6 +164,23 @@ impl Driver {
         }
     }
 
+    /// A worker whose standard output is a terminal, as `srun -u` makes it.
+    pub(crate) fn behind_a_terminal() -> Driver {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&ours).expect("it is ours");
+        unlockpt(&ours).expect("it is ours");
+        let name = ptsname(&ours, Vec::new()).expect("it has a name");
+        let name = name.to_str().expect("of letters and digits");
+        let mut options = fs::File::options();
+        let theirs = options.read(true).write(true).open(name);
+        let mut driver = Driver::launch(|command| {
+            command.stdout(theirs.expect("it is there"));
+        });
+        driver.stdout = Some(ours.into());
+        driver
+    }
+
     /// Takes the preamble and the hello.
     pub(crate) fn open(&mut self) {
         let mut opening = Opening::new();
