@@ -78,6 +78,16 @@ impl MachineArgs {
         })
     }
 
+    /// Whether machines are started by this very program, as nobody says otherwise.
+    pub(crate) fn launches_itself(&self) -> bool {
+        self.launch.is_none()
+    }
+
+    /// The most procs, if the user says so.
+    pub(crate) fn max_procs(&self) -> Option<u32> {
+        self.max_procs.map(NonZeroU32::get)
+    }
+
     /// The words that start a machine: the user's, or this very program.
     pub(crate) fn launch(&self) -> Vec<String> {
         if let Some(Template(words)) = &self.launch {

@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod connect;
 mod jobs;
 mod machines;
 mod output;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
+pub(crate) use connect::{KeyArgs, ListenArgs};
 pub(crate) use jobs::JobArgs;
 pub(crate) use machines::{MachineArgs, Sizes};
 pub(crate) use output::{OutputArgs, When};
@@ -27,6 +29,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
+    Key(KeyArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }
@@ -51,6 +54,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten, next_help_heading = "Machines")]
     pub(crate) machines: MachineArgs,
+
+    #[command(flatten, next_help_heading = "Machines")]
+    pub(crate) listen: ListenArgs,
 
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
