@@ -1,7 +1,7 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
+use crate::args::{FaultArgs, JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
 use crate::joblog::Joblog;
 use crate::listen::Port;
 use crate::spool::Spools;
@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
     pub(crate) attempts: u32,
+    /// After how many jobs that failed there alone a machine is set aside, if at all.
+    pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
     pub(crate) spools: Spools,
@@ -64,7 +66,7 @@ impl Plan {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let mut port = Port::open(&args.listen)?;
         let config = config(&args.machines, port.as_mut())?;
-        let options = options(args.machines.silent_after);
+        let options = options(args.machines.silent_after, &args.faults);
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
@@ -86,6 +88,7 @@ impl Plan {
             launch: args.machines.launch(),
             port,
             attempts: args.jobs.attempts.get(),
+            suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
             spools: Spools::new(&spool_dir),
@@ -164,8 +167,9 @@ fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, St
     }))
 }
 
-fn options(silent_after: Duration) -> Options {
+fn options(silent_after: Duration, faults: &FaultArgs) -> Options {
     let mut options = Options::default();
+    options.no_machines_timeout = Some(faults.give_up_after);
     options.poll_timeout = silent_after / (2 * POLLS);
     options
 }
