@@ -21,13 +21,9 @@ use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::worker_link::{Link, compare_functions};
-use group::EXIT_GRACE;
+use group::{EXIT_GRACE, Group};
 use pump::{Exit, Pipes};
-use tail::readable;
-
-pub(crate) use group::Group;
-pub(crate) use pump::read;
-pub(crate) use tail::Tail;
+use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -160,7 +156,7 @@ impl<R: Runtime> ProcessSystem<R> {
             if let Some(opened) = opened.map_err(|error| error.to_string())? {
                 break opened.decoder;
             }
-            match read(stdout, &mut buffer).await {
+            match pump::read(stdout, &mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
                 n => opened = opening.push(&buffer[..n]),
             }
@@ -175,7 +171,7 @@ impl<R: Runtime> ProcessSystem<R> {
                     });
                 }
                 Some(_) => return Err("its first frame is no hello".into()),
-                None => match read(stdout, &mut buffer).await {
+                None => match pump::read(stdout, &mut buffer).await {
                     0 => return Err(format!("{} amid its hello", self.exit(process).await)),
                     n => decoder.push(&buffer[..n]),
                 },
@@ -256,7 +252,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         if self.queued {
             start.queued();
             first.resize(8 * 1024, 0);
-            let length = read(&mut *stdout, &mut first).await;
+            let length = pump::read(&mut *stdout, &mut first).await;
             first.truncate(length);
             start.booting();
         }
