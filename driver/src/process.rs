@@ -20,6 +20,7 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
+use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
 use group::{EXIT_GRACE, Group};
 use pump::{Exit, Pipes};
