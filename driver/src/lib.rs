@@ -55,6 +55,7 @@
 
 // Small tools.
 mod ids;
+mod ongoing;
 mod panics;
 mod signal;
 

@@ -13,21 +13,20 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::io::AsyncRead;
 use remuda::{KindId, MachineId, Resources, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
 use crate::error::{CallError, StartError};
+use crate::ongoing::Ongoing;
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::worker_link::{Link, compare_functions};
-use group::EXIT_GRACE;
-use pump::{Exit, Pipes};
-use tail::readable;
+use group::{EXIT_GRACE, Grace};
+use pump::{EXIT_LIMIT, Exit, Pipes};
 
 pub(crate) use group::Group;
 pub(crate) use pump::read;
-pub(crate) use tail::Tail;
+pub(crate) use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -38,9 +37,13 @@ pub struct ProcessSystem<R> {
     templates: BTreeMap<KindId, Vec<String>>,
     functions: Option<Vec<String>>,
     procs: Option<u32>,
+    prefix: Vec<String>,
     queued: bool,
     hello_timeout: Duration,
     silence: Duration,
+    grace: Duration,
+    /// Processes of starts that were given up, until they have ended.
+    ongoing: Ongoing,
 }
 
 /// A worker process.
@@ -70,9 +73,12 @@ impl<R: Runtime> ProcessSystem<R> {
             templates: BTreeMap::new(),
             functions: None,
             procs: None,
+            prefix: Vec::new(),
             queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(120),
+            grace: Duration::ZERO,
+            ongoing: Ongoing::default(),
         }
     }
 
@@ -99,6 +105,13 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
+    /// Words before those of the template, which no message shows: a program that runs the template's, and its arguments.
+    #[must_use]
+    pub fn prefix(mut self, words: Vec<String>) -> Self {
+        self.prefix = words;
+        self
+    }
+
     /// Says that the template's program waits in a queue before it starts the worker, as `srun` does: until the worker's
     /// output begins, neither the hello time-out nor the start time-out runs (see [`Start::queued`]).
     #[must_use]
@@ -122,19 +135,29 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
+    /// How long the template's program may take to end by itself, after SIGTERM and before SIGKILL, so that `srun` can give its
+    /// allocation back. Default zero: it is killed at once, as is right for a worker on this host.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
     fn command(&self, start: &Start) -> Result<Command, StartError> {
         let procs = self.procs.unwrap_or(start.capacity.proc_count());
         let procs = procs.to_string();
         let (machine, kind) = (start.id.to_string(), start.kind.to_string());
-        let mut words = self.template(start.kind).iter().map(|word| {
+        let template = self.template(start.kind);
+        if template.is_empty() {
+            return Err(StartError::new("the launch template is empty"));
+        }
+        let filled = template.iter().map(|word| {
             word.replace("{procs}", &procs)
                 .replace("{machine}", &machine)
                 .replace("{kind}", &kind)
         });
-        let program = words
-            .next()
-            .ok_or_else(|| StartError::new("the launch template is empty"))?;
-        let mut command = Command::new(program);
+        let mut words = self.prefix.iter().cloned().chain(filled);
+        let mut command = Command::new(words.next().expect("the template is not empty"));
         // In its own process group, Ctrl-C at the terminal signals only the driver.
         command.args(words).process_group(0);
         Ok(command)
@@ -153,7 +176,6 @@ impl<R: Runtime> ProcessSystem<R> {
     /// Reads the hello. The error says what was wrong; it does not quote what the process printed.
     async fn hello(
         &self,
-        stdout: &mut (dyn AsyncRead + Send + Unpin),
         process: &mut Group,
         opening: &mut Opening,
         first: &[u8],
@@ -164,7 +186,7 @@ impl<R: Runtime> ProcessSystem<R> {
             if let Some(opened) = opened.map_err(|error| error.to_string())? {
                 break opened.decoder;
             }
-            match read(stdout, &mut buffer).await {
+            match process.read(&mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
                 n => opened = opening.push(&buffer[..n]),
             }
@@ -179,7 +201,7 @@ impl<R: Runtime> ProcessSystem<R> {
                     });
                 }
                 Some(_) => return Err("its first frame is no hello".into()),
-                None => match read(stdout, &mut buffer).await {
+                None => match process.read(&mut buffer).await {
                     0 => return Err(format!("{} amid its hello", self.exit(process).await)),
                     n => decoder.push(&buffer[..n]),
                 },
@@ -216,25 +238,28 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let Child {
             id: pid,
             stdin,
-            mut stdout,
+            stdout,
             stderr,
             process,
         } = child;
-        let mut process = Group::new(pid, process);
         let tail = Tail::follow(&self.runtime, start.id, stderr);
+        let grace = |stderr| Grace::new(&self.runtime, self.grace, &self.ongoing, stderr);
+        let grace = (!self.grace.is_zero()).then(|| grace(tail.listening()));
+        let process = Group::new(pid, process).with_stdout(stdout);
+        let mut process = process.with_grace(grace);
         let mut opening = Opening::new();
         let mut first = Vec::new();
         if self.queued {
             start.queued();
             first.resize(8 * 1024, 0);
-            let length = read(&mut *stdout, &mut first).await;
+            let length = process.read(&mut first).await;
             first.truncate(length);
             start.booting();
         }
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
-            self.hello(&mut *stdout, &mut process, &mut opening, &first),
+            self.hello(&mut process, &mut opening, &first),
         );
         let hello = match hello.await {
             Some(hello) => hello,
@@ -262,6 +287,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let link = Arc::new(Link::new(hello.functions));
         let silence_ms = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
+        let stdout = process.take_stdout().expect("no one has it yet");
         let pipes = Pipes { stdin, stdout };
         let decoder = hello.decoder;
         let dead = pump::run(&self.runtime, link.clone(), pipes, process, decoder, tail);
@@ -291,6 +317,18 @@ impl<R: Runtime> System for ProcessSystem<R> {
 
     fn kill(&self, machine: &Worker) {
         machine.link.kill.raise();
+    }
+
+    /// Besides its grace, as long as its end and that of its output are waited for.
+    fn kill_limit(&self, _: &Worker) -> Duration {
+        match self.grace.is_zero() {
+            true => Duration::ZERO,
+            false => self.grace + 2 * EXIT_LIMIT + EXIT_GRACE,
+        }
+    }
+
+    async fn finished(&self) {
+        self.ongoing.finished().await;
     }
 
     async fn poll(&self, machine: &Worker) -> Figures {

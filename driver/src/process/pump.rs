@@ -18,7 +18,7 @@ use crate::runtime::{Runtime, timeout};
 use crate::worker_link::Link;
 
 /// How long a killed process may take to end, and its output to end after that.
-const EXIT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Resolves with the reason when a worker has ended.
 pub(super) type Exit = SharedFuture<oneshot::Receiver<String>>;
@@ -199,7 +199,7 @@ impl<R: Runtime> Owner<R> {
     }
 
     async fn kill(&mut self) {
-        if let Err(error) = self.process.kill() {
+        if let Err(error) = self.process.end(&self.runtime).await {
             tracing::warn!("a worker cannot be killed: {error}");
         }
         let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;

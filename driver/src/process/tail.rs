@@ -19,8 +19,11 @@ pub(crate) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
     /// Ends the task when it is dropped: a process that escaped the worker may hold its standard error open for ever.
-    _listening: oneshot::Sender<()>,
+    listening: Listening,
 }
+
+/// Keeps a standard error open and read, as long as there is a clone.
+pub(crate) type Listening = Arc<oneshot::Sender<()>>;
 
 impl Tail {
     /// Starts the task that reads the standard error of a worker.
@@ -39,8 +42,13 @@ impl Tail {
         Tail {
             text,
             end: end.shared(),
-            _listening: listening,
+            listening: Arc::new(listening),
         }
+    }
+
+    /// For a process that must be able to write after the tail is gone.
+    pub(crate) fn listening(&self) -> Listening {
+        self.listening.clone()
     }
 
     /// The last bytes as text. Waits for the end of the standard error, at most 200 ms.
@@ -76,7 +84,7 @@ async fn log_lines(
 }
 
 /// The last characters of what a process printed, without control characters.
-pub(super) fn readable(bytes: &[u8]) -> String {
+pub(crate) fn readable(bytes: &[u8]) -> String {
     const SHOWN: usize = 300;
     let text = String::from_utf8_lossy(bytes);
     let text: Vec<char> = text
