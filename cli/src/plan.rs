@@ -33,6 +33,12 @@ pub(crate) struct Plan {
     /// How long a worker waits for a word of ours.
     pub(crate) silence: Duration,
     pub(crate) launch: Vec<String>,
+    /// Whether that is this very program, on this computer.
+    pub(crate) launches_itself: bool,
+    /// What runs that command, where it may be queued before it starts a worker.
+    pub(crate) launch_prefix: Option<Vec<String>>,
+    /// How long a worker may take to say hello.
+    pub(crate) hello_timeout: Duration,
     pub(crate) attempts: u32,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
@@ -60,7 +66,8 @@ impl Plan {
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let config = config(&args.machines)?;
-        let options = options(args.machines.silent_after);
+        let hello_timeout = args.machines.batch.start_timeout;
+        let options = options(args.machines.silent_after, hello_timeout);
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
@@ -80,6 +87,9 @@ impl Plan {
             options,
             silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
             launch: args.machines.launch(),
+            launches_itself: args.machines.launches_itself(),
+            launch_prefix: args.machines.launch_prefix(),
+            hello_timeout,
             attempts: args.jobs.attempts.get(),
             joblog,
             journal,
@@ -136,9 +146,11 @@ fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, St
     }))
 }
 
-fn options(silent_after: Duration) -> Options {
+fn options(silent_after: Duration, hello_timeout: Duration) -> Options {
     let mut options = Options::default();
     options.poll_timeout = silent_after / (2 * POLLS);
+    // The system's own time-out comes first: it tells what the launcher has printed.
+    options.start_timeout = hello_timeout + Duration::from_secs(30);
     options
 }
 

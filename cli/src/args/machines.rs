@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::batch::BatchArgs;
 use crate::values::{count, seconds};
 
 #[derive(Args, Debug)]
@@ -41,6 +42,9 @@ pub(crate) struct MachineArgs {
     /// It is polled six times in this span. Example: --silent-after 10
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) silent_after: Duration,
+
+    #[command(flatten)]
+    pub(crate) batch: BatchArgs,
 }
 
 /// The words of a launch command.
@@ -83,14 +87,30 @@ impl MachineArgs {
         if let Some(Template(words)) = &self.launch {
             return words.clone();
         }
-        // The link outlives the path: a program that was moved or deleted meanwhile can still start itself.
-        let own = std::env::current_exe().ok().filter(|path| path.exists());
-        let own = own.and_then(|path| path.into_os_string().into_string().ok());
-        let own = own.unwrap_or_else(|| "/proc/self/exe".to_owned());
+        let own = own_program();
         [own.as_str(), "worker", "--procs", "{procs}"]
             .map(str::to_owned)
             .to_vec()
     }
+
+    /// Whether machines are this program, on this computer.
+    pub(crate) fn launches_itself(&self) -> bool {
+        self.launch.is_none()
+    }
+
+    /// The words that run a launch command that may be queued, none for others: `remuda launch` ends it with this program.
+    pub(crate) fn launch_prefix(&self) -> Option<Vec<String>> {
+        let queued = self.batch.is_queued(&self.launch());
+        queued.then(|| vec![own_program(), "launch".into(), "--".into()])
+    }
+}
+
+/// The path of this program.
+fn own_program() -> String {
+    // The link outlives the path: a program that was moved or deleted meanwhile can still start itself.
+    let own = std::env::current_exe().ok().filter(|path| path.exists());
+    let own = own.and_then(|path| path.into_os_string().into_string().ok());
+    own.unwrap_or_else(|| "/proc/self/exe".to_owned())
 }
 
 fn load(text: &str) -> Result<f64, String> {

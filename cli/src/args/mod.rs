@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod batch;
 mod jobs;
 mod machines;
 mod output;
@@ -13,7 +14,7 @@ use crate::replay::ReplayArgs;
 pub(crate) use jobs::JobArgs;
 pub(crate) use machines::{MachineArgs, Sizes};
 pub(crate) use output::{OutputArgs, When};
-pub(crate) use worker::WorkerArgs;
+pub(crate) use worker::{LaunchArgs, WorkerArgs};
 
 /// Runs shell commands on a cluster of worker processes that manages itself.
 #[derive(Debug, Parser)]
@@ -27,6 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
+    Launch(LaunchArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }
