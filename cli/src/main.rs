@@ -15,6 +15,7 @@ mod run;
 mod signals;
 mod spool;
 mod summary;
+mod suspects;
 mod values;
 
 use std::io::Write;

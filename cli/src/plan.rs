@@ -1,7 +1,7 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// How long a worker may take to say hello.
     pub(crate) hello_timeout: Duration,
     pub(crate) attempts: u32,
+    /// After how many jobs that failed there alone a machine is set aside, if at all.
+    pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
     pub(crate) spools: Spools,
@@ -66,8 +68,7 @@ impl Plan {
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let config = config(&args.machines)?;
-        let hello_timeout = args.machines.batch.start_timeout;
-        let options = options(args.machines.silent_after, hello_timeout);
+        let options = options(args);
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
@@ -89,8 +90,9 @@ impl Plan {
             launch: args.machines.launch(),
             launches_itself: args.machines.launches_itself(),
             launch_prefix: args.machines.launch_prefix(),
-            hello_timeout,
+            hello_timeout: args.machines.batch.start_timeout,
             attempts: args.jobs.attempts.get(),
+            suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
             spools: Spools::new(&spool_dir),
@@ -146,11 +148,16 @@ fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, St
     }))
 }
 
-fn options(silent_after: Duration, hello_timeout: Duration) -> Options {
+fn options(
+    RunArgs {
+        machines, faults, ..
+    }: &RunArgs,
+) -> Options {
     let mut options = Options::default();
-    options.poll_timeout = silent_after / (2 * POLLS);
+    options.no_machines_timeout = Some(faults.give_up_after);
+    options.poll_timeout = machines.silent_after / (2 * POLLS);
     // The system's own time-out comes first: it tells what the launcher has printed.
-    options.start_timeout = hello_timeout + Duration::from_secs(30);
+    options.start_timeout = machines.batch.start_timeout + Duration::from_secs(30);
     options
 }
 

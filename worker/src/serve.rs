@@ -328,7 +328,7 @@ impl Serving {
         });
         if let Err(error) = started {
             let why = format!("the worker cannot start a thread: {error}");
-            self.reply(&call, function, Err(Failure::Remote(why)));
+            self.reply(&call, function, Err(Failure::Machine(why)));
         }
     }
 

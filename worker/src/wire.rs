@@ -159,12 +159,15 @@ pub enum Failure {
     Remote(String),
     /// The call ended because it was cancelled.
     Cancelled,
+    /// The machine could not run the call, and nothing is wrong with the call: the machine has no descriptor, process, memory
+    /// or space left, or lacks what every machine has to have. What it says of it.
+    Machine(String),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Remote(text) => f.write_str(text),
+            Failure::Remote(text) | Failure::Machine(text) => f.write_str(text),
             Failure::Cancelled => f.write_str("cancelled"),
         }
     }

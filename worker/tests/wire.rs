@@ -47,6 +47,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         vec(any::<u8>(), 0..300).prop_map(Ok),
         any::<String>().prop_map(|text| Err(Failure::Remote(text))),
         Just(Err(Failure::Cancelled)),
+        any::<String>().prop_map(|text| Err(Failure::Machine(text))),
     ];
     prop_oneof![
         (any::<u32>(), vec(any::<String>(), 0..5))
@@ -379,6 +380,8 @@ fn a_failure_says_what_it_is() {
     let remote = Failure::Remote("no such file".into());
     assert_eq!(remote.to_string(), "no such file");
     assert_eq!(Failure::Cancelled.to_string(), "cancelled");
+    let machine = Failure::Machine("too many open files".into());
+    assert_eq!(machine.to_string(), "too many open files");
 }
 
 #[test]

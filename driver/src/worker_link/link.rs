@@ -253,6 +253,9 @@ impl Link {
                 Some(CallEvent::Reply(Err(Failure::Cancelled))) => {
                     return Err(CallError::Cancelled);
                 }
+                Some(CallEvent::Reply(Err(Failure::Machine(why)))) => {
+                    return Err(CallError::Machine(why));
+                }
                 None => return Err(self.lost()),
             }
         }

@@ -616,7 +616,7 @@ pub(crate) fn to_worker() -> [ToWorker; 7] {
 }
 
 /// Every message of a worker.
-pub(crate) fn from_worker() -> [FromWorker; 10] {
+pub(crate) fn from_worker() -> [FromWorker; 11] {
     let usage = Some(Usage { used: 1, total: 2 });
     [
         FromWorker::Hello {
@@ -639,6 +639,10 @@ pub(crate) fn from_worker() -> [FromWorker; 10] {
         FromWorker::Reply {
             call: 3,
             result: Err(Failure::Cancelled),
+        },
+        FromWorker::Reply {
+            call: 4,
+            result: Err(Failure::Machine("too many open files".into())),
         },
         FromWorker::Figures {
             poll: 3,

@@ -122,6 +122,14 @@ impl Ended {
         }
     }
 
+    /// What the machine says of itself.
+    pub(crate) fn machine(&self) -> &str {
+        match &self.result {
+            Err(Failure::Machine(text)) => text,
+            other => panic!("expected a failure of the machine, not {other:?}"),
+        }
+    }
+
     pub(crate) fn text(&self) -> (&str, &str) {
         let text = |bytes| std::str::from_utf8(bytes).expect("text");
         (text(&self.stdout), text(&self.stderr))
