@@ -23,7 +23,7 @@ fn a_start_that_is_queued_is_not_timed() {
         "--max-procs",
         "1",
     ];
-    let queued = [&words[..], &["--queued"]].concat();
+    let queued = [&words[..], &["--queued", "--give-up-after", "1"]].concat();
     let finished = support::run(&queued, "echo done\n");
     finished.ends(
         0,

@@ -208,7 +208,11 @@ fn hours_in_the_queue_are_no_start_failure() {
         return;
     };
     let launch = slurm_.srun("--hold");
-    let words = Slurm::words(&launch, "2", &["--start-timeout", "1"]);
+    let words = Slurm::words(
+        &launch,
+        "2",
+        &["--start-timeout", "1", "--give-up-after", "2"],
+    );
     let mut run = Run::start(remuda(&words), "echo at last\n");
     wait_for("the allocation to be queued", || {
         slurm_.in_state("PENDING").len() == 1
