@@ -76,6 +76,7 @@ mod status;
 mod by_kind;
 pub mod listen;
 pub mod process;
+pub mod template;
 mod worker_link;
 
 // The state, from its records to its lock.
@@ -116,3 +117,4 @@ pub use request::Request;
 pub use runtime::{Accept, Child, Connection, Process, Runtime};
 pub use status::MachineStatus;
 pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};
+pub use template::TemplateSystem;
