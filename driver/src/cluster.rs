@@ -264,7 +264,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     /// Shuts the cluster down (S22) and resolves when every machine has ended. Queued requests resolve as
     /// [`Shutdown`](crate::RequestError::Shutdown). Machines are asked to end, and killed after
-    /// [`Options::stop_timeout`].
+    /// [`Options::stop_timeout`]. What the system has still to end is waited for too ([`System::finished`]).
     pub async fn shutdown(&self) {
         self.shared().close();
         let ended = self.shared().with(|state| {
@@ -276,6 +276,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         });
         // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
+        self.shared().system.finished().await;
     }
 
     fn tell(&self, event: Event) -> Result<(), Reject> {
