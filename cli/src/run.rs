@@ -172,10 +172,12 @@ impl<'a> Running<'a> {
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
     ) -> io::Result<Running<'a>> {
-        let launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
+        let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count())
-            .silence(plan.silence);
+            .procs(plan.config.kinds[0].capacity.proc_count());
+        if let Some(silence) = plan.silence {
+            launched = launched.silence(silence);
+        }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {
             printer.note(format!("workers connect to {address}"));
