@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) silence: Option<Duration>,
     pub(crate) launch: Vec<String>,
     pub(crate) attempts: u32,
+    /// Within which time a machine that is silent is noticed.
+    pub(crate) silent_after: Duration,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -81,6 +83,7 @@ impl Plan {
             silence: args.machines.is_local().then_some(Duration::ZERO),
             launch: args.machines.launch(),
             attempts: args.jobs.attempts.get(),
+            silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,

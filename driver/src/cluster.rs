@@ -16,9 +16,10 @@ use crate::lifecycle;
 use crate::lost_tasks::LostTasks;
 use crate::once::OnceMachine;
 use crate::options::Options;
+use crate::panics::catch_panic_in;
 use crate::record::Recorder;
 use crate::request::Request;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, timeout};
 use crate::shared::{Handle, Shared};
 use crate::state::State;
 use crate::status::MachineStatus;
@@ -276,6 +277,12 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         });
         // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
+        let shared = self.shared();
+        let settled = catch_panic_in(shared.system.settled());
+        let limit = shared.options.kill_timeout;
+        if timeout(&shared.runtime, limit, settled).await.is_none() {
+            tracing::warn!("what was being started did not end within {limit:?}");
+        }
     }
 
     fn tell(&self, event: Event) -> Result<(), Reject> {

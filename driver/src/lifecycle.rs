@@ -82,6 +82,14 @@ pub(crate) fn start<R: Runtime, S: System>(
             (start, progress)
         };
         let (starts, progress): (Vec<_>, Vec<_>) = ids.map(start).unzip();
+        let ids = lifecycles.iter().map(|(lifecycle, _)| lifecycle.id);
+        shared.with(|state| {
+            for (id, progress) in ids.zip(&progress) {
+                if let Some(entry) = state.starts.get_mut(&id) {
+                    entry.progress = Some(progress.clone());
+                }
+            }
+        });
         let starting = catch_panic_in(async { shared.system.start_many(starts) }).await;
         let (futures, missing) = match starting {
             Ok(futures) => (futures, "the system started fewer machines".to_owned()),

@@ -22,7 +22,7 @@ use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::text::{Keep, harmless};
 use crate::worker_link::Link;
-use group::{EXIT_GRACE, Group};
+use group::{EXIT_GRACE, Endings, Group};
 use pump::{Exit, Pipes};
 use tail::{Tail, readable};
 
@@ -41,6 +41,7 @@ pub struct ProcessSystem<R> {
     queued: bool,
     hello_timeout: Duration,
     silence: Option<Duration>,
+    endings: Endings,
 }
 
 /// A worker process.
@@ -73,6 +74,7 @@ impl<R: Runtime> ProcessSystem<R> {
             queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: None,
+            endings: Endings::default(),
         }
     }
 
@@ -176,7 +178,7 @@ impl<R: Runtime> ProcessSystem<R> {
     async fn hello(
         &self,
         stdout: &mut (dyn AsyncRead + Send + Unpin),
-        process: &mut Group,
+        process: &mut Group<R>,
         opening: &mut Opening,
         first: &[u8],
     ) -> Result<Hello, String> {
@@ -210,7 +212,7 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 
     /// Describes how a process that has closed its output ended.
-    async fn exit(&self, process: &mut Group) -> String {
+    async fn exit(&self, process: &mut Group<R>) -> String {
         match timeout(&self.runtime, EXIT_GRACE, process.wait()).await {
             Some(Ok(status)) => format!("it ended ({status})"),
             Some(Err(error)) => format!("it ended ({error})"),
@@ -275,7 +277,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
             stderr,
             process,
         } = child;
-        let mut process = Group::new(pid, process);
+        let mut process = Group::new(self.runtime.clone(), self.endings.clone(), pid, process);
         let tail = Tail::follow(&self.runtime, start.id, stderr);
         let mut opening = Opening::new();
         let mut first = Vec::new();
@@ -355,6 +357,10 @@ impl<R: Runtime> System for ProcessSystem<R> {
 
     async fn call(&self, machine: &Worker, call: Invocation) -> Result<Vec<u8>, CallError> {
         machine.link.call(call).await
+    }
+
+    async fn settled(&self) {
+        self.endings.all().await;
     }
 
     async fn discard(&self, machine: &Worker, task: TaskId) -> Result<(), String> {

@@ -27,7 +27,7 @@ use crate::options::Options;
 use crate::record::Recorder;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
-use crate::system::System;
+use crate::system::{Progress, System};
 use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, StartEntry, TimerState};
 
 /// How many lost machines `Cluster::machines` lists, the latest ones.
@@ -163,6 +163,16 @@ impl<S: System> State<S> {
             self.feed(Event::Timer);
         }
         if self.timer.no_machines_at.is_some_and(|at| now >= at) {
+            // A start may be queued elsewhere for hours, which is no failure.
+            let mut starts = self
+                .starts
+                .values()
+                .filter_map(|start| start.progress.as_ref());
+            if starts.any(Progress::is_queued) {
+                self.timer.no_machines_at = None;
+                self.time_no_machines(now);
+                return;
+            }
             let mut error = match self.no_machines_timeout {
                 Some(limit) => format!("nothing was in service for {limit:?}"),
                 None => return,
@@ -298,6 +308,7 @@ impl<S: System> State<S> {
             let entry = StartEntry {
                 stop: stop.clone(),
                 stopping: false,
+                progress: None,
             };
             self.starts.insert(*id, entry);
         }
@@ -307,6 +318,9 @@ impl<S: System> State<S> {
     /// Ends a machine, or gives its start up.
     pub(crate) fn stop(&mut self, machine: MachineId) {
         if let Some(entry) = self.machines.get(&machine) {
+            if !entry.lost {
+                entry.machine.set_leaving(true);
+            }
             let stop = Task::Stop {
                 machine: entry.machine.clone(),
                 urgent: entry.lost,
@@ -393,6 +407,12 @@ impl<S: System> State<S> {
 
     fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
+        if let Notice::Draining { machine, .. } | Notice::Kept { machine } = &notice
+            && let Some(entry) = self.machines.get(machine)
+        {
+            let drains = matches!(notice, Notice::Draining { .. });
+            entry.machine.set_leaving(drains);
+        }
         if let Notice::Ended { machine } = &notice
             && let Some(entry) = self.machines.get(machine)
         {

@@ -57,6 +57,12 @@ pub trait System: Send + Sync + 'static {
     /// Ends the machine by force. Must return at once.
     fn kill(&self, machine: &Self::Machine);
 
+    /// Resolves when nothing is left of the starts that were given up: a shutdown waits for that, for as long as
+    /// [`Options::kill_timeout`](crate::Options::kill_timeout). By default at once.
+    fn settled(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.
     fn poll(&self, machine: &Self::Machine) -> impl Future<Output = Figures> + Send;
 

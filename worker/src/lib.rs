@@ -32,6 +32,7 @@ mod call;
 mod context;
 mod exec;
 mod figures;
+mod first;
 mod guard;
 mod jobs;
 mod outbox;

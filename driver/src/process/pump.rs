@@ -28,7 +28,7 @@ pub(super) fn run<R: Runtime>(
     runtime: &R,
     link: Arc<Link>,
     pipes: Pipes,
-    process: Group,
+    process: Group<R>,
     decoder: Decoder<FromWorker>,
     tail: Tail,
 ) -> Exit {
@@ -120,10 +120,10 @@ fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
 }
 
 /// The task that owns the process.
-struct Owner<R> {
+struct Owner<R: Runtime> {
     runtime: R,
     link: Arc<Link>,
-    process: Group,
+    process: Group<R>,
     tail: Tail,
 }
 
@@ -199,7 +199,7 @@ impl<R: Runtime> Owner<R> {
     }
 
     async fn kill(&mut self) {
-        if let Err(error) = self.process.kill() {
+        if let Err(error) = self.process.end().await {
             tracing::warn!("a worker cannot be killed: {error}");
         }
         let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;
