@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// How long a worker may take to say hello.
     pub(crate) hello_timeout: Duration,
     pub(crate) attempts: u32,
+    /// Within which time a machine that is silent is noticed.
+    pub(crate) silent_after: Duration,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -95,6 +97,7 @@ impl Plan {
             launch_prefix: args.machines.launch_prefix(),
             hello_timeout: args.machines.batch.start_timeout,
             attempts: args.jobs.attempts.get(),
+            silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,

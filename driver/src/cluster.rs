@@ -16,6 +16,7 @@ use crate::lifecycle;
 use crate::lost_tasks::LostTasks;
 use crate::once::OnceMachine;
 use crate::options::Options;
+use crate::panics::catch_panic_in;
 use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
@@ -276,7 +277,8 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         });
         // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
-        self.shared().system.finished().await;
+        // A system that panics here has nothing to wait for.
+        let _ = catch_panic_in(self.shared().system.finished()).await;
     }
 
     fn tell(&self, event: Event) -> Result<(), Reject> {

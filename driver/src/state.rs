@@ -316,6 +316,9 @@ impl<S: System> State<S> {
     /// Ends a machine, or gives its start up.
     pub(crate) fn stop(&mut self, machine: MachineId) {
         if let Some(entry) = self.machines.get(&machine) {
+            if !entry.lost {
+                entry.machine.set_leaving(true);
+            }
             let stop = Task::Stop {
                 machine: entry.machine.clone(),
                 urgent: entry.lost,
@@ -402,6 +405,12 @@ impl<S: System> State<S> {
 
     fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
+        if let Notice::Draining { machine, .. } | Notice::Kept { machine } = &notice
+            && let Some(entry) = self.machines.get(machine)
+        {
+            let drains = matches!(notice, Notice::Draining { .. });
+            entry.machine.set_leaving(drains);
+        }
         if let Notice::Ended { machine } = &notice
             && let Some(entry) = self.machines.get(machine)
         {
