@@ -27,6 +27,9 @@ use words::{Values, has_any};
 /// The names that stand for all machines of a call.
 const BATCH: [&str; 2] = ["count", "last_index"];
 
+/// How many machines a call of the start command starts at most; Slurm takes arrays of up to 1001 unless told otherwise.
+const MOST: usize = 1000;
+
 /// Machines that a command starts elsewhere. See the [module](self) and [`TemplateSystem::new`].
 ///
 /// `S` is the system by which the workers reach the driver: its [`start`](System::start) waits for the worker of one id.
@@ -53,7 +56,7 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
     /// | `{procs}`, `{memory_mib}`, `{gpus}` | what each of them has |
     /// | `{kind}` | their kind (`k0`) |
     ///
-    /// Where neither `{count}` nor `{last_index}` is in a word, the command starts one machine, and runs once for each. The
+    /// A call starts at most 1000 machines. Where neither `{count}` nor `{last_index}` is in a word, the command starts one machine, and runs once for each. The
     /// workers have the ids from `{first}` on, in a row. The command must end when the machines are started or queued; the
     /// first line that it prints is their *handle*. A status other than 0 is a failed start of them all.
     ///
@@ -135,7 +138,7 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
         match select(worker, failed).await {
             Either::Left((worker, _)) => Ok(TemplateMachine {
                 worker: worker?,
-                member,
+                member: Some(member),
             }),
             Either::Right((error, _)) => Err(error),
         }
@@ -146,13 +149,28 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
 #[derive(Debug)]
 pub struct TemplateMachine<R: Runtime, M> {
     worker: M,
-    member: Member<R>,
+    /// None for one that has joined.
+    member: Option<Member<R>>,
 }
 
 impl<R: Runtime, M> TemplateMachine<R, M> {
+    /// A machine that was not started by a command, but has joined: no command ends it.
+    pub fn joined(worker: M) -> Self {
+        TemplateMachine {
+            worker,
+            member: None,
+        }
+    }
+
     /// The machine as the system of the workers knows it.
     pub fn worker(&self) -> &M {
         &self.worker
+    }
+
+    fn end(&self) {
+        if let Some(member) = &self.member {
+            member.end();
+        }
     }
 }
 
@@ -170,13 +188,13 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
     ) -> Vec<impl Future<Output = Result<Self::Machine, StartError>> + Send> {
         let mut words = self.start.iter().chain([&self.input]);
         let at_once = match words.any(|word| has_any(word, &BATCH)) {
-            true => starts.len().max(1),
+            true => MOST,
             false => 1,
         };
         let mut futures = Vec::with_capacity(starts.len());
-        let mut starts = starts.into_iter().peekable();
-        while let Some(first) = starts.peek() {
-            let batch = self.batch(first, at_once);
+        let mut starts = starts.into_iter();
+        while let Some(first) = starts.as_slice().first() {
+            let batch = self.batch(first, at_once.min(starts.len()));
             for (start, index) in starts.by_ref().take(at_once).zip(0..) {
                 let member = Member::new(batch.clone(), index);
                 futures.push(self.await_worker(start, member));
@@ -191,7 +209,7 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
 
     async fn stopped(&self, machine: &Self::Machine) -> String {
         let why = self.workers.stopped(&machine.worker).await;
-        machine.member.end();
+        machine.end();
         why
     }
 
@@ -202,7 +220,7 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
     fn kill(&self, machine: &Self::Machine) {
         self.workers.kill(&machine.worker);
         // What is killed here may not hear of it there.
-        machine.member.end();
+        machine.end();
     }
 
     fn kill_limit(&self, machine: &Self::Machine) -> Duration {
