@@ -1,9 +1,10 @@
-//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `replay` plays a
+//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the key of those that connect back, `replay` plays a
 //! recorded run again, `minimise` cuts it down to a failure.
 mod args;
 mod joblog;
 mod launch;
 mod limits;
+mod listen;
 mod log;
 mod minimise;
 mod output;
@@ -21,6 +22,7 @@ mod values;
 use std::io::Write;
 use std::process::ExitCode;
 
+use remuda_worker::session::Key;
 use remuda_worker::{Registry, Worker};
 
 use args::{Cli, Command, RunArgs, WorkerArgs};
@@ -42,6 +44,12 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Launch(args),
         }) => launch::launch(&args.command),
+        Ok(Cli {
+            command: Command::Key(args),
+        }) => match Key::create(&args.file) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => refuse(&error.to_string()),
+        },
         Ok(Cli {
             command: Command::Replay(args),
         }) => match replay::replay(&args) {
@@ -84,7 +92,12 @@ fn worker(args: &WorkerArgs) -> ExitCode {
     let procs = args.procs.or(given);
     let procs = procs.map_or_else(cores, std::num::NonZeroU32::get);
     limits::raise(u64::from(procs));
-    Worker::new(Registry::new().exec()).procs(procs).serve()
+    let worker = Worker::new(Registry::new().exec()).procs(procs);
+    match args.connect.read() {
+        Ok(None) => worker.serve(),
+        Ok(Some(connect)) => worker.connect(connect),
+        Err(error) => refuse(&error),
+    }
 }
 
 fn refuse(error: &str) -> ExitCode {

@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use remuda::{Demand, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Command, Job, Size};
 use remuda_tokio::{
-    CallError, Cluster, FileRecorder, Lease, ProcessSystem, Recording, Request, RequestError,
-    Runtime, Tokio,
+    CallError, FileRecorder, Listener, ProcessSystem, Recording, RequestError, Runtime, Tokio,
 };
 use remuda_worker::{EXEC, Exec, Exit, Program};
 
 use crate::joblog::{Attempt, Ended, Joblog};
+use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
@@ -60,10 +60,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            Running::new(runtime, plan, printer, board, tally, recorder)
-                .run_all(controls)
-                .await
-        })?;
+            let running = Running::new(runtime, plan, printer, board, tally, recorder)?;
+            Ok::<_, io::Error>(running.run_all(controls).await)
+        })??;
         if let Some((path, recording)) = recording
             && let Err(error) = recording.finish()
         {
@@ -113,6 +112,8 @@ fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> 
 struct Running<'a> {
     runtime: Tokio,
     cluster: Cluster,
+    /// Keeps the port open.
+    _listener: Option<Listener>,
     plan: &'a mut Plan,
     printer: &'a Printer,
     board: Board,
@@ -173,18 +174,23 @@ impl<'a> Running<'a> {
         board: Board,
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
-    ) -> Running<'a> {
-        let mut system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
+    ) -> io::Result<Running<'a>> {
+        let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
             .procs(plan.config.kinds[0].capacity.proc_count())
             .hello_timeout(plan.hello_timeout)
             .silence(plan.silence);
         if let Some(prefix) = plan.launch_prefix.take() {
-            system = system.queued().prefix(prefix);
+            launched = launched.queued().prefix(prefix);
         }
         if !plan.launches_itself {
-            system = system.grace(LAUNCHER_GRACE);
+            launched = launched.grace(LAUNCHER_GRACE);
         }
+        let port = plan.port.take();
+        if let Some(address) = port.as_ref().and_then(listen::Port::address) {
+            printer.note(format!("workers connect to {address}"));
+        }
+        let (system, listener) = listen::system(&runtime, launched, port)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
@@ -192,16 +198,20 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        if let Some(listener) = &listener {
+            listen::admit(listener, &cluster);
+        }
         let suspects = Suspects::new(plan.suspect);
-        Running {
+        Ok(Running {
             runtime,
             cluster,
+            _listener: listener,
             plan,
             printer,
             board,
             tally,
             suspects,
-        }
+        })
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.

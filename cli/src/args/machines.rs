@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::batch::BatchArgs;
-use crate::values::{count, seconds};
+use crate::values::{count, seconds, words};
 
 #[derive(Args, Debug)]
 pub(crate) struct MachineArgs {
@@ -82,6 +82,16 @@ impl MachineArgs {
         })
     }
 
+    /// Whether machines are started by this very program, as nobody says otherwise.
+    pub(crate) fn launches_itself(&self) -> bool {
+        self.launch.is_none()
+    }
+
+    /// The most procs, if the user says so.
+    pub(crate) fn max_procs(&self) -> Option<u32> {
+        self.max_procs.map(NonZeroU32::get)
+    }
+
     /// The words that start a machine: the user's, or this very program.
     pub(crate) fn launch(&self) -> Vec<String> {
         if let Some(Template(words)) = &self.launch {
@@ -91,11 +101,6 @@ impl MachineArgs {
         [own.as_str(), "worker", "--procs", "{procs}"]
             .map(str::to_owned)
             .to_vec()
-    }
-
-    /// Whether machines are this program, on this computer.
-    pub(crate) fn launches_itself(&self) -> bool {
-        self.launch.is_none()
     }
 
     /// The words that run a launch command that may be queued, none for others: `remuda launch` ends it with this program.
@@ -121,14 +126,5 @@ fn load(text: &str) -> Result<f64, String> {
 }
 
 fn template(text: &str) -> Result<Template, String> {
-    match shlex::split(text) {
-        None => Err("a quote is not closed, or a backslash has nothing after it".into()),
-        Some(words) if words.first().is_none_or(String::is_empty) => {
-            Err("no program is named".into())
-        }
-        Some(words) if words.iter().any(|word| word.contains('\0')) => {
-            Err("it has a NUL character".into())
-        }
-        Some(words) => Ok(Template(words)),
-    }
+    words(text).map(Template)
 }

@@ -1,5 +1,6 @@
 //! The command line: what it may say, its help, and the first check of what it says.
 mod batch;
+mod connect;
 mod faults;
 mod jobs;
 mod machines;
@@ -12,6 +13,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
+pub(crate) use batch::{BatchArgs, StartCommands};
+pub(crate) use connect::{KeyArgs, ListenArgs};
 pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::JobArgs;
 pub(crate) use machines::{MachineArgs, Sizes};
@@ -31,6 +34,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
     Launch(LaunchArgs),
+    Key(KeyArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }
@@ -55,6 +59,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten, next_help_heading = "Machines")]
     pub(crate) machines: MachineArgs,
+
+    #[command(flatten, next_help_heading = "Machines")]
+    pub(crate) listen: ListenArgs,
 
     #[command(flatten, next_help_heading = "Faults")]
     pub(crate) faults: FaultArgs,

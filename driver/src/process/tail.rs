@@ -15,7 +15,7 @@ use crate::runtime::{Runtime, timeout};
 const TAIL: usize = 2 * 1024;
 
 /// The last bytes of a worker's standard error.
-pub(crate) struct Tail {
+pub(super) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
     /// Ends the task when it is dropped: a process that escaped the worker may hold its standard error open for ever.
@@ -27,7 +27,7 @@ pub(crate) type Listening = Arc<oneshot::Sender<()>>;
 
 impl Tail {
     /// Starts the task that reads the standard error of a worker.
-    pub(crate) fn follow<R: Runtime>(
+    pub(super) fn follow<R: Runtime>(
         runtime: &R,
         id: MachineId,
         stderr: Box<dyn AsyncRead + Send + Unpin>,
@@ -52,7 +52,7 @@ impl Tail {
     }
 
     /// The last bytes as text. Waits for the end of the standard error, at most 200 ms.
-    pub(crate) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
+    pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
         let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         readable(&text)
