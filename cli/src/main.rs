@@ -22,6 +22,7 @@ mod values;
 use std::io::Write;
 use std::process::ExitCode;
 
+use remuda_tokio::{Keep, harmless};
 use remuda_worker::session::Key;
 use remuda_worker::{Registry, Worker};
 
@@ -101,6 +102,8 @@ fn worker(args: &WorkerArgs) -> ExitCode {
 }
 
 fn refuse(error: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "remuda: {error}");
+    let lines = error.lines().map(|line| harmless(line, Keep::Start(4000)));
+    let lines: Vec<String> = lines.collect();
+    let _ = writeln!(std::io::stderr(), "remuda: {}", lines.join("\n"));
     ExitCode::from(USAGE)
 }

@@ -23,16 +23,13 @@ use crate::{log, output};
 const POLLS: u32 = 6;
 const SILENT_POLLS: u32 = 4;
 
-/// A worker that hears nothing gives up no sooner than this (F8), so that a driver that was stopped for a moment finds it again.
-const LEAST_SILENCE: Duration = Duration::from_secs(10);
-
 /// A run that may begin.
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
     pub(crate) config: Config,
     pub(crate) options: Options,
-    /// How long a worker waits for a word of ours.
-    pub(crate) silence: Duration,
+    /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
+    pub(crate) silence: Option<Duration>,
     pub(crate) launch: Vec<String>,
     /// Whether that is this very program, on this computer.
     pub(crate) launches_itself: bool,
@@ -90,7 +87,8 @@ impl Plan {
             jobs,
             config,
             options,
-            silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
+            // The end of a pipe on this computer is proof enough.
+            silence: args.machines.launches_itself().then_some(Duration::ZERO),
             launch: args.machines.launch(),
             launches_itself: args.machines.launches_itself(),
             launch_prefix: args.machines.launch_prefix(),

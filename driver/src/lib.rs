@@ -58,6 +58,7 @@ mod ids;
 mod ongoing;
 mod panics;
 mod signal;
+mod text;
 
 // The traits that a user implements, and their types.
 mod error;
@@ -81,6 +82,7 @@ mod worker_link;
 
 // The state, from its records to its lock.
 mod effect;
+mod failures;
 mod membership;
 mod shared;
 mod state;
@@ -107,7 +109,7 @@ pub use listen::{ConnectSystem, ConnectedWorker, Listen, Listener};
 pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
 pub use once::OnceMachine;
-pub use options::Options;
+pub use options::{Options, worker_silence};
 pub use process::ProcessSystem;
 pub use record::Recorder;
 pub use remuda;
@@ -118,3 +120,4 @@ pub use runtime::{Accept, Child, Connection, Process, Runtime};
 pub use status::MachineStatus;
 pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};
 pub use template::TemplateSystem;
+pub use text::{Keep, harmless};

@@ -10,6 +10,7 @@ use futures::{AsyncBufReadExt as _, FutureExt as _};
 use remuda::MachineId;
 
 use crate::runtime::{Runtime, timeout};
+use crate::text::{Keep, harmless};
 
 /// How many bytes of the standard error are kept for an error message.
 const TAIL: usize = 2 * 1024;
@@ -74,7 +75,8 @@ async fn log_lines(
             Ok(n) if n > 0 => {}
             _ => break,
         }
-        tracing::info!(machine = %id, "{}", String::from_utf8_lossy(&line).trim_end());
+        let text = String::from_utf8_lossy(&line);
+        tracing::info!(machine = %id, "{}", harmless(&text, Keep::Start(TAIL)));
         let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
         tail.append(&mut line);
         let excess = tail.len().saturating_sub(TAIL);
@@ -83,22 +85,8 @@ async fn log_lines(
     drop(done);
 }
 
-/// The last characters of what a process printed, without control characters.
+/// The last characters of what a process printed.
 pub(crate) fn readable(bytes: &[u8]) -> String {
     const SHOWN: usize = 300;
-    let text = String::from_utf8_lossy(bytes);
-    let text: Vec<char> = text
-        .trim()
-        .chars()
-        .map(|c| match c {
-            '\n' => c,
-            char::REPLACEMENT_CHARACTER => '.',
-            c if c.is_control() => '.',
-            c => c,
-        })
-        .collect();
-    match text.len().checked_sub(SHOWN) {
-        None | Some(0) => text.into_iter().collect(),
-        Some(cut) => format!("…{}", text[cut..].iter().collect::<String>()),
-    }
+    harmless(&String::from_utf8_lossy(bytes), Keep::End(SHOWN))
 }

@@ -195,6 +195,13 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         _ => {}
     }
     raw.bytes(&hello_preamble());
+    if mode == "many-names" {
+        raw.say(&FromWorker::Hello {
+            procs,
+            functions: vec!["x".into(); 500_000],
+        });
+        idle()
+    }
     raw.say(&FromWorker::Hello {
         procs,
         functions: names(&registry()),
@@ -219,6 +226,10 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         "flood" => {
             let call = raw.call();
             (0..64).for_each(|_| raw.output(call, MAX_CHUNK));
+        }
+        "empty-chunks" => {
+            let call = raw.call();
+            raw.output(call, 0);
         }
         "big-chunk" => {
             let call = raw.call();
