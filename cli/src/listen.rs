@@ -1,14 +1,18 @@
 //! Workers that connect back to a run: what the command line says of them, and the system that has them beside others.
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use remuda::{Config, Kind, KindId, Kinds, Resources};
-use remuda_tokio::{ByKind, ConnectSystem, Key, Listen, Listener, OneOf, ProcessSystem, Tokio};
+use remuda_tokio::template::TemplateMachine;
+use remuda_tokio::{
+    ByKind, ConnectSystem, Key, Listen, Listener, OneOf, ProcessSystem, TemplateSystem, Tokio,
+};
 use remuda_worker::EXEC;
 
-use crate::args::ListenArgs;
+use crate::args::{BatchArgs, ListenArgs, StartCommands};
 
-/// All machines of a run: those that it launches, and those that connect back.
-pub(crate) type System = ByKind<ProcessSystem, ConnectSystem<Tokio>>;
+/// All machines of a run: those that it launches, and those that connect back, started by a command or not.
+pub(crate) type System = ByKind<ProcessSystem, TemplateSystem<Tokio, ConnectSystem<Tokio>>>;
 pub(crate) type Cluster = remuda_tokio::Cluster<System>;
 pub(crate) type Lease = remuda_tokio::Lease<System>;
 pub(crate) type Request = remuda_tokio::Request<System>;
@@ -21,6 +25,9 @@ pub(crate) struct Port {
     key: Key,
     socket: TcpListener,
     kind: KindId,
+    /// What starts machines of kind 0 that connect back, if anything does.
+    commands: Option<StartCommands>,
+    key_file: PathBuf,
 }
 
 impl Port {
@@ -28,15 +35,21 @@ impl Port {
     ///
     /// # Errors
     /// One line: what is wrong with the key file or the address.
-    pub(crate) fn open(args: &ListenArgs) -> Result<Option<Port>, String> {
+    pub(crate) fn open(args: &ListenArgs, batch: &BatchArgs) -> Result<Option<Port>, String> {
         let (Some(address), Some(file)) = (args.listen, &args.key_file) else {
             return Ok(None);
         };
         let key = Key::read(file).map_err(|error| format!("--key-file: {error}"))?;
         let socket = TcpListener::bind(address);
         let socket = socket.map_err(|error| format!("--listen {address}: {error}"))?;
-        let kind = KindId(0);
-        Ok(Some(Port { key, socket, kind }))
+        let key_file = std::path::absolute(file).map_err(|error| format!("--key-file: {error}"))?;
+        Ok(Some(Port {
+            key,
+            socket,
+            kind: KindId(0),
+            commands: batch.start_commands()?,
+            key_file,
+        }))
     }
 
     /// A config in which only workers that connect back are machines.
@@ -48,6 +61,19 @@ impl Port {
     pub(crate) fn beside(&mut self, config: Config) -> Config {
         self.kind = KindId(u8::try_from(config.kinds.len()).expect("there are at most 64 kinds"));
         config.kind(connected())
+    }
+
+    /// Where workers on other computers connect to: by this computer's name, where the port is open on all addresses.
+    fn advertised(&self) -> String {
+        match self.address() {
+            Some(address) if address.ip().is_unspecified() => {
+                let name = rustix::system::uname();
+                let name = name.nodename().to_string_lossy();
+                format!("{name}:{}", address.port())
+            }
+            Some(address) => address.to_string(),
+            None => String::new(),
+        }
     }
 
     /// Where workers connect to.
@@ -70,20 +96,39 @@ pub(crate) fn system(
     launched: ProcessSystem,
     port: Option<Port>,
 ) -> std::io::Result<(System, Option<Listener>)> {
-    let Some(Port { key, socket, kind }) = port else {
-        let none = ConnectSystem::default();
+    let template = |workers, start| TemplateSystem::new(runtime.clone(), workers, start);
+    let Some(port) = port else {
+        let none = template(ConnectSystem::default(), Vec::new());
         return Ok((ByKind::new(launched, none, Kinds::NONE), None));
     };
+    let address = port.advertised();
+    let Port {
+        key,
+        socket,
+        kind,
+        commands,
+        key_file,
+    } = port;
     let listen = Listen::new(key).kind("connected", kind).functions([EXEC]);
     let listener = listen.on(runtime, socket)?;
     let workers = ConnectSystem::new(&listener);
-    Ok((
-        ByKind::new(launched, workers, Kinds::from(kind)),
-        Some(listener),
-    ))
+    let (workers, kinds) = match commands {
+        None => (template(workers, Vec::new()), Kinds::from(kind)),
+        Some(StartCommands { start, input, stop }) => {
+            let started = template(workers, start)
+                .input(input)
+                .stop(&stop)
+                .value("address", address)
+                .value("key", key_file.display());
+            (started, Kinds::from(kind).with(KindId(0)))
+        }
+    };
+    Ok((ByKind::new(launched, workers, kinds), Some(listener)))
 }
 
 /// Takes workers in that join.
 pub(crate) fn admit(listener: &Listener, cluster: &Cluster) {
-    listener.admit(cluster, OneOf::Second);
+    listener.admit(cluster, |worker| {
+        OneOf::Second(TemplateMachine::joined(worker))
+    });
 }

@@ -69,7 +69,7 @@ impl Plan {
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
-        let mut port = Port::open(&args.listen)?;
+        let mut port = Port::open(&args.listen, &args.machines.batch)?;
         let config = config(&args.machines, port.as_mut())?;
         let options = options(args);
         let spool_dir = std::env::temp_dir();
@@ -115,7 +115,7 @@ fn config(args: &MachineArgs, port: Option<&mut Port>) -> Result<Config, String>
     let config = match port {
         None => launched(args)?,
         // Nothing is started here unless the user says how.
-        Some(port) if args.launches_itself() => match args.max_procs() {
+        Some(port) if args.launches_itself() && !args.batch.has_start() => match args.max_procs() {
             None => port.alone(),
             Some(max_procs) => port.alone().max_procs(max_procs.into()),
         },

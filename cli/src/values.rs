@@ -44,3 +44,20 @@ pub(crate) fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse()
         .map_err(|_| format!("expected a whole number from 1 to {}", u32::MAX))
 }
+
+/// The words of a command, as a shell would split them.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
+    match shlex::split(text) {
+        None => Err("a quote is not closed, or a backslash has nothing after it".into()),
+        Some(words) if words.first().is_none_or(String::is_empty) => {
+            Err("no program is named".into())
+        }
+        Some(words) if words.iter().any(|word| word.contains('\0')) => {
+            Err("it has a NUL character".into())
+        }
+        Some(words) => Ok(words),
+    }
+}

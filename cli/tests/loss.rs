@@ -174,3 +174,17 @@ fn a_machine_with_fewer_procs_than_needed_is_refused() {
     finished.ends(3, "1 job: 0 ok, 0 failed, 1 not run");
     finished.says("it offers 1 procs, and 2 are needed");
 }
+
+#[test]
+fn a_signal_that_hits_a_job_and_then_its_worker_has_not_failed_the_job() {
+    let job = "test $REMUDA_ATTEMPT = 2 && exit; setsid sh -c \"sleep 0.3; kill -9 $PPID\" >&- 2>&- & kill -TERM $$\n";
+    let finished = run(&["--max-procs", "1"], job);
+    finished.ends(
+        0,
+        "1 job: 1 ok, 0 failed; 1 lost and run again; 2 machines started, 1 lost; ",
+    );
+    // And one that hits the job alone has.
+    let finished = run(&["--max-procs", "1"], "kill -TERM $$\n");
+    finished.ends(1, "1 job: 0 ok, 1 failed; 0 lost and run again; ");
+    finished.says("job 1 failed: killed by signal 15 (SIGTERM)");
+}

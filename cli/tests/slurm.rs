@@ -7,20 +7,35 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use support::{Dir, Finished, REMUDA, Run, kill, processes, remuda, wait_for, with_word};
 
+/// How a run gets its machines.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    /// `--launch 'srun …'`.
+    Srun,
+    /// `--start 'sbatch --array …'`, and workers that connect back.
+    Array,
+}
+
 /// The Slurm, and a name that the test's allocations have in common.
 struct Slurm {
+    by: By,
     name: String,
+    /// With the key of workers that connect back.
+    dir: Dir,
+    /// How long these try to.
+    reconnect: u32,
 }
 
 impl Slurm {
     /// None where there is no Slurm.
-    fn new(name: &str) -> Option<Slurm> {
+    fn new(name: &str, by: By) -> Option<Slurm> {
         let Some(ran) = std::env::var_os("REMUDA_SLURM") else {
             eprintln!("SKIPPED: no Slurm here, see scripts/slurm.sh");
             return None;
@@ -28,26 +43,53 @@ impl Slurm {
         let mut ran = File::options().append(true).open(ran).unwrap();
         let test = std::thread::current();
         writeln!(ran, "{}", test.name().expect("it is a test's")).unwrap();
-        Some(Slurm { name: name.into() })
+        let dir = Dir::new();
+        let made = Command::new(REMUDA)
+            .args(["key", &dir.text("key")])
+            .status();
+        assert!(made.unwrap().success());
+        let by_name = if by == By::Srun { "srun" } else { "array" };
+        let name = format!("{name}-{by_name}");
+        let reconnect = 30;
+        Some(Slurm {
+            by,
+            name,
+            dir,
+            reconnect,
+        })
     }
 
-    /// A launch template: one worker of two procs by srun.
-    fn srun(&self, options: &str) -> String {
-        format!("srun -J {} -n1 -c2 {options} {REMUDA} worker", self.name)
-    }
-
-    /// The words for machines that srun starts, two procs each.
-    fn words<'a>(launch: &'a str, max_procs: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        let words = ["--launch", launch, "--machine-procs", "2"];
-        let mut words = words.to_vec();
-        words.extend(["--max-procs", max_procs]);
-        words.extend(more);
-        words
+    /// `remuda run` with machines of two procs, started with these options of `srun` or `sbatch`, and these words.
+    fn run(&self, options: &str, max_procs: u32, more: &[&str]) -> Command {
+        let (name, reconnect) = (&self.name, self.reconnect);
+        let mut words = vec!["--machine-procs".into(), "2".into()];
+        words.extend(["--max-procs".into(), max_procs.to_string()]);
+        match self.by {
+            By::Srun => {
+                let launch = format!("srun -J {name} -n1 -c2 {options} {REMUDA} worker");
+                words.extend(["--launch".into(), launch]);
+            }
+            By::Array => {
+                let worker = format!(
+                    "{REMUDA} worker --connect {{address}} --key-file {{key}} --reconnect {reconnect} --id {{first}}+$SLURM_ARRAY_TASK_ID"
+                );
+                let start = format!(
+                    "sbatch --parsable -J {name} --array=0-{{last_index}} -c{{procs}} --no-requeue -o /dev/null {options} --wrap \"{worker}\""
+                );
+                words.extend(["--start".into(), start]);
+                words.extend(["--stop", "scancel {handle}_{index}"].map(str::to_owned));
+                words.extend(["--listen", "127.0.0.1:0", "--key-file"].map(str::to_owned));
+                words.push(self.dir.text("key"));
+            }
+        }
+        words.extend(more.iter().map(|&word| word.to_owned()));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        remuda(&words)
     }
 
     /// The test's allocations: id and state.
     fn queue(&self) -> Vec<(String, String)> {
-        let said = slurm(&["squeue", "-h", "-n", &self.name, "-o", "%i %T"]);
+        let said = slurm(&["squeue", "-h", "-r", "-n", &self.name, "-o", "%A %T"]);
         let entry = |line: &str| {
             let (id, state) = line.split_once(' ').unwrap();
             (id.to_owned(), state.to_owned())
@@ -94,14 +136,15 @@ fn sleepers(count: usize, file: &str) -> String {
 /// A run of four such jobs on two machines, and the ids of their allocations.
 fn four_on_two(slurm: &Slurm, options: &str, more: &[&str]) -> (Run, Dir, Vec<String>) {
     let dir = Dir::new();
-    let launch = slurm.srun(options);
     let log = dir.text("log");
-    let mut words = Slurm::words(&launch, "4", &["--joblog", &log]);
+    let mut words = vec!["--joblog", &log];
     words.extend(more);
     let jobs = sleepers(4, &dir.text("go"));
-    let mut run = Run::start(remuda(&words), &jobs);
+    let mut run = Run::start(slurm.run(options, 4, &words), &jobs);
     wait_for("two workers with two jobs each", || {
-        assert!(!run.is_over(), "it ended early");
+        if run.is_over() {
+            panic!("it ended early");
+        }
         sleeping(&dir) == 4
     });
     let running = slurm.in_state("RUNNING");
@@ -133,9 +176,33 @@ fn ends_well(run: Run, dir: &Dir, slurm: &Slurm, lost: &str) -> Finished {
     finished
 }
 
-#[test]
-fn srun_starts_machines_and_all_output_comes_through() {
-    let Some(slurm) = Slurm::new("srun") else {
+/// Each of these functions as two tests, one for each way to get machines.
+macro_rules! by_both {
+    ($($name:ident),* $(,)?) => {
+        mod by_srun {
+            $(#[test] fn $name() { super::$name(super::By::Srun); })*
+        }
+        mod by_array {
+            $(#[test] fn $name() { super::$name(super::By::Array); })*
+        }
+    };
+}
+
+by_both!(
+    all_output_comes_through,
+    what_the_readme_says_works,
+    hours_in_the_queue_are_no_start_failure,
+    an_allocation_that_is_cancelled_is_a_machine_lost,
+    a_node_that_goes_down_is_a_machine_lost,
+    a_walltime_that_ends_is_a_machine_lost,
+    a_worker_that_hangs_gives_its_allocation_back,
+    ctrl_c_leaves_no_allocation,
+    a_killed_driver_leaves_no_allocation,
+    ctrl_c_leaves_nothing_in_the_queue,
+);
+
+fn all_output_comes_through(by: By) {
+    let Some(slurm) = Slurm::new("output", by) else {
         return;
     };
     // Bytes of all values, long lines, short lines, none at the end.
@@ -144,10 +211,8 @@ fn srun_starts_machines_and_all_output_comes_through() {
     let dir = Dir::new();
     let jobs = format!("{script}\n").repeat(12) + &on_all(3, &dir).repeat(24);
     let jobs = dir.write("jobs", jobs);
-    let launch = slurm.srun("");
-    let mut words = Slurm::words(&launch, "6", &["--keep-order"]);
-    words.push(&jobs);
-    let output = remuda(&words).stdin(Stdio::null()).output().unwrap();
+    let mut run = slurm.run("", 6, &["--keep-order", &jobs]);
+    let output = run.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().next_back().unwrap_or_default();
     let summary = "36 jobs: 36 ok, 0 failed; 0 lost and run again; 3 machines started, 0 lost; ";
@@ -158,15 +223,19 @@ fn srun_starts_machines_and_all_output_comes_through() {
     slurm.is_left_clean();
 }
 
-#[test]
-fn what_the_readme_says_of_srun_works() {
-    // The name that srun gives it.
-    let Some(slurm) = Slurm::new("remuda") else {
+fn what_the_readme_says_works(by: By) {
+    // What Slurm calls them where nobody says otherwise.
+    let (mark, name) = match by {
+        By::Srun => ("srun", "remuda"),
+        By::Array => ("array", "wrap"),
+    };
+    let Some(mut slurm) = Slurm::new(name, by) else {
         return;
     };
+    slurm.name = name.into();
     let dir = Dir::new();
     dir.write("jobs.txt", on_all(4, &dir).repeat(16));
-    let output = readme("srun", &dir);
+    let output = readme(mark, &dir);
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().next_back().unwrap_or_default();
     let summary = "16 jobs: 16 ok, 0 failed; 0 lost and run again; 4 machines started, 0 lost; ";
@@ -194,26 +263,22 @@ fn readme(mark: &str, dir: &Dir) -> Output {
     let marked = readme.split_once(&format!("<!-- slurm: {mark} -->\n```sh\n"));
     let (_, block) = marked.expect("README has it");
     let (block, _) = block.split_once("```").unwrap();
+    // A port that others do not use.
+    let block = block.replace(":7000", ":0");
     let programs = Path::new(REMUDA).parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap();
     let mut command = Command::new("sh");
-    command.args(["-euc", block]).current_dir(dir.path());
+    command.args(["-euc", &block]).current_dir(dir.path());
     let command = command.env("PATH", format!("{programs}:{path}"));
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-#[test]
-fn hours_in_the_queue_are_no_start_failure() {
-    let Some(slurm_) = Slurm::new("hours") else {
+fn hours_in_the_queue_are_no_start_failure(by: By) {
+    let Some(slurm_) = Slurm::new("hours", by) else {
         return;
     };
-    let launch = slurm_.srun("--hold");
-    let words = Slurm::words(
-        &launch,
-        "2",
-        &["--start-timeout", "1", "--give-up-after", "2"],
-    );
-    let mut run = Run::start(remuda(&words), "echo at last\n");
+    let words = ["--start-timeout", "1", "--give-up-after", "2"];
+    let mut run = Run::start(slurm_.run("--hold", 2, &words), "echo at last\n");
     wait_for("the allocation to be queued", || {
         slurm_.in_state("PENDING").len() == 1
     });
@@ -231,9 +296,8 @@ fn hours_in_the_queue_are_no_start_failure() {
     slurm_.is_left_clean();
 }
 
-#[test]
-fn an_allocation_that_is_cancelled_is_a_machine_lost() {
-    let Some(slurm_) = Slurm::new("cancelled") else {
+fn an_allocation_that_is_cancelled_is_a_machine_lost(by: By) {
+    let Some(slurm_) = Slurm::new("cancelled", by) else {
         return;
     };
     let (run, dir, running) = four_on_two(&slurm_, "", &[]);
@@ -241,11 +305,13 @@ fn an_allocation_that_is_cancelled_is_a_machine_lost() {
     ends_well(run, &dir, &slurm_, &running[0]);
 }
 
-#[test]
-fn a_node_that_goes_down_is_a_machine_lost() {
-    let Some(slurm_) = Slurm::new("down") else {
+fn a_node_that_goes_down_is_a_machine_lost(by: By) {
+    /// There are two such nodes.
+    static FRAIL: Mutex<()> = Mutex::new(());
+    let Some(slurm_) = Slurm::new("down", by) else {
         return;
     };
+    let _one_at_a_time = FRAIL.lock();
     let (run, dir, running) = four_on_two(&slurm_, "-p frail --exclusive", &[]);
     let node = slurm(&["squeue", "-h", "-j", &running[0], "-o", "%N"]);
     let node = format!("nodename={}", node.trim());
@@ -259,9 +325,8 @@ fn a_node_that_goes_down_is_a_machine_lost() {
     ends_well(run, &dir, &slurm_, &running[0]);
 }
 
-#[test]
-fn a_walltime_that_ends_is_a_machine_lost() {
-    let Some(slurm_) = Slurm::new("walltime") else {
+fn a_walltime_that_ends_is_a_machine_lost(by: By) {
+    let Some(slurm_) = Slurm::new("walltime", by) else {
         return;
     };
     let (run, dir, running) = four_on_two(&slurm_, "-t 10", &[]);
@@ -271,9 +336,8 @@ fn a_walltime_that_ends_is_a_machine_lost() {
     ends_well(run, &dir, &slurm_, &running[0]);
 }
 
-#[test]
-fn a_worker_that_hangs_gives_its_allocation_back() {
-    let Some(slurm_) = Slurm::new("hangs") else {
+fn a_worker_that_hangs_gives_its_allocation_back(by: By) {
+    let Some(slurm_) = Slurm::new("hangs", by) else {
         return;
     };
     let (run, dir, _) = four_on_two(&slurm_, "", &["--silent-after", "2"]);
@@ -300,43 +364,73 @@ fn stopped_worker(slurm: &Slurm) -> String {
     panic!("there is no worker");
 }
 
-#[test]
-fn ctrl_c_and_a_killed_driver_leave_no_allocation() {
-    for signal in [Signal::INT, Signal::KILL] {
-        let Some(slurm) = Slurm::new(&format!("ends{}", signal.as_raw())) else {
-            return;
-        };
-        let (run, dir, _) = four_on_two(&slurm, "", &[]);
-        run.signal(signal);
-        wait_for("the end of the jobs", || sleeping(&dir) == 0);
-        let finished = run.finish();
-        assert_eq!(finished.status, (signal == Signal::INT).then_some(130));
-        slurm.is_left_clean();
-    }
+fn ctrl_c_leaves_no_allocation(by: By) {
+    ended_by(Signal::INT, by);
+}
+
+fn a_killed_driver_leaves_no_allocation(by: By) {
+    ended_by(Signal::KILL, by);
+}
+
+fn ended_by(signal: Signal, by: By) {
+    let Some(mut slurm) = Slurm::new(&format!("ends{}", signal.as_raw()), by) else {
+        return;
+    };
+    slurm.reconnect = 5;
+    let (run, dir, _) = four_on_two(&slurm, "", &[]);
+    run.signal(signal);
+    wait_for("the end of the jobs", || sleeping(&dir) == 0);
+    let finished = run.finish();
+    assert_eq!(finished.status, (signal == Signal::INT).then_some(130));
+    slurm.is_left_clean();
+}
+
+fn ctrl_c_leaves_nothing_in_the_queue(by: By) {
+    let Some((run, slurm)) = held("queued2", by) else {
+        return;
+    };
+    run.signal(Signal::INT);
+    assert_eq!(run.finish().status, Some(130));
+    slurm.is_left_clean();
+}
+
+/// A run with two machines that are in the queue, and stay there.
+fn held(name: &str, by: By) -> Option<(Run, Slurm)> {
+    let mut slurm = Slurm::new(name, by)?;
+    slurm.reconnect = 5;
+    let run = Run::start(slurm.run("--hold", 4, &[]), "true\ntrue\ntrue\n");
+    wait_for("two allocations in the queue", || {
+        slurm.in_state("PENDING").len() == 2
+    });
+    Some((run, slurm))
 }
 
 #[test]
-fn ctrl_c_and_a_killed_driver_leave_nothing_in_the_queue() {
-    for signal in [Signal::INT, Signal::KILL] {
-        let Some(slurm) = Slurm::new(&format!("queued{}", signal.as_raw())) else {
-            return;
-        };
-        let launch = slurm.srun("--hold");
-        let words = Slurm::words(&launch, "4", &[]);
-        let run = Run::start(remuda(&words), "true\ntrue\ntrue\n");
-        wait_for("two allocations in the queue", || {
-            slurm.in_state("PENDING").len() == 2
-        });
-        run.signal(signal);
-        let finished = run.finish();
-        assert_eq!(finished.status, (signal == Signal::INT).then_some(130));
-        slurm.is_left_clean();
+fn a_killed_driver_leaves_no_srun_in_the_queue() {
+    let Some((run, slurm)) = held("queued9", By::Srun) else {
+        return;
+    };
+    run.signal(Signal::KILL);
+    assert_eq!(run.finish().status, None);
+    slurm.is_left_clean();
+}
+
+#[test]
+fn an_array_whose_driver_was_killed_ends_when_its_turn_comes() {
+    let Some((run, slurm_)) = held("queued9", By::Array) else {
+        return;
+    };
+    run.signal(Signal::KILL);
+    assert_eq!(run.finish().status, None);
+    for id in slurm_.in_state("PENDING") {
+        slurm(&["scontrol", "release", &id]);
     }
+    slurm_.is_left_clean();
 }
 
 #[test]
 fn a_second_ctrl_c_leaves_no_allocation_either() {
-    let Some(slurm) = Slurm::new("twice") else {
+    let Some(slurm) = Slurm::new("twice", By::Srun) else {
         return;
     };
     let (run, dir, _) = four_on_two(&slurm, "", &[]);
@@ -348,4 +442,25 @@ fn a_second_ctrl_c_leaves_no_allocation_either() {
     assert_eq!(run.finish().status, Some(130));
     wait_for("the end of the jobs", || sleeping(&dir) == 0);
     slurm.is_left_clean();
+}
+
+#[test]
+fn what_slurm_says_of_a_start_that_it_refuses_is_told() {
+    for (by, said) in [
+        (
+            By::Srun,
+            "srun: error: invalid partition specified: nowhere",
+        ),
+        (
+            By::Array,
+            "sbatch: error: invalid partition specified: nowhere",
+        ),
+    ] {
+        let Some(slurm) = Slurm::new("refused", by) else {
+            return;
+        };
+        let finished = Run::start(slurm.run("-p nowhere", 2, &[]), "true\n").finish();
+        finished.ends(3, "1 job: 0 ok, 0 failed, 1 not run; ");
+        finished.says(said);
+    }
 }

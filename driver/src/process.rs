@@ -24,9 +24,10 @@ use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
 use group::{EXIT_GRACE, Grace};
 use pump::{EXIT_LIMIT, Exit, Pipes};
+use tail::Tail;
 
 pub(crate) use group::Group;
-pub(crate) use tail::{Tail, readable};
+pub(crate) use tail::readable;
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]

@@ -40,8 +40,8 @@ pub(crate) struct ConnectArgs {
 
     /// The number of the machine that the driver waits for [default: join as one more machine].
     ///
-    /// Example: --id 7
-    #[arg(long, value_name = "N", requires = "connect")]
+    /// May be a sum, so that a task of an array needs no arithmetic. Example: --id 7; --id 5+$SLURM_ARRAY_TASK_ID
+    #[arg(long, value_name = "N[+N]", requires = "connect", value_parser = sum)]
     id: Option<u64>,
 
     /// The kind of machine to join as: a name or a number that the driver knows.
@@ -90,6 +90,16 @@ pub(crate) struct KeyArgs {
     pub(crate) file: PathBuf,
 }
 
+fn sum(text: &str) -> Result<u64, String> {
+    let mut sum = 0_u64;
+    for part in text.split('+') {
+        let part = part.parse().ok();
+        let added = part.and_then(|part: u64| sum.checked_add(part));
+        sum = added.ok_or("expected a whole number, or a sum of some, such as 5+2")?;
+    }
+    Ok(sum)
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix(':').unwrap_or(text);
     if let Ok(port) = port.parse::<u16>() {
@@ -106,6 +116,22 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_may_be_a_sum() {
+        assert_eq!(sum("7"), Ok(7));
+        assert_eq!(sum("5+0+2"), Ok(7));
+        for wrong in [
+            "",
+            "+",
+            "5+",
+            "5+$SLURM_ARRAY_TASK_ID",
+            "-1",
+            "18446744073709551615+1",
+        ] {
+            assert!(sum(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_port_alone_is_of_the_loopback() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::batch::BatchArgs;
-use crate::values::{count, seconds};
+use crate::values::{count, seconds, words};
 
 #[derive(Args, Debug)]
 pub(crate) struct MachineArgs {
@@ -127,14 +127,5 @@ fn load(text: &str) -> Result<f64, String> {
 }
 
 fn template(text: &str) -> Result<Template, String> {
-    match shlex::split(text) {
-        None => Err("a quote is not closed, or a backslash has nothing after it".into()),
-        Some(words) if words.first().is_none_or(String::is_empty) => {
-            Err("no program is named".into())
-        }
-        Some(words) if words.iter().any(|word| word.contains('\0')) => {
-            Err("it has a NUL character".into())
-        }
-        Some(words) => Ok(Template(words)),
-    }
+    words(text).map(Template)
 }

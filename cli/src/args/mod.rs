@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
+pub(crate) use batch::{BatchArgs, StartCommands};
 pub(crate) use connect::{KeyArgs, ListenArgs};
 pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::JobArgs;

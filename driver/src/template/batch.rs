@@ -102,6 +102,9 @@ impl<R: Runtime> Batch<R> {
     }
 
     async fn run(&self, runtime: &R) -> Result<(), StartError> {
+        if self.words.is_empty() {
+            return Err(StartError::new("the start template is empty"));
+        }
         let handle = first_line(runtime, &self.words, &self.input, self.limit);
         let handle = handle.await.map_err(start_error)?;
         if handle.is_empty() && self.stops.want("handle") {

@@ -21,6 +21,13 @@ const TERM_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long other processes that hold the pipes may write after the job's process has exited.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// How long the end of a job is kept back that a signal from outside has ended. Who ends a whole machine that way (Slurm at the
+/// end of an allocation, an operator) ends the worker a moment later, and then the job is lost and has not failed.
+const BLOW_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Signals that end a process and are, as a rule, sent by another one.
+const BLOWS: [Signal; 4] = [Signal::TERM, Signal::KILL, Signal::INT, Signal::HUP];
+
 /// A running process that is listed in [`Jobs`].
 pub(super) struct Process {
     child: Child,
@@ -157,10 +164,12 @@ impl<'a> Job<'a> {
             self.pass_rest();
         }
         if self.cancelled {
-            Err(Failure::Cancelled)
-        } else {
-            Ok(exit)
+            return Err(Failure::Cancelled);
         }
+        if BLOWS.iter().any(|blow| exit == Exit::Signal(blow.as_raw())) {
+            std::thread::sleep(BLOW_TIMEOUT);
+        }
+        Ok(exit)
     }
 
     /// Passes output on until the process has exited.
