@@ -131,6 +131,7 @@ impl Joblog {
 #[cfg(test)]
 mod tests {
     use remuda_cli::jobs::{Format, parse};
+    use remuda_cli::offers::Offers;
 
     use super::*;
 
@@ -150,7 +151,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         std::fs::write(&path, "an old log").unwrap();
-        let jobs = parse(br#"{"cmd": ["cp", "a b"], "name": "n"}"#, Format::Jsonl, 1).unwrap();
+        let jobs = parse(
+            br#"{"cmd": ["cp", "a b"], "name": "n"}"#,
+            Format::Jsonl,
+            &Offers::procs(1),
+        )
+        .unwrap();
         let mut log = Joblog::open(&path, None).unwrap();
         for ended in [
             Ended::Exit(3),
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_once() {
-        let jobs = parse(b"true", Format::Lines, 1).unwrap();
+        let jobs = parse(b"true", Format::Lines, &Offers::procs(1)).unwrap();
         let mut log = Joblog::open(Path::new("/dev/full"), None).unwrap();
         let error = log
             .write(&jobs[0], &attempt(), &Ended::Exit(0))

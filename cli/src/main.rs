@@ -1,6 +1,7 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `replay` plays a
 //! recorded run again, `minimise` cuts it down to a failure.
 mod args;
+mod cluster;
 mod joblog;
 mod limits;
 mod log;

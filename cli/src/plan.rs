@@ -1,18 +1,19 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use remuda::Config;
 use remuda::journal::Label;
-use remuda::{Config, ConfigError};
 use remuda_cli::jobs::{self, Job};
+use remuda_cli::offers::Offers;
 use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
+use crate::args::{JobArgs, OutputArgs, RunArgs, When};
+use crate::cluster::Machines;
 use crate::joblog::Joblog;
 use crate::spool::Spools;
 use crate::{log, output};
@@ -28,11 +29,12 @@ const LEAST_SILENCE: Duration = Duration::from_secs(10);
 /// A run that may begin.
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
+    pub(crate) machines: Machines,
+    pub(crate) offers: Offers,
     pub(crate) config: Config,
     pub(crate) options: Options,
     /// How long a worker waits for a word of ours.
     pub(crate) silence: Duration,
-    pub(crate) launch: Vec<String>,
     pub(crate) attempts: u32,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
@@ -41,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) filter: EnvFilter,
     pub(crate) keep_order: bool,
     pub(crate) quiet: bool,
+    /// What to tell the user at the beginning.
+    pub(crate) notes: Vec<String>,
     /// A bar (true) or lines (false), if any.
     pub(crate) progress: Option<bool>,
 }
@@ -59,13 +63,23 @@ impl Plan {
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
-        let config = config(&args.machines)?;
-        let options = options(args.machines.silent_after);
+        let silent_after = args.machines.silent_after;
+        let silence = LEAST_SILENCE.max(silent_after * 2);
+        let mut machines = Machines::new(&args.machines)?;
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
             .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
-        let jobs = read(&args.jobs, config.kinds[0].capacity.proc_count())?;
+        let (jobs, jobs_name) = read(&args.jobs, &machines.offers())?;
+        let notes = machines.learn(&jobs, silence)?;
+        let offers = machines.offers();
+        jobs::check(&jobs, &offers).map_err(|error| format!("{jobs_name}: {error}"))?;
+        let config = machines.config()?;
+        let config = config
+            .poll_interval(silent_after / POLLS)
+            .silent_polls(SILENT_POLLS);
+        let mut options = options(silent_after);
+        options.admit_less = machines.admit_less();
         let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
             .output
@@ -73,13 +87,14 @@ impl Plan {
             .as_ref()
             .map(|path| Joblog::open(path, file))
             .transpose()?;
-        let journal = journal(&args.output, file)?;
+        let journal = journal(&args.output, file, &machines)?;
         Ok(Plan {
             jobs,
+            machines,
+            offers,
             config,
             options,
-            silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
-            launch: args.machines.launch(),
+            silence,
             attempts: args.jobs.attempts.get(),
             joblog,
             journal,
@@ -88,31 +103,17 @@ impl Plan {
             filter,
             keep_order: args.output.keep_order,
             quiet: args.output.quiet,
+            notes,
             progress: progress(&args.output, io::stderr().is_terminal()),
         })
     }
 }
 
-fn config(args: &MachineArgs) -> Result<Config, String> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let Sizes {
-        machine_procs,
-        max_procs,
-    } = args.sizes(u32::try_from(cores).unwrap_or(u32::MAX))?;
-    let config = Config::with_max_load(machine_procs, u64::from(max_procs), args.max_load);
-    let config = config.map_err(|error| match error {
-        ConfigError::MachineProcs { .. } => format!("--machine-procs, with --max-load: {error}"),
-        ConfigError::MaxProcs { least, .. } => {
-            format!("--max-procs {max_procs} is less than one machine needs: {least}")
-        }
-        _ => error.to_string(),
-    })?;
-    Ok(config
-        .poll_interval(args.silent_after / POLLS)
-        .silent_polls(SILENT_POLLS))
-}
-
-fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {
+fn journal(
+    args: &OutputArgs,
+    jobs: Option<&Path>,
+    machines: &Machines,
+) -> Result<Option<Journal>, String> {
     let Some(path) = &args.journal else {
         return Ok(None);
     };
@@ -129,6 +130,9 @@ fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, St
         Label::new("command", "remuda run"),
         Label::new("jobs", jobs_name),
     ];
+    let names = machines.names();
+    let names = names.map(|(kind, name)| Label::new(format!("kind {kind}"), name));
+    options.labels.extend(names);
     Ok(Some(Journal {
         file: output::open("--journal", path, jobs)?,
         path: path.clone(),
@@ -162,8 +166,8 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// Reads the job file whole: it is run whole or not at all.
-fn read(args: &JobArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
+/// Reads the job file whole: it is run whole or not at all. Returns what it is called too.
+fn read(args: &JobArgs, offers: &Offers) -> Result<(Vec<Job>, String), String> {
     let (name, bytes) = match &args.file {
         Some(file) if !is_stdin(file) => (file.display().to_string(), std::fs::read(file)),
         None if io::stdin().is_terminal() => {
@@ -177,5 +181,7 @@ fn read(args: &JobArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
         }
     };
     let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
-    jobs::parse(&bytes, args.format(), machine_procs).map_err(|error| format!("{name}: {error}"))
+    let jobs = jobs::parse(&bytes, args.format(), offers);
+    let jobs = jobs.map_err(|error| format!("{name}: {error}"))?;
+    Ok((jobs, name))
 }

@@ -11,11 +11,10 @@ use futures::future::{FusedFuture, LocalBoxFuture, pending};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
-use remuda::{Demand, MachineCounts, Outcome};
-use remuda_cli::jobs::{Command, Job, Size};
+use remuda::{MachineCounts, Outcome};
+use remuda_cli::jobs::{Command, Job};
 use remuda_tokio::{
-    CallError, Cluster, FileRecorder, Lease, ProcessSystem, Recording, Request, RequestError,
-    Runtime, Tokio,
+    CallError, Cluster, FileRecorder, Lease, Recording, Request, RequestError, Runtime, Tokio,
 };
 use remuda_worker::{EXEC, Exec, Exit, Program};
 
@@ -48,6 +47,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     })?;
     log::install(std::mem::take(&mut plan.filter), &printer);
     signals::watch(control)?;
+    for note in std::mem::take(&mut plan.notes) {
+        printer.note(note);
+    }
 
     let mut tally = Tally {
         jobs: plan.jobs.len(),
@@ -151,10 +153,8 @@ impl<'a> Running<'a> {
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
     ) -> Running<'a> {
-        let system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
-            .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count())
-            .silence(plan.silence);
+        let system = plan.machines.system(&runtime);
+        let system = system.functions([EXEC]).silence(plan.silence);
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
@@ -231,15 +231,14 @@ impl<'a> Running<'a> {
     }
 
     fn ask(&self, job: usize, attempt: u32) -> Asking {
-        let Job { size, priority, .. } = &self.plan.jobs[job];
-        let demand = match size {
-            Size::Procs(procs) => Demand::procs(*procs).expect("the parser refuses zero"),
-            Size::Machine => Demand::Machine,
-        };
+        let asks = &self.plan.jobs[job];
+        let request = self.cluster.request(asks.demand());
         Asking {
             job,
             attempt,
-            request: self.cluster.request(demand).priority(*priority),
+            request: request
+                .priority(asks.priority)
+                .kinds(self.plan.offers.kinds(asks)),
         }
     }
 

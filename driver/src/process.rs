@@ -4,6 +4,7 @@
 //! under Slurm. Those programs do authentication, encryption and placement. No port is opened.
 
 mod events;
+mod gate;
 mod group;
 mod link;
 mod pump;
@@ -22,6 +23,7 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
+use gate::Gate;
 use group::{EXIT_GRACE, Group};
 use link::Link;
 use pump::{Exit, Pipes};
@@ -34,6 +36,10 @@ pub struct ProcessSystem<R> {
     template: Vec<String>,
     /// Templates of kinds that have one of their own.
     templates: BTreeMap<KindId, Vec<String>>,
+    /// What machines of a kind are called in messages.
+    names: BTreeMap<KindId, String>,
+    advice: Option<fn(&str, &str) -> Option<String>>,
+    gate: Option<Gate>,
     functions: Option<Vec<String>>,
     procs: Option<u32>,
     queued: bool,
@@ -46,11 +52,19 @@ pub struct ProcessSystem<R> {
 pub struct Worker {
     link: Arc<Link>,
     pid: u32,
-    procs: u32,
+    /// What its kind is called.
+    name: Option<String>,
+    /// What its hello says; as much of the fourth amount as its kind has, as a hello does not know it.
+    offer: Resources,
     dead: Exit,
 }
 
 impl Worker {
+    /// What its kind is called, by [`ProcessSystem::name_of`].
+    pub fn kind_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// The id of the child process. If the template starts `ssh`, it is the id of `ssh`.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -59,13 +73,16 @@ impl Worker {
 
 impl<R: Runtime> ProcessSystem<R> {
     /// A system that starts its workers with the words of `template`: a program and its arguments, without a shell. In each
-    /// word, `{procs}` is replaced by the procs that a machine of its kind has, `{machine}` by the machine's id (`m3`), and
-    /// `{kind}` by its kind (`k0`).
+    /// word, `{procs}` is replaced by the procs that a machine of its kind has, `{memory}` by its memory in MiB, `{gpus}` by
+    /// its GPUs, `{machine}` by the machine's id (`m3`), and `{kind}` by its kind: its name, or its number (`k0`).
     pub fn new(runtime: R, template: Vec<String>) -> Self {
         ProcessSystem {
             runtime,
             template,
             templates: BTreeMap::new(),
+            names: BTreeMap::new(),
+            advice: None,
+            gate: None,
             functions: None,
             procs: None,
             queued: false,
@@ -87,6 +104,30 @@ impl<R: Runtime> ProcessSystem<R> {
     #[must_use]
     pub fn template_of(mut self, kind: KindId, template: Vec<String>) -> Self {
         self.templates.insert(kind, template);
+        self
+    }
+
+    /// What to call machines of a kind in messages, such as the host that they are on.
+    #[must_use]
+    pub fn name_of(mut self, kind: KindId, name: impl Into<String>) -> Self {
+        self.names.insert(kind, name.into());
+        self
+    }
+
+    /// What to tell the user besides, when the start of a machine whose kind has a name has failed: given that name and the
+    /// error, what to do about it, if that is known.
+    #[must_use]
+    pub fn advice(mut self, advice: fn(&str, &str) -> Option<String>) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    /// Starts at most so many machines at a time, over all kinds, one at the least; others are queued meanwhile (see
+    /// [`Start::queued`]). A server that takes only so many connections before they have logged in, as sshd does, is then
+    /// not asked for more.
+    #[must_use]
+    pub fn starts_at_a_time(mut self, limit: usize) -> Self {
+        self.gate = Some(Gate::new(limit));
         self
     }
 
@@ -122,13 +163,25 @@ impl<R: Runtime> ProcessSystem<R> {
 
     fn command(&self, start: &Start) -> Result<Command, StartError> {
         let procs = self.procs.unwrap_or(start.capacity.proc_count());
-        let procs = procs.to_string();
-        let (machine, kind) = (start.id.to_string(), start.kind.to_string());
-        let mut words = self.template(start.kind).iter().map(|word| {
-            word.replace("{procs}", &procs)
-                .replace("{machine}", &machine)
-                .replace("{kind}", &kind)
-        });
+        let [_, memory, gpus, _] = start.capacity.amounts();
+        let name = self.names.get(&start.kind);
+        let values = [
+            ("{procs}", procs.to_string()),
+            ("{memory}", memory.to_string()),
+            ("{gpus}", gpus.to_string()),
+            ("{machine}", start.id.to_string()),
+            (
+                "{kind}",
+                name.map_or_else(|| start.kind.to_string(), Clone::clone),
+            ),
+        ];
+        let fill = |word: &String| {
+            let filled = values.iter();
+            filled.fold(word.clone(), |word, (name, value)| {
+                word.replace(name, value)
+            })
+        };
+        let mut words = self.template(start.kind).iter().map(fill);
         let program = words
             .next()
             .ok_or_else(|| StartError::new("the launch template is empty"))?;
@@ -141,6 +194,16 @@ impl<R: Runtime> ProcessSystem<R> {
     /// The template of a kind.
     fn template(&self, kind: KindId) -> &[String] {
         self.templates.get(&kind).unwrap_or(&self.template)
+    }
+
+    /// The error of a start: where, what was wrong, and what to do.
+    fn error(&self, kind: KindId, what: &str) -> StartError {
+        let Some(name) = self.names.get(&kind) else {
+            return StartError::new(format!("`{}`: {what}", self.template(kind).join(" ")));
+        };
+        let advice = self.advice.and_then(|advice| advice(name, what));
+        let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+        StartError::new(format!("{name}: {what}{advice}"))
     }
 
     /// Compares the hello of a worker with what this system requires (S19).
@@ -188,9 +251,14 @@ impl<R: Runtime> ProcessSystem<R> {
         };
         loop {
             match decoder.next().map_err(|error| error.to_string())? {
-                Some(FromWorker::Hello { procs, functions }) => {
+                Some(FromWorker::Hello {
+                    procs,
+                    memory_mib,
+                    gpus,
+                    functions,
+                }) => {
                     return Ok(Hello {
-                        procs,
+                        offer: Resources::new([procs, memory_mib, gpus, u32::MAX]),
                         functions,
                         decoder,
                     });
@@ -215,7 +283,7 @@ impl<R: Runtime> ProcessSystem<R> {
 }
 
 struct Hello {
-    procs: u32,
+    offer: Resources,
     functions: Vec<String>,
     decoder: Decoder<FromWorker>,
 }
@@ -224,8 +292,11 @@ impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
     async fn start(&self, start: Start) -> Result<Worker, StartError> {
-        let template = self.template(start.kind).join(" ");
-        let refuse = |what: String| StartError::new(format!("`{template}`: {what}"));
+        let pass = match &self.gate {
+            Some(gate) => Some(gate.enter(|| start.queued()).await),
+            None => None,
+        };
+        let refuse = |what: String| self.error(start.kind, &what);
         let child = self
             .runtime
             .start(self.command(&start)?)
@@ -246,8 +317,8 @@ impl<R: Runtime> System for ProcessSystem<R> {
             first.resize(8 * 1024, 0);
             let length = pump::read(&mut *stdout, &mut first).await;
             first.truncate(length);
-            start.booting();
         }
+        start.booting();
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
@@ -276,6 +347,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
                 }));
             }
         };
+        drop(pass);
         let link = Arc::new(Link::new(hello.functions));
         let silence_ms = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
@@ -285,16 +357,14 @@ impl<R: Runtime> System for ProcessSystem<R> {
         Ok(Worker {
             link,
             pid,
-            procs: hello.procs,
+            name: self.names.get(&start.kind).cloned(),
+            offer: hello.offer,
             dead,
         })
     }
 
-    /// The procs of its hello; it says nothing of the other amounts.
     fn offer(&self, machine: &Worker, capacity: Resources) -> Resources {
-        let mut amounts = capacity.amounts();
-        amounts[0] = machine.procs;
-        Resources::new(amounts)
+        machine.offer.min(capacity)
     }
 
     async fn stopped(&self, machine: &Worker) -> String {
@@ -323,7 +393,10 @@ impl<R: Runtime> System for ProcessSystem<R> {
     }
 
     fn name(&self, id: MachineId, machine: &Worker) -> String {
-        format!("{id} (pid {})", machine.pid)
+        match &machine.name {
+            None => format!("{id} (pid {})", machine.pid),
+            Some(name) => format!("{id} on {name} (pid {})", machine.pid),
+        }
     }
 }
 
@@ -380,6 +453,8 @@ mod tests {
         let system = system().template_of(KindId(1), other.into());
         assert_eq!(words(&system, 0), ["--procs=4"]);
         assert_eq!(words(&system, 1), ["m7", "k1"]);
+        let named = system.clone().name_of(KindId(1), "gpu");
+        assert_eq!(words(&named, 1), ["m7", "gpu"]);
         assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
         assert!(empty.command(&start(0)).is_err());

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::exec::MARKER;
 use crate::figures::{Counters, Sampler};
 use crate::jobs::Jobs;
+use crate::offer::{self, Offer};
 use crate::outbox::Outbox;
 use crate::pool::Pool;
 use crate::registry::{Registry, names};
@@ -47,25 +48,54 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Worker {
     registry: Registry,
-    procs: u32,
+    procs: Option<u32>,
+    memory_mib: Option<u32>,
+    gpus: Option<u32>,
 }
 
 impl Worker {
-    /// A worker with these functions, and as many procs as the machine has cores.
+    /// A worker with these functions, which offers what it finds (see [`Offer::found`]).
     #[must_use]
     pub fn new(registry: Registry) -> Worker {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
         Worker {
             registry,
-            procs: u32::try_from(cores).unwrap_or(u32::MAX),
+            procs: None,
+            memory_mib: None,
+            gpus: None,
         }
     }
 
     /// Says how many procs it offers. The driver counts a worker with fewer than it asks for as a failed start (F9).
     #[must_use]
     pub fn procs(mut self, procs: u32) -> Worker {
-        self.procs = procs;
+        self.procs = Some(procs);
         self
+    }
+
+    /// Says how much memory it offers, in MiB.
+    #[must_use]
+    pub fn memory_mib(mut self, mib: u32) -> Worker {
+        self.memory_mib = Some(mib);
+        self
+    }
+
+    /// Says how many GPUs it offers: the first so many of those that it finds.
+    #[must_use]
+    pub fn gpus(mut self, gpus: u32) -> Worker {
+        self.gpus = Some(gpus);
+        self
+    }
+
+    /// What it was told to offer, and what it finds of the rest.
+    fn offer(&self) -> Result<Offer, String> {
+        Ok(Offer {
+            procs: self.procs.unwrap_or_else(offer::cores),
+            memory_mib: self.memory_mib.unwrap_or_else(offer::memory_mib),
+            gpus: match self.gpus {
+                None => offer::gpus(),
+                Some(count) => offer::first_gpus(count)?,
+            },
+        })
     }
 
     /// Serves the driver at the other end of the standard input and output, until either says goodbye or the driver is gone;
@@ -134,8 +164,11 @@ impl Serving {
             Ok(outer) if !outer.is_empty() => format!("{outer}:{nonce}"),
             _ => nonce,
         };
+        let offer = worker.offer().map_err(io::Error::other)?;
         let hello = FromWorker::Hello {
-            procs: worker.procs,
+            procs: offer.procs,
+            memory_mib: offer.memory_mib,
+            gpus: u32::try_from(offer.gpus.len()).unwrap_or(u32::MAX),
             functions: names(&worker.registry),
         };
         let serving = Arc::new(Serving {

@@ -49,8 +49,15 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         Just(Err(Failure::Cancelled)),
     ];
     prop_oneof![
-        (any::<u32>(), vec(any::<String>(), 0..5))
-            .prop_map(|(procs, functions)| FromWorker::Hello { procs, functions }),
+        (any::<[u32; 3]>(), vec(any::<String>(), 0..5)).prop_map(|(offer, functions)| {
+            let [procs, memory_mib, gpus] = offer;
+            FromWorker::Hello {
+                procs,
+                memory_mib,
+                gpus,
+                functions,
+            }
+        }),
         (any::<u64>(), stream, vec(any::<u8>(), 0..300)).prop_map(|(call, stream, bytes)| {
             FromWorker::Output {
                 call,

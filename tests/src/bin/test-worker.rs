@@ -179,6 +179,8 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
     raw.bytes(&hello_preamble());
     raw.say(&FromWorker::Hello {
         procs,
+        memory_mib: 0,
+        gpus: 0,
         functions: names(&registry()),
     });
     match mode {
@@ -191,6 +193,8 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         }
         "two-hellos" => raw.say(&FromWorker::Hello {
             procs,
+            memory_mib: 0,
+            gpus: 0,
             functions: names(&registry()),
         }),
         "wrong-reply" => raw.say(&FromWorker::Reply {

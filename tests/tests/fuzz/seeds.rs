@@ -609,6 +609,8 @@ pub(crate) fn from_worker() -> [FromWorker; 10] {
     [
         FromWorker::Hello {
             procs: 2,
+            memory_mib: 4_096,
+            gpus: 1,
             functions: vec!["exec".into(), "other".into()],
         },
         FromWorker::Output {
