@@ -10,7 +10,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use sshd::Sshd;
-use support::{Dir, Run, kill, mark, remuda, wait_for, with_word};
+use support::{Dir, REMUDA, Run, kill, mark, remuda, wait_for, with_word};
 
 /// Host blocks that tell the remote side by which name it was called: `$WHERE`.
 fn names(names: &[&str]) -> String {
@@ -19,25 +19,24 @@ fn names(names: &[&str]) -> String {
     blocks.collect()
 }
 
+/// As many jobs, each of which ends when all have begun, and then does something: with one proc less they never would.
+fn meeting_of(count: usize, dir: &Dir, then: &str) -> String {
+    let at = dir.path().display();
+    let wait = format!("while [ $(ls {at} | wc -l) -lt {count} ]; do sleep 0.1; done");
+    format!("touch {at}/$REMUDA_JOB; {wait}; {then}\n").repeat(count)
+}
+
 /// A command line of the README, with `ssh` and `remuda` as the test has them.
 fn as_in_the_readme(server: &Sshd, command: &str) -> Command {
-    let (bin, dir) = (server.dir().text("here"), server.dir().path());
-    std::fs::create_dir_all(&bin).unwrap();
     let ssh = format!("exec /usr/bin/{} \"$@\"", server.ssh());
-    for (name, script) in [
-        ("ssh", ssh.as_str()),
-        ("remuda", &format!("exec {} \"$@\"", support::REMUDA)),
-    ] {
-        server.install(name, &format!("#!/bin/sh\n{script}\n"));
-        std::fs::rename(
-            server.dir().at("bin").join(name),
-            server.dir().at("here").join(name),
-        )
-        .unwrap();
-    }
+    server.install("here/ssh", &ssh);
+    server.install("here/remuda", &format!("exec {REMUDA} \"$@\""));
+    let here = server.dir().text("here");
     let mut shell = Command::new("sh");
-    shell.args(["-euc", command]).current_dir(dir);
-    shell.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
+    shell
+        .args(["-euc", command])
+        .current_dir(server.dir().path());
+    shell.env("PATH", format!("{here}:{}", std::env::var("PATH").unwrap()));
     shell
 }
 
@@ -48,22 +47,15 @@ fn four_hosts_of_unlike_sizes_by_the_command_of_the_readme() {
     };
     server.write_client(&names(&["build1", "build2", "build3"]), &[]);
     // The third has one core for us, and says so when it is asked.
-    let real = support::REMUDA;
-    let script = format!(
-        "#!/bin/sh\n[ \"$WHERE\" = build3 ] && exec taskset -c 0 {real} \"$@\"\nexec {real} \"$@\"\n"
-    );
+    let one = format!("[ \"$WHERE\" = build3 ] && exec taskset -c 0 {REMUDA} \"$@\"");
+    server.install("bin/remuda", &format!("{one}\nexec {REMUDA} \"$@\""));
     let mut command = as_in_the_readme(&server, &readme::command("hosts"));
-    std::fs::remove_file(server.dir().at("bin/remuda")).ok();
-    server.install("remuda", &script);
-    // As many jobs as there are procs, which end when all have begun: with one proc less they never would.
     let cores = std::thread::available_parallelism().unwrap().get();
     let all = 8 + 4 + 1 + cores;
     let meeting = Dir::new();
-    let at = meeting.path().display();
-    let job = format!(
-        "touch {at}/$REMUDA_JOB; while [ $(ls {at} | wc -l) -lt {all} ]; do sleep 0.1; done; echo ${{WHERE-here}}\n"
-    );
-    server.dir().write("jobs.txt", job.repeat(all));
+    server
+        .dir()
+        .write("jobs.txt", meeting_of(all, &meeting, "echo ${WHERE-here}"));
     command.env_remove("WHERE");
     let finished = Run::start(command, "").finish();
     let summary = format!(
@@ -143,8 +135,8 @@ fn a_host_that_refuses_is_told_with_what_to_do_and_the_others_go_on() {
     );
     server.write_client(&(client + &names(&["bare"])), &["locked", "passwords"]);
     server.install(
-        "remuda-or-not",
-        "#!/bin/sh\n[ \"$WHERE\" = bare ] && exit 127\nexec remuda \"$@\"\n",
+        "bin/remuda-or-not",
+        "[ \"$WHERE\" = bare ] && exit 127\nexec remuda \"$@\"",
     );
     let ssh = server.ssh();
     let hosts = [
@@ -164,7 +156,7 @@ fn a_host_that_refuses_is_told_with_what_to_do_and_the_others_go_on() {
     let finished = Run::start(remuda(&words), &"sleep 0.2\n".repeat(10)).finish();
     finished.ends(
         0,
-        "10 jobs: 10 ok, 0 failed; 0 lost and run again; 1 machines started, 0 lost; ",
+        "10 jobs: 10 ok, 0 failed; 0 lost and run again; 1 machine started, 0 lost; ",
     );
     for (host, said) in [
         (
@@ -197,7 +189,7 @@ fn where_no_host_lets_in_the_run_ends_and_says_why() {
     let ssh = server.ssh();
     let words = ["--ssh", &ssh, "--host", "a", "--host", "2/b"];
     let finished = Run::start(remuda(&words), "true\n").finish();
-    finished.ends(3, "1 jobs: 0 ok, 0 failed; ");
+    finished.ends(3, "1 job: 0 ok, 0 failed, 1 not run; ");
     finished.says("no machine could be started: ");
     finished.says("Host key verification failed");
 }
@@ -222,10 +214,11 @@ fn few_hosts_are_started_at_a_time() {
         "2",
         "--verbose",
     ];
-    let finished = Run::start(remuda(&words), &"sleep 0.5\n".repeat(40)).finish();
+    let meeting = Dir::new();
+    let finished = Run::start(remuda(&words), &meeting_of(12, &meeting, "true")).finish();
     finished.ends(
         0,
-        "40 jobs: 40 ok, 0 failed; 0 lost and run again; 12 machines started, 0 lost; ",
+        "12 jobs: 12 ok, 0 failed; 0 lost and run again; 12 machines started, 0 lost; ",
     );
     let log = server.text("sshd.log");
     assert!(
