@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use remuda_cli::jobs::{Command, Job};
+use remuda_cli::memory::MemoryMib;
 use serde::Serialize;
 
 use crate::output;
@@ -37,6 +38,8 @@ pub(crate) struct Attempt {
     pub(crate) end: Timestamp,
     /// Its number, from 1 up.
     pub(crate) number: u32,
+    /// The most memory that it took, where that was more than it asked for.
+    pub(crate) over_memory: Option<MemoryMib>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +56,8 @@ struct Line<'a> {
     signal: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory: Option<String>,
     attempts: u32,
 }
 
@@ -119,6 +124,7 @@ impl Joblog {
             exit,
             signal,
             error,
+            peak_memory: attempt.over_memory.map(|memory| memory.to_string()),
             attempts: attempt.number,
         };
         // One write for each line, so that a program that follows the file sees whole lines only.
@@ -143,6 +149,7 @@ mod tests {
             start,
             end,
             number: 2,
+            over_memory: None,
         }
     }
 

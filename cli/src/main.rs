@@ -15,9 +15,10 @@ mod run;
 mod signals;
 mod spool;
 mod summary;
+mod suspects;
 mod values;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use remuda_worker::{Registry, Worker};
@@ -70,18 +71,24 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn worker(args: &WorkerArgs) -> ExitCode {
-    if std::io::stdin().is_terminal() || std::io::stdout().is_terminal() {
-        return refuse(
-            "a worker talks to a driver, not to a terminal: `remuda run` starts it (try: remuda worker --help)",
-        );
-    }
-    let cores = || {
+    let found = || {
         std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
     };
-    let procs = args.procs.map_or_else(cores, std::num::NonZeroU32::get);
+    let procs = args.procs.map_or_else(found, std::num::NonZeroU32::get);
     limits::raise(u64::from(procs));
-    Worker::new(Registry::new().exec()).procs(procs).serve()
+    let mut worker = Worker::new(Registry::new().exec().job());
+    worker = worker.procs(procs).grace(args.grace);
+    if let Some(memory) = args.memory {
+        worker = worker.memory_mib(memory.0);
+    }
+    if let Some(gpus) = args.gpus {
+        worker = worker.gpus(gpus);
+    }
+    if let Some(command) = &args.spot_notice {
+        worker = worker.spot_notice(command);
+    }
+    worker.serve()
 }
 
 fn refuse(error: &str) -> ExitCode {

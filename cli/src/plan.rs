@@ -1,6 +1,7 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{JobArgs, OutputArgs, RunArgs, When};
+use crate::args::{FaultArgs, JobArgs, OutputArgs, RunArgs, When};
 use crate::cluster::Machines;
 use crate::joblog::Joblog;
 use crate::spool::Spools;
@@ -31,11 +32,16 @@ pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
     pub(crate) machines: Machines,
     pub(crate) offers: Offers,
+    /// Whether any job asks for GPUs: then each sees its own only.
+    pub(crate) gpus: bool,
+    pub(crate) enforce_memory: bool,
     pub(crate) config: Config,
     pub(crate) options: Options,
     /// How long a worker waits for a word of ours.
     pub(crate) silence: Duration,
     pub(crate) attempts: u32,
+    /// After how many jobs that failed there alone a machine is set aside, if at all.
+    pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
     pub(crate) spools: Spools,
@@ -78,7 +84,7 @@ impl Plan {
         let config = config
             .poll_interval(silent_after / POLLS)
             .silent_polls(SILENT_POLLS);
-        let mut options = options(silent_after);
+        let mut options = options(silent_after, &args.faults);
         options.admit_less = machines.admit_less();
         let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
@@ -89,6 +95,8 @@ impl Plan {
             .transpose()?;
         let journal = journal(&args.output, file, &machines)?;
         Ok(Plan {
+            gpus: jobs.iter().any(|job| job.gpus > 0),
+            enforce_memory: args.machines.enforce_memory,
             jobs,
             machines,
             offers,
@@ -96,6 +104,7 @@ impl Plan {
             options,
             silence,
             attempts: args.jobs.attempts.get(),
+            suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
             spools: Spools::new(&spool_dir),
@@ -140,8 +149,9 @@ fn journal(
     }))
 }
 
-fn options(silent_after: Duration) -> Options {
+fn options(silent_after: Duration, faults: &FaultArgs) -> Options {
     let mut options = Options::default();
+    options.no_machines_timeout = Some(faults.give_up_after);
     options.poll_timeout = silent_after / (2 * POLLS);
     options
 }

@@ -11,12 +11,13 @@ use futures::future::{FusedFuture, LocalBoxFuture, pending};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
-use remuda::{MachineCounts, Outcome};
-use remuda_cli::jobs::{Command, Job};
+use remuda::{MachineCounts, MachineId, Outcome};
+use remuda_cli::jobs::{Command, Job, Size};
+use remuda_cli::memory::MemoryMib;
 use remuda_tokio::{
     CallError, Cluster, FileRecorder, Lease, Recording, Request, RequestError, Runtime, Tokio,
 };
-use remuda_worker::{EXEC, Exec, Exit, Program};
+use remuda_worker::{EXEC, Exec, Exit, Gpus, JOB, JobEnd, Program};
 
 use crate::joblog::{Attempt, Ended, Joblog};
 use crate::plan::{Journal, Plan};
@@ -25,6 +26,7 @@ use crate::progress::{Board, Progress, Status, TICK};
 use crate::signals::{self, Control};
 use crate::spool::{Output, Spool};
 use crate::summary::{End, Summary, Tally};
+use crate::suspects::Suspects;
 use crate::{limits, log};
 
 /// Carries a plan out, to the last line; gives the exit status.
@@ -78,10 +80,13 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let MachineCounts {
         ok,
         probation,
+        draining,
+        stopping,
         lost,
+        ended,
         ..
     } = machines;
-    let started = ok + probation + lost;
+    let started = ok + probation + draining + stopping + lost + ended;
     printer.end(
         Summary {
             tally,
@@ -115,32 +120,51 @@ struct Running<'a> {
     printer: &'a Printer,
     board: Board,
     tally: &'a mut Tally,
+    suspects: Suspects,
+}
+
+/// An attempt at a job, and what is known from those before it.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    job: usize,
+    /// Its number, from 1 up.
+    number: u32,
+    /// The machine of the last attempt, which is to be another's this time.
+    avoid: Option<MachineId>,
+    /// Where the job has failed, if it is run once more to see whether that machine is to blame.
+    suspect: Option<MachineId>,
 }
 
 /// A job that waits for a lease: all there is of it, a million may wait.
 struct Asking {
-    job: usize,
-    attempt: u32,
+    turn: Turn,
     request: Request,
 }
 
 /// An attempt that ended.
 struct Attempted {
-    job: usize,
+    turn: Turn,
+    /// None: it never got one.
+    machine: Option<MachineId>,
     attempt: Attempt,
-    result: Result<(Ended, Option<Output>), Lost>,
+    result: Result<(Ended, Option<Output>), Again>,
 }
 
-/// The machine was lost under a job, and why.
-struct Lost(String);
+/// Why an attempt says nothing of its job, which is run again.
+enum Again {
+    /// The machine was lost under the job.
+    Lost(String),
+    /// The machine could not run the job.
+    Unfit(String),
+}
 
 impl Future for Asking {
-    type Output = (usize, u32, Result<Lease, RequestError>);
+    type Output = (Turn, Result<Lease, RequestError>);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.request
             .poll_unpin(context)
-            .map(|lease| (self.job, self.attempt, lease))
+            .map(|lease| (self.turn, lease))
     }
 }
 
@@ -154,7 +178,7 @@ impl<'a> Running<'a> {
         recorder: Option<FileRecorder>,
     ) -> Running<'a> {
         let system = plan.machines.system(&runtime);
-        let system = system.functions([EXEC]).silence(plan.silence);
+        let system = system.functions([EXEC, JOB]).silence(plan.silence);
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
@@ -162,6 +186,7 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        let suspects = Suspects::new(plan.suspect);
         Running {
             runtime,
             cluster,
@@ -169,6 +194,7 @@ impl<'a> Running<'a> {
             printer,
             board,
             tally,
+            suspects,
         }
     }
 
@@ -182,7 +208,7 @@ impl<'a> Running<'a> {
 
     async fn serve(&mut self, mut controls: UnboundedReceiver<Control>) -> End {
         let mut asking: FuturesUnordered<Asking> = (0..self.plan.jobs.len())
-            .map(|job| self.ask(job, 1))
+            .map(|job| self.ask(Turn::first(job)))
             .collect();
         let mut running: FuturesUnordered<LocalBoxFuture<'static, Attempted>> =
             FuturesUnordered::new();
@@ -199,18 +225,18 @@ impl<'a> Running<'a> {
                 attempted = running.select_next_some() => {
                     asking.extend(self.attempted(attempted));
                 }
-                (job, attempt, lease) = asking.select_next_some() => match lease {
-                    Ok(lease) => running.push(self.start(job, attempt, lease)),
+                (turn, lease) = asking.select_next_some() => match lease {
+                    Ok(lease) => running.push(self.start(turn, lease)),
                     Err(RequestError::Lost(machine)) => {
-                        asking.extend(self.attempted(never_ran(job, attempt, Some(machine.to_string()))));
+                        asking.extend(self.attempted(never_ran(turn, Some(machine))));
                     }
                     Err(RequestError::NoMachines(error)) => {
                         self.printer.note(format!("no machine could be started: {error}"));
                         break End::NoMachines;
                     }
                     Err(error) => {
-                        let Attempted { attempt, .. } = never_ran(job, attempt, None);
-                        self.ended(job, &attempt, Ended::Error(error.to_string()), None);
+                        let Attempted { attempt, .. } = never_ran(turn, None);
+                        self.ended(turn.job, &attempt, Ended::Error(error.to_string()), None);
                     }
                 },
                 () = tick => {
@@ -230,43 +256,60 @@ impl<'a> Running<'a> {
         end
     }
 
-    fn ask(&self, job: usize, attempt: u32) -> Asking {
-        let asks = &self.plan.jobs[job];
+    fn ask(&self, turn: Turn) -> Asking {
+        let asks = &self.plan.jobs[turn.job];
         let request = self.cluster.request(asks.demand());
-        Asking {
-            job,
-            attempt,
-            request: request
-                .priority(asks.priority)
-                .kinds(self.plan.offers.kinds(asks)),
+        let kinds = self.plan.offers.kinds(asks);
+        let mut request = request.priority(asks.priority).kinds(kinds);
+        if let Some(machine) = turn.avoid {
+            request = request.avoid(machine);
         }
+        Asking { turn, request }
     }
 
     /// What one attempt does, from its lease to its end.
-    fn start(&self, job: usize, number: u32, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
-        let exec = exec(&self.plan.jobs[job], number);
+    fn start(&self, turn: Turn, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
+        let job = &self.plan.jobs[turn.job];
+        let asked_mib = job.memory_mib;
+        let job = remuda_worker::Job {
+            exec: exec(job, turn.number),
+            gpus: match job.size {
+                _ if !self.plan.gpus => Gpus::AsTheWorker,
+                Size::Machine => Gpus::All,
+                Size::Procs(_) => Gpus::Own(job.gpus),
+            },
+            memory_mib: asked_mib,
+            enforce_memory: self.plan.enforce_memory,
+        };
         let mut spool = self.plan.spools.attempt();
         let dir = self.plan.spool_dir.display().to_string();
         async move {
-            let machine = Some(lease.id().to_string());
+            let machine = lease.id();
             let start = Timestamp::now();
-            let result = attempt(&lease, &exec, &mut spool, &dir).await;
+            let result = attempt(&lease, &job, &mut spool, &dir).await;
+            let mut peak = None;
             let result = match result {
-                Ok(ended) => {
+                Ok((ended, peak_mib)) => {
+                    peak = peak_mib.filter(|&peak| peak > asked_mib);
                     let ok = ended == Ended::Exit(0);
                     lease.finish(if ok { Outcome::Ok } else { Outcome::Remote });
                     Ok((ended, spool.finish()))
                 }
                 // Whatever it printed is thrown away with the spool: it is run again.
-                Err(lost) => Err(lost),
+                Err(again) => {
+                    lease.finish(Outcome::Unreachable);
+                    Err(again)
+                }
             };
             Attempted {
-                job,
+                turn,
+                machine: Some(machine),
                 attempt: Attempt {
-                    machine,
+                    machine: Some(machine.to_string()),
                     start,
                     end: Timestamp::now(),
-                    number,
+                    number: turn.number,
+                    over_memory: peak.map(MemoryMib),
                 },
                 result,
             }
@@ -278,27 +321,83 @@ impl<'a> Running<'a> {
     fn attempted(
         &mut self,
         Attempted {
-            job,
+            turn,
+            machine,
             attempt,
             result,
         }: Attempted,
     ) -> Option<Asking> {
-        match result {
-            Ok((ended, output)) => self.ended(job, &attempt, ended, output),
-            Err(Lost(_)) if attempt.number < self.plan.attempts => {
-                self.tally.run_again += 1;
-                return Some(self.ask(job, attempt.number + 1));
+        let again = match result {
+            Ok((ended, output)) => {
+                if let Some(again) = self.second_opinion(turn, machine, &ended) {
+                    return Some(self.ask(again));
+                }
+                self.ended(turn.job, &attempt, ended, output);
+                return None;
             }
-            Err(Lost(why)) => {
-                let times = match attempt.number {
-                    1 => "once".to_owned(),
-                    times => format!("{times} times"),
-                };
-                let error = format!("lost with its machine {times}, the last time as {why}");
-                self.ended(job, &attempt, Ended::Error(error), None);
-            }
+            Err(again) => again,
+        };
+        if let (Again::Unfit(why), Some(machine)) = (&again, machine)
+            && self.suspects.cannot_run(machine)
+        {
+            let note = format!(
+                "warning: machine {machine} cannot run jobs, which are run elsewhere: {why}"
+            );
+            self.printer.note(note);
         }
+        if turn.number < self.plan.attempts {
+            self.tally.run_again += 1;
+            return Some(self.ask(turn.next(machine)));
+        }
+        let times = match turn.number {
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        let error = match again {
+            Again::Lost(why) => format!("lost with its machine {times}, the last time as {why}"),
+            Again::Unfit(why) => {
+                let machine = attempt.machine.as_deref().unwrap_or("its machine");
+                format!("no machine could run it, tried {times}, the last time {machine}: {why}")
+            }
+        };
+        self.ended(turn.job, &attempt, Ended::Error(error), None);
         None
+    }
+
+    /// What is learnt of a machine from how a job ended there (`--suspect`). The next attempt, if the job is to be run once
+    /// more elsewhere before it counts as failed.
+    fn second_opinion(
+        &mut self,
+        turn: Turn,
+        machine: Option<MachineId>,
+        ended: &Ended,
+    ) -> Option<Turn> {
+        let machine = machine.filter(|_| self.suspects.watches())?;
+        match (ended, turn.suspect) {
+            (Ended::Exit(0), suspect) => {
+                self.suspects.succeeded(machine);
+                if let Some(suspect) = suspect.filter(|suspect| *suspect != machine)
+                    && let Some(count) = self.suspects.failed_only(suspect)
+                {
+                    self.set_aside(suspect, count);
+                }
+                None
+            }
+            (Ended::Exit(_) | Ended::Signal(_), None) => Some(Turn {
+                suspect: Some(machine),
+                ..turn.next(Some(machine))
+            }),
+            _ => None,
+        }
+    }
+
+    fn set_aside(&self, machine: MachineId, count: u32) {
+        // It may be gone by now, which is as well.
+        if self.cluster.drain(machine, None).is_ok() {
+            self.printer.note(format!(
+                "warning: machine {machine} is set aside: {count} jobs in a row failed there and went well elsewhere"
+            ));
+        }
     }
 
     /// Books a job that is through.
@@ -340,42 +439,72 @@ impl<'a> Running<'a> {
 }
 
 /// Runs a job under a lease, its output into the spool.
-async fn attempt(lease: &Lease, exec: &Exec, spool: &mut Spool, dir: &str) -> Result<Ended, Lost> {
-    let mut call = pin!(lease.call::<Exec, Exit>(EXEC, exec));
+async fn attempt(
+    lease: &Lease,
+    job: &remuda_worker::Job,
+    spool: &mut Spool,
+    dir: &str,
+) -> Result<(Ended, Option<u32>), Again> {
+    let mut call = pin!(lease.call::<_, JobEnd>(JOB, job));
     while let Some(chunk) = call.output().await {
         if let Err(error) = spool.write(chunk.stream, &chunk.bytes) {
             // The space first: other jobs may need it.
             spool.discard();
             call.cancel();
             let _ = call.await;
-            return Ok(Ended::Error(format!(
-                "cannot keep its output in {dir} (see TMPDIR): {error}"
-            )));
+            let error = format!("cannot keep its output in {dir} (see TMPDIR): {error}");
+            return Ok((Ended::Error(error), None));
         }
     }
     match call.await {
-        Ok(Exit::Code(code)) => Ok(Ended::Exit(code)),
-        Ok(Exit::Signal(signal)) => Ok(Ended::Signal(signal)),
-        Err(CallError::Lost(why)) => Err(Lost(format!("{} was lost: {why}", lease.id()))),
-        Err(error) => Ok(Ended::Error(error.to_string())),
+        Ok(JobEnd { exit, peak_mib }) => Ok(match exit {
+            Exit::Code(code) => (Ended::Exit(code), peak_mib),
+            Exit::Signal(signal) => (Ended::Signal(signal), peak_mib),
+        }),
+        Err(CallError::Lost(why)) => Err(Again::Lost(format!("{} was lost: {why}", lease.id()))),
+        Err(CallError::Machine(why)) => Err(Again::Unfit(why)),
+        Err(error) => Ok((Ended::Error(error.to_string()), None)),
     }
 }
 
-fn never_ran(job: usize, number: u32, machine: Option<String>) -> Attempted {
+impl Turn {
+    fn first(job: usize) -> Turn {
+        Turn {
+            job,
+            number: 1,
+            avoid: None,
+            suspect: None,
+        }
+    }
+
+    /// The attempt after this one, elsewhere if it can be.
+    fn next(self, avoid: Option<MachineId>) -> Turn {
+        Turn {
+            number: self.number + 1,
+            avoid,
+            ..self
+        }
+    }
+}
+
+fn never_ran(turn: Turn, machine: Option<MachineId>) -> Attempted {
     let now = Timestamp::now();
+    let name = machine.map(|machine| machine.to_string());
     let why = format!(
         "{} was lost before it began",
-        machine.as_deref().unwrap_or("its machine")
+        name.as_deref().unwrap_or("its machine")
     );
     Attempted {
-        job,
+        turn,
+        machine,
         attempt: Attempt {
-            machine,
+            machine: name,
             start: now,
             end: now,
-            number,
+            number: turn.number,
+            over_memory: None,
         },
-        result: Err(Lost(why)),
+        result: Err(Again::Lost(why)),
     }
 }
 

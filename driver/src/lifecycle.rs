@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::channel::oneshot;
@@ -176,7 +177,7 @@ async fn refuse<R: Runtime, S: System>(
     handle: &S::Machine,
 ) {
     kill(shared, name, handle);
-    let limit = shared.options.kill_timeout;
+    let limit = kill_timeout(shared, handle);
     let stopped = catch_panic_in(shared.system.stopped(handle));
     if timeout(&shared.runtime, limit, stopped).await.is_none() {
         tracing::warn!(machine = %name, "did not end within {limit:?} although it was killed");
@@ -230,14 +231,27 @@ async fn watch<R: Runtime, S: System>(mut lifecycle: Lifecycle<R, S>, machine: A
     let shared = lifecycle.shared.clone();
     let stopped = std::pin::pin!(catch_panic_in(shared.system.stopped(machine.handle())));
     let abandoned = std::pin::pin!(machine.abandoned.wait());
-    let why = match select(stopped, abandoned).await {
-        Either::Left((Ok(why), _)) => why,
-        Either::Left((Err(panic), _)) => {
-            // The driver can no longer learn when the machine ends.
-            kill(&shared, machine.name(), machine.handle());
-            format!("the system {panic}")
+    let mut ended = std::pin::pin!(async {
+        match select(stopped, abandoned).await {
+            Either::Left((Ok(why), _)) => why,
+            Either::Left((Err(panic), _)) => {
+                // The driver can no longer learn when the machine ends.
+                kill(&shared, machine.name(), machine.handle());
+                format!("the system {panic}")
+            }
+            Either::Right(_) => "it did not end although it was killed, and is given up".into(),
         }
-        Either::Right(_) => "it did not end although it was killed, and is given up".into(),
+    });
+    let why = loop {
+        let leaving = catch_panic_in(shared.system.leaving(machine.handle()));
+        match select(ended.as_mut(), std::pin::pin!(leaving)).await {
+            Either::Left((why, _)) => break why,
+            Either::Right((Ok(within), _)) => lifecycle.on_leaving(machine.name(), within),
+            Either::Right((Err(panic), _)) => {
+                tracing::warn!(machine = %machine.name(), "cannot say that it must go: the system {panic}");
+                break ended.await;
+            }
+        }
     };
     lifecycle.on_stopped(why);
 }
@@ -246,6 +260,15 @@ fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, name: &str, handle: &
     if catch_panic(|| shared.system.kill(handle)).is_none() {
         tracing::warn!(machine = %name, "could not be killed: the system panicked");
     }
+}
+
+/// How long a machine that was killed may take to end.
+fn kill_timeout<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    handle: &S::Machine,
+) -> Duration {
+    let limit = catch_panic(|| shared.system.kill_limit(handle));
+    limit.unwrap_or_default().max(shared.options.kill_timeout)
 }
 
 /// Ends a machine: asks it to end unless `urgent`, then kills it, and at last counts it as ended although it has not.
@@ -274,13 +297,10 @@ pub(crate) async fn stop<R: Runtime, S: System>(
         }
     }
     kill(&shared, machine.name(), machine.handle());
-    if timeout(
-        &shared.runtime,
-        shared.options.kill_timeout,
-        machine.dead.clone(),
-    )
-    .await
-    .is_none()
+    let limit = kill_timeout(&shared, machine.handle());
+    if timeout(&shared.runtime, limit, machine.dead.clone())
+        .await
+        .is_none()
     {
         machine.abandoned.raise();
     }
@@ -321,6 +341,15 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
             .shared
             .with(|state| state.on_start_failed(self.id, error));
         drop(start);
+    }
+
+    /// The machine must go: it is drained.
+    fn on_leaving(&self, name: &str, within: Duration) {
+        tracing::info!(machine = %name, "must go within {within:?} and is drained");
+        let until = self.shared.runtime.now().checked_add(within);
+        let machine = self.id;
+        // Its id is known, so this is no rejection.
+        let _ = self.shared.handle(Event::Drain { machine, until });
     }
 
     fn on_stopped(&mut self, why: String) {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::select;
@@ -49,12 +50,27 @@ pub trait System: Send + Sync + 'static {
     /// Resolves with the reason when the machine has ended and none of its processes runs any more (S12).
     fn stopped(&self, machine: &Self::Machine) -> impl Future<Output = String> + Send;
 
+    /// Resolves when the machine says that it must go, with the time it has: it is drained until then (D1). It is asked
+    /// again after that, as the time may become shorter. Never resolves by default.
+    fn leaving(&self, machine: &Self::Machine) -> impl Future<Output = Duration> + Send {
+        let _ = machine;
+        std::future::pending()
+    }
+
     /// Asks the machine to end; [`stopped`](System::stopped) must resolve when it has. The driver calls [`kill`](System::kill) if [`stopped`](System::stopped) does not resolve
     /// within the stop time-out.
     fn stop(&self, machine: &Self::Machine) -> impl Future<Output = ()> + Send;
 
     /// Ends the machine by force. Must return at once.
     fn kill(&self, machine: &Self::Machine);
+
+    /// How long after [`kill`](System::kill) the machine may still run something, where it cannot be reached. The driver waits
+    /// at least so long for [`stopped`](System::stopped), whatever [`Options::kill_timeout`](crate::Options::kill_timeout) says,
+    /// before it gives the machine's work to others. Zero by default.
+    fn kill_limit(&self, machine: &Self::Machine) -> Duration {
+        let _ = machine;
+        Duration::ZERO
+    }
 
     /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.
     fn poll(&self, machine: &Self::Machine) -> impl Future<Output = Figures> + Send;

@@ -6,11 +6,19 @@
 //! the group lives until the worker ends.
 
 mod exit;
+mod job;
 mod process;
 
+pub(crate) use job::run as run_job;
+pub use job::{Gpus, JOB, Job, JobEnd};
+
 use crate::context::Context;
+use crate::wire::Failure;
+use rustix::io::Errno;
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,8 +28,9 @@ pub const EXEC: &str = "exec";
 /// The environment variable of every job that has the mark of its worker. A worker that a job starts appends its own mark.
 pub(crate) const MARKER: &str = "REMUDA_WORKER";
 
-/// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal; a process that cannot be
-/// started is a remote error that names the program and the reason.
+/// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal. A process that cannot be
+/// started is a remote error that names the program and the reason, unless that is the machine's: it has no descriptor,
+/// process, memory or space left, no `/bin/sh`, or no such directory. Then it is a [`Failure::Machine`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Exec {
     /// The program and its arguments.
@@ -120,15 +129,27 @@ impl Exec {
     }
 
     /// Why it could not be started. The system says "not found" for a program and a directory alike.
-    fn why(&self, error: &std::io::Error) -> String {
-        match &self.dir {
-            Some(dir) if !Path::new(dir).is_dir() => {
-                format!(
-                    "cannot start {} in {dir:?}: there is no such directory",
-                    self.name()
-                )
+    fn failure(&self, error: &io::Error) -> Failure {
+        if let Some(dir) = &self.dir
+            && !Path::new(dir).is_dir()
+        {
+            return Failure::Machine(format!(
+                "cannot start {} in {dir:?}: there is no such directory",
+                self.name()
+            ));
+        }
+        let text = format!("cannot start {}: {error}", self.name());
+        let unfit = match &self.program {
+            // Every machine has to have a shell: what remains is a line that no shell takes, too long or with a NUL.
+            Program::Shell(_) => {
+                error.kind() != io::ErrorKind::InvalidInput
+                    && Errno::from_io_error(error) != Some(Errno::TOOBIG)
             }
-            _ => format!("cannot start {}: {error}", self.name()),
+            Program::Argv(_) => is_shortage(error),
+        };
+        match unfit {
+            true => Failure::Machine(text),
+            false => Failure::Remote(text),
         }
     }
 }
@@ -150,12 +171,75 @@ impl fmt::Display for Exit {
     }
 }
 
+/// Whether an error of the system says that this machine has run out of something, and nothing of what was to be started.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::MFILE
+                | Errno::NFILE
+                | Errno::AGAIN
+                | Errno::NOMEM
+                | Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::IO
+        )
+    )
+}
+
 /// The function itself.
-pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, String> {
+pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, Failure> {
+    let (exit, ()) = run_watched(context, exec, |_| ())?;
+    Ok(exit)
+}
+
+/// Runs it, with a watch that begins with the job, given its process group.
+fn run_watched<W>(
+    context: &Context,
+    exec: Exec,
+    watch: impl FnOnce(Pid) -> W,
+) -> Result<(Exit, W), Failure> {
     if context.is_cancelled() {
-        return Err("cancelled".into());
+        return Err(Failure::Cancelled);
     }
-    let command = exec.command(context.jobs.marker())?;
-    let process = process::start(command, &context.jobs).map_err(|error| exec.why(&error))?;
-    process::run(context, process)
+    let command = exec.command(context.jobs.marker());
+    let command = command.map_err(Failure::Remote)?;
+    let process = process::start(command, &context.jobs).map_err(|error| exec.failure(&error))?;
+    let watch = watch(process.group());
+    let exit = process::run(context, process)?;
+    Ok((exit, watch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_lacks_is_its_own_failure_and_what_is_wrong_with_the_job_is_not() {
+        let failure = |exec: &Exec, errno: Errno| exec.failure(&errno.into());
+        let (shell, argv) = (Exec::shell("true"), Exec::argv(["true"]));
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::AGAIN,
+            Errno::NOMEM,
+            Errno::NOSPC,
+        ] {
+            for exec in [&shell, &argv] {
+                assert!(
+                    matches!(failure(exec, errno), Failure::Machine(_)),
+                    "{errno}"
+                );
+            }
+        }
+        // No /bin/sh is the machine's, no program of the user's is not.
+        assert!(matches!(failure(&shell, Errno::NOENT), Failure::Machine(_)));
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::TOOBIG] {
+            assert!(
+                matches!(failure(&argv, errno), Failure::Remote(_)),
+                "{errno}"
+            );
+        }
+        assert!(matches!(failure(&shell, Errno::TOOBIG), Failure::Remote(_)));
+    }
 }

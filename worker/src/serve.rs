@@ -4,23 +4,27 @@
 //! for polls, one per call. The worker always ends through [`Serving::end`] or [`Serving::goodbye`].
 
 use crate::call::{Call, Calls};
+use crate::connect::{self, Carrier, Connect, Reader};
 use crate::context::Context;
+use crate::devices::Devices;
 use crate::exec::MARKER;
 use crate::figures::{Counters, Sampler};
+use crate::guard::Proof;
 use crate::jobs::Jobs;
+use crate::memory::Memory;
 use crate::offer::{self, Offer};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Sink};
 use crate::pool::Pool;
 use crate::registry::{Registry, names};
 use crate::sync::lock;
 use crate::wire::{
     Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, hello_preamble,
 };
-use crate::{guard, processes, stdio};
+use crate::{guard, leave, processes, stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
@@ -51,6 +55,8 @@ pub struct Worker {
     procs: Option<u32>,
     memory_mib: Option<u32>,
     gpus: Option<u32>,
+    grace: Option<Duration>,
+    spot_notice: Option<String>,
 }
 
 impl Worker {
@@ -62,6 +68,8 @@ impl Worker {
             procs: None,
             memory_mib: None,
             gpus: None,
+            grace: None,
+            spot_notice: None,
         }
     }
 
@@ -86,6 +94,22 @@ impl Worker {
         self
     }
 
+    /// Makes SIGTERM a drain: the driver is told, and gives it no more work; what runs goes on, and the worker ends when
+    /// nothing runs any more, or after `grace`. A second SIGTERM ends it at once. Without this call the first one does.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Worker {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Asks this command line, every few seconds, whether the machine is to go: exit status 0 means that two minutes are
+    /// left, in which it is drained.
+    #[must_use]
+    pub fn spot_notice(mut self, command: impl Into<String>) -> Worker {
+        self.spot_notice = Some(command.into());
+        self
+    }
+
     /// What it was told to offer, and what it finds of the rest.
     fn offer(&self) -> Result<Offer, String> {
         Ok(Offer {
@@ -100,28 +124,59 @@ impl Worker {
 
     /// Serves the driver at the other end of the standard input and output, until either says goodbye or the driver is gone;
     /// then kills what still runs and ends the process. The exit status is 0 after a goodbye, 1 where the driver is gone, is
-    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal.
+    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal. (A
+    /// terminal as standard output alone, as `srun -u` gives it, is told to rewrite no bytes.)
     ///
     /// From its first line on the standard input is /dev/null and the standard output is the standard error, for the whole
     /// process. What runs besides in this process ends with it, without destructors.
     pub fn serve(self) -> ! {
         guard::init();
-        if io::stdin().is_terminal() {
-            eprintln!(
-                "This is a worker. It is not for a terminal: a driver (for one `remuda run`) starts it \
-                 and talks to it on its standard input and output."
-            );
+        if let Err(why) = stdio::check_terminals() {
+            stdio::write_error(why);
             exit(2);
         }
-        let begun = Serving::begin(self);
+        let begun = stdio::take().and_then(|protocol| {
+            let proof = Proof::Stream(protocol.output.try_clone()?);
+            let output = File::from(protocol.output);
+            Ok((Serving::begin(self, &proof, output, None)?, protocol.input))
+        });
         match begun {
-            Ok((serving, input)) => serving.read(&input),
-            Err(error) => {
-                stdio::write_error(&format!("cannot start: {error}"));
-                exit(1)
-            }
+            Ok((serving, input)) => serving.read(Input::Pipe(input)),
+            Err(error) => fail(&error),
         }
     }
+
+    /// Connects to a driver that listens, and serves it as [`serve`](Worker::serve) does. A connection that is cut is made
+    /// anew: jobs go on meanwhile, and nothing of their output is lost. The exit status is 1 where the driver was out of
+    /// reach for [`Connect::reconnect`], at the start or later; the jobs were killed then.
+    ///
+    /// Both sides prove to each other that they have the same key, and everything is sealed. The standard input is /dev/null
+    /// from the first line on.
+    pub fn connect(self, to: Connect) -> ! {
+        guard::init();
+        let (reader, writer) = connect::begin(to).unwrap_or_else(|why| {
+            stdio::write_error(&why);
+            exit(1)
+        });
+        let proof = Proof::Letter(reader.letter());
+        let carrier = Some(reader.carrier());
+        let begun = connect::take_stdin();
+        match begun.and_then(|()| Serving::begin(self, &proof, writer, carrier)) {
+            Ok(serving) => serving.read(Input::Connection(Box::new(reader))),
+            Err(error) => fail(&error),
+        }
+    }
+}
+
+fn fail(error: &io::Error) -> ! {
+    stdio::write_error(&format!("cannot start: {error}"));
+    exit(1)
+}
+
+/// Where the driver's bytes come from.
+enum Input {
+    Pipe(OwnedFd),
+    Connection(Box<Reader>),
 }
 
 /// The state that the threads share.
@@ -129,10 +184,14 @@ struct Serving {
     registry: Registry,
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
+    devices: Arc<Devices>,
+    memory: Arc<Memory>,
     jobs: Arc<Jobs>,
     calls: Calls,
     pool: Arc<Pool>,
     discards: Mutex<Discards>,
+    /// What carries the bytes, if this worker connects back.
+    carrier: Option<Arc<Carrier>>,
     /// Held by the thread that ends the process.
     ending: Mutex<()>,
 }
@@ -145,16 +204,25 @@ struct Discards {
 }
 
 impl Serving {
-    /// Takes the descriptors, starts the guard and the threads, and queues the hello.
-    fn begin(worker: Worker) -> io::Result<(Arc<Serving>, OwnedFd)> {
+    /// Starts the guard and the threads, and queues the hello.
+    fn begin(
+        worker: Worker,
+        proof: &Proof,
+        output: impl Sink + Send + 'static,
+        carrier: Option<Arc<Carrier>>,
+    ) -> io::Result<Arc<Serving>> {
         if processes::sigchld_is_ignored() {
             return Err(io::Error::other(
                 "SIGCHLD is ignored here, so how jobs end could not be learnt",
             ));
         }
-        let protocol = stdio::take()?;
+        // From the first moment on: one that comes before the hello is told of after it.
+        let signals = match worker.grace {
+            Some(grace) => Some((leave::signals()?, grace)),
+            None => None,
+        };
         let nonce = guard::nonce();
-        let guard = guard::start(&protocol.output, &nonce).map_err(|error| {
+        let guard = guard::start(proof, &nonce).map_err(|error| {
             io::Error::new(
                 error.kind(),
                 format!("the guard process does not start: {error}"),
@@ -171,14 +239,18 @@ impl Serving {
             gpus: u32::try_from(offer.gpus.len()).unwrap_or(u32::MAX),
             functions: names(&worker.registry),
         };
+        let jobs = Arc::new(Jobs::new(guard, marker));
         let serving = Arc::new(Serving {
             registry: worker.registry,
             outbox: Arc::default(),
             counters: Arc::default(),
-            jobs: Arc::new(Jobs::new(guard, marker)),
+            memory: Arc::new(Memory::new(jobs.clone())),
+            devices: Arc::new(Devices::new(offer.gpus)),
+            jobs,
             calls: Calls::default(),
             pool: Arc::default(),
             discards: Mutex::default(),
+            carrier,
             ending: Mutex::default(),
         });
         serving.outbox.raw(&hello_preamble());
@@ -187,10 +259,37 @@ impl Serving {
             .control(&hello)
             .map_err(|error| io::Error::other(format!("too many functions: {error}")))?;
         serving.thread("remuda-writer", move |serving| {
-            let error = serving.outbox.write_to(File::from(protocol.output));
+            let error = serving.outbox.write_to(output);
             serving.end(1, &format!("cannot write to the driver: {error}"))
         })?;
-        Ok((serving, protocol.input))
+        if let Some((signals, grace)) = signals {
+            serving.thread("remuda-signals", move |serving| {
+                leave::follow(signals, || serving.leave(grace));
+                serving.end(1, "SIGTERM came twice")
+            })?;
+        }
+        if let Some(command) = worker.spot_notice {
+            serving.thread("remuda-notice", move |serving| {
+                serving.leave(leave::await_notice(&command, serving.jobs.marker()));
+            })?;
+        }
+        Ok(serving)
+    }
+
+    /// Tells the driver that this worker must go, and sees to it that it does.
+    fn leave(self: &Arc<Self>, within: Duration) {
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let leaving = FromWorker::Leaving { within_ms };
+        self.outbox
+            .control(&leaving)
+            .expect("it is a few bytes long");
+        let last = self.thread("remuda-leaving", move |serving| {
+            thread::sleep(within.saturating_add(leave::LATE));
+            serving.end(1, "the time that it was left is over")
+        });
+        if let Err(error) = last {
+            stdio::write_error(&format!("cannot start a thread: {error}"));
+        }
     }
 
     /// Starts a thread of the worker. If it panics, the worker ends, because it could not serve without that thread.
@@ -209,7 +308,7 @@ impl Serving {
     }
 
     /// The reader's loop.
-    fn read(self: Arc<Self>, input: &OwnedFd) -> ! {
+    fn read(self: Arc<Self>, mut input: Input) -> ! {
         let polls = match self.start_polls() {
             Ok(polls) => polls,
             Err(error) => self.end(1, &format!("cannot start a thread: {error}")),
@@ -219,20 +318,28 @@ impl Serving {
         let mut silence = Some(SILENCE);
         let mut last_message = Instant::now();
         loop {
-            if let Some(why) = self.wait(
-                input,
-                silence.and_then(|silence| last_message.checked_add(silence)),
-            ) {
-                self.end(1, &why);
-            }
-            let read = match rustix::io::read(input, &mut buffer) {
-                Ok(0) => match decoder.finish() {
-                    Ok(()) => self.end(1, "the driver is gone"),
-                    Err(error) => self.end(1, &format!("the driver is gone: {error}")),
-                },
-                Ok(read) => read,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
-                Err(error) => self.end(1, &format!("cannot read from the driver: {error}")),
+            let read = match &mut input {
+                Input::Connection(reader) => {
+                    let read = reader.read(&self.jobs, &self.outbox, &mut buffer);
+                    read.unwrap_or_else(|why| self.end(1, &why))
+                }
+                Input::Pipe(input) => {
+                    if let Some(why) = self.wait(
+                        input,
+                        silence.and_then(|silence| last_message.checked_add(silence)),
+                    ) {
+                        self.end(1, &why);
+                    }
+                    match rustix::io::read(input, &mut buffer) {
+                        Ok(0) => match decoder.finish() {
+                            Ok(()) => self.end(1, "the driver is gone"),
+                            Err(error) => self.end(1, &format!("the driver is gone: {error}")),
+                        },
+                        Ok(read) => read,
+                        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
+                        Err(error) => self.end(1, &format!("cannot read from the driver: {error}")),
+                    }
+                }
             };
             last_message = Instant::now();
             decoder.push(&buffer[..read]);
@@ -307,13 +414,15 @@ impl Serving {
                 outbox: Arc::clone(&serving.outbox),
                 counters: Arc::clone(&serving.counters),
                 jobs: Arc::clone(&serving.jobs),
+                devices: Arc::clone(&serving.devices),
+                memory: Arc::clone(&serving.memory),
             };
             let result = serving.registry.call(function, &context, &args);
             serving.reply(&running, function, result);
         });
         if let Err(error) = started {
             let why = format!("the worker cannot start a thread: {error}");
-            self.reply(&call, function, Err(Failure::Remote(why)));
+            self.reply(&call, function, Err(Failure::Machine(why)));
         }
     }
 
@@ -405,6 +514,9 @@ impl Serving {
         self.outbox.close();
         self.jobs.kill_all();
         self.outbox.goodbye(GOODBYE_TIMEOUT);
+        if let Some(carrier) = &self.carrier {
+            carrier.finish(GOODBYE_TIMEOUT);
+        }
         exit(0)
     }
 

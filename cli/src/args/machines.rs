@@ -101,6 +101,20 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "SECONDS", value_parser = idle)]
     idle: Option<Idle>,
 
+    /// More arguments for `remuda worker`, where this program says how it is started: here, and on hosts.
+    ///
+    /// Split into words as a shell would. Example: --worker-args '--grace 600'
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true, allow_hyphen_values = true, value_parser = more)]
+    worker_args: Template,
+
+    /// End a job that takes more memory than it asks for; it fails then.
+    ///
+    /// Workers look at the processes of a job five times a second (resident memory, in which what is shared counts
+    /// once), where there is a /proc, as on Linux: a short excess may be missed, and a job that takes all at once may
+    /// meet the kernel's own killer first. Without this flag the excess is only noted, in the job log.
+    #[arg(long)]
+    pub(crate) enforce_memory: bool,
+
     /// Take a machine for lost whose worker answers no poll for this long.
     ///
     /// It is polled six times in this span. Example: --silent-after 10
@@ -170,6 +184,11 @@ impl MachineArgs {
         self.max_pending.map(NonZeroU32::get)
     }
 
+    /// More arguments for workers that this program starts.
+    pub(crate) fn worker_args(&self) -> Vec<String> {
+        self.worker_args.0.clone()
+    }
+
     /// How hosts are reached.
     pub(crate) fn ssh(&self) -> Ssh {
         Ssh {
@@ -217,16 +236,25 @@ fn template(text: &str) -> Result<Template, String> {
     words(text).map(Template)
 }
 
+fn more(text: &str) -> Result<Template, String> {
+    arguments(text).map(Template)
+}
+
 /// The words of a command, as a shell would split them.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
+    let words = arguments(text)?;
+    match words.first().is_none_or(String::is_empty) {
+        true => Err("no program is named".into()),
+        false => Ok(words),
+    }
+}
+
+fn arguments(text: &str) -> Result<Vec<String>, String> {
     match shlex::split(text) {
         None => Err("a quote is not closed, or a backslash has nothing after it".into()),
-        Some(words) if words.first().is_none_or(String::is_empty) => {
-            Err("no program is named".into())
-        }
         Some(words) if words.iter().any(|word| word.contains('\0')) => {
             Err("it has a NUL character".into())
         }

@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod faults;
 mod jobs;
 mod machines;
 mod output;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
+pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::JobArgs;
 pub(crate) use machines::{MachineArgs, Sizes, words};
 pub(crate) use output::{OutputArgs, When};
@@ -53,6 +55,9 @@ pub(crate) struct RunArgs {
     #[command(flatten, next_help_heading = "Machines")]
     pub(crate) machines: MachineArgs,
 
+    #[command(flatten, next_help_heading = "Faults")]
+    pub(crate) faults: FaultArgs,
+
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
 }
@@ -69,7 +74,7 @@ Exit status:
   1    some jobs failed; or their output or the job log could not be written, say because the
        reader of a pipe has left (then running jobs are ended and the rest is not run)
   2    wrong use or bad input; nothing was started
-  3    no machine could be started
+  3    no machine could be started, or none was up for --give-up-after
   130  interrupted; a second Ctrl-C ends at once
 
 The output of a job waits in a temporary file, in TMPDIR or else /tmp, until the job is done.";

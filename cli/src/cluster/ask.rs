@@ -23,7 +23,7 @@ impl Machines {
     ) -> Result<Vec<String>, String> {
         let answers = remuda_tokio::run(async |runtime| {
             let templates = self.kinds.iter().map(|kind| match &kind.launch {
-                Launch::Ssh { host, .. } => self.ssh.words(host, &[]),
+                Launch::Ssh { host, .. } => self.ssh.words(host, &self.worker_args),
                 other => self.template(other),
             });
             let system = self.system_with(&runtime, templates.collect());

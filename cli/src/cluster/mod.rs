@@ -35,6 +35,8 @@ pub(crate) struct Machines {
     max_procs: Option<u64>,
     max_load: f64,
     ssh: Ssh,
+    /// More arguments for workers that this program starts.
+    worker_args: Vec<String>,
     max_pending: Option<u32>,
     /// Whether machines come with less than is assumed of them (R4): some could not be asked what they have.
     assumed: bool,
@@ -96,6 +98,7 @@ impl Machines {
             max_procs: None,
             max_load: args.max_load,
             ssh: args.ssh(),
+            worker_args: args.worker_args(),
             max_pending: args.max_pending(),
             assumed: false,
         };
@@ -380,15 +383,15 @@ impl Machines {
             Launch::Command(words) => words.clone(),
             Launch::Here => {
                 let words = ["worker", "--procs", "{procs}"].map(str::to_owned);
-                [vec![own_program()], words.to_vec()].concat()
+                [&[own_program()], &words[..], &self.worker_args].concat()
             }
             Launch::Ssh { host, procs_said } => {
                 // Without a number it offers what it has: it may not have been asked yet.
-                let procs: &[&str] = match procs_said {
-                    true => &["--procs", "{procs}"],
-                    false => &[],
-                };
-                self.ssh.words(host, procs)
+                let procs = procs_said.then(|| ["--procs", "{procs}"].map(str::to_owned));
+                let procs = procs.into_iter().flatten();
+                let arguments: Vec<String> =
+                    procs.chain(self.worker_args.iter().cloned()).collect();
+                self.ssh.words(host, &arguments)
             }
         }
     }

@@ -26,11 +26,13 @@ const OPTIONS: [&str; 10] = [
 
 impl Ssh {
     /// The words that start a worker on a host, with these arguments of its own.
-    pub(super) fn words(&self, host: &str, arguments: &[&str]) -> Vec<String> {
+    pub(super) fn words(&self, host: &str, arguments: &[String]) -> Vec<String> {
         // The shell there is replaced, so that nothing stands between ssh and the worker.
-        let remote = ["exec", &quoted(&self.remote_bin), "worker"];
-        let remote = remote.into_iter().chain(arguments.iter().copied());
-        let remote = remote.collect::<Vec<_>>().join(" ");
+        let mut remote = format!("exec {} worker", quoted(&self.remote_bin));
+        for argument in arguments {
+            remote += " ";
+            remote += &quoted(argument);
+        }
         let mut words = self.command.clone();
         words.extend(OPTIONS.map(str::to_owned));
         words.extend(["--".to_owned(), host.to_owned(), remote]);
@@ -38,11 +40,14 @@ impl Ssh {
     }
 }
 
-/// A path as a word of a shell, in which a `~/` at the beginning still is the home directory.
-fn quoted(path: &str) -> String {
-    let (home, rest) = match path.strip_prefix("~/") {
+/// A word for a shell, in which a `~/` at the beginning still is the home directory, and `{procs}` is filled in later.
+fn quoted(word: &str) -> String {
+    if word == "{procs}" {
+        return word.to_owned();
+    }
+    let (home, rest) = match word.strip_prefix("~/") {
         Some(rest) => ("~/", rest),
-        None => ("", path),
+        None => ("", word),
     };
     let rest = shlex::try_quote(rest).expect("an argument has no NUL");
     format!("{home}{rest}")
@@ -87,7 +92,7 @@ mod tests {
                 command: vec!["ssh".into(), "-F".into(), "conf".into()],
                 remote_bin: remote_bin.into(),
             };
-            ssh.words("build7", &["--procs", "{procs}"])
+            ssh.words("build7", &["--procs", "{procs}"].map(str::to_owned))
         };
         let all = words("remuda");
         assert_eq!(all[..3], ["ssh", "-F", "conf"]);

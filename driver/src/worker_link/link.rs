@@ -4,7 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -48,8 +49,19 @@ struct Waiting {
     polls: IdMap<u64, oneshot::Sender<Figures>>,
     discards: HashMap<u64, Vec<oneshot::Sender<Result<(), String>>>>,
     said_goodbye: bool,
+    leaving: Leaving,
     /// Why the worker has ended, once it has.
     dead: Option<String>,
+}
+
+/// Whether the worker must go.
+#[derive(Debug, Default)]
+struct Leaving {
+    /// The least time that it ever said.
+    least: Option<Duration>,
+    /// What it said and nobody has heard yet.
+    said: Option<Duration>,
+    listener: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -80,24 +92,26 @@ impl Link {
 
     /// The next bytes to write, control frames first. `None` when the connection is closed.
     pub(crate) async fn next_batch(&self) -> Option<Vec<u8>> {
-        poll_fn(|cx| {
-            let mut outgoing = lock(&self.outgoing);
-            let mut batch = std::mem::take(&mut outgoing.control);
-            while batch.len() < BATCH
-                && let Some((_, call)) = outgoing.calls.pop_front()
-            {
-                batch.extend(call);
-            }
-            if !batch.is_empty() {
-                return Poll::Ready(Some(batch));
-            }
-            if outgoing.closed {
-                return Poll::Ready(None);
-            }
-            outgoing.writer = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await
+        poll_fn(|cx| self.poll_batch(cx)).await
+    }
+
+    /// Like [`next_batch`](Link::next_batch).
+    pub(crate) fn poll_batch(&self, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+        let mut outgoing = lock(&self.outgoing);
+        let mut batch = std::mem::take(&mut outgoing.control);
+        while batch.len() < BATCH
+            && let Some((_, call)) = outgoing.calls.pop_front()
+        {
+            batch.extend(call);
+        }
+        if !batch.is_empty() {
+            return Poll::Ready(Some(batch));
+        }
+        if outgoing.closed {
+            return Poll::Ready(None);
+        }
+        outgoing.writer = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Handles a message of the worker. The error describes a breach of the protocol.
@@ -143,8 +157,41 @@ impl Link {
                 }
             }
             FromWorker::Goodbye => lock(&self.waiting).said_goodbye = true,
+            FromWorker::Leaving { within_ms } => self.on_leaving(Duration::from_millis(within_ms)),
         }
         Ok(())
+    }
+
+    /// Notes that the worker must go. Said again, it counts only if there is at most half of the time: a worker cannot make
+    /// its driver think of it without end.
+    fn on_leaving(&self, within: Duration) {
+        let mut waiting = lock(&self.waiting);
+        let leaving = &mut waiting.leaving;
+        if leaving.least.is_some_and(|least| within > least / 2) {
+            return;
+        }
+        leaving.least = Some(within);
+        leaving.said = Some(within);
+        let listener = leaving.listener.take();
+        drop(waiting);
+        if let Some(listener) = listener {
+            listener.wake();
+        }
+    }
+
+    /// Resolves when the worker says that it must go, with the time that it has.
+    pub(crate) async fn leaving(&self) -> Duration {
+        poll_fn(|cx| {
+            let mut waiting = lock(&self.waiting);
+            match waiting.leaving.said.take() {
+                Some(within) => Poll::Ready(within),
+                None => {
+                    waiting.leaving.listener = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     pub(crate) fn said_goodbye(&self) -> bool {
@@ -250,6 +297,9 @@ impl Link {
                 }
                 Some(CallEvent::Reply(Err(Failure::Cancelled))) => {
                     return Err(CallError::Cancelled);
+                }
+                Some(CallEvent::Reply(Err(Failure::Machine(why)))) => {
+                    return Err(CallError::Machine(why));
                 }
                 None => return Err(self.lost()),
             }
