@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{FaultArgs, JobArgs, OutputArgs, RunArgs, When};
 use crate::cluster::Machines;
 use crate::joblog::Joblog;
+use crate::listen::Port;
 use crate::spool::Spools;
 use crate::{log, output};
 
@@ -23,9 +24,6 @@ use crate::{log, output};
 /// the span and a time-out of a twelfth, and 4 × (1/6 + 1/12) is the span.
 const POLLS: u32 = 6;
 const SILENT_POLLS: u32 = 4;
-
-/// A worker that hears nothing gives up no sooner than this (F8), so that a driver that was stopped for a moment finds it again.
-const LEAST_SILENCE: Duration = Duration::from_secs(10);
 
 /// A run that may begin.
 pub(crate) struct Plan {
@@ -37,8 +35,10 @@ pub(crate) struct Plan {
     pub(crate) enforce_memory: bool,
     pub(crate) config: Config,
     pub(crate) options: Options,
-    /// How long a worker waits for a word of ours.
-    pub(crate) silence: Duration,
+    /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
+    pub(crate) silence: Option<Duration>,
+    /// Where workers connect to, if any do.
+    pub(crate) port: Option<Port>,
     pub(crate) attempts: u32,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
@@ -69,15 +69,18 @@ impl Plan {
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
+        let mut port = Port::open(&args.listen)?;
         let silent_after = args.machines.silent_after;
-        let silence = LEAST_SILENCE.max(silent_after * 2);
-        let mut machines = Machines::new(&args.machines)?;
+        let mut machines = Machines::new(&args.machines, port.is_some())?;
+        if let (Some(port), Some(kind)) = (&mut port, machines.connected()) {
+            port.joins(kind);
+        }
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
             .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
         let (jobs, jobs_name) = read(&args.jobs, &machines.offers())?;
-        let notes = machines.learn(&jobs, silence)?;
+        let notes = machines.learn(&jobs)?;
         let offers = machines.offers();
         jobs::check(&jobs, &offers).map_err(|error| format!("{jobs_name}: {error}"))?;
         let config = machines.config()?;
@@ -86,6 +89,7 @@ impl Plan {
             .silent_polls(SILENT_POLLS);
         let mut options = options(silent_after, &args.faults);
         options.admit_less = machines.admit_less();
+        let silence = machines.are_all_here().then_some(Duration::ZERO);
         let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
             .output
@@ -102,7 +106,9 @@ impl Plan {
             offers,
             config,
             options,
+            // The end of a pipe on this computer is proof enough.
             silence,
+            port,
             attempts: args.jobs.attempts.get(),
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,

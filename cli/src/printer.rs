@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use futures::channel::mpsc::UnboundedSender;
+use remuda_tokio::{Keep, harmless};
 use remuda_worker::wire::Stream;
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -20,6 +21,9 @@ use crate::spool::Output;
 
 /// Most messages to print before the bar is drawn again.
 const BATCH: usize = 256;
+
+/// The most characters of a line of ours that has text of others in it.
+const LONGEST_LINE: usize = 4000;
 
 /// How to print.
 pub(crate) struct Settings {
@@ -242,7 +246,9 @@ impl State {
         }
     }
 
+    /// A line about the run, in which there may be text of others.
     fn say(&mut self, line: &str) {
+        let line = harmless(line, Keep::Start(LONGEST_LINE));
         self.line(&format!("remuda: {line}"));
     }
 

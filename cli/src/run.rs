@@ -14,12 +14,11 @@ use jiff::Timestamp;
 use remuda::{MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Command, Job, Size};
 use remuda_cli::memory::MemoryMib;
-use remuda_tokio::{
-    CallError, Cluster, FileRecorder, Lease, Recording, Request, RequestError, Runtime, Tokio,
-};
+use remuda_tokio::{CallError, FileRecorder, Listener, Recording, RequestError, Runtime, Tokio};
 use remuda_worker::{EXEC, Exec, Exit, Gpus, JOB, JobEnd, Program};
 
 use crate::joblog::{Attempt, Ended, Joblog};
+use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
@@ -63,10 +62,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            Running::new(runtime, plan, printer, board, tally, recorder)
-                .run_all(controls)
-                .await
-        })?;
+            let running = Running::new(runtime, plan, printer, board, tally, recorder)?;
+            Ok::<_, io::Error>(running.run_all(controls).await)
+        })??;
         if let Some((path, recording)) = recording
             && let Err(error) = recording.finish()
         {
@@ -116,6 +114,8 @@ fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> 
 struct Running<'a> {
     runtime: Tokio,
     cluster: Cluster,
+    /// Keeps the port open.
+    _listener: Option<Listener>,
     plan: &'a mut Plan,
     printer: &'a Printer,
     board: Board,
@@ -176,9 +176,16 @@ impl<'a> Running<'a> {
         board: Board,
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
-    ) -> Running<'a> {
-        let system = plan.machines.system(&runtime);
-        let system = system.functions([EXEC, JOB]).silence(plan.silence);
+    ) -> io::Result<Running<'a>> {
+        let mut launched = plan.machines.system(&runtime).functions([EXEC, JOB]);
+        if let Some(silence) = plan.silence {
+            launched = launched.silence(silence);
+        }
+        let port = plan.port.take();
+        if let Some(address) = port.as_ref().and_then(listen::Port::address) {
+            printer.note(format!("workers connect to {address}"));
+        }
+        let (system, listener) = listen::system(&runtime, launched, port)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
@@ -186,16 +193,20 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        if let Some(listener) = &listener {
+            listen::admit(listener, &cluster);
+        }
         let suspects = Suspects::new(plan.suspect);
-        Running {
+        Ok(Running {
             runtime,
             cluster,
+            _listener: listener,
             plan,
             printer,
             board,
             tally,
             suspects,
-        }
+        })
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.

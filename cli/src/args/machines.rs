@@ -117,7 +117,8 @@ pub(crate) struct MachineArgs {
 
     /// Take a machine for lost whose worker answers no poll for this long.
     ///
-    /// It is polled six times in this span. Example: --silent-after 10
+    /// It is polled six times in this span. A worker that another program has started gives up when it has heard nothing
+    /// for seven twelfths of it, so that no job runs twice at once when the network fails. Example: --silent-after 10
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) silent_after: Duration,
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use remuda_cli::memory::MemoryMib;
 
+use super::connect::ConnectArgs;
 use crate::values::{count, seconds};
 
-/// Be a machine: serve a driver over standard input and output. `remuda run` starts these.
+/// Be a machine: serve a driver over standard input and output, as `remuda run` starts it, or connect back to one.
 ///
 /// Example: remuda run --launch 'ssh host remuda worker --procs {procs}' jobs.txt
 #[derive(Args, Debug)]
@@ -42,4 +43,7 @@ pub(crate) struct WorkerArgs {
     /// --spot-notice 'curl -sf http://169.254.169.254/latest/meta-data/spot/instance-action'
     #[arg(long, value_name = "COMMAND")]
     pub(crate) spot_notice: Option<String>,
+
+    #[command(flatten, next_help_heading = "Connecting back")]
+    pub(crate) connect: ConnectArgs,
 }

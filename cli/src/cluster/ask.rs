@@ -16,18 +16,13 @@ impl Machines {
     ///
     /// # Errors
     /// There is no runtime to be had.
-    pub(super) fn ask(
-        &mut self,
-        kinds: &[usize],
-        silence: Duration,
-    ) -> Result<Vec<String>, String> {
+    pub(super) fn ask(&mut self, kinds: &[usize]) -> Result<Vec<String>, String> {
         let answers = remuda_tokio::run(async |runtime| {
             let templates = self.kinds.iter().map(|kind| match &kind.launch {
                 Launch::Ssh { host, .. } => self.ssh.words(host, &self.worker_args),
                 other => self.template(other),
             });
             let system = self.system_with(&runtime, templates.collect());
-            let system = system.silence(silence);
             let asking = kinds.iter().map(async |&kind| {
                 let answer = offer(&runtime, &system, kind).await;
                 (kind, answer)

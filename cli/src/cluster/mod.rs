@@ -27,6 +27,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// from which on sshd begins to refuse some (its `MaxStartups`).
 const STARTS_BY_SSH: usize = 8;
 
+/// The kind of machines that connect back.
+const CONNECTED: &str = "connected";
+
 /// The machines that a run may have.
 #[derive(Clone, Debug)]
 pub(crate) struct Machines {
@@ -74,6 +77,8 @@ enum Launch {
     Here,
     /// A command of the user's.
     Command(Vec<String>),
+    /// It is not started from here: it connects back, with whatever it has.
+    Elsewhere,
     /// This program, on another host.
     Ssh { host: String, procs_said: bool },
 }
@@ -86,11 +91,11 @@ struct Needs {
 }
 
 impl Machines {
-    /// The machines that the flags describe.
+    /// The machines that the flags describe. `listens`: others connect back.
     ///
     /// # Errors
     /// One line that names the flag, or file and line, and what is allowed.
-    pub(crate) fn new(args: &MachineArgs) -> Result<Machines, String> {
+    pub(crate) fn new(args: &MachineArgs, listens: bool) -> Result<Machines, String> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let cores = u32::try_from(cores).unwrap_or(u32::MAX);
         let mut machines = Machines {
@@ -109,10 +114,29 @@ impl Machines {
         for host in hosts::all(args)? {
             machines.add(host, args)?;
         }
-        if machines.kinds.is_empty() {
-            return machines.shorthand(args, cores);
+        // Where others connect back, nothing is started here unless the user says how.
+        if machines.kinds.is_empty() && (!listens || args.launch().is_some()) {
+            machines = machines.shorthand(args, cores)?;
+            if !listens {
+                return Ok(machines);
+            }
+            let one = machines.config_of_one(machines.kinds[0].procs())?;
+            let most = one.max_procs / u64::from(one.kinds[0].capacity.proc_count());
+            machines.kinds[0].max = u32::try_from(most).unwrap_or(u32::MAX);
+            // The limit of this computer's cores is none for others.
+            machines.max_procs = None;
         }
         machines.max_procs = args.max_procs().map(u64::from).or(machines.max_procs);
+        if listens {
+            let name = CONNECTED.to_owned();
+            let most = Amounts {
+                procs: Some(Config::MAX_MACHINE_PROCS),
+                memory_mib: Some(UNKNOWN),
+                gpus: Some(UNKNOWN),
+            };
+            let connected = KindPlan::new(name, Launch::Elsewhere, most);
+            machines.kinds.push(connected);
+        }
         for kind in &mut machines.kinds {
             if kind.launch == Launch::Here {
                 kind.said.procs.get_or_insert(cores);
@@ -194,7 +218,7 @@ impl Machines {
 
     /// Learns what the jobs need to know of machines and is not said: of this computer, and of other hosts, which are asked.
     /// Returns what the user should know of hosts that did not answer.
-    pub(crate) fn learn(&mut self, jobs: &[Job], silence: Duration) -> Result<Vec<String>, String> {
+    pub(crate) fn learn(&mut self, jobs: &[Job]) -> Result<Vec<String>, String> {
         let needs = Needs::of(jobs);
         if self.kinds.iter().any(|kind| kind.launch == Launch::Here) {
             let found = match needs.gpus {
@@ -219,7 +243,7 @@ impl Machines {
             .filter(|&kind| self.kinds[kind].is_asked(needs))
             .collect();
         if !asked.is_empty() {
-            notes = self.ask(&asked, silence)?;
+            notes = self.ask(&asked)?;
             self.assume(&asked, jobs);
         }
         for kind in &mut self.kinds {
@@ -232,7 +256,11 @@ impl Machines {
     /// Hosts that did not say what they have are taken to be like the largest that did, or else as large as the largest job:
     /// they enter service with what they have (R4), if they come up.
     fn assume(&mut self, asked: &[usize], jobs: &[Job]) {
-        let known = self.kinds.iter().filter(|kind| kind.said.procs.is_some());
+        let known = self
+            .kinds
+            .iter()
+            .filter(|kind| kind.launch != Launch::Elsewhere);
+        let known = known.filter(|kind| kind.said.procs.is_some());
         let known = known.map(|kind| kind.said.known());
         let most = known.reduce(Resources::max).unwrap_or_else(|| {
             let demands = jobs.iter().map(|job| match job.demand() {
@@ -300,7 +328,10 @@ impl Machines {
                 true => format!("--machine-procs, with --max-load: {error}"),
                 false => format!("kind {}: {error}", plan.name),
             };
-            let procs = self.loaded(plan.procs()).map_err(name)?;
+            let procs = match plan.launch {
+                Launch::Elsewhere => plan.procs(),
+                _ => self.loaded(plan.procs()).map_err(name)?,
+            };
             let capacity = Resources::procs(procs)
                 .memory_mib(plan.said.memory_mib.unwrap_or(0))
                 .gpus(plan.said.gpus.unwrap_or(0));
@@ -310,6 +341,7 @@ impl Machines {
                 .spare(plan.spare)
                 .cost(plan.cost);
             kind.idle = plan.idle;
+            kind.startable = plan.launch != Launch::Elsewhere;
             if let Some(pending) = plan.max_pending.or(self.max_pending) {
                 kind = kind.max_pending(pending);
             }
@@ -341,6 +373,18 @@ impl Machines {
     /// Whether machines may come with less than their kind is taken to have.
     pub(crate) fn admit_less(&self) -> bool {
         self.assumed
+    }
+
+    /// The kind of machines that connect back, if there is one.
+    pub(crate) fn connected(&self) -> Option<KindId> {
+        let mut numbered = (0..).map(KindId).zip(&self.kinds);
+        let found = numbered.find(|(_, kind)| kind.launch == Launch::Elsewhere);
+        found.map(|(kind, _)| kind)
+    }
+
+    /// Whether all machines are processes of this computer, started by this very program, which nothing can part from it.
+    pub(crate) fn are_all_here(&self) -> bool {
+        self.kinds.iter().all(|kind| kind.launch == Launch::Here)
     }
 
     /// The names of the kinds that have one, by number.
@@ -381,6 +425,7 @@ impl Machines {
     fn template(&self, launch: &Launch) -> Vec<String> {
         match launch {
             Launch::Command(words) => words.clone(),
+            Launch::Elsewhere => Vec::new(),
             Launch::Here => {
                 let words = ["worker", "--procs", "{procs}"].map(str::to_owned);
                 [&[own_program()], &words[..], &self.worker_args].concat()
