@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use remuda_cli::jobs::{Command, Job};
+use remuda_cli::memory::MemoryMib;
 use serde::Serialize;
 
 use crate::output;
@@ -37,6 +38,8 @@ pub(crate) struct Attempt {
     pub(crate) end: Timestamp,
     /// Its number, from 1 up.
     pub(crate) number: u32,
+    /// The most memory that it took, where that was more than it asked for.
+    pub(crate) over_memory: Option<MemoryMib>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +56,8 @@ struct Line<'a> {
     signal: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory: Option<String>,
     attempts: u32,
 }
 
@@ -119,6 +124,7 @@ impl Joblog {
             exit,
             signal,
             error,
+            peak_memory: attempt.over_memory.map(|memory| memory.to_string()),
             attempts: attempt.number,
         };
         // One write for each line, so that a program that follows the file sees whole lines only.
@@ -131,6 +137,7 @@ impl Joblog {
 #[cfg(test)]
 mod tests {
     use remuda_cli::jobs::{Format, parse};
+    use remuda_cli::offers::Offers;
 
     use super::*;
 
@@ -142,6 +149,7 @@ mod tests {
             start,
             end,
             number: 2,
+            over_memory: None,
         }
     }
 
@@ -150,7 +158,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         std::fs::write(&path, "an old log").unwrap();
-        let jobs = parse(br#"{"cmd": ["cp", "a b"], "name": "n"}"#, Format::Jsonl, 1).unwrap();
+        let jobs = parse(
+            br#"{"cmd": ["cp", "a b"], "name": "n"}"#,
+            Format::Jsonl,
+            &Offers::procs(1),
+        )
+        .unwrap();
         let mut log = Joblog::open(&path, None).unwrap();
         for ended in [
             Ended::Exit(3),
@@ -189,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_once() {
-        let jobs = parse(b"true", Format::Lines, 1).unwrap();
+        let jobs = parse(b"true", Format::Lines, &Offers::procs(1)).unwrap();
         let mut log = Joblog::open(Path::new("/dev/full"), None).unwrap();
         let error = log
             .write(&jobs[0], &attempt(), &Ended::Exit(0))

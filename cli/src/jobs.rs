@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
+use crate::memory::MemoryMib;
+use crate::offers::Offers;
+
 /// How a job file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One shell command a line; blank lines and lines that start with `#` are skipped.
     Lines,
-    /// One JSON object a line: `{"cmd": "…" or ["argv", …], "procs": 2, "machine": true, "priority": 5, "name": "…"}`.
+    /// One JSON object a line: `{"cmd": "…" or ["argv", …], "procs": 2, "memory": "2GiB", "gpus": 1, "machine": true,
+    /// "kind": "…", "priority": 5, "name": "…"}`.
     Jsonl,
 }
 
@@ -25,6 +29,12 @@ pub struct Job {
     pub command: Command,
     /// How much of a machine it takes.
     pub size: Size,
+    /// How much memory it takes, in MiB; 0 if it does not say.
+    pub memory_mib: u32,
+    /// How many GPUs it takes.
+    pub gpus: u32,
+    /// The kind of machine that it wants, by its name or a label; any if it does not say.
+    pub kind: Option<String>,
     /// Its place in the queue: lower runs first (S3). Default 0.
     pub priority: i64,
 }
@@ -80,18 +90,43 @@ pub enum Problem {
     EmptyCommand,
     /// A name that is empty or has a control character in it.
     BadName,
-    /// More procs than a machine has, or none at all.
+    /// No procs at all.
+    NoProcs,
+    /// More procs than a machine has.
     Procs {
         /// What the line asks for.
-        asked: u64,
+        asked: u32,
         /// What a machine has.
         limit: u32,
     },
-    /// Both a number of procs and a whole machine were asked for.
-    ProcsAndMachine,
+    /// More memory than a machine has.
+    Memory {
+        /// What the line asks for.
+        asked: MemoryMib,
+        /// What a machine has.
+        limit: MemoryMib,
+    },
+    /// More GPUs than a machine has.
+    Gpus {
+        /// What the line asks for.
+        asked: u32,
+        /// What a machine has.
+        limit: u32,
+    },
+    /// Some machine has enough of each amount, and none of all at once.
+    Together,
+    /// No kind of machine is called so.
+    Kind {
+        /// What the line asks for.
+        asked: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Both a whole machine and an amount of it were asked for: the name of that amount.
+    PartAndMachine(&'static str),
 }
 
-/// Reads a job file. `machine_procs` is what one machine has: no job may ask for more (F2).
+/// Reads a job file. `offers` is what the machines have: no job may ask for more (F2).
 ///
 /// # Errors
 /// The first line that is wrong, with its number: a file is run whole or not at all.
@@ -99,16 +134,18 @@ pub enum Problem {
 /// # Examples
 /// ```
 /// use remuda_cli::jobs::{Command, Format, parse};
-/// let jobs = parse(b"# two jobs\necho one\necho two | tr a-z A-Z\n", Format::Lines, 4)?;
+/// use remuda_cli::offers::Offers;
+/// let machines = Offers::procs(4);
+/// let jobs = parse(b"# two jobs\necho one\necho two | tr a-z A-Z\n", Format::Lines, &machines)?;
 /// assert_eq!(jobs.len(), 2);
 /// assert_eq!(jobs[1].command, Command::Shell("echo two | tr a-z A-Z".into()));
 /// assert_eq!(jobs[1].name(), "3");
 ///
-/// let error = parse(br#"{"cmd": "make", "procs": 9}"#, Format::Jsonl, 4).unwrap_err();
+/// let error = parse(br#"{"cmd": "make", "procs": 9}"#, Format::Jsonl, &machines).unwrap_err();
 /// assert_eq!(error.to_string(), "line 1: procs 9 is more than a machine has (limit 4)");
 /// # Ok::<(), remuda_cli::jobs::JobError>(())
 /// ```
-pub fn parse(bytes: &[u8], format: Format, machine_procs: u32) -> Result<Vec<Job>, JobError> {
+pub fn parse(bytes: &[u8], format: Format, offers: &Offers) -> Result<Vec<Job>, JobError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut jobs = Vec::new();
     for (index, raw) in bytes.split(|&byte| byte == b'\n').enumerate() {
@@ -116,15 +153,32 @@ pub fn parse(bytes: &[u8], format: Format, machine_procs: u32) -> Result<Vec<Job
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
         let parsed = text(raw).and_then(|text| match format {
             Format::Lines => plain(text),
-            Format::Jsonl => json(text, machine_procs),
+            Format::Jsonl => json(text),
         });
-        match parsed {
+        let checked = parsed.and_then(|job| {
+            job.as_ref().map_or(Ok(()), |job| offers.check(job))?;
+            Ok(job)
+        });
+        match checked {
             Ok(Some(job)) => jobs.push(Job { line, ..job }),
             Ok(None) => {}
             Err(problem) => return Err(JobError { line, problem }),
         }
     }
     Ok(jobs)
+}
+
+/// Checks jobs once more, when more is known of the machines.
+///
+/// # Errors
+/// The first that none of them could hold.
+pub fn check(jobs: &[Job], offers: &Offers) -> Result<(), JobError> {
+    jobs.iter().try_for_each(|job| {
+        offers.check(job).map_err(|problem| JobError {
+            line: job.line,
+            problem,
+        })
+    })
 }
 
 impl Job {
@@ -164,6 +218,9 @@ fn job(command: Command) -> Result<Job, Problem> {
         given_name: None,
         command,
         size: Size::Procs(1),
+        memory_mib: 0,
+        gpus: 0,
+        kind: None,
         priority: 0,
     })
 }
@@ -180,9 +237,12 @@ fn plain(text: &str) -> Result<Option<Job>, Problem> {
 #[serde(deny_unknown_fields)]
 struct Line {
     cmd: Cmd,
-    procs: Option<u64>,
+    procs: Option<u32>,
+    memory: Option<MemoryMib>,
+    gpus: Option<u32>,
     #[serde(default)]
     machine: bool,
+    kind: Option<String>,
     #[serde(default)]
     priority: i64,
     name: Option<String>,
@@ -214,26 +274,23 @@ impl<'de> Deserialize<'de> for Cmd {
     }
 }
 
-fn json(text: &str, machine_procs: u32) -> Result<Option<Job>, Problem> {
+fn json(text: &str) -> Result<Option<Job>, Problem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
     let line: Line = serde_json::from_str(text).map_err(|error| json_problem(&error))?;
-    let size = match (line.procs, line.machine) {
-        (Some(_), true) => return Err(Problem::ProcsAndMachine),
-        (None, true) => Size::Machine,
-        (procs, false) => {
-            let asked = procs.unwrap_or(1);
-            match u32::try_from(asked) {
-                Ok(procs) if (1..=machine_procs).contains(&procs) => Size::Procs(procs),
-                _ => {
-                    return Err(Problem::Procs {
-                        asked,
-                        limit: machine_procs,
-                    });
-                }
-            }
-        }
+    let parts = [
+        ("procs", line.procs.is_some()),
+        ("memory", line.memory.is_some()),
+        ("gpus", line.gpus.is_some()),
+    ];
+    let size = match parts.into_iter().find(|(_, asked)| *asked) {
+        Some((part, _)) if line.machine => return Err(Problem::PartAndMachine(part)),
+        _ if line.machine => Size::Machine,
+        _ => match line.procs.unwrap_or(1) {
+            0 => return Err(Problem::NoProcs),
+            procs => Size::Procs(procs),
+        },
     };
     if line
         .name
@@ -245,6 +302,9 @@ fn json(text: &str, machine_procs: u32) -> Result<Option<Job>, Problem> {
     Ok(Some(Job {
         given_name: line.name,
         size,
+        memory_mib: line.memory.map_or(0, |memory| memory.0),
+        gpus: line.gpus.unwrap_or(0),
+        kind: line.kind,
         priority: line.priority,
         ..job(line.cmd.0)?
     }))
@@ -277,18 +337,39 @@ impl fmt::Display for Problem {
             Problem::Nul => f.write_str("a NUL character in the command"),
             Problem::EmptyCommand => f.write_str("the command is empty"),
             Problem::BadName => f.write_str("the name is empty or has a control character in it"),
-            Problem::Procs { asked: 0, limit } => {
-                write!(f, "procs 0: a job takes at least 1 (limit {limit})")
+            Problem::NoProcs => f.write_str("procs 0: a job takes at least 1"),
+            Problem::Procs { asked, limit } => more(f, "procs", asked, limit),
+            Problem::Memory { asked, limit } => more(f, "memory", asked, limit),
+            Problem::Gpus { asked, limit } => more(f, "gpus", asked, limit),
+            Problem::Together => {
+                f.write_str("no kind of machine has so much of all that it asks for at once")
             }
-            Problem::Procs { asked, limit } => write!(
+            Problem::Kind { asked, known } if known.is_empty() => write!(
                 f,
-                "procs {asked} is more than a machine has (limit {limit})"
+                "kind {asked:?}: the kinds of machine have no names here (see --host and --cluster)"
             ),
-            Problem::ProcsAndMachine => {
-                f.write_str("procs and \"machine\": true exclude each other")
+            Problem::Kind { asked, known } => write!(
+                f,
+                "kind {asked:?}: none is called so (there are: {})",
+                known.join(", ")
+            ),
+            Problem::PartAndMachine(part) => {
+                write!(f, "{part} and \"machine\": true exclude each other")
             }
         }
     }
+}
+
+fn more(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    asked: &dyn fmt::Display,
+    limit: &dyn fmt::Display,
+) -> fmt::Result {
+    write!(
+        f,
+        "{what} {asked} is more than a machine has (limit {limit})"
+    )
 }
 
 impl core::error::Error for JobError {}
@@ -300,7 +381,7 @@ mod tests {
     use super::*;
 
     fn refused(bytes: &[u8], format: Format) -> String {
-        parse(bytes, format, 8)
+        parse(bytes, format, &Offers::procs(8))
             .expect_err("this file is wrong")
             .to_string()
     }
@@ -310,7 +391,7 @@ mod tests {
         let jobs = parse(
             b"\xef\xbb\xbfecho a\r\n\n  # not me\n\t\n  echo '# b'\n",
             Format::Lines,
-            1,
+            &Offers::procs(1),
         )
         .unwrap();
         let commands: Vec<_> = jobs
@@ -336,7 +417,7 @@ mod tests {
 
 {"cmd": ["echo", "a b", ""], "machine": true}
 {"cmd": "x", "machine": false, "name": null, "procs": null}"#;
-        let jobs = parse(file, Format::Jsonl, 2).unwrap();
+        let jobs = parse(file, Format::Jsonl, &Offers::procs(2)).unwrap();
         assert_eq!(jobs.len(), 3);
         assert_eq!(
             jobs[0],
@@ -345,6 +426,9 @@ mod tests {
                 given_name: Some("build".into()),
                 command: Command::Shell("make -j2".into()),
                 size: Size::Procs(2),
+                memory_mib: 0,
+                gpus: 0,
+                kind: None,
                 priority: -5,
             }
         );
@@ -369,7 +453,7 @@ mod tests {
         let json = |text: &str| refused(format!("\n{text}").as_bytes(), Format::Jsonl);
         assert_eq!(
             json(r#"{"cmd": "a", "procs": 0}"#),
-            "line 2: procs 0: a job takes at least 1 (limit 8)"
+            "line 2: procs 0: a job takes at least 1"
         );
         assert_eq!(
             json(r#"{"cmd": "a", "procs": 9}"#),
@@ -377,11 +461,26 @@ mod tests {
         );
         assert_eq!(
             json(r#"{"cmd": "a", "procs": 5000000000}"#),
-            "line 2: procs 5000000000 is more than a machine has (limit 8)"
+            "line 2: bad JSON at column 32: invalid value: integer `5000000000`, expected u32"
         );
         assert_eq!(
             json(r#"{"cmd": "a", "procs": 1, "machine": true}"#),
             "line 2: procs and \"machine\": true exclude each other"
+        );
+        for part in [r#""memory": "1GiB""#, r#""gpus": 0"#] {
+            let error = json(&format!(r#"{{"cmd": "a", "machine": true, {part}}}"#));
+            assert!(
+                error.ends_with(" and \"machine\": true exclude each other"),
+                "{error}"
+            );
+        }
+        assert_eq!(
+            json(r#"{"cmd": "a", "memory": "2"}"#),
+            "line 2: bad JSON at column 26: invalid value: string \"2\", expected an amount of memory with its unit, such as \"2GiB\""
+        );
+        assert_eq!(
+            json(r#"{"cmd": "a", "kind": "b"}"#),
+            "line 2: kind \"b\": the kinds of machine have no names here (see --host and --cluster)"
         );
         assert_eq!(json(r#"{"cmd": []}"#), "line 2: the command is empty");
         assert_eq!(json(r#"{"cmd": " "}"#), "line 2: the command is empty");
@@ -396,7 +495,7 @@ mod tests {
         );
         assert_eq!(
             json(r#"{"cmd": "a", "proc": 1}"#),
-            "line 2: bad JSON at column 19: unknown field `proc`, expected one of `cmd`, `procs`, `machine`, `priority`, `name`"
+            "line 2: bad JSON at column 19: unknown field `proc`, expected one of `cmd`, `procs`, `memory`, `gpus`, `machine`, `kind`, `priority`, `name`"
         );
         assert_eq!(
             json(r#"{"cmd": 3}"#),
@@ -413,7 +512,7 @@ mod tests {
         fn any_bytes_are_jobs_or_an_error_that_names_a_line(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             for format in [Format::Lines, Format::Jsonl] {
                 let lines = bytes.split(|&byte| byte == b'\n').count();
-                match parse(&bytes, format, 4) {
+                match parse(&bytes, format, &Offers::procs(4)) {
                     Ok(jobs) => prop_assert!(jobs.len() <= lines),
                     Err(error) => prop_assert!((1..=lines).contains(&error.line) && !error.to_string().is_empty()),
                 }
@@ -421,8 +520,8 @@ mod tests {
         }
 
         #[test]
-        fn near_json_never_panics(text in r#"(\{"cmd": ?("[a-z ]*"|\["a"\]|3)(, ?"(procs|machine|priority|name|x)": ?(-?[0-9]{1,22}|true|"[a-z]*"|null))*\}?\n?){0,4}"#) {
-            if let Ok(jobs) = parse(text.as_bytes(), Format::Jsonl, 4) {
+        fn near_json_never_panics(text in r#"(\{"cmd": ?("[a-z ]*"|\["a"\]|3)(, ?"(procs|memory|gpus|machine|kind|priority|name|x)": ?(-?[0-9]{1,22}|true|"[a-z]*"|null))*\}?\n?){0,4}"#) {
+            if let Ok(jobs) = parse(text.as_bytes(), Format::Jsonl, &Offers::procs(4)) {
                 for job in jobs {
                     let fits = match job.size { Size::Procs(procs) => (1..=4).contains(&procs), Size::Machine => true };
                     prop_assert!(fits);

@@ -1,2 +1,5 @@
-//! What `remuda run` reads: the parser of job files. Everything else of the command line lives in its binary.
+//! What `remuda run` reads: the parser of job files, and what machines must have for a job. Everything else of the command
+//! line lives in its binary.
 pub mod jobs;
+pub mod memory;
+pub mod offers;

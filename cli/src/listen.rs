@@ -2,12 +2,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
-use remuda::{Config, Kind, KindId, Kinds, Resources};
+use remuda::{KindId, Kinds};
 use remuda_tokio::template::TemplateMachine;
 use remuda_tokio::{
     ByKind, ConnectSystem, Key, Listen, Listener, OneOf, ProcessSystem, TemplateSystem, Tokio,
 };
-use remuda_worker::EXEC;
+use remuda_worker::{EXEC, JOB};
 
 use crate::args::{BatchArgs, ListenArgs, StartCommands};
 
@@ -17,15 +17,12 @@ pub(crate) type Cluster = remuda_tokio::Cluster<System>;
 pub(crate) type Lease = remuda_tokio::Lease<System>;
 pub(crate) type Request = remuda_tokio::Request<System>;
 
-/// The most procs that a worker may have which connects back.
-pub(crate) const MOST_PROCS: u32 = 65_536;
-
 /// A port that is bound, and not listened on yet.
 pub(crate) struct Port {
     key: Key,
     socket: TcpListener,
     kind: KindId,
-    /// What starts machines of kind 0 that connect back, if anything does.
+    /// What starts machines that connect back, of kind 0 then, if anything does.
     commands: Option<StartCommands>,
     key_file: PathBuf,
 }
@@ -52,15 +49,9 @@ impl Port {
         }))
     }
 
-    /// A config in which only workers that connect back are machines.
-    pub(crate) fn alone(&self) -> Config {
-        Config::empty().kind(connected()).max_procs(u64::MAX)
-    }
-
-    /// Adds them to a config as its last kind.
-    pub(crate) fn beside(&mut self, config: Config) -> Config {
-        self.kind = KindId(u8::try_from(config.kinds.len()).expect("there are at most 64 kinds"));
-        config.kind(connected())
+    /// Those that connect back, and that nothing here has started, are machines of this kind.
+    pub(crate) fn joins(&mut self, kind: KindId) {
+        self.kind = kind;
     }
 
     /// Where workers on other computers connect to: by this computer's name, where the port is open on all addresses.
@@ -80,11 +71,6 @@ impl Port {
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.socket.local_addr().ok()
     }
-}
-
-fn connected() -> Kind {
-    let all = Resources::new([MOST_PROCS, u32::MAX, u32::MAX, u32::MAX]);
-    Kind::new(all).startable(false)
 }
 
 /// The system of a run, and the port that is to be kept open.
@@ -109,7 +95,9 @@ pub(crate) fn system(
         commands,
         key_file,
     } = port;
-    let listen = Listen::new(key).kind("connected", kind).functions([EXEC]);
+    let listen = Listen::new(key)
+        .kind("connected", kind)
+        .functions([EXEC, JOB]);
     let listener = listen.on(runtime, socket)?;
     let workers = ConnectSystem::new(&listener);
     let (workers, kinds) = match commands {

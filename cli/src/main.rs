@@ -1,7 +1,8 @@
-//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the key of those that connect back, `replay` plays a
-//! recorded run again, `minimise` cuts it down to a failure.
+//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
+//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure.
 mod args;
 mod awake;
+mod cluster;
 mod joblog;
 mod launch;
 mod limits;
@@ -84,7 +85,7 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn worker(args: &WorkerArgs) -> ExitCode {
-    let cores = || {
+    let found = || {
         std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
     };
@@ -92,9 +93,19 @@ fn worker(args: &WorkerArgs) -> ExitCode {
     let given = std::env::var("SLURM_CPUS_PER_TASK");
     let given = given.ok().and_then(|procs| procs.parse().ok());
     let procs = args.procs.or(given);
-    let procs = procs.map_or_else(cores, std::num::NonZeroU32::get);
+    let procs = procs.map_or_else(found, std::num::NonZeroU32::get);
     limits::raise(u64::from(procs));
-    let worker = Worker::new(Registry::new().exec()).procs(procs);
+    let mut worker = Worker::new(Registry::new().exec().job());
+    worker = worker.procs(procs).grace(args.grace);
+    if let Some(memory) = args.memory {
+        worker = worker.memory_mib(memory.0);
+    }
+    if let Some(gpus) = args.gpus {
+        worker = worker.gpus(gpus);
+    }
+    if let Some(command) = &args.spot_notice {
+        worker = worker.spot_notice(command);
+    }
     match args.connect.read() {
         Ok(None) => worker.serve(),
         Ok(Some(connect)) => worker.connect(connect),

@@ -1,18 +1,20 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use remuda::Config;
 use remuda::journal::Label;
-use remuda::{Config, ConfigError};
 use remuda_cli::jobs::{self, Job};
+use remuda_cli::offers::Offers;
 use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
+use crate::args::{JobArgs, OutputArgs, RunArgs, When};
+use crate::cluster::Machines;
 use crate::joblog::Joblog;
 use crate::listen::Port;
 use crate::spool::Spools;
@@ -26,19 +28,17 @@ const SILENT_POLLS: u32 = 4;
 /// A run that may begin.
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
+    pub(crate) machines: Machines,
+    pub(crate) offers: Offers,
+    /// Whether any job asks for GPUs: then each sees its own only.
+    pub(crate) gpus: bool,
+    pub(crate) enforce_memory: bool,
     pub(crate) config: Config,
     pub(crate) options: Options,
     /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
     pub(crate) silence: Option<Duration>,
-    pub(crate) launch: Vec<String>,
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
-    /// Whether that is this very program, on this computer.
-    pub(crate) launches_itself: bool,
-    /// What runs that command, where it may be queued before it starts a worker.
-    pub(crate) launch_prefix: Option<Vec<String>>,
-    /// How long a worker may take to say hello.
-    pub(crate) hello_timeout: Duration,
     pub(crate) attempts: u32,
     /// Within which time a machine that is silent is noticed.
     pub(crate) silent_after: Duration,
@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) filter: EnvFilter,
     pub(crate) keep_order: bool,
     pub(crate) quiet: bool,
+    /// What to tell the user at the beginning.
+    pub(crate) notes: Vec<String>,
     /// A bar (true) or lines (false), if any.
     pub(crate) progress: Option<bool>,
 }
@@ -70,13 +72,26 @@ impl Plan {
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let mut port = Port::open(&args.listen, &args.machines.batch)?;
-        let config = config(&args.machines, port.as_mut())?;
-        let options = options(args);
+        let silent_after = args.machines.silent_after;
+        let mut machines = Machines::new(&args.machines, port.is_some())?;
+        if let (Some(port), Some(kind)) = (&mut port, machines.connected()) {
+            port.joins(kind);
+        }
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
             .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
-        let jobs = read(&args.jobs, config.kinds[0].capacity.proc_count())?;
+        let (jobs, jobs_name) = read(&args.jobs, &machines.offers())?;
+        let notes = machines.learn(&jobs)?;
+        let offers = machines.offers();
+        jobs::check(&jobs, &offers).map_err(|error| format!("{jobs_name}: {error}"))?;
+        let config = machines.config()?;
+        let config = config
+            .poll_interval(silent_after / POLLS)
+            .silent_polls(SILENT_POLLS);
+        let mut options = options(args);
+        options.admit_less = machines.admit_less();
+        let silence = machines.are_all_here().then_some(Duration::ZERO);
         let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
             .output
@@ -84,18 +99,18 @@ impl Plan {
             .as_ref()
             .map(|path| Joblog::open(path, file))
             .transpose()?;
-        let journal = journal(&args.output, file)?;
+        let journal = journal(&args.output, file, &machines)?;
         Ok(Plan {
+            gpus: jobs.iter().any(|job| job.gpus > 0),
+            enforce_memory: args.machines.enforce_memory,
             jobs,
+            machines,
+            offers,
             config,
             options,
             // The end of a pipe on this computer is proof enough.
-            silence: args.machines.launches_itself().then_some(Duration::ZERO),
-            launch: args.machines.launch(),
+            silence,
             port,
-            launches_itself: args.machines.launches_itself(),
-            launch_prefix: args.machines.launch_prefix(),
-            hello_timeout: args.machines.batch.start_timeout,
             attempts: args.jobs.attempts.get(),
             silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
@@ -106,54 +121,17 @@ impl Plan {
             filter,
             keep_order: args.output.keep_order,
             quiet: args.output.quiet,
+            notes,
             progress: progress(&args.output, io::stderr().is_terminal()),
         })
     }
 }
 
-fn config(args: &MachineArgs, port: Option<&mut Port>) -> Result<Config, String> {
-    let config = match port {
-        None => launched(args)?,
-        // Nothing is started here unless the user says how.
-        Some(port) if args.launches_itself() && !args.batch.has_start() => match args.max_procs() {
-            None => port.alone(),
-            Some(max_procs) => port.alone().max_procs(max_procs.into()),
-        },
-        Some(port) => {
-            let mut config = launched(args)?;
-            let kind = &mut config.kinds[0];
-            let machines = config.max_procs / u64::from(kind.capacity.proc_count());
-            kind.max = u32::try_from(machines).unwrap_or(u32::MAX);
-            // The limit of this computer's cores is none for others.
-            match args.max_procs() {
-                None => port.beside(config).max_procs(u64::MAX),
-                Some(_) => port.beside(config),
-            }
-        }
-    };
-    Ok(config
-        .poll_interval(args.silent_after / POLLS)
-        .silent_polls(SILENT_POLLS))
-}
-
-/// The machines that are started here.
-fn launched(args: &MachineArgs) -> Result<Config, String> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let Sizes {
-        machine_procs,
-        max_procs,
-    } = args.sizes(u32::try_from(cores).unwrap_or(u32::MAX))?;
-    let config = Config::with_max_load(machine_procs, u64::from(max_procs), args.max_load);
-    config.map_err(|error| match error {
-        ConfigError::MachineProcs { .. } => format!("--machine-procs, with --max-load: {error}"),
-        ConfigError::MaxProcs { least, .. } => {
-            format!("--max-procs {max_procs} is less than one machine needs: {least}")
-        }
-        _ => error.to_string(),
-    })
-}
-
-fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {
+fn journal(
+    args: &OutputArgs,
+    jobs: Option<&Path>,
+    machines: &Machines,
+) -> Result<Option<Journal>, String> {
     let Some(path) = &args.journal else {
         return Ok(None);
     };
@@ -170,6 +148,9 @@ fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, St
         Label::new("command", "remuda run"),
         Label::new("jobs", jobs_name),
     ];
+    let names = machines.names();
+    let names = names.map(|(kind, name)| Label::new(format!("kind {kind}"), name));
+    options.labels.extend(names);
     Ok(Some(Journal {
         file: output::open("--journal", path, jobs)?,
         path: path.clone(),
@@ -210,8 +191,8 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// Reads the job file whole: it is run whole or not at all.
-fn read(args: &JobArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
+/// Reads the job file whole: it is run whole or not at all. Returns what it is called too.
+fn read(args: &JobArgs, offers: &Offers) -> Result<(Vec<Job>, String), String> {
     let (name, bytes) = match &args.file {
         Some(file) if !is_stdin(file) => (file.display().to_string(), std::fs::read(file)),
         None if io::stdin().is_terminal() => {
@@ -225,5 +206,7 @@ fn read(args: &JobArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
         }
     };
     let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
-    jobs::parse(&bytes, args.format(), machine_procs).map_err(|error| format!("{name}: {error}"))
+    let jobs = jobs::parse(&bytes, args.format(), offers);
+    let jobs = jobs.map_err(|error| format!("{name}: {error}"))?;
+    Ok((jobs, name))
 }

@@ -4,19 +4,18 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::future::{FusedFuture, LocalBoxFuture, pending};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
-use remuda::{Demand, MachineCounts, MachineId, Outcome};
+use remuda::{MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Command, Job, Size};
-use remuda_tokio::{
-    CallError, FileRecorder, Listener, ProcessSystem, Recording, RequestError, Runtime, Tokio,
-};
-use remuda_worker::{EXEC, Exec, Exit, Program};
+use remuda_cli::memory::MemoryMib;
+use remuda_tokio::{CallError, FileRecorder, Listener, Recording, RequestError, Runtime, Tokio};
+use remuda_worker::{EXEC, Exec, Exit, Gpus, JOB, JobEnd, Program};
 
 use crate::awake::{self, Awake};
 use crate::joblog::{Attempt, Ended, Joblog};
@@ -50,6 +49,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     })?;
     log::install(std::mem::take(&mut plan.filter), &printer);
     signals::watch(control)?;
+    for note in std::mem::take(&mut plan.notes) {
+        printer.note(note);
+    }
 
     let mut tally = Tally {
         jobs: plan.jobs.len(),
@@ -77,10 +79,13 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let MachineCounts {
         ok,
         probation,
+        draining,
+        stopping,
         lost,
+        ended,
         ..
     } = machines;
-    let started = ok + probation + lost;
+    let started = ok + probation + draining + stopping + lost + ended;
     printer.end(
         Summary {
             tally,
@@ -94,9 +99,6 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
     Ok(end.status(&tally, printed && logged))
 }
-
-/// How long a launcher may take to end its worker after SIGTERM, before it is killed. `srun` gives its allocation back.
-const LAUNCHER_GRACE: Duration = Duration::from_secs(10);
 
 /// Begins to write a journal.
 fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> {
@@ -179,16 +181,7 @@ impl<'a> Running<'a> {
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
     ) -> io::Result<Running<'a>> {
-        let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
-            .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count())
-            .hello_timeout(plan.hello_timeout);
-        if let Some(prefix) = plan.launch_prefix.take() {
-            launched = launched.queued().prefix(prefix);
-        }
-        if !plan.launches_itself {
-            launched = launched.grace(LAUNCHER_GRACE);
-        }
+        let mut launched = plan.machines.system(&runtime).functions([EXEC, JOB]);
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
         }
@@ -286,12 +279,10 @@ impl<'a> Running<'a> {
     }
 
     fn ask(&self, turn: Turn) -> Asking {
-        let Job { size, priority, .. } = &self.plan.jobs[turn.job];
-        let demand = match size {
-            Size::Procs(procs) => Demand::procs(*procs).expect("the parser refuses zero"),
-            Size::Machine => Demand::Machine,
-        };
-        let mut request = self.cluster.request(demand).priority(*priority);
+        let asks = &self.plan.jobs[turn.job];
+        let request = self.cluster.request(asks.demand());
+        let kinds = self.plan.offers.kinds(asks);
+        let mut request = request.priority(asks.priority).kinds(kinds);
         if let Some(machine) = turn.avoid {
             request = request.avoid(machine);
         }
@@ -300,15 +291,28 @@ impl<'a> Running<'a> {
 
     /// What one attempt does, from its lease to its end.
     fn start(&self, turn: Turn, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
-        let exec = exec(&self.plan.jobs[turn.job], turn.number);
+        let job = &self.plan.jobs[turn.job];
+        let asked_mib = job.memory_mib;
+        let job = remuda_worker::Job {
+            exec: exec(job, turn.number),
+            gpus: match job.size {
+                _ if !self.plan.gpus => Gpus::AsTheWorker,
+                Size::Machine => Gpus::All,
+                Size::Procs(_) => Gpus::Own(job.gpus),
+            },
+            memory_mib: asked_mib,
+            enforce_memory: self.plan.enforce_memory,
+        };
         let mut spool = self.plan.spools.attempt();
         let dir = self.plan.spool_dir.display().to_string();
         async move {
             let machine = lease.id();
             let start = Timestamp::now();
-            let result = attempt(&lease, &exec, &mut spool, &dir).await;
+            let result = attempt(&lease, &job, &mut spool, &dir).await;
+            let mut peak = None;
             let result = match result {
-                Ok(ended) => {
+                Ok((ended, peak_mib)) => {
+                    peak = peak_mib.filter(|&peak| peak > asked_mib);
                     let ok = ended == Ended::Exit(0);
                     lease.finish(if ok { Outcome::Ok } else { Outcome::Remote });
                     Ok((ended, spool.finish()))
@@ -327,6 +331,7 @@ impl<'a> Running<'a> {
                     start,
                     end: Timestamp::now(),
                     number: turn.number,
+                    over_memory: peak.map(MemoryMib),
                 },
                 result,
             }
@@ -473,28 +478,34 @@ impl<'a> Running<'a> {
 }
 
 /// Runs a job under a lease, its output into the spool.
-async fn attempt(lease: &Lease, exec: &Exec, spool: &mut Spool, dir: &str) -> Result<Ended, Again> {
-    let mut call = pin!(lease.call::<Exec, Exit>(EXEC, exec));
+async fn attempt(
+    lease: &Lease,
+    job: &remuda_worker::Job,
+    spool: &mut Spool,
+    dir: &str,
+) -> Result<(Ended, Option<u32>), Again> {
+    let mut call = pin!(lease.call::<_, JobEnd>(JOB, job));
     while let Some(chunk) = call.output().await {
         if let Err(error) = spool.write(chunk.stream, &chunk.bytes) {
             // The space first: other jobs may need it.
             spool.discard();
             call.cancel();
             let _ = call.await;
-            return Ok(Ended::Error(format!(
-                "cannot keep its output in {dir} (see TMPDIR): {error}"
-            )));
+            let error = format!("cannot keep its output in {dir} (see TMPDIR): {error}");
+            return Ok((Ended::Error(error), None));
         }
     }
     match call.await {
-        Ok(Exit::Code(code)) => Ok(Ended::Exit(code)),
-        Ok(Exit::Signal(signal)) => Ok(Ended::Signal(signal)),
+        Ok(JobEnd { exit, peak_mib }) => Ok(match exit {
+            Exit::Code(code) => (Ended::Exit(code), peak_mib),
+            Exit::Signal(signal) => (Ended::Signal(signal), peak_mib),
+        }),
         Err(CallError::Lost(why)) => Err(Again::Lost {
             why: format!("{} was lost: {why}", lease.id()),
             spared: lease.is_leaving(),
         }),
         Err(CallError::Machine(why)) => Err(Again::Unfit(why)),
-        Err(error) => Ok(Ended::Error(error.to_string())),
+        Err(error) => Ok((Ended::Error(error.to_string()), None)),
     }
 }
 
@@ -534,6 +545,7 @@ fn never_ran(turn: Turn, machine: Option<MachineId>) -> Attempted {
             start: now,
             end: now,
             number: turn.number,
+            over_memory: None,
         },
         result: Err(Again::Lost { why, spared: false }),
     }

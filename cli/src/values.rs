@@ -50,11 +50,20 @@ pub(crate) fn count(text: &str) -> Result<NonZeroU32, String> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn words(text: &str) -> Result<Vec<String>, String> {
+    let words = arguments(text)?;
+    match words.first().is_none_or(String::is_empty) {
+        true => Err("no program is named".into()),
+        false => Ok(words),
+    }
+}
+
+/// Words that may be none.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn arguments(text: &str) -> Result<Vec<String>, String> {
     match shlex::split(text) {
         None => Err("a quote is not closed, or a backslash has nothing after it".into()),
-        Some(words) if words.first().is_none_or(String::is_empty) => {
-            Err("no program is named".into())
-        }
         Some(words) if words.iter().any(|word| word.contains('\0')) => {
             Err("it has a NUL character".into())
         }

@@ -17,7 +17,7 @@ use remuda_driver::{
     Cluster, FileRecorder, Options, ProcessSystem, RecordOptions, RequestError, Runtime,
 };
 use remuda_sim::Script;
-use remuda_worker::{EXEC, Exec, Exit};
+use remuda_worker::{EXEC, Exec, Exit, JOB};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -146,7 +146,7 @@ async fn recorded<R: Runtime>(runtime: R, journal: &str) {
     let (recorder, recording) = FileRecorder::start(file, RecordOptions::default()).unwrap();
     let words = [REMUDA, "worker", "--procs", "{procs}"].map(str::to_owned);
     let system = ProcessSystem::new(runtime.clone(), words.to_vec());
-    let system = system.functions([EXEC]).procs(1);
+    let system = system.functions([EXEC, JOB]).procs(1);
     let config = Config::new(1, MACHINES.into()).unwrap();
     let cluster = Cluster::recorded(runtime, system, config, Options::default(), recorder).unwrap();
     let killers = AtomicU32::new(2);

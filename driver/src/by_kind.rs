@@ -86,6 +86,13 @@ impl<A: System, B: System> System for ByKind<A, B> {
         }
     }
 
+    async fn leaving(&self, machine: &Self::Machine) -> Duration {
+        match machine {
+            OneOf::First(machine) => self.first.leaving(machine).await,
+            OneOf::Second(machine) => self.second.leaving(machine).await,
+        }
+    }
+
     async fn stop(&self, machine: &Self::Machine) {
         match machine {
             OneOf::First(machine) => self.first.stop(machine).await,

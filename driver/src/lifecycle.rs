@@ -242,14 +242,27 @@ async fn watch<R: Runtime, S: System>(mut lifecycle: Lifecycle<R, S>, machine: A
     let shared = lifecycle.shared.clone();
     let stopped = std::pin::pin!(catch_panic_in(shared.system.stopped(machine.handle())));
     let abandoned = std::pin::pin!(machine.abandoned.wait());
-    let why = match select(stopped, abandoned).await {
-        Either::Left((Ok(why), _)) => why,
-        Either::Left((Err(panic), _)) => {
-            // The driver can no longer learn when the machine ends.
-            kill(&shared, machine.name(), machine.handle());
-            format!("the system {panic}")
+    let mut ended = std::pin::pin!(async {
+        match select(stopped, abandoned).await {
+            Either::Left((Ok(why), _)) => why,
+            Either::Left((Err(panic), _)) => {
+                // The driver can no longer learn when the machine ends.
+                kill(&shared, machine.name(), machine.handle());
+                format!("the system {panic}")
+            }
+            Either::Right(_) => "it did not end although it was killed, and is given up".into(),
         }
-        Either::Right(_) => "it did not end although it was killed, and is given up".into(),
+    });
+    let why = loop {
+        let leaving = catch_panic_in(shared.system.leaving(machine.handle()));
+        match select(ended.as_mut(), std::pin::pin!(leaving)).await {
+            Either::Left((why, _)) => break why,
+            Either::Right((Ok(within), _)) => lifecycle.on_leaving(machine.name(), within),
+            Either::Right((Err(panic), _)) => {
+                tracing::warn!(machine = %machine.name(), "cannot say that it must go: the system {panic}");
+                break ended.await;
+            }
+        }
     };
     lifecycle.on_stopped(why);
 }
@@ -346,6 +359,15 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
             .shared
             .with(|state| state.on_start_failed(self.id, error));
         drop(start);
+    }
+
+    /// The machine must go: it is drained.
+    fn on_leaving(&self, name: &str, within: Duration) {
+        tracing::info!(machine = %name, "must go within {within:?} and is drained");
+        let until = self.shared.runtime.now().checked_add(within);
+        let machine = self.id;
+        // Its id is known, so this is no rejection.
+        let _ = self.shared.handle(Event::Drain { machine, until });
     }
 
     fn on_stopped(&mut self, why: String) {

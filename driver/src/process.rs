@@ -3,6 +3,7 @@
 //! The command is a template, so the same code starts a worker on this host, with `ssh host …` on another, or with `srun …`
 //! under Slurm. Those programs do authentication, encryption and placement. No port is opened.
 
+mod gate;
 mod group;
 mod pump;
 mod tail;
@@ -13,7 +14,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remuda::{KindId, MachineId, Resources, TaskId};
+use remuda::{KindId, Kinds, MachineId, Resources, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
 use crate::error::{CallError, StartError};
@@ -22,6 +23,7 @@ use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
+use gate::Gate;
 use group::{EXIT_GRACE, Grace};
 use pump::{EXIT_LIMIT, Exit, Pipes};
 use tail::Tail;
@@ -36,10 +38,15 @@ pub struct ProcessSystem<R> {
     template: Vec<String>,
     /// Templates of kinds that have one of their own.
     templates: BTreeMap<KindId, Vec<String>>,
+    /// What machines of a kind are called in messages.
+    names: BTreeMap<KindId, String>,
+    advice: Option<fn(&str, &str) -> Option<String>>,
+    gate: Option<Gate>,
     functions: Option<Vec<String>>,
     procs: Option<u32>,
     prefix: Vec<String>,
-    queued: bool,
+    /// Kinds whose template's program may wait in a queue.
+    queued: Kinds,
     hello_timeout: Duration,
     silence: Option<Duration>,
     grace: Duration,
@@ -52,11 +59,19 @@ pub struct ProcessSystem<R> {
 pub struct Worker {
     link: Arc<Link>,
     pid: u32,
-    procs: u32,
+    /// What its kind is called.
+    name: Option<String>,
+    /// What its hello says; as much of the fourth amount as its kind has, as a hello does not know it.
+    offer: Resources,
     dead: Exit,
 }
 
 impl Worker {
+    /// What its kind is called, by [`ProcessSystem::name_of`].
+    pub fn kind_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// The id of the child process. If the template starts `ssh`, it is the id of `ssh`.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -65,17 +80,20 @@ impl Worker {
 
 impl<R: Runtime> ProcessSystem<R> {
     /// A system that starts its workers with the words of `template`: a program and its arguments, without a shell. In each
-    /// word, `{procs}` is replaced by the procs that a machine of its kind has, `{machine}` by the machine's id (`m3`), and
-    /// `{kind}` by its kind (`k0`).
+    /// word, `{procs}` is replaced by the procs that a machine of its kind has, `{memory}` by its memory in MiB, `{gpus}` by
+    /// its GPUs, `{machine}` by the machine's id (`m3`), and `{kind}` by its kind: its name, or its number (`k0`).
     pub fn new(runtime: R, template: Vec<String>) -> Self {
         ProcessSystem {
             runtime,
             template,
             templates: BTreeMap::new(),
+            names: BTreeMap::new(),
+            advice: None,
+            gate: None,
             functions: None,
             procs: None,
             prefix: Vec::new(),
-            queued: false,
+            queued: Kinds::NONE,
             hello_timeout: Duration::from_secs(30),
             silence: None,
             grace: Duration::ZERO,
@@ -99,6 +117,30 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
+    /// What to call machines of a kind in messages, such as the host that they are on.
+    #[must_use]
+    pub fn name_of(mut self, kind: KindId, name: impl Into<String>) -> Self {
+        self.names.insert(kind, name.into());
+        self
+    }
+
+    /// What to tell the user besides, when the start of a machine whose kind has a name has failed: given that name and the
+    /// error, what to do about it, if that is known.
+    #[must_use]
+    pub fn advice(mut self, advice: fn(&str, &str) -> Option<String>) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    /// Starts at most so many machines at a time, over all kinds, one at the least; others are queued meanwhile (see
+    /// [`Start::queued`]). A server that takes only so many connections before they have logged in, as sshd does, is then
+    /// not asked for more.
+    #[must_use]
+    pub fn starts_at_a_time(mut self, limit: usize) -> Self {
+        self.gate = Some(Gate::new(limit));
+        self
+    }
+
     /// The number that `{procs}` stands for, if it is not that of the kind's capacity.
     #[must_use]
     pub fn procs(mut self, procs: u32) -> Self {
@@ -106,7 +148,8 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    /// Words before those of the template, which no message shows: a program that runs the template's, and its arguments.
+    /// Words before those of the template of kinds that may be queued, which are no part of messages: of a program that runs the
+    /// rest and ends it when its standard input ends, as the driver's end is seen there.
     #[must_use]
     pub fn prefix(mut self, words: Vec<String>) -> Self {
         self.prefix = words;
@@ -116,8 +159,14 @@ impl<R: Runtime> ProcessSystem<R> {
     /// Says that the template's program waits in a queue before it starts the worker, as `srun` does: until the worker's
     /// output begins, neither the hello time-out nor the start time-out runs (see [`Start::queued`]).
     #[must_use]
-    pub fn queued(mut self) -> Self {
-        self.queued = true;
+    pub fn queued(self) -> Self {
+        self.queued_of(Kinds::ALL)
+    }
+
+    /// Says so of machines of these kinds alone.
+    #[must_use]
+    pub fn queued_of(mut self, kinds: Kinds) -> Self {
+        self.queued = kinds;
         self
     }
 
@@ -148,19 +197,46 @@ impl<R: Runtime> ProcessSystem<R> {
     /// The words of the template for a machine.
     fn words(&self, start: &Start) -> Vec<String> {
         let procs = self.procs.unwrap_or(start.capacity.proc_count());
-        let procs = procs.to_string();
-        let (machine, kind) = (start.id.to_string(), start.kind.to_string());
-        let words = self.template(start.kind).iter().map(|word| {
-            word.replace("{procs}", &procs)
-                .replace("{machine}", &machine)
-                .replace("{kind}", &kind)
-        });
-        words.collect()
+        let [_, memory, gpus, _] = start.capacity.amounts();
+        let name = self.names.get(&start.kind);
+        let values = [
+            ("{procs}", procs.to_string()),
+            ("{memory}", memory.to_string()),
+            ("{gpus}", gpus.to_string()),
+            ("{machine}", start.id.to_string()),
+            (
+                "{kind}",
+                name.map_or_else(|| start.kind.to_string(), Clone::clone),
+            ),
+        ];
+        let fill = |word: &String| {
+            let filled = values.iter();
+            filled.fold(word.clone(), |word, (name, value)| {
+                word.replace(name, value)
+            })
+        };
+        self.template(start.kind).iter().map(fill).collect()
     }
 
     /// The template of a kind.
     fn template(&self, kind: KindId) -> &[String] {
         self.templates.get(&kind).unwrap_or(&self.template)
+    }
+
+    /// The error of a start: where, what was wrong, and what to do.
+    fn error(&self, kind: KindId, words: &[String], what: &str) -> StartError {
+        let hint = shell_hint(words);
+        StartError::new(match self.names.get(&kind) {
+            Some(name) => {
+                let advice = self.advice.and_then(|advice| advice(name, what));
+                let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+                format!("{name}: {what}{hint}{advice}")
+            }
+            None => {
+                let shown = harmless(&words.join(" "), Keep::Start(500));
+                format!("`{shown}`: {what}{hint}")
+            }
+        })
     }
 
     /// Compares the hello of a worker with what this system requires (S19).
@@ -188,9 +264,14 @@ impl<R: Runtime> ProcessSystem<R> {
         };
         loop {
             match decoder.next().map_err(|error| error.to_string())? {
-                Some(FromWorker::Hello { procs, functions }) => {
+                Some(FromWorker::Hello {
+                    procs,
+                    memory_mib,
+                    gpus,
+                    functions,
+                }) => {
                     return Ok(Hello {
-                        procs,
+                        offer: Resources::new([procs, memory_mib, gpus, u32::MAX]),
                         functions,
                         decoder,
                     });
@@ -248,7 +329,7 @@ fn shell_hint(words: &[String]) -> String {
 }
 
 struct Hello {
-    procs: u32,
+    offer: Resources,
     functions: Vec<String>,
     decoder: Decoder<FromWorker>,
 }
@@ -257,13 +338,17 @@ impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
     async fn start(&self, start: Start) -> Result<Worker, StartError> {
+        let pass = match &self.gate {
+            Some(gate) => Some(gate.enter(|| start.queued()).await),
+            None => None,
+        };
         let words = self.words(&start);
-        let shown = harmless(&words.join(" "), Keep::Start(500));
-        let hint = shell_hint(&words);
-        let refuse = |what: String| StartError::new(format!("`{shown}`: {what}{hint}"));
+        let queued = self.queued.contains(start.kind);
+        let prefix = if queued { &self.prefix[..] } else { &[] };
+        let refuse = |what: String| self.error(start.kind, &words, &what);
         let child = self
             .runtime
-            .start(command(&self.prefix, &words)?)
+            .start(command(prefix, &words)?)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
         let Child {
             id: pid,
@@ -279,13 +364,13 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let mut process = process.with_grace(grace);
         let mut opening = Opening::new();
         let mut first = Vec::new();
-        if self.queued {
+        if queued {
             start.queued();
             first.resize(8 * 1024, 0);
             let length = process.read(&mut first).await;
             first.truncate(length);
-            start.booting();
         }
+        start.booting();
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
@@ -314,6 +399,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
                 }));
             }
         };
+        drop(pass);
         let link = Arc::new(Link::new(hello.functions));
         let silence = self.silence.unwrap_or(start.silence).as_millis();
         let silence_ms = u64::try_from(silence).unwrap_or(u64::MAX);
@@ -325,21 +411,23 @@ impl<R: Runtime> System for ProcessSystem<R> {
         Ok(Worker {
             link,
             pid,
-            procs: hello.procs,
+            name: self.names.get(&start.kind).cloned(),
+            offer: hello.offer,
             dead,
         })
     }
 
-    /// The procs of its hello; it says nothing of the other amounts.
     fn offer(&self, machine: &Worker, capacity: Resources) -> Resources {
-        let mut amounts = capacity.amounts();
-        amounts[0] = machine.procs;
-        Resources::new(amounts)
+        machine.offer.min(capacity)
     }
 
     async fn stopped(&self, machine: &Worker) -> String {
         let dead = machine.dead.clone().await;
         dead.unwrap_or_else(|_| "nothing watches it any more".into())
+    }
+
+    async fn leaving(&self, machine: &Worker) -> Duration {
+        machine.link.leaving().await
     }
 
     async fn stop(&self, machine: &Worker) {
@@ -375,7 +463,10 @@ impl<R: Runtime> System for ProcessSystem<R> {
     }
 
     fn name(&self, id: MachineId, machine: &Worker) -> String {
-        format!("{id} (pid {})", machine.pid)
+        match &machine.name {
+            None => format!("{id} (pid {})", machine.pid),
+            Some(name) => format!("{id} on {name} (pid {})", machine.pid),
+        }
     }
 }
 
@@ -429,6 +520,8 @@ mod tests {
         let system = system().template_of(KindId(1), other.into());
         assert_eq!(words(&system, 0), ["--procs=4"]);
         assert_eq!(words(&system, 1), ["m7", "k1"]);
+        let named = system.clone().name_of(KindId(1), "gpu");
+        assert_eq!(words(&named, 1), ["m7", "gpu"]);
         assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
         assert!(command(&[], &empty.words(&start(0))).is_err());

@@ -50,6 +50,13 @@ pub trait System: Send + Sync + 'static {
     /// Resolves with the reason when the machine has ended and none of its processes runs any more (S12).
     fn stopped(&self, machine: &Self::Machine) -> impl Future<Output = String> + Send;
 
+    /// Resolves when the machine says that it must go, with the time it has: it is drained until then (D1). It is asked
+    /// again after that, as the time may become shorter. Never resolves by default.
+    fn leaving(&self, machine: &Self::Machine) -> impl Future<Output = Duration> + Send {
+        let _ = machine;
+        std::future::pending()
+    }
+
     /// Asks the machine to end; [`stopped`](System::stopped) must resolve when it has. The driver calls [`kill`](System::kill) if [`stopped`](System::stopped) does not resolve
     /// within the stop time-out.
     fn stop(&self, machine: &Self::Machine) -> impl Future<Output = ()> + Send;

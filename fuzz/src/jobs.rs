@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use remuda_cli::jobs::{Command, Format, Job, JobError, Size, parse};
+use remuda::Resources;
+use remuda_cli::jobs::{Command, Format, Job, JobError, Size};
+use remuda_cli::memory::MemoryMib;
+use remuda_cli::offers::{Offer, Offers};
 use serde_json::Value;
 
 /// In the first byte: JSON, not lines. The other seven bits are the procs of a machine.
@@ -39,6 +42,20 @@ pub fn outcome(bytes: &[u8]) -> Option<Result<Vec<Job>, JobError>> {
         Err(error) => named(error, file, format, procs),
     }
     Some(parsed)
+}
+
+/// Machines that have so many procs, as many GiB of memory, and a GPU for each two.
+fn parse(file: &[u8], format: Format, procs: u32) -> Result<Vec<Job>, JobError> {
+    let capacity = Resources::procs(procs)
+        .memory_mib(procs << 10)
+        .gpus(procs / 2);
+    let (name, labels) = ("big".to_owned(), vec!["a label".to_owned()]);
+    let offers = Offers::new(vec![Offer {
+        name,
+        labels,
+        capacity,
+    }]);
+    remuda_cli::jobs::parse(file, format, &offers)
 }
 
 /// Each job is one that can run, stands in the line it says, and is the same when nothing else is in the file.
@@ -112,9 +129,17 @@ fn written_and_read(job: &Job, procs: u32) {
         },
     );
     match job.size {
-        Size::Procs(asked) => line.insert("procs", asked.into()),
+        Size::Procs(asked) => {
+            let memory = MemoryMib(job.memory_mib).to_string();
+            line.insert("memory", memory.into());
+            line.insert("gpus", job.gpus.into());
+            line.insert("procs", asked.into())
+        }
         Size::Machine => line.insert("machine", true.into()),
     };
+    if let Some(kind) = &job.kind {
+        line.insert("kind", kind.as_str().into());
+    }
     line.insert("priority", job.priority.into());
     if let Some(name) = &job.given_name {
         line.insert("name", name.as_str().into());

@@ -56,7 +56,10 @@ fn drive() -> Result<(), Box<dyn Error>> {
             decoder.push(&bytes[..read]);
         }
     };
-    let FromWorker::Hello { procs, functions } = next(&mut decoder)? else {
+    let FromWorker::Hello {
+        procs, functions, ..
+    } = next(&mut decoder)?
+    else {
         return Err("no hello".into());
     };
     println!("a worker with {procs} proc and the functions {functions:?}");

@@ -1,8 +1,10 @@
 //! The context of a call: what a function gets besides its argument.
 
 use crate::call::Call;
+use crate::devices::Devices;
 use crate::figures::{Counter, Counters};
 use crate::jobs::Jobs;
+use crate::memory::Memory;
 use crate::outbox::Outbox;
 use crate::wire::Stream;
 use std::io::{self, Write};
@@ -15,6 +17,8 @@ pub struct Context {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) jobs: Arc<Jobs>,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Context {

@@ -6,11 +6,16 @@
 //! the group lives until the worker ends.
 
 mod exit;
+mod job;
 mod process;
+
+pub(crate) use job::run as run_job;
+pub use job::{Gpus, JOB, Job, JobEnd};
 
 use crate::context::Context;
 use crate::wire::Failure;
 use rustix::io::Errno;
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
@@ -184,13 +189,25 @@ fn is_shortage(error: &io::Error) -> bool {
 
 /// The function itself.
 pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, Failure> {
+    let (exit, ()) = run_watched(context, exec, |_| ())?;
+    Ok(exit)
+}
+
+/// Runs it, with a watch that begins with the job, given its process group.
+fn run_watched<W>(
+    context: &Context,
+    exec: Exec,
+    watch: impl FnOnce(Pid) -> W,
+) -> Result<(Exit, W), Failure> {
     if context.is_cancelled() {
         return Err(Failure::Cancelled);
     }
     let command = exec.command(context.jobs.marker());
     let command = command.map_err(Failure::Remote)?;
     let process = process::start(command, &context.jobs).map_err(|error| exec.failure(&error))?;
-    process::run(context, process)
+    let watch = watch(process.group());
+    let exit = process::run(context, process)?;
+    Ok((exit, watch))
 }
 
 #[cfg(test)]

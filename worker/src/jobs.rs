@@ -97,6 +97,18 @@ impl Jobs {
         self.send_record(Record::Ended(group.as_raw_nonzero().get()));
     }
 
+    /// Kills a job, if it is still in the list.
+    pub(crate) fn kill(&self, group: i32) {
+        let state = lock(&self.state);
+        let group = state
+            .groups
+            .iter()
+            .find(|it| it.as_raw_nonzero().get() == group);
+        if let Some(group) = group {
+            let _ = kill_process_group(*group, Signal::KILL);
+        }
+    }
+
     /// Kills all jobs and starts no more. Waits until they are dead only if the guard has ended, which does that otherwise.
     pub(crate) fn kill_all(&self) {
         let mut state = lock(&self.state);

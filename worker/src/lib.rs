@@ -18,6 +18,7 @@
 //! | [`Context`] | what a function has besides its argument: outputs, cancellation, counters |
 //! | [`Worker`] | the serve loop, on standard input and output or on a connection back to the driver ([`Connect`]) |
 //! | [`Exec`], [`Exit`] | the built-in function [`EXEC`]: runs a process and streams its output |
+//! | [`Job`], [`JobEnd`] | the built-in function [`JOB`]: the same with GPUs of its own and memory that is watched |
 //! | [`wire`] | the protocol, sans-IO: bytes in, messages out; the driver uses it too |
 //! | [`session`] | what carries the protocol where a worker connects back: sealed, and resumed after a cut; sans-IO too |
 //!
@@ -32,11 +33,15 @@ mod call;
 mod clock;
 mod connect;
 mod context;
+mod devices;
 mod exec;
 mod figures;
 mod first;
 mod guard;
 mod jobs;
+mod leave;
+mod memory;
+mod offer;
 mod outbox;
 mod pool;
 mod processes;
@@ -50,8 +55,9 @@ pub mod wire;
 
 pub use connect::Connect;
 pub use context::{Context, Output};
-pub use exec::{EXEC, Exec, Exit, Program};
+pub use exec::{EXEC, Exec, Exit, Gpus, JOB, Job, JobEnd, Program};
 pub use figures::Counter;
 pub use guard::init;
+pub use offer::Offer;
 pub use registry::{Registry, names};
 pub use serve::Worker;

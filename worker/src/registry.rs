@@ -1,7 +1,7 @@
 //! The functions of a worker, by name.
 
 use crate::context::Context;
-use crate::exec::{self, EXEC};
+use crate::exec::{self, EXEC, JOB};
 use crate::wire::Failure;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
@@ -95,6 +95,16 @@ impl Registry {
     #[must_use]
     pub fn exec(mut self) -> Registry {
         self.add(EXEC.into(), exec::run);
+        self
+    }
+
+    /// Adds the built-in function [`JOB`], which runs a process within what it takes of the machine.
+    ///
+    /// # Panics
+    /// Where the name is taken.
+    #[must_use]
+    pub fn job(mut self) -> Registry {
+        self.add(JOB.into(), exec::run_job);
         self
     }
 

@@ -6,10 +6,13 @@
 use crate::call::{Call, Calls};
 use crate::connect::{self, Carrier, Connect, Reader};
 use crate::context::Context;
+use crate::devices::Devices;
 use crate::exec::MARKER;
 use crate::figures::{Counters, Sampler};
 use crate::guard::Proof;
 use crate::jobs::Jobs;
+use crate::memory::Memory;
+use crate::offer::{self, Offer};
 use crate::outbox::{Outbox, Sink};
 use crate::pool::Pool;
 use crate::registry::{Registry, names};
@@ -18,7 +21,7 @@ use crate::sync::lock;
 use crate::wire::{
     Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, hello_preamble,
 };
-use crate::{guard, processes, stdio};
+use crate::{guard, leave, processes, stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -50,25 +53,74 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Worker {
     registry: Registry,
-    procs: u32,
+    procs: Option<u32>,
+    memory_mib: Option<u32>,
+    gpus: Option<u32>,
+    grace: Option<Duration>,
+    spot_notice: Option<String>,
 }
 
 impl Worker {
-    /// A worker with these functions, and as many procs as the machine has cores.
+    /// A worker with these functions, which offers what it finds (see [`Offer::found`]).
     #[must_use]
     pub fn new(registry: Registry) -> Worker {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
         Worker {
             registry,
-            procs: u32::try_from(cores).unwrap_or(u32::MAX),
+            procs: None,
+            memory_mib: None,
+            gpus: None,
+            grace: None,
+            spot_notice: None,
         }
     }
 
     /// Says how many procs it offers. The driver counts a worker with fewer than it asks for as a failed start (F9).
     #[must_use]
     pub fn procs(mut self, procs: u32) -> Worker {
-        self.procs = procs;
+        self.procs = Some(procs);
         self
+    }
+
+    /// Says how much memory it offers, in MiB.
+    #[must_use]
+    pub fn memory_mib(mut self, mib: u32) -> Worker {
+        self.memory_mib = Some(mib);
+        self
+    }
+
+    /// Says how many GPUs it offers: the first so many of those that it finds.
+    #[must_use]
+    pub fn gpus(mut self, gpus: u32) -> Worker {
+        self.gpus = Some(gpus);
+        self
+    }
+
+    /// Makes SIGTERM a drain: the driver is told, and gives it no more work; what runs goes on, and the worker ends when
+    /// nothing runs any more, or after `grace`. A second SIGTERM ends it at once. Without this call the first one does.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Worker {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Asks this command line, every few seconds, whether the machine is to go: exit status 0 means that two minutes are
+    /// left, in which it is drained.
+    #[must_use]
+    pub fn spot_notice(mut self, command: impl Into<String>) -> Worker {
+        self.spot_notice = Some(command.into());
+        self
+    }
+
+    /// What it was told to offer, and what it finds of the rest.
+    fn offer(&self) -> Result<Offer, String> {
+        Ok(Offer {
+            procs: self.procs.unwrap_or_else(offer::cores),
+            memory_mib: self.memory_mib.unwrap_or_else(offer::memory_mib),
+            gpus: match self.gpus {
+                None => offer::gpus(),
+                Some(count) => offer::first_gpus(count)?,
+            },
+        })
     }
 
     /// Serves the driver at the other end of the standard input and output, until either says goodbye or the driver is gone;
@@ -133,6 +185,8 @@ struct Serving {
     registry: Registry,
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
+    devices: Arc<Devices>,
+    memory: Arc<Memory>,
     jobs: Arc<Jobs>,
     calls: Calls,
     pool: Arc<Pool>,
@@ -163,6 +217,11 @@ impl Serving {
                 "SIGCHLD is ignored here, so how jobs end could not be learnt",
             ));
         }
+        // From the first moment on: one that comes before the hello is told of after it.
+        let signals = match worker.grace {
+            Some(grace) => Some((leave::signals()?, grace)),
+            None => None,
+        };
         let nonce = guard::nonce();
         let guard = guard::start(proof, &nonce).map_err(|error| {
             io::Error::new(
@@ -174,15 +233,21 @@ impl Serving {
             Ok(outer) if !outer.is_empty() => format!("{outer}:{nonce}"),
             _ => nonce,
         };
+        let offer = worker.offer().map_err(io::Error::other)?;
         let hello = FromWorker::Hello {
-            procs: worker.procs,
+            procs: offer.procs,
+            memory_mib: offer.memory_mib,
+            gpus: u32::try_from(offer.gpus.len()).unwrap_or(u32::MAX),
             functions: names(&worker.registry),
         };
+        let jobs = Arc::new(Jobs::new(guard, marker));
         let serving = Arc::new(Serving {
             registry: worker.registry,
             outbox: Arc::default(),
             counters: Arc::default(),
-            jobs: Arc::new(Jobs::new(guard, marker)),
+            memory: Arc::new(Memory::new(jobs.clone())),
+            devices: Arc::new(Devices::new(offer.gpus)),
+            jobs,
             calls: Calls::default(),
             pool: Arc::default(),
             discards: Mutex::default(),
@@ -198,7 +263,34 @@ impl Serving {
             let error = serving.outbox.write_to(output);
             serving.end(1, &format!("cannot write to the driver: {error}"))
         })?;
+        if let Some((signals, grace)) = signals {
+            serving.thread("remuda-signals", move |serving| {
+                leave::follow(signals, || serving.leave(grace));
+                serving.end(1, "SIGTERM came twice")
+            })?;
+        }
+        if let Some(command) = worker.spot_notice {
+            serving.thread("remuda-notice", move |serving| {
+                serving.leave(leave::await_notice(&command, serving.jobs.marker()));
+            })?;
+        }
         Ok(serving)
+    }
+
+    /// Tells the driver that this worker must go, and sees to it that it does.
+    fn leave(self: &Arc<Self>, within: Duration) {
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let leaving = FromWorker::Leaving { within_ms };
+        self.outbox
+            .control(&leaving)
+            .expect("it is a few bytes long");
+        let last = self.thread("remuda-leaving", move |serving| {
+            thread::sleep(within.saturating_add(leave::LATE));
+            serving.end(1, "the time that it was left is over")
+        });
+        if let Err(error) = last {
+            stdio::write_error(&format!("cannot start a thread: {error}"));
+        }
     }
 
     /// Starts a thread of the worker. If it panics, the worker ends, because it could not serve without that thread.
@@ -323,6 +415,8 @@ impl Serving {
                 outbox: Arc::clone(&serving.outbox),
                 counters: Arc::clone(&serving.counters),
                 jobs: Arc::clone(&serving.jobs),
+                devices: Arc::clone(&serving.devices),
+                memory: Arc::clone(&serving.memory),
             };
             let result = serving.registry.call(function, &context, &args);
             serving.reply(&running, function, result);

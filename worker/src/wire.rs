@@ -12,13 +12,14 @@
 //! // What a worker writes, with a login message before it:
 //! let mut bytes = b"Last login: yesterday\n".to_vec();
 //! bytes.extend(hello_preamble());
-//! encode(&FromWorker::Hello { procs: 2, functions: vec!["exec".into()] }, &mut bytes)?;
+//! let hello = FromWorker::Hello { procs: 2, memory_mib: 4_096, gpus: 0, functions: vec!["exec".into()] };
+//! encode(&hello, &mut bytes)?;
 //!
 //! // What the driver makes of it, in whatever pieces it comes:
 //! let mut opening = Opening::new();
 //! let opened = opening.push(&bytes)?.expect("the preamble is complete");
 //! let mut decoder = opened.decoder;
-//! assert_eq!(decoder.next()?, Some(FromWorker::Hello { procs: 2, functions: vec!["exec".into()] }));
+//! assert_eq!(decoder.next()?, Some(hello));
 //! assert_eq!(decoder.next()?, None);
 //! # Ok::<(), remuda_worker::wire::WireError>(())
 //! ```
@@ -113,6 +114,10 @@ pub enum FromWorker {
     Hello {
         /// How many procs the worker offers.
         procs: u32,
+        /// How much memory it offers, in MiB.
+        memory_mib: u32,
+        /// How many GPUs it offers.
+        gpus: u32,
         /// The functions it has, sorted by name; a call names one by its index here.
         functions: Vec<String>,
     },
@@ -150,6 +155,11 @@ pub enum FromWorker {
     },
     /// The worker has ended its calls and is about to exit.
     Goodbye,
+    /// The worker must go: it should get no more calls. What runs may go on for so long (D1).
+    Leaving {
+        /// Milliseconds from now.
+        within_ms: u64,
+    },
 }
 
 /// Why a call has no result.

@@ -50,8 +50,15 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         any::<String>().prop_map(|text| Err(Failure::Machine(text))),
     ];
     prop_oneof![
-        (any::<u32>(), vec(any::<String>(), 0..5))
-            .prop_map(|(procs, functions)| FromWorker::Hello { procs, functions }),
+        (any::<[u32; 3]>(), vec(any::<String>(), 0..5)).prop_map(|(offer, functions)| {
+            let [procs, memory_mib, gpus] = offer;
+            FromWorker::Hello {
+                procs,
+                memory_mib,
+                gpus,
+                functions,
+            }
+        }),
         (any::<u64>(), stream, vec(any::<u8>(), 0..300)).prop_map(|(call, stream, bytes)| {
             FromWorker::Output {
                 call,
@@ -64,6 +71,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         (any::<u64>(), proptest::option::of(any::<String>()))
             .prop_map(|(task, error)| FromWorker::Discarded { task, error }),
         Just(FromWorker::Goodbye),
+        any::<u64>().prop_map(|within_ms| FromWorker::Leaving { within_ms }),
     ]
 }
 

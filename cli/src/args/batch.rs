@@ -31,7 +31,7 @@ pub(crate) struct BatchArgs {
     /// has, {address} and {key} for what the workers need. Without {count} and {last_index} it is run for each machine. The
     /// first line that it prints is their handle. Example: --start 'sbatch --parsable --array=0-{last_index} --wrap "remuda
     /// worker --connect {address} --key-file {key} --id {first}+$SLURM_ARRAY_TASK_ID"'
-    #[arg(long, value_name = "TEMPLATE", value_parser = template, requires = "listen", conflicts_with = "launch")]
+    #[arg(long, value_name = "TEMPLATE", value_parser = template, requires = "listen", conflicts_with_all = ["launch", "host", "hosts", "cluster"])]
     start: Option<Template>,
 
     /// What the start command reads, with the same names filled in.

@@ -46,10 +46,11 @@ pub(crate) enum Command {
 ///
 ///   {"cmd": "make -j2", "procs": 2, "priority": 5, "name": "build"}
 ///   {"cmd": ["cp", "a b", "c"], "machine": true}
+///   {"cmd": "./train", "procs": 4, "memory": "16GiB", "gpus": 1, "kind": "big"}
 ///
-/// cmd is a text for sh -c, or a program and its arguments; procs (1) is how much of a machine the
-/// job takes, "machine": true takes a whole one; a lower priority (0) runs first; a job without a
-/// name goes by its line. Jobs read /dev/null, and see REMUDA_JOB (their name) and REMUDA_ATTEMPT
+/// cmd is a text for sh -c, or a program and its arguments; procs (1), memory and gpus (none) are how
+/// much of a machine the job takes, "machine": true takes a whole one; kind is the name or a label of
+/// the machines to run on (any); a lower priority (0) runs first; a job without a name goes by its line. Jobs read /dev/null, and see REMUDA_JOB (their name) and REMUDA_ATTEMPT
 /// (1, 2, …) in their environment.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = RUN_HELP)]
@@ -177,6 +178,13 @@ mod tests {
             ("--launch ''", "--launch", "no program"),
             ("--launch \"ssh 'host\"", "--launch", "not closed"),
             ("--silent-after 0", "--silent-after", "seconds"),
+            ("--host 0/x", "--host", "from 1 up"),
+            ("--host x --launch y", "--host", "cannot be used"),
+            ("--host x --machine-procs 2", "--host", "cannot be used"),
+            ("--ssh ''", "--ssh", "no program"),
+            ("--idle 0", "--idle", "or never"),
+            ("--machine-memory 2", "--machine-memory", "its unit"),
+            ("--max-pending 0", "--max-pending", "from 1"),
             ("--progress maybe", "--progress", "auto"),
             ("--quiet --verbose", "--quiet", "cannot be used"),
             ("--joblg x", "--joblg", "--joblog"),
@@ -205,11 +213,8 @@ mod tests {
             "--procs",
             "{procs}",
         ];
-        assert_eq!(args.machines.launch(), words);
-        assert_eq!(
-            run("").unwrap().machines.launch()[1..],
-            ["worker", "--procs", "{procs}"]
-        );
+        assert_eq!(args.machines.launch().unwrap(), words);
+        assert_eq!(run("").unwrap().machines.launch(), None);
     }
 
     #[test]

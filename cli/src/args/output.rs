@@ -10,7 +10,8 @@ use crate::values::seconds;
 pub(crate) struct OutputArgs {
     /// Write one line of JSON for each job that ends to this file.
     ///
-    /// Its fields: name, command, machine, start, end, exit or signal, attempts; error where a job failed otherwise.
+    /// Its fields: name, command, machine, start, end, exit or signal, attempts; error where a job failed otherwise; peak_memory
+    /// where it took more than it asked for.
     /// Example: --joblog log.jsonl, then: jq -r 'select(.exit != 0).name' log.jsonl
     #[arg(long, value_name = "FILE")]
     pub(crate) joblog: Option<PathBuf>,

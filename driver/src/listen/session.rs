@@ -13,6 +13,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, Fuse, FusedFuture as _, FutureExt as _, select};
 use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use futures::{StreamExt as _, select_biased};
+use remuda::Resources;
 use remuda_worker::session::{Accept, MARGIN, MAX_NAME, Opener, Record, Sealer, SessionId};
 use remuda_worker::wire::{Decoder, FromWorker, Opening, ToWorker};
 
@@ -361,8 +362,17 @@ impl Inbound {
             match (message, &self.stage) {
                 (None, _) => return Ok(()),
                 (Some(message), Stage::Frames(_, link)) => link.on_message(message)?,
-                (Some(FromWorker::Hello { procs, functions }), _) => {
-                    self.on_hello(procs, functions, streams)?;
+                (
+                    Some(FromWorker::Hello {
+                        procs,
+                        memory_mib,
+                        gpus,
+                        functions,
+                    }),
+                    _,
+                ) => {
+                    let offer = Resources::new([procs, memory_mib, gpus, u32::MAX]);
+                    self.on_hello(offer, functions, streams)?;
                 }
                 (Some(_), _) => return Err("its first frame is no hello".into()),
             }
@@ -371,7 +381,7 @@ impl Inbound {
 
     fn on_hello(
         &mut self,
-        procs: u32,
+        offer: Resources,
         functions: Vec<String>,
         streams: &Streams,
     ) -> Result<(), String> {
@@ -387,7 +397,7 @@ impl Inbound {
         self.dead = Some(dead_sender);
         let worker = ConnectedWorker::new(
             link.clone(),
-            procs,
+            offer,
             self.peer,
             dead,
             &self.kill,

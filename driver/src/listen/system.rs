@@ -57,7 +57,6 @@ impl<R: Runtime> System for ConnectSystem<R> {
         begun.ok_or_else(ended)?.await.map_err(|_| ended())
     }
 
-    /// The procs of its hello; it says nothing of the other amounts.
     fn offer(&self, machine: &ConnectedWorker, capacity: Resources) -> Resources {
         machine.offer(capacity)
     }
@@ -65,6 +64,10 @@ impl<R: Runtime> System for ConnectSystem<R> {
     async fn stopped(&self, machine: &ConnectedWorker) -> String {
         let dead = machine.dead.clone().await;
         dead.unwrap_or_else(|_| "nothing watches it any more".into())
+    }
+
+    async fn leaving(&self, machine: &ConnectedWorker) -> Duration {
+        machine.link.leaving().await
     }
 
     async fn stop(&self, machine: &ConnectedWorker) {
@@ -108,7 +111,8 @@ impl<R: Runtime> System for ConnectSystem<R> {
 #[derive(Debug)]
 pub struct ConnectedWorker {
     link: Arc<Link>,
-    procs: u32,
+    /// What its hello says; as much of the fourth amount as its kind has, as a hello does not know it.
+    offer: Resources,
     peer: Option<SocketAddr>,
     dead: SharedFuture<oneshot::Receiver<String>>,
     kill: Signal,
@@ -118,7 +122,7 @@ pub struct ConnectedWorker {
 impl ConnectedWorker {
     pub(super) fn new(
         link: Arc<Link>,
-        procs: u32,
+        offer: Resources,
         peer: Option<SocketAddr>,
         dead: oneshot::Receiver<String>,
         kill: &Signal,
@@ -126,7 +130,7 @@ impl ConnectedWorker {
     ) -> ConnectedWorker {
         ConnectedWorker {
             link,
-            procs,
+            offer,
             peer,
             dead: dead.shared(),
             kill: kill.clone(),
@@ -139,11 +143,9 @@ impl ConnectedWorker {
         self.peer
     }
 
-    /// The procs of its hello; it says nothing of the other amounts.
+    /// What its hello says, of this.
     pub(crate) fn offer(&self, capacity: Resources) -> Resources {
-        let mut amounts = capacity.amounts();
-        amounts[0] = self.procs;
-        Resources::new(amounts)
+        self.offer.min(capacity)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -53,8 +54,19 @@ struct Waiting {
     polls: IdMap<u64, oneshot::Sender<Figures>>,
     discards: HashMap<u64, Vec<oneshot::Sender<Result<(), String>>>>,
     said_goodbye: bool,
+    leaving: Leaving,
     /// Why the worker has ended, once it has.
     dead: Option<String>,
+}
+
+/// Whether the worker must go.
+#[derive(Debug, Default)]
+struct Leaving {
+    /// The least time that it ever said.
+    least: Option<Duration>,
+    /// What it said and nobody has heard yet.
+    said: Option<Duration>,
+    listener: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -163,8 +175,41 @@ impl Link {
                 }
             }
             FromWorker::Goodbye => lock(&self.waiting).said_goodbye = true,
+            FromWorker::Leaving { within_ms } => self.on_leaving(Duration::from_millis(within_ms)),
         }
         Ok(())
+    }
+
+    /// Notes that the worker must go. Said again, it counts only if there is at most half of the time: a worker cannot make
+    /// its driver think of it without end.
+    fn on_leaving(&self, within: Duration) {
+        let mut waiting = lock(&self.waiting);
+        let leaving = &mut waiting.leaving;
+        if leaving.least.is_some_and(|least| within > least / 2) {
+            return;
+        }
+        leaving.least = Some(within);
+        leaving.said = Some(within);
+        let listener = leaving.listener.take();
+        drop(waiting);
+        if let Some(listener) = listener {
+            listener.wake();
+        }
+    }
+
+    /// Resolves when the worker says that it must go, with the time that it has.
+    pub(crate) async fn leaving(&self) -> Duration {
+        poll_fn(|cx| {
+            let mut waiting = lock(&self.waiting);
+            match waiting.leaving.said.take() {
+                Some(within) => Poll::Ready(within),
+                None => {
+                    waiting.leaving.listener = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     pub(crate) fn said_goodbye(&self) -> bool {

@@ -204,6 +204,8 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
     }
     raw.say(&FromWorker::Hello {
         procs,
+        memory_mib: 0,
+        gpus: 0,
         functions: names(&registry()),
     });
     match mode {
@@ -216,6 +218,8 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         }
         "two-hellos" => raw.say(&FromWorker::Hello {
             procs,
+            memory_mib: 0,
+            gpus: 0,
             functions: names(&registry()),
         }),
         "wrong-reply" => raw.say(&FromWorker::Reply {

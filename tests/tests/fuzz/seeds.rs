@@ -616,11 +616,13 @@ pub(crate) fn to_worker() -> [ToWorker; 7] {
 }
 
 /// Every message of a worker.
-pub(crate) fn from_worker() -> [FromWorker; 11] {
+pub(crate) fn from_worker() -> [FromWorker; 12] {
     let usage = Some(Usage { used: 1, total: 2 });
     [
         FromWorker::Hello {
             procs: 2,
+            memory_mib: 4_096,
+            gpus: 1,
             functions: vec!["exec".into(), "other".into()],
         },
         FromWorker::Output {
@@ -666,6 +668,7 @@ pub(crate) fn from_worker() -> [FromWorker; 11] {
             error: Some("unknown".into()),
         },
         FromWorker::Goodbye,
+        FromWorker::Leaving { within_ms: 120_000 },
     ]
 }
 

@@ -93,6 +93,11 @@ pub(super) fn run(context: &Context, process: Process) -> Result<Exit, Failure> 
 }
 
 impl Process {
+    /// The process group that it leads.
+    pub(super) fn group(&self) -> Pid {
+        self.group
+    }
+
     /// Kills the rest of the group, then reaps the process. In this order the id of the group cannot belong to another group.
     /// Returns when the whole group is dead: only then has the call ended (F12).
     fn reap(mut self, jobs: &Jobs) -> io::Result<Exit> {

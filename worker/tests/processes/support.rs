@@ -204,6 +204,7 @@ impl Driver {
             FromWorker::Hello {
                 procs: 3,
                 functions,
+                ..
             } => {
                 assert_eq!(functions, names(&registry()));
                 self.functions = functions;
