@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{FaultArgs, JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
 use crate::joblog::Joblog;
+use crate::listen::Port;
 use crate::spool::Spools;
 use crate::{log, output};
 
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
     pub(crate) silence: Option<Duration>,
     pub(crate) launch: Vec<String>,
+    /// Where workers connect to, if any do.
+    pub(crate) port: Option<Port>,
     pub(crate) attempts: u32,
     /// Within which time a machine that is silent is noticed.
     pub(crate) silent_after: Duration,
@@ -60,7 +63,8 @@ impl Plan {
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
-        let config = config(&args.machines)?;
+        let mut port = Port::open(&args.listen)?;
+        let config = config(&args.machines, port.as_mut())?;
         let options = options(args.machines.silent_after, &args.faults);
         let spool_dir = std::env::temp_dir();
         spool_dir
@@ -80,8 +84,9 @@ impl Plan {
             config,
             options,
             // The end of a pipe on this computer is proof enough.
-            silence: args.machines.is_local().then_some(Duration::ZERO),
+            silence: args.machines.launches_itself().then_some(Duration::ZERO),
             launch: args.machines.launch(),
+            port,
             attempts: args.jobs.attempts.get(),
             silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
@@ -97,23 +102,46 @@ impl Plan {
     }
 }
 
-fn config(args: &MachineArgs) -> Result<Config, String> {
+fn config(args: &MachineArgs, port: Option<&mut Port>) -> Result<Config, String> {
+    let config = match port {
+        None => launched(args)?,
+        // Nothing is started here unless the user says how.
+        Some(port) if args.launches_itself() => match args.max_procs() {
+            None => port.alone(),
+            Some(max_procs) => port.alone().max_procs(max_procs.into()),
+        },
+        Some(port) => {
+            let mut config = launched(args)?;
+            let kind = &mut config.kinds[0];
+            let machines = config.max_procs / u64::from(kind.capacity.proc_count());
+            kind.max = u32::try_from(machines).unwrap_or(u32::MAX);
+            // The limit of this computer's cores is none for others.
+            match args.max_procs() {
+                None => port.beside(config).max_procs(u64::MAX),
+                Some(_) => port.beside(config),
+            }
+        }
+    };
+    Ok(config
+        .poll_interval(args.silent_after / POLLS)
+        .silent_polls(SILENT_POLLS))
+}
+
+/// The machines that are started here.
+fn launched(args: &MachineArgs) -> Result<Config, String> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let Sizes {
         machine_procs,
         max_procs,
     } = args.sizes(u32::try_from(cores).unwrap_or(u32::MAX))?;
     let config = Config::with_max_load(machine_procs, u64::from(max_procs), args.max_load);
-    let config = config.map_err(|error| match error {
+    config.map_err(|error| match error {
         ConfigError::MachineProcs { .. } => format!("--machine-procs, with --max-load: {error}"),
         ConfigError::MaxProcs { least, .. } => {
             format!("--max-procs {max_procs} is less than one machine needs: {least}")
         }
         _ => error.to_string(),
-    })?;
-    Ok(config
-        .poll_interval(args.silent_after / POLLS)
-        .silent_polls(SILENT_POLLS))
+    })
 }
 
 fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {

@@ -14,13 +14,13 @@ use jiff::Timestamp;
 use remuda::{Demand, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Command, Job, Size};
 use remuda_tokio::{
-    CallError, Cluster, FileRecorder, Lease, ProcessSystem, Recording, Request, RequestError,
-    Runtime, Tokio,
+    CallError, FileRecorder, Listener, ProcessSystem, Recording, RequestError, Runtime, Tokio,
 };
 use remuda_worker::{EXEC, Exec, Exit, Program};
 
 use crate::awake::{self, Awake};
 use crate::joblog::{Attempt, Ended, Joblog};
+use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
@@ -61,10 +61,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            Running::new(runtime, plan, printer, board, tally, recorder)
-                .run_all(controls)
-                .await
-        })?;
+            let running = Running::new(runtime, plan, printer, board, tally, recorder)?;
+            Ok::<_, io::Error>(running.run_all(controls).await)
+        })??;
         if let Some((path, recording)) = recording
             && let Err(error) = recording.finish()
         {
@@ -111,6 +110,8 @@ fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> 
 struct Running<'a> {
     runtime: Tokio,
     cluster: Cluster,
+    /// Keeps the port open.
+    _listener: Option<Listener>,
     plan: &'a mut Plan,
     printer: &'a Printer,
     board: Board,
@@ -174,13 +175,18 @@ impl<'a> Running<'a> {
         board: Board,
         tally: &'a mut Tally,
         recorder: Option<FileRecorder>,
-    ) -> Running<'a> {
-        let mut system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
+    ) -> io::Result<Running<'a>> {
+        let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
             .procs(plan.config.kinds[0].capacity.proc_count());
         if let Some(silence) = plan.silence {
-            system = system.silence(silence);
+            launched = launched.silence(silence);
         }
+        let port = plan.port.take();
+        if let Some(address) = port.as_ref().and_then(listen::Port::address) {
+            printer.note(format!("workers connect to {address}"));
+        }
+        let (system, listener) = listen::system(&runtime, launched, port)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
@@ -188,18 +194,22 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        if let Some(listener) = &listener {
+            listen::admit(listener, &cluster);
+        }
         let suspects = Suspects::new(plan.suspect);
         let awake = Awake::new(plan.silent_after);
-        Running {
+        Ok(Running {
             runtime,
             cluster,
+            _listener: listener,
             plan,
             printer,
             board,
             tally,
             suspects,
             awake,
-        }
+        })
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.

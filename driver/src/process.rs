@@ -21,13 +21,10 @@ use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::text::{Keep, harmless};
-use crate::worker_link::Link;
+use crate::worker_link::{Link, compare_functions};
 use group::{EXIT_GRACE, Endings, Group};
 use pump::{Exit, Pipes};
 use tail::{Tail, readable};
-
-/// The most functions that a worker may have.
-const MAX_FUNCTIONS: usize = 1000;
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -145,33 +142,7 @@ impl<R: Runtime> ProcessSystem<R> {
 
     /// Compares the hello of a worker with what this system requires (S19).
     fn check_hello(&self, functions: &[String]) -> Result<(), String> {
-        if functions.len() > MAX_FUNCTIONS {
-            let count = functions.len();
-            return Err(format!(
-                "it has {count} functions, over the limit of {MAX_FUNCTIONS}"
-            ));
-        }
-        let Some(wanted) = &self.functions else {
-            return Ok(());
-        };
-        let not_in = |these: &[String], those: &[String]| -> Vec<String> {
-            let missing = these.iter().filter(|name| !those.contains(name));
-            missing.map(|name| format!("`{name}`")).collect()
-        };
-        let lacks = not_in(wanted, functions);
-        let more = not_in(functions, wanted);
-        if lacks.is_empty() && more.is_empty() {
-            return Ok(());
-        }
-        let mut parts = Vec::new();
-        if !lacks.is_empty() {
-            parts.push(format!("lacks {}", lacks.join(", ")));
-        }
-        if !more.is_empty() {
-            parts.push(format!("has {} besides", more.join(", ")));
-        }
-        let differ = harmless(&parts.join(" and "), Keep::Start(500));
-        Err(format!("its functions differ: it {differ}"))
+        compare_functions(self.functions.as_deref(), functions)
     }
 
     /// Reads the hello. The error says what was wrong; it does not quote what the process printed.

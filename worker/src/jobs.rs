@@ -1,5 +1,6 @@
 //! The process groups of the running jobs, so that all are killed when the worker ends for any reason.
 
+use crate::guard::Record;
 use crate::processes;
 use crate::sync::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,9 +17,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the end of the worker waits for killed processes to be dead.
 const DEATH_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The record that says to the guard that the worker ends by itself, and has reported every group.
-pub(crate) const ORDERLY: i32 = 0;
 
 /// The groups of this worker's jobs. The guard is told of each, on its pipe.
 ///
@@ -87,7 +85,7 @@ impl Jobs {
             }
         }
         if let Ok((_, group)) = &result {
-            self.send_record(group.as_raw_nonzero().get());
+            self.send_record(Record::Started(group.as_raw_nonzero().get()));
         }
         Some(result)
     }
@@ -96,7 +94,7 @@ impl Jobs {
     pub(crate) fn end(&self, group: Pid) {
         let _ = kill_process_group(group, Signal::KILL);
         lock(&self.state).groups.remove(&group);
-        self.send_record(-group.as_raw_nonzero().get());
+        self.send_record(Record::Ended(group.as_raw_nonzero().get()));
     }
 
     /// Kills all jobs and starts no more. Waits until they are dead only if the guard has ended, which does that otherwise.
@@ -123,7 +121,7 @@ impl Jobs {
         let all_known = state.starting == 0;
         drop(state);
         if all_known {
-            self.send_record(ORDERLY);
+            self.send_record(Record::Orderly);
         }
         if self.guard_has_ended() {
             wait_until_dead(&groups);
@@ -144,9 +142,14 @@ impl Jobs {
         )
     }
 
+    /// Tells the guard until when the worker may live, on the clock of [`crate::clock`].
+    pub(crate) fn send_lease(&self, until: Duration) {
+        self.send_record(Record::Lease(until));
+    }
+
     /// Writes of this size are atomic on a pipe. An error means that the guard has ended, which the reader detects too.
-    fn send_record(&self, record: i32) {
-        let _ = (&self.guard).write_all(&record.to_le_bytes());
+    fn send_record(&self, record: Record) {
+        let _ = (&self.guard).write_all(&record.bytes());
     }
 }
 

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`Registry`] | the functions, typed with serde |
 //! | [`Context`] | what a function has besides its argument: outputs, cancellation, counters |
-//! | [`Worker`] | the serve loop on standard input and output |
+//! | [`Worker`] | the serve loop, on standard input and output or on a connection back to the driver ([`Connect`]) |
 //! | [`Exec`], [`Exit`] | the built-in function [`EXEC`]: runs a process and streams its output |
 //! | [`wire`] | the protocol, sans-IO: bytes in, messages out; the driver uses it too |
 //! | [`session`] | what carries the protocol where a worker connects back: sealed, and resumed after a cut; sans-IO too |
@@ -29,6 +29,8 @@
 compile_error!("a worker needs Unix: process groups, pipes and poll(2)");
 
 mod call;
+mod clock;
+mod connect;
 mod context;
 mod exec;
 mod figures;
@@ -46,6 +48,7 @@ mod stdio;
 mod sync;
 pub mod wire;
 
+pub use connect::Connect;
 pub use context::{Context, Output};
 pub use exec::{EXEC, Exec, Exit, Program};
 pub use figures::Counter;

@@ -79,9 +79,14 @@ impl MachineArgs {
         })
     }
 
-    /// Whether machines are processes of this computer, which nothing can part from this program.
-    pub(crate) fn is_local(&self) -> bool {
+    /// Whether machines are processes of this computer, started by this very program, which nothing can part from it.
+    pub(crate) fn launches_itself(&self) -> bool {
         self.launch.is_none()
+    }
+
+    /// The most procs, if the user says so.
+    pub(crate) fn max_procs(&self) -> Option<u32> {
+        self.max_procs.map(NonZeroU32::get)
     }
 
     /// The words that start a machine: the user's, or this very program.

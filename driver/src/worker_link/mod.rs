@@ -2,6 +2,8 @@
 //! answer, and the events of each call. Nothing here does I/O.
 
 mod events;
+mod functions;
 mod link;
 
+pub(crate) use functions::compare_functions;
 pub(crate) use link::Link;

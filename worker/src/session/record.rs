@@ -16,6 +16,14 @@ pub const MAX_NAME: usize = 1024;
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
+    pub(crate) fn new(bytes: [u8; 16]) -> SessionId {
+        SessionId(bytes)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// A name that no other session has.
     ///
     /// # Errors
