@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::future::{FusedFuture, LocalBoxFuture, pending};
@@ -95,6 +95,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     Ok(end.status(&tally, printed && logged))
 }
 
+/// How long a launcher may take to end its worker after SIGTERM, before it is killed. `srun` gives its allocation back.
+const LAUNCHER_GRACE: Duration = Duration::from_secs(10);
+
 /// Begins to write a journal.
 fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> {
     let Journal {
@@ -178,9 +181,16 @@ impl<'a> Running<'a> {
     ) -> io::Result<Running<'a>> {
         let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count());
+            .procs(plan.config.kinds[0].capacity.proc_count())
+            .hello_timeout(plan.hello_timeout);
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
+        }
+        if let Some(prefix) = plan.launch_prefix.take() {
+            launched = launched.queued().prefix(prefix);
+        }
+        if !plan.launches_itself {
+            launched = launched.grace(LAUNCHER_GRACE);
         }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {

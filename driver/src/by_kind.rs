@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::Either;
+use futures::future::{Either, join};
 use remuda::{Kinds, MachineId, Resources, TaskId};
 use remuda_worker::wire::Figures;
 
@@ -107,9 +107,8 @@ impl<A: System, B: System> System for ByKind<A, B> {
         }
     }
 
-    async fn settled(&self) {
-        self.first.settled().await;
-        self.second.settled().await;
+    async fn finished(&self) {
+        join(self.first.finished(), self.second.finished()).await;
     }
 
     async fn poll(&self, machine: &Self::Machine) -> Figures {

@@ -23,7 +23,7 @@ pub struct Options {
     /// free then, although the call may still run.
     pub cancel_timeout: Option<Duration>,
     /// Queued requests fail with [`RequestError::NoMachines`](crate::RequestError::NoMachines) when no machine has been in
-    /// service for this time while there were any; default `None`: they fail so only if no machine was ever up (F7).
+    /// service for this time while there were any, and no start is queued elsewhere; default `None`: they fail so only if no machine was ever up (F7).
     pub no_machines_timeout: Option<Duration>,
     /// Whether a machine that offers less than its kind's capacity enters service with what it offers (R4). Default false:
     /// its start has failed (F9). A machine must offer at least one proc in any case.

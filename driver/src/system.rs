@@ -57,18 +57,18 @@ pub trait System: Send + Sync + 'static {
     /// Ends the machine by force. Must return at once.
     fn kill(&self, machine: &Self::Machine);
 
-    /// Resolves when nothing is left of the starts that were given up: a shutdown waits for that, for as long as
-    /// [`Options::kill_timeout`](crate::Options::kill_timeout). By default at once.
-    fn settled(&self) -> impl Future<Output = ()> + Send {
-        async {}
-    }
-
     /// How long after [`kill`](System::kill) the machine may still run something, where it cannot be reached. The driver waits
     /// at least so long for [`stopped`](System::stopped), whatever [`Options::kill_timeout`](crate::Options::kill_timeout) says,
     /// before it gives the machine's work to others. Zero by default.
     fn kill_limit(&self, machine: &Self::Machine) -> Duration {
         let _ = machine;
         Duration::ZERO
+    }
+
+    /// Resolves when nothing runs any more of what this system has still to end after all: of starts that were given up, say. A
+    /// shutdown waits for it when all machines have ended. Resolves at once by default.
+    fn finished(&self) -> impl Future<Output = ()> + Send {
+        async {}
     }
 
     /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.

@@ -1,83 +1,145 @@
 //! The process that a template started, and its process group: if it is a wrapper that does not `exec` its worker, both are
-//! ended. They are asked first: a launcher such as `srun` then ends what it has started elsewhere.
+//! ended.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use futures::future::select;
+use futures::io::AsyncRead;
+use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::runtime::{Process, Runtime};
+use super::pump::read;
+use super::tail::Listening;
 
-/// How long a process that has closed its output may take to exit, before it is ended.
-pub(super) const EXIT_GRACE: Duration = Duration::from_secs(1);
+use crate::ongoing::Ongoing;
+use crate::runtime::{Process, Runtime, timeout};
 
-/// How long a process that was asked to end (SIGTERM) may take, before it is killed.
-const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How long a process that has closed its output may take to exit, before it is killed.
+pub(crate) const EXIT_GRACE: Duration = Duration::from_secs(1);
 
-/// How often to look whether it has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// A process that leads a process group. Dropping it ends the group, in the background.
-pub(super) struct Group<R: Runtime> {
-    runtime: R,
-    endings: Endings,
+/// A process that leads a process group. Dropping it ends the group: by SIGKILL, unless it has a [`Grace`].
+pub(crate) struct Group {
     /// `None` once the process was waited for: its id may then be used for another process.
     leader: Option<Pid>,
-    /// `None` once it is ended in the background.
+    /// `None` only while it is dropped.
     process: Option<Box<dyn Process>>,
-    /// It is ended in the background: dropped now, it is killed at once.
-    in_background: bool,
+    /// Its standard output, until a task has it.
+    stdout: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    grace: Option<Grace>,
 }
 
-impl<R: Runtime> Group<R> {
-    pub(super) fn new(
-        runtime: R,
-        endings: Endings,
-        pid: u32,
-        process: Box<dyn Process>,
-    ) -> Group<R> {
+/// Time that a group gets between SIGTERM and SIGKILL, so that a launcher such as `srun` can give back what it has.
+#[derive(Clone)]
+pub(crate) struct Grace {
+    time: Duration,
+    /// Waits for a group that was dropped.
+    finish: Arc<dyn Fn(Group) + Send + Sync>,
+}
+
+impl Grace {
+    /// `ongoing` counts the groups that were dropped and have not ended.
+    pub(crate) fn new<R: Runtime>(
+        runtime: &R,
+        time: Duration,
+        ongoing: &Ongoing,
+        stderr: Listening,
+    ) -> Grace {
+        let (runtime, ongoing) = (runtime.clone(), ongoing.clone());
+        let finish = move |mut group: Group| {
+            let (timer, going_on) = (runtime.clone(), ongoing.begin());
+            // What it says at its end is read, or SIGPIPE would end it before.
+            let stderr = stderr.clone();
+            runtime.spawn(async move {
+                let stdout = group.stdout.take();
+                let ended = select(Box::pin(group.wait()), Box::pin(discard(stdout)));
+                // Dropped without a grace, what is left is killed.
+                let _ = timeout(&timer, time, ended).await;
+                drop((group, stderr, going_on));
+            });
+        };
+        Grace {
+            time,
+            finish: Arc::new(finish),
+        }
+    }
+}
+
+/// Reads an output to its end, and never resolves.
+async fn discard(output: Option<Box<dyn AsyncRead + Send + Unpin>>) -> Infallible {
+    if let Some(mut output) = output {
+        let mut buffer = [0; 1024];
+        while read(&mut *output, &mut buffer).await > 0 {}
+    }
+    std::future::pending().await
+}
+
+impl fmt::Debug for Grace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Grace").field(&self.time).finish()
+    }
+}
+
+impl Group {
+    pub(crate) fn new(pid: u32, process: Box<dyn Process>) -> Group {
         let leader = i32::try_from(pid).ok().and_then(Pid::from_raw);
         Group {
-            runtime,
-            endings,
             leader,
             process: Some(process),
-            in_background: false,
+            stdout: None,
+            grace: None,
         }
     }
 
-    /// Asks every process of the group to end. When the leader has ended, or has taken too long, kills the group.
-    pub(super) async fn end(&mut self) -> io::Result<()> {
-        self.signal_members(Signal::TERM);
-        let deadline = self.runtime.now() + TERM_GRACE;
-        while self.leader_runs() && self.runtime.now() < deadline {
-            let look = self.runtime.now() + LOOK_EVERY;
-            self.runtime.sleep_until(look).await;
+    #[must_use]
+    pub(crate) fn with_grace(mut self, grace: Option<Grace>) -> Group {
+        self.grace = grace;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_stdout(mut self, stdout: Box<dyn AsyncRead + Send + Unpin>) -> Group {
+        self.stdout = Some(stdout);
+        self
+    }
+
+    /// The standard output, which is then another's to read.
+    pub(crate) fn take_stdout(&mut self) -> Option<Box<dyn AsyncRead + Send + Unpin>> {
+        self.stdout.take()
+    }
+
+    /// Reads some bytes of the standard output; 0 is the end.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> usize {
+        match &mut self.stdout {
+            Some(stdout) => read(&mut **stdout, buffer).await,
+            None => 0,
+        }
+    }
+
+    /// Ends every process of the group. Resolves when it is killed, or the leader has ended before.
+    pub(crate) async fn end<R: Runtime>(&mut self, runtime: &R) -> io::Result<()> {
+        if let Some(Grace { time, .. }) = self.grace {
+            self.signal_members(Signal::TERM);
+            if timeout(runtime, time, self.wait()).await.is_some() {
+                return Ok(());
+            }
         }
         self.signal_members(Signal::KILL);
-        match &mut self.process {
-            Some(process) => process.kill(),
-            None => Ok(()),
-        }
+        self.process().kill()
     }
 
     /// Waits for the leader. May be called again after an earlier future was dropped.
-    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let process = self.process.as_mut().expect("it is not dropped");
-        let status = process.wait().await;
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.process().wait().await;
         self.leader = None;
         status
     }
 
-    /// Whether the leader has not ended. It is not waited for, so that its id stays that of the group.
-    fn leader_runs(&self) -> bool {
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        self.leader
-            .is_some_and(|leader| matches!(waitid(WaitId::Pid(leader), ended), Ok(None)))
+    fn process(&mut self) -> &mut Box<dyn Process> {
+        self.process.as_mut().expect("it is not being dropped")
     }
 
     fn signal_members(&self, signal: Signal) {
@@ -88,87 +150,19 @@ impl<R: Runtime> Group<R> {
     }
 }
 
-impl<R: Runtime> Drop for Group<R> {
+impl Drop for Group {
     fn drop(&mut self) {
-        if self.leader.is_none() {
-            return;
-        }
-        if self.in_background {
-            self.signal_members(Signal::KILL);
-            return;
-        }
-        let mut rest = Group {
-            runtime: self.runtime.clone(),
-            endings: self.endings.clone(),
-            leader: self.leader.take(),
-            process: self.process.take(),
-            in_background: true,
-        };
-        let ending = self.endings.begin();
-        // A runtime that has ended drops the task, and the group is killed.
-        self.runtime.spawn(async move {
-            let _ending = ending;
-            let _ = rest.end().await;
-            let _ = rest.wait().await;
-        });
-    }
-}
-
-/// The groups that are ended in the background.
-#[derive(Clone, Default)]
-pub(super) struct Endings(Arc<Mutex<Counted>>);
-
-#[derive(Default)]
-struct Counted {
-    running: usize,
-    waiting: Vec<oneshot::Sender<()>>,
-}
-
-/// One of them; it is over when this is dropped.
-struct Ending(Endings);
-
-impl Endings {
-    /// Resolves when none is left.
-    pub(super) async fn all(&self) {
-        let ended = {
-            let mut counted = self.lock();
-            if counted.running == 0 {
-                return;
+        match self.grace.take() {
+            Some(grace) if self.leader.is_some() => {
+                self.signal_members(Signal::TERM);
+                (grace.finish)(Group {
+                    leader: self.leader.take(),
+                    process: self.process.take(),
+                    stdout: self.stdout.take(),
+                    grace: None,
+                });
             }
-            let (sender, ended) = oneshot::channel();
-            counted.waiting.push(sender);
-            ended
-        };
-        // Nothing is sent: the sender is dropped.
-        let _ = ended.await;
-    }
-
-    fn begin(&self) -> Ending {
-        self.lock().running += 1;
-        Ending(self.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Endings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Endings")
-            .field(&self.lock().running)
-            .finish()
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let mut counted = self.0.lock();
-        counted.running -= 1;
-        if counted.running == 0 {
-            let waiting = std::mem::take(&mut counted.waiting);
-            drop(counted);
-            drop(waiting);
+            _ => self.signal_members(Signal::KILL),
         }
     }
 }
