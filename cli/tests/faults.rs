@@ -95,16 +95,27 @@ fn a_provider_that_breaks_after_the_first_success_ends_the_run() {
     finished.says("No such file or directory");
 }
 
+/// Two jobs, known by a mark, that end when there is a file `go`.
+fn jobs_that_wait(mark: &str) -> (Dir, String) {
+    let dir = Dir::new();
+    let go = dir.text("go");
+    let job = format!("sleep {mark} & until [ -e '{go}' ]; do sleep 0.1; done; echo done\n");
+    (dir, job.repeat(2))
+}
+
 #[test]
 fn a_driver_that_was_stopped_for_long_loses_no_machine() {
     let mark = mark();
-    let jobs = format!("sleep {mark} & sleep 6; echo done\n").repeat(2);
+    let (dir, jobs) = jobs_that_wait(&mark);
     let words = [&TWO[..], &["--silent-after", "2"]].concat();
     let run = Run::start(remuda(&words), &jobs);
     wait_for("the jobs", || with_word(&mark).len() == 2);
     run.signal(Signal::STOP);
     sleep(Duration::from_secs(4));
     run.signal(Signal::CONT);
+    // Time enough to lose a machine, if one is to be lost.
+    sleep(Duration::from_secs(2));
+    dir.write("go", "");
     let finished = run.finish();
     finished.ends(
         0,
@@ -117,7 +128,7 @@ fn a_run_that_is_frozen_whole_loses_no_machine() {
     // As a container that is paused, or a laptop whose clocks go on. Its workers may be elsewhere: they would not wait for ever.
     let mark = mark();
     let launch = launch("none", "true");
-    let jobs = format!("sleep {mark} & sleep 6; echo done\n").repeat(2);
+    let (dir, jobs) = jobs_that_wait(&mark);
     let words = [&TWO[..], &["--silent-after", "2", "--launch", &launch]].concat();
     let run = Run::start(remuda(&words), &jobs);
     wait_for("the jobs", || with_word(&mark).len() == 2);
@@ -125,6 +136,8 @@ fn a_run_that_is_frozen_whole_loses_no_machine() {
     all.iter().for_each(|pid| kill(*pid, Signal::STOP));
     sleep(Duration::from_secs(4));
     all.iter().for_each(|pid| kill(*pid, Signal::CONT));
+    sleep(Duration::from_secs(2));
+    dir.write("go", "");
     let finished = run.finish();
     finished.ends(
         0,

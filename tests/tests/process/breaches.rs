@@ -32,7 +32,7 @@ async fn start_error<R: Runtime>(runtime: &R, mode: &[&str]) -> String {
     let (command, what) = error
         .split_once("`: ")
         .expect("the command is in backquotes");
-    assert!(command.contains("test-worker {procs} {machine}"), "{error}");
+    assert!(command.contains("test-worker 2 m0"), "{error}");
     what.to_owned()
 }
 

@@ -53,6 +53,8 @@ impl Opening {
             .position(|bytes| bytes == MAGIC);
         let Some(found) = found else {
             if window.len() == MAX_BANNER + MAGIC.len() {
+                // What came behind may be a hello, and depends on how the reads cut it.
+                self.buffer.truncate(MAX_BANNER);
                 return Err(WireError::NoMagic {
                     banner: shown(&self.buffer),
                     limit: MAX_BANNER,
