@@ -12,7 +12,7 @@ use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{FaultArgs, JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
+use crate::args::{JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
 use crate::joblog::Joblog;
 use crate::listen::Port;
 use crate::spool::Spools;
@@ -33,7 +33,15 @@ pub(crate) struct Plan {
     pub(crate) launch: Vec<String>,
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
+    /// Whether that is this very program, on this computer.
+    pub(crate) launches_itself: bool,
+    /// What runs that command, where it may be queued before it starts a worker.
+    pub(crate) launch_prefix: Option<Vec<String>>,
+    /// How long a worker may take to say hello.
+    pub(crate) hello_timeout: Duration,
     pub(crate) attempts: u32,
+    /// Within which time a machine that is silent is noticed.
+    pub(crate) silent_after: Duration,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -63,7 +71,7 @@ impl Plan {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let mut port = Port::open(&args.listen)?;
         let config = config(&args.machines, port.as_mut())?;
-        let options = options(args.machines.silent_after, &args.faults);
+        let options = options(args);
         let spool_dir = std::env::temp_dir();
         spool_dir
             .read_dir()
@@ -85,7 +93,11 @@ impl Plan {
             silence: args.machines.launches_itself().then_some(Duration::ZERO),
             launch: args.machines.launch(),
             port,
+            launches_itself: args.machines.launches_itself(),
+            launch_prefix: args.machines.launch_prefix(),
+            hello_timeout: args.machines.batch.start_timeout,
             attempts: args.jobs.attempts.get(),
+            silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
@@ -165,10 +177,16 @@ fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, St
     }))
 }
 
-fn options(silent_after: Duration, faults: &FaultArgs) -> Options {
+fn options(
+    RunArgs {
+        machines, faults, ..
+    }: &RunArgs,
+) -> Options {
     let mut options = Options::default();
     options.no_machines_timeout = Some(faults.give_up_after);
-    options.poll_timeout = silent_after / (2 * POLLS);
+    options.poll_timeout = machines.silent_after / (2 * POLLS);
+    // The system's own time-out comes first: it tells what the launcher has printed.
+    options.start_timeout = machines.batch.start_timeout + Duration::from_secs(30);
     options
 }
 
