@@ -1,6 +1,7 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the key of those that connect back, `replay` plays a
 //! recorded run again, `minimise` cuts it down to a failure.
 mod args;
+mod awake;
 mod joblog;
 mod launch;
 mod limits;

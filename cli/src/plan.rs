@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
     pub(crate) attempts: u32,
+    /// Within which time a machine that is silent is noticed.
+    pub(crate) silent_after: Duration,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -95,6 +97,7 @@ impl Plan {
             hello_timeout: args.machines.batch.start_timeout,
             port,
             attempts: args.jobs.attempts.get(),
+            silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,

@@ -18,6 +18,7 @@ use remuda_tokio::{
 };
 use remuda_worker::{EXEC, Exec, Exit, Program};
 
+use crate::awake::{self, Awake};
 use crate::joblog::{Attempt, Ended, Joblog};
 use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
@@ -119,6 +120,7 @@ struct Running<'a> {
     board: Board,
     tally: &'a mut Tally,
     suspects: Suspects,
+    awake: Awake,
 }
 
 /// An attempt at a job, and what is known from those before it.
@@ -127,6 +129,8 @@ struct Turn {
     job: usize,
     /// Its number, from 1 up.
     number: u32,
+    /// How many of those before it do not count.
+    spared: u32,
     /// The machine of the last attempt, which is to be another's this time.
     avoid: Option<MachineId>,
     /// Where the job has failed, if it is run once more to see whether that machine is to blame.
@@ -150,8 +154,8 @@ struct Attempted {
 
 /// Why an attempt says nothing of its job, which is run again.
 enum Again {
-    /// The machine was lost under the job.
-    Lost(String),
+    /// The machine was lost under the job. If it was to go in any case, that does not count as an attempt.
+    Lost { why: String, spared: bool },
     /// The machine could not run the job.
     Unfit(String),
 }
@@ -182,9 +186,10 @@ impl<'a> Running<'a> {
         if let Some(prefix) = plan.launch_prefix.take() {
             launched = launched.queued().prefix(prefix);
         }
-        if !plan.launches_itself {
-            launched = launched.grace(LAUNCHER_GRACE);
-        }
+        launched = launched.grace(match plan.launches_itself {
+            true => Duration::ZERO,
+            false => LAUNCHER_GRACE,
+        });
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
         }
@@ -204,6 +209,7 @@ impl<'a> Running<'a> {
             listen::admit(listener, &cluster);
         }
         let suspects = Suspects::new(plan.suspect);
+        let awake = Awake::new(plan.silent_after);
         Ok(Running {
             runtime,
             cluster,
@@ -213,6 +219,7 @@ impl<'a> Running<'a> {
             board,
             tally,
             suspects,
+            awake,
         })
     }
 
@@ -231,6 +238,7 @@ impl<'a> Running<'a> {
         let mut running: FuturesUnordered<LocalBoxFuture<'static, Attempted>> =
             FuturesUnordered::new();
         let mut tick = self.tick();
+        let mut look = self.look();
         let end = loop {
             if self.tally.done() == self.tally.jobs {
                 break End::Done;
@@ -260,6 +268,10 @@ impl<'a> Running<'a> {
                 () = tick => {
                     self.publish(running.len());
                     tick = self.tick();
+                }
+                () = look => {
+                    self.awake.look();
+                    look = self.look();
                 }
             }
         };
@@ -351,7 +363,16 @@ impl<'a> Running<'a> {
             );
             self.printer.note(note);
         }
-        if turn.number < self.plan.attempts {
+        // What was lost with a machine that drained, or because this driver slept, counts for nothing.
+        let spared = match again {
+            Again::Lost { spared, .. } => spared || self.awake.slept_lately(),
+            Again::Unfit(_) => false,
+        };
+        let turn = Turn {
+            spared: turn.spared + u32::from(spared),
+            ..turn
+        };
+        if turn.number - turn.spared < self.plan.attempts {
             self.tally.run_again += 1;
             return Some(self.ask(turn.next(machine)));
         }
@@ -360,7 +381,9 @@ impl<'a> Running<'a> {
             times => format!("{times} times"),
         };
         let error = match again {
-            Again::Lost(why) => format!("lost with its machine {times}, the last time as {why}"),
+            Again::Lost { why, .. } => {
+                format!("lost with its machine {times}, the last time as {why}")
+            }
             Again::Unfit(why) => {
                 let machine = attempt.machine.as_deref().unwrap_or("its machine");
                 format!("no machine could run it, tried {times}, the last time {machine}: {why}")
@@ -435,6 +458,12 @@ impl<'a> Running<'a> {
         });
     }
 
+    /// The next time to look whether this process has slept.
+    fn look(&self) -> Pin<Box<dyn FusedFuture<Output = ()>>> {
+        let at = self.runtime.now() + awake::LOOK_EVERY;
+        Box::pin(self.runtime.sleep_until(at).fuse())
+    }
+
     /// The next time to publish; never, if no progress is shown.
     fn tick(&self) -> Pin<Box<dyn FusedFuture<Output = ()>>> {
         match self.plan.progress {
@@ -461,7 +490,10 @@ async fn attempt(lease: &Lease, exec: &Exec, spool: &mut Spool, dir: &str) -> Re
     match call.await {
         Ok(Exit::Code(code)) => Ok(Ended::Exit(code)),
         Ok(Exit::Signal(signal)) => Ok(Ended::Signal(signal)),
-        Err(CallError::Lost(why)) => Err(Again::Lost(format!("{} was lost: {why}", lease.id()))),
+        Err(CallError::Lost(why)) => Err(Again::Lost {
+            why: format!("{} was lost: {why}", lease.id()),
+            spared: lease.is_leaving(),
+        }),
         Err(CallError::Machine(why)) => Err(Again::Unfit(why)),
         Err(error) => Ok(Ended::Error(error.to_string())),
     }
@@ -472,6 +504,7 @@ impl Turn {
         Turn {
             job,
             number: 1,
+            spared: 0,
             avoid: None,
             suspect: None,
         }
@@ -503,7 +536,7 @@ fn never_ran(turn: Turn, machine: Option<MachineId>) -> Attempted {
             end: now,
             number: turn.number,
         },
-        result: Err(Again::Lost(why)),
+        result: Err(Again::Lost { why, spared: false }),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
-use group::{EXIT_GRACE, Grace};
+use group::{EXIT_GRACE, Grace, TERM_GRACE};
 use pump::{EXIT_LIMIT, Exit, Pipes};
 use tail::Tail;
 
@@ -78,7 +78,7 @@ impl<R: Runtime> ProcessSystem<R> {
             queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: None,
-            grace: Duration::ZERO,
+            grace: TERM_GRACE,
             ongoing: Ongoing::default(),
         }
     }
@@ -138,7 +138,7 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 
     /// How long the template's program may take to end by itself, after SIGTERM and before SIGKILL, so that `srun` can give its
-    /// allocation back. Default zero: it is killed at once, as is right for a worker on this host.
+    /// allocation back. Default 2 s; zero: it is killed at once, as is right for a worker on this host.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -357,7 +357,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         }
     }
 
-    async fn finished(&self) {
+    async fn settled(&self) {
         self.ongoing.finished().await;
     }
 

@@ -162,11 +162,17 @@ impl<S: System> State<S> {
         if self.manager.next_timeout().is_some_and(|at| now >= at) {
             self.feed(Event::Timer);
         }
-        if self.timer.no_machines_at.is_some_and(|at| now >= at) && self.is_start_queued() {
-            // Hours in the queue of a batch system are no failure.
-            self.timer.no_machines_at = None;
-            self.time_no_machines(now);
-        } else if self.timer.no_machines_at.is_some_and(|at| now >= at) {
+        if self.timer.no_machines_at.is_some_and(|at| now >= at) {
+            // A start may be queued elsewhere for hours, which is no failure.
+            let mut starts = self
+                .starts
+                .values()
+                .filter_map(|start| start.progress.as_ref());
+            if starts.any(Progress::is_queued) {
+                self.timer.no_machines_at = None;
+                self.time_no_machines(now);
+                return;
+            }
             let mut error = match self.no_machines_timeout {
                 Some(limit) => format!("nothing was in service for {limit:?}"),
                 None => return,
@@ -176,10 +182,6 @@ impl<S: System> State<S> {
             }
             self.fail_queued(&error, |_| true);
         }
-    }
-
-    fn is_start_queued(&self) -> bool {
-        self.starts.values().any(|start| start.progress.is_queued())
     }
 
     /// The earliest deadline.
@@ -306,7 +308,7 @@ impl<S: System> State<S> {
             let entry = StartEntry {
                 stop: stop.clone(),
                 stopping: false,
-                progress: Progress::default(),
+                progress: None,
             };
             self.starts.insert(*id, entry);
         }
@@ -316,6 +318,9 @@ impl<S: System> State<S> {
     /// Ends a machine, or gives its start up.
     pub(crate) fn stop(&mut self, machine: MachineId) {
         if let Some(entry) = self.machines.get(&machine) {
+            if !entry.lost {
+                entry.machine.set_leaving(true);
+            }
             let stop = Task::Stop {
                 machine: entry.machine.clone(),
                 urgent: entry.lost,
@@ -402,6 +407,12 @@ impl<S: System> State<S> {
 
     fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
+        if let Notice::Draining { machine, .. } | Notice::Kept { machine } = &notice
+            && let Some(entry) = self.machines.get(machine)
+        {
+            let drains = matches!(notice, Notice::Draining { .. });
+            entry.machine.set_leaving(drains);
+        }
         if let Notice::Ended { machine } = &notice
             && let Some(entry) = self.machines.get(machine)
         {

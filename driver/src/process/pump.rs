@@ -120,7 +120,7 @@ fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
 }
 
 /// The task that owns the process.
-struct Owner<R> {
+struct Owner<R: Runtime> {
     runtime: R,
     link: Arc<Link>,
     process: Group,
