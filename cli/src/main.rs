@@ -44,14 +44,14 @@ fn main() -> ExitCode {
             command: Command::Worker(args),
         }) => worker(&args),
         Ok(Cli {
-            command: Command::Launch(args),
-        }) => launch::launch(&args.command),
-        Ok(Cli {
             command: Command::Key(args),
         }) => match Key::create(&args.file) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => refuse(&error.to_string()),
         },
+        Ok(Cli {
+            command: Command::Launch(args),
+        }) => launch::launch(&args.command),
         Ok(Cli {
             command: Command::Replay(args),
         }) => match replay::replay(&args) {

@@ -31,14 +31,14 @@ pub(crate) struct Plan {
     /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
     pub(crate) silence: Option<Duration>,
     pub(crate) launch: Vec<String>,
+    /// Where workers connect to, if any do.
+    pub(crate) port: Option<Port>,
     /// Whether that is this very program, on this computer.
     pub(crate) launches_itself: bool,
     /// What runs that command, where it may be queued before it starts a worker.
     pub(crate) launch_prefix: Option<Vec<String>>,
     /// How long a worker may take to say hello.
     pub(crate) hello_timeout: Duration,
-    /// Where workers connect to, if any do.
-    pub(crate) port: Option<Port>,
     pub(crate) attempts: u32,
     /// Within which time a machine that is silent is noticed.
     pub(crate) silent_after: Duration,
@@ -92,10 +92,10 @@ impl Plan {
             // The end of a pipe on this computer is proof enough.
             silence: args.machines.launches_itself().then_some(Duration::ZERO),
             launch: args.machines.launch(),
+            port,
             launches_itself: args.machines.launches_itself(),
             launch_prefix: args.machines.launch_prefix(),
             hello_timeout: args.machines.batch.start_timeout,
-            port,
             attempts: args.jobs.attempts.get(),
             silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),

@@ -183,15 +183,14 @@ impl<'a> Running<'a> {
             .functions([EXEC])
             .procs(plan.config.kinds[0].capacity.proc_count())
             .hello_timeout(plan.hello_timeout);
+        if let Some(silence) = plan.silence {
+            launched = launched.silence(silence);
+        }
         if let Some(prefix) = plan.launch_prefix.take() {
             launched = launched.queued().prefix(prefix);
         }
-        launched = launched.grace(match plan.launches_itself {
-            true => Duration::ZERO,
-            false => LAUNCHER_GRACE,
-        });
-        if let Some(silence) = plan.silence {
-            launched = launched.silence(silence);
+        if !plan.launches_itself {
+            launched = launched.grace(LAUNCHER_GRACE);
         }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {

@@ -107,8 +107,8 @@ impl<A: System, B: System> System for ByKind<A, B> {
         }
     }
 
-    async fn settled(&self) {
-        join(self.first.settled(), self.second.settled()).await;
+    async fn finished(&self) {
+        join(self.first.finished(), self.second.finished()).await;
     }
 
     async fn poll(&self, machine: &Self::Machine) -> Figures {

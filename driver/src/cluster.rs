@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use remuda::{
@@ -20,7 +19,7 @@ use crate::options::Options;
 use crate::panics::catch_panic_in;
 use crate::record::Recorder;
 use crate::request::Request;
-use crate::runtime::{Runtime, timeout};
+use crate::runtime::Runtime;
 use crate::shared::{Handle, Shared};
 use crate::state::State;
 use crate::status::MachineStatus;
@@ -52,9 +51,6 @@ impl<R: Runtime, S: System> fmt::Debug for Cluster<R, S> {
         })
     }
 }
-
-/// How long a shutdown waits at most for what the system has still to end, beyond the time of a kill.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl<R: Runtime, S: System> Cluster<R, S> {
     /// A cluster without machines. It starts as many as the kinds of `config` say at once (G2), and others when requests need
@@ -269,7 +265,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     /// Shuts the cluster down (S22) and resolves when every machine has ended. Queued requests resolve as
     /// [`Shutdown`](crate::RequestError::Shutdown). Machines are asked to end, and killed after
-    /// [`Options::stop_timeout`]. What the system has still to end is waited for too ([`System::settled`]).
+    /// [`Options::stop_timeout`]. What the system has still to end is waited for too ([`System::finished`]).
     pub async fn shutdown(&self) {
         self.shared().close();
         let ended = self.shared().with(|state| {
@@ -281,12 +277,8 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         });
         // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
-        let shared = self.shared();
-        let settled = catch_panic_in(shared.system.settled());
-        let limit = shared.options.kill_timeout + SETTLE_TIMEOUT;
-        if timeout(&shared.runtime, limit, settled).await.is_none() {
-            tracing::warn!("what was being started or stopped did not end within {limit:?}");
-        }
+        // A system that panics here has nothing to wait for.
+        let _ = catch_panic_in(self.shared().system.finished()).await;
     }
 
     fn tell(&self, event: Event) -> Result<(), Reject> {

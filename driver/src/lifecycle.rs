@@ -83,11 +83,10 @@ pub(crate) fn start<R: Runtime, S: System>(
             (start, progress)
         };
         let (starts, progress): (Vec<_>, Vec<_>) = ids.map(start).unzip();
-        let ids = lifecycles.iter().map(|(lifecycle, _)| lifecycle.id);
         shared.with(|state| {
-            for (id, progress) in ids.zip(&progress) {
-                if let Some(entry) = state.starts.get_mut(&id) {
-                    entry.progress = Some(progress.clone());
+            for ((lifecycle, _), progress) in lifecycles.iter().zip(&progress) {
+                if let Some(start) = state.starts.get_mut(&lifecycle.id) {
+                    start.progress = progress.clone();
                 }
             }
         });

@@ -22,7 +22,7 @@ use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
-use group::{EXIT_GRACE, Grace, TERM_GRACE};
+use group::{EXIT_GRACE, Grace};
 use pump::{EXIT_LIMIT, Exit, Pipes};
 use tail::Tail;
 
@@ -78,7 +78,7 @@ impl<R: Runtime> ProcessSystem<R> {
             queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: None,
-            grace: TERM_GRACE,
+            grace: Duration::ZERO,
             ongoing: Ongoing::default(),
         }
     }
@@ -138,7 +138,7 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 
     /// How long the template's program may take to end by itself, after SIGTERM and before SIGKILL, so that `srun` can give its
-    /// allocation back. Default 2 s; zero: it is killed at once, as is right for a worker on this host.
+    /// allocation back. Default zero: it is killed at once, as is right for a worker on this host.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -214,12 +214,13 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 }
 
+/// The command of these words, run by what `prefix` says.
 fn command(prefix: &[String], words: &[String]) -> Result<Command, StartError> {
     if words.is_empty() {
         return Err(StartError::new("the launch template is empty"));
     }
     let mut words = prefix.iter().chain(words);
-    let mut command = Command::new(words.next().expect("there is one"));
+    let mut command = Command::new(words.next().expect("there is one word at least"));
     // In its own process group, Ctrl-C at the terminal signals only the driver.
     command.args(words).process_group(0);
     Ok(command)
@@ -357,7 +358,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         }
     }
 
-    async fn settled(&self) {
+    async fn finished(&self) {
         self.ongoing.finished().await;
     }
 
@@ -430,7 +431,7 @@ mod tests {
         assert_eq!(words(&system, 1), ["m7", "k1"]);
         assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
-        assert!(command(&empty.words(&start(0))).is_err());
+        assert!(command(&[], &empty.words(&start(0))).is_err());
     }
 
     #[test]

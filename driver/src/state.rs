@@ -162,17 +162,11 @@ impl<S: System> State<S> {
         if self.manager.next_timeout().is_some_and(|at| now >= at) {
             self.feed(Event::Timer);
         }
-        if self.timer.no_machines_at.is_some_and(|at| now >= at) {
-            // A start may be queued elsewhere for hours, which is no failure.
-            let mut starts = self
-                .starts
-                .values()
-                .filter_map(|start| start.progress.as_ref());
-            if starts.any(Progress::is_queued) {
-                self.timer.no_machines_at = None;
-                self.time_no_machines(now);
-                return;
-            }
+        if self.timer.no_machines_at.is_some_and(|at| now >= at) && self.is_start_queued() {
+            // Hours in the queue of a batch system are no failure.
+            self.timer.no_machines_at = None;
+            self.time_no_machines(now);
+        } else if self.timer.no_machines_at.is_some_and(|at| now >= at) {
             let mut error = match self.no_machines_timeout {
                 Some(limit) => format!("nothing was in service for {limit:?}"),
                 None => return,
@@ -182,6 +176,11 @@ impl<S: System> State<S> {
             }
             self.fail_queued(&error, |_| true);
         }
+    }
+
+    fn is_start_queued(&self) -> bool {
+        let mut starts = self.starts.values();
+        starts.any(|start| start.progress.is_queued())
     }
 
     /// The earliest deadline.
@@ -308,7 +307,7 @@ impl<S: System> State<S> {
             let entry = StartEntry {
                 stop: stop.clone(),
                 stopping: false,
-                progress: None,
+                progress: Progress::default(),
             };
             self.starts.insert(*id, entry);
         }

@@ -65,10 +65,9 @@ pub trait System: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Resolves when nothing is left of what this system has still to end after all: of starts that were given up, say. A
-    /// shutdown waits for that when all machines have ended, for a minute longer than
-    /// [`Options::kill_timeout`](crate::Options::kill_timeout) at most. By default at once.
-    fn settled(&self) -> impl Future<Output = ()> + Send {
+    /// Resolves when nothing runs any more of what this system has still to end after all: of starts that were given up, say. A
+    /// shutdown waits for it when all machines have ended. Resolves at once by default.
+    fn finished(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
 

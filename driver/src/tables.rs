@@ -81,8 +81,8 @@ pub(crate) struct StartEntry {
     pub(crate) stop: Signal,
     /// The manager has it stopped.
     pub(crate) stopping: bool,
-    /// What it says of itself, once it is under way.
-    pub(crate) progress: Option<Progress>,
+    /// What the start has said of itself.
+    pub(crate) progress: Progress,
 }
 
 /// A machine that is up.

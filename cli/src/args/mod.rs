@@ -33,8 +33,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
-    Launch(LaunchArgs),
     Key(KeyArgs),
+    Launch(LaunchArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }

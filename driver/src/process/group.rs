@@ -21,10 +21,7 @@ use crate::runtime::{Process, Runtime};
 /// How long a process that has closed its output may take to exit, before it is killed.
 pub(crate) const EXIT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a process that was asked to end (SIGTERM) may take before it is killed, unless another time is set.
-pub(super) const TERM_GRACE: Duration = Duration::from_secs(2);
-
-/// How often to look whether it has ended.
+/// How often to look whether a process that was asked to end has.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A process that leads a process group. Dropping it ends the group: by SIGKILL, unless it has a [`Grace`].

@@ -62,7 +62,7 @@ async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
 }
 
 /// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
-pub(super) async fn read(
+pub(crate) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
 ) -> usize {
@@ -120,7 +120,7 @@ fn drain(decoder: &mut Decoder<FromWorker>, link: &Link) -> Result<(), String> {
 }
 
 /// The task that owns the process.
-struct Owner<R: Runtime> {
+struct Owner<R> {
     runtime: R,
     link: Arc<Link>,
     process: Group,

@@ -228,8 +228,8 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
     }
 
     /// The start commands that still run, as only their handle says what is to be ended, and the commands that end machines.
-    async fn settled(&self) {
-        self.workers.settled().await;
+    async fn finished(&self) {
+        self.workers.finished().await;
         self.ongoing.finished().await;
     }
 
