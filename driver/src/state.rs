@@ -179,7 +179,8 @@ impl<S: System> State<S> {
     }
 
     fn is_start_queued(&self) -> bool {
-        self.starts.values().any(|start| start.progress.is_queued())
+        let mut starts = self.starts.values();
+        starts.any(|start| start.progress.is_queued())
     }
 
     /// The earliest deadline.

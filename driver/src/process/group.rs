@@ -10,16 +10,19 @@ use std::time::Duration;
 
 use futures::future::select;
 use futures::io::AsyncRead;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::pump::read;
 use super::tail::Listening;
 
 use crate::ongoing::Ongoing;
-use crate::runtime::{Process, Runtime, timeout};
+use crate::runtime::{Process, Runtime};
 
 /// How long a process that has closed its output may take to exit, before it is killed.
 pub(crate) const EXIT_GRACE: Duration = Duration::from_secs(1);
+
+/// How often to look whether a process that was asked to end has.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A process that leads a process group. Dropping it ends the group: by SIGKILL, unless it has a [`Grace`].
 pub(crate) struct Group {
@@ -55,9 +58,9 @@ impl Grace {
             let stderr = stderr.clone();
             runtime.spawn(async move {
                 let stdout = group.stdout.take();
-                let ended = select(Box::pin(group.wait()), Box::pin(discard(stdout)));
-                // Dropped without a grace, what is left is killed.
-                let _ = timeout(&timer, time, ended).await;
+                let ending = outlast(group.leader, &timer, time);
+                select(Box::pin(ending), Box::pin(discard(stdout))).await;
+                // Without a grace now: what is left of the group is killed.
                 drop((group, stderr, going_on));
             });
         };
@@ -65,6 +68,16 @@ impl Grace {
             time,
             finish: Arc::new(finish),
         }
+    }
+}
+
+/// Resolves when the leader has ended, or after this time. It is not waited for, so that its id stays that of the group.
+async fn outlast<R: Runtime>(leader: Option<Pid>, runtime: &R, time: Duration) {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let runs = |leader| matches!(waitid(WaitId::Pid(leader), ended), Ok(None));
+    let deadline = runtime.now() + time;
+    while leader.is_some_and(runs) && runtime.now() < deadline {
+        runtime.sleep_until(runtime.now() + LOOK_EVERY).await;
     }
 }
 
@@ -123,9 +136,7 @@ impl Group {
     pub(crate) async fn end<R: Runtime>(&mut self, runtime: &R) -> io::Result<()> {
         if let Some(Grace { time, .. }) = self.grace {
             self.signal_members(Signal::TERM);
-            if timeout(runtime, time, self.wait()).await.is_some() {
-                return Ok(());
-            }
+            outlast(self.leader, runtime, time).await;
         }
         self.signal_members(Signal::KILL);
         self.process().kill()

@@ -17,6 +17,7 @@ use super::words::Values;
 use crate::error::StartError;
 use crate::ongoing::Ongoing;
 use crate::runtime::Runtime;
+use crate::text::{Keep, harmless};
 
 /// Resolves with the reason when the start command has failed, and never when it has not.
 pub(super) type Failed = Shared<BoxFuture<'static, StartError>>;
@@ -108,12 +109,14 @@ impl<R: Runtime> Batch<R> {
         let handle = first_line(runtime, &self.words, &self.input, self.limit);
         let handle = handle.await.map_err(start_error)?;
         if handle.is_empty() && self.stops.want("handle") {
-            let command = self.words.join(" ");
+            let command = harmless(&self.words.join(" "), Keep::Start(500));
             return Err(StartError::new(format!(
                 "`{command}`: it printed no handle on its standard output, by which to stop what it has started"
             )));
         }
-        tracing::info!("`{}` printed: {handle}", self.words.join(" "));
+        let command = harmless(&self.words.join(" "), Keep::Start(500));
+        let shown = harmless(&handle, Keep::Start(200));
+        tracing::info!("`{command}` printed: {shown}");
         let unwanted = {
             let mut state = self.state();
             state.phase = Phase::Started(handle.clone());

@@ -9,6 +9,7 @@ use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::process::{Group, readable};
 use crate::runtime::{Child, Runtime, timeout};
+use crate::text::{Keep, harmless};
 
 /// How many bytes of each output are kept: of the standard output the first, of the standard error the last.
 const KEPT: usize = 64 * 1024;
@@ -27,7 +28,7 @@ pub(super) async fn first_line<R: Runtime>(
     input: &str,
     limit: Duration,
 ) -> Result<String, String> {
-    let shown = words.join(" ");
+    let shown = harmless(&words.join(" "), Keep::Start(500));
     let refuse = |what: String| format!("`{shown}`: {what}");
     let mut command = Command::new(&words[0]);
     // Ctrl-C at the terminal is for the driver.
