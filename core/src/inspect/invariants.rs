@@ -163,13 +163,8 @@ fn holds_are_sound(m: &Manager) -> bool {
             return false;
         };
         let (key, _) = m.queued_key(hold.request);
-        let turn = (key.priority, false, queued.arrival);
         if m.group_of_queued(hold.request) != Some(group.kinds)
-            || (
-                hold.turn.priority,
-                hold.turn.without_hold,
-                hold.turn.arrival,
-            ) != turn
+            || (hold.priority, hold.arrival) != (key.priority, queued.arrival)
         {
             return false;
         }

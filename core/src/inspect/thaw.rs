@@ -11,11 +11,10 @@ use super::invariants::Violation;
 use super::snapshot::{OneMachine, OneQueued, Snapshot};
 use crate::index::{Queued, Request};
 use crate::machines::{Phase, Poll, Timer};
-use crate::manager::{Hold, Manager, Turn};
+use crate::manager::{Hold, Manager};
 use crate::protocol::event::OnceOutcome;
 use crate::protocol::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
-use crate::protocol::resources::Demand;
-use crate::queue::DemandKey;
+use crate::queue::Ask;
 
 /// Ids and counts above this are refused, so that none overflows later.
 const LARGEST: u64 = u64::MAX / 4;
@@ -120,11 +119,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         }
     }
     for (demand, kinds) in snapshot.no_home {
-        if !manager
-            .queue
-            .demands
-            .restore_no_home(DemandKey { demand, kinds })
-        {
+        if !manager.queue.demands.restore_no_home(Ask { demand, kinds }) {
             return Err(Unsound::Groups);
         }
     }
@@ -145,11 +140,7 @@ impl Manager {
         if self.requests.find(request).is_some() {
             return Err(Unsound::DuplicateRequest(request));
         }
-        let procs = match spec.demand {
-            Demand::Machine => 1,
-            Demand::Amounts(amounts) => amounts.proc_count(),
-        };
-        if procs == 0
+        if spec.demand.least().proc_count() == 0
             || arrival >= next_arrival
             || granted > LARGEST
             || granted_anywhere > self.machines.granted()
@@ -157,7 +148,7 @@ impl Manager {
             return Err(Unsound::Request(request));
         }
         self.queue.set_next_arrival(arrival);
-        let group = self.machines.group_of(&spec);
+        let group = self.machines.group_of(&Ask::of(&spec));
         self.queue.push(
             &mut self.requests,
             request,
@@ -176,11 +167,8 @@ impl Manager {
         self.machines.change(machine, |record| record.held = true);
         Ok(Hold {
             request,
-            turn: Turn {
-                priority: self.queued_key(request).0.priority,
-                without_hold: false,
-                arrival: queued.arrival,
-            },
+            priority: self.queued_key(request).0.priority,
+            arrival: queued.arrival,
             machine: one.machine,
             until: one.until,
         })

@@ -207,11 +207,8 @@ impl KindState {
 
     /// How many machines in good health offer enough for a demand.
     pub(crate) fn healthy_that_fit(&self, demand: Demand) -> u64 {
-        let fits = |offer: &Resources| match demand {
-            Demand::Amounts(amounts) => amounts.fits(*offer),
-            Demand::Machine => offer.proc_count() > 0,
-        };
-        let fitting = self.offers.iter().filter(|(offer, _)| fits(offer));
+        let asked = demand.least();
+        let fitting = { self.offers.iter() }.filter(|(offer, _)| asked.fits(**offer));
         fitting.map(|(_, count)| u64::from(*count)).sum()
     }
 }

@@ -7,7 +7,6 @@ use crate::protocol::resources::Resources;
 use crate::protocol::time::Instant;
 use crate::storage::list::List;
 
-use super::free::Level;
 use super::holdings::Holder;
 use crate::queue::Spot;
 
@@ -177,20 +176,15 @@ impl Machine {
     /// What it has to give, in any health.
     pub(crate) fn spot(&self) -> Spot {
         Spot {
-            machine: self.id,
-            kind: self.kind,
             free: self.free,
+            kind: self.kind,
             empty: self.grants == 0 && self.free.proc_count() > 0,
         }
     }
 
-    /// Where it stands among the machines that have something free, if it does.
-    pub(super) fn level(&self) -> Option<Level> {
+    /// The same, if it is in the order of the machines that have something free.
+    pub(super) fn free_spot(&self) -> Option<Spot> {
         let listed = self.free.proc_count() > 0 && self.is_healthy() && !self.held;
-        listed.then_some(Level {
-            free: self.free,
-            kind: self.kind,
-            empty: self.grants == 0,
-        })
+        listed.then(|| self.spot())
     }
 }

@@ -15,14 +15,14 @@ use slab::Slab;
 
 use crate::index::{Requests, Running};
 use crate::protocol::config::Config;
-use crate::protocol::event::Submit;
 use crate::protocol::id::{KindId, Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::protocol::time::Instant;
+use crate::queue::Ask;
 use crate::storage::heap::Positions;
 use crate::storage::list::{self, Moves};
 
-pub(crate) use free::{Ask, FreeOrder};
+pub(crate) use free::FreeOrder;
 pub(crate) use holdings::{Asked, Holdings};
 pub(crate) use kind::{IdleKey, KindState};
 pub(crate) use machine::{Machine, Phase, Poll};
@@ -120,14 +120,10 @@ impl Machines {
     }
 
     /// The kinds that a request accepts and whose capacity it fits: its group (P4).
-    pub(crate) fn group_of(&self, spec: &Submit) -> Kinds {
-        let fits = |kind: &KindState| match spec.demand {
-            Demand::Amounts(amounts) => amounts.fits(kind.kind.capacity),
-            Demand::Machine => true,
-        };
+    pub(crate) fn group_of(&self, ask: &Ask) -> Kinds {
         // At most 64 kinds.
         let kinds = (0..).map(KindId).zip(&self.kinds);
-        let group = kinds.filter(|(id, kind)| spec.kinds.contains(*id) && fits(kind));
+        let group = kinds.filter(|(id, kind)| ask.could_fit(*id, kind.kind.capacity));
         group.fold(Kinds::NONE, |group, (id, _)| group.with(id))
     }
 
@@ -379,8 +375,8 @@ impl Machines {
         while let Some(slot) = self.touched.pop() {
             self.records[slot as usize].loose = false;
             let machine = &self.records[slot as usize];
-            if let Some(level) = machine.level() {
-                self.free.insert(slot, machine.id, level);
+            if let Some(spot) = machine.free_spot() {
+                self.free.insert(slot, machine.id, spot);
             }
             let list = self.idle_list(machine);
             let kind = &mut self.kinds[usize::from(machine.kind.0)];
@@ -471,7 +467,7 @@ impl Machines {
                 kind.running += 1;
             }
             let grants = machine.running.check(requests.records());
-            listed += usize::from(machine.level().is_some());
+            listed += usize::from(machine.free_spot().is_some());
             timers += {
                 [
                     Timer::Probation,
@@ -530,7 +526,7 @@ impl Machines {
             && self.touched.is_empty()
             && self.free.check(listed, |slot| {
                 let machine = self.records.get(slot as usize)?;
-                machine.level().map(|level| (machine.id, level))
+                machine.free_spot().map(|spot| (machine.id, spot))
             })
             && self
                 .timers

@@ -28,8 +28,6 @@ use crate::queue::Queue;
 pub(crate) use deadlines::Summary;
 pub(crate) use growth::{CapacityStop, Growth};
 use placement::Candidates;
-#[cfg(feature = "serde")]
-pub(crate) use placement::Turn;
 #[cfg(any(feature = "serde", test))]
 pub(crate) use placement::hold::Hold;
 pub(crate) use placement::hold::Holds;

@@ -169,6 +169,14 @@ impl Demand {
             _ => Some(Demand::Amounts(amounts)),
         }
     }
+
+    /// What a machine must offer to take it: for a whole machine any that has a proc will do (R5).
+    pub(crate) const fn least(self) -> Resources {
+        match self {
+            Demand::Amounts(amounts) => amounts,
+            Demand::Machine => Resources::procs(1),
+        }
+    }
 }
 
 impl From<Resources> for Demand {

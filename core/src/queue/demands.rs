@@ -6,17 +6,9 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::protocol::id::Kinds;
-use crate::protocol::resources::Demand;
+use super::ask::Ask;
 use crate::storage::hash::hash;
 use crate::storage::list;
-
-/// What a request asks for, whatever its priority.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct DemandKey {
-    pub(crate) demand: Demand,
-    pub(crate) kinds: Kinds,
-}
 
 /// A kind that is expected to hold a demand, and the part of one of its machines that one request
 /// takes (G1).
@@ -28,7 +20,7 @@ pub(crate) struct Home {
 
 #[derive(Clone, Debug)]
 struct Record {
-    key: DemandKey,
+    key: Ask,
     /// Requests that ask for it.
     queued: u64,
     /// Its homes in the order in which they are chosen, once a plan has looked for them.
@@ -57,8 +49,7 @@ impl Demands {
     }
 
     /// The slot of a demand, for a class that asks for it, and whether it is new.
-    pub(super) fn enter(&mut self, demand: Demand, kinds: Kinds) -> (u32, bool) {
-        let key = DemandKey { demand, kinds };
+    pub(super) fn enter(&mut self, key: Ask) -> (u32, bool) {
         let same = |&slot: &u32| self.records[slot as usize].key == key;
         if let Some(&slot) = self.slots.find(hash(key), same) {
             return (slot, false);
@@ -108,16 +99,12 @@ impl Demands {
         first.then_some((class.demand, record.queued))
     }
 
-    pub(crate) fn key(&self, slot: u32) -> &DemandKey {
+    pub(crate) fn key(&self, slot: u32) -> &Ask {
         &self.records[slot as usize].key
     }
 
     /// The homes of a demand, which `find` looks for if they are not known.
-    pub(crate) fn homes(
-        &mut self,
-        slot: u32,
-        find: impl FnOnce(&DemandKey) -> Vec<Home>,
-    ) -> &[Home] {
+    pub(crate) fn homes(&mut self, slot: u32, find: impl FnOnce(&Ask) -> Vec<Home>) -> &[Home] {
         let Record { key, homes, .. } = &mut self.records[slot as usize];
         homes.get_or_insert_with(|| find(key))
     }
@@ -135,14 +122,14 @@ impl Demands {
     }
 
     /// The demands of which that was said, to be kept and restored.
-    pub(crate) fn without_home(&self) -> impl Iterator<Item = DemandKey> {
+    pub(crate) fn without_home(&self) -> impl Iterator<Item = Ask> {
         let said = self.records.iter().filter(|(_, record)| record.no_home);
         said.map(|(_, record)| record.key)
     }
 
     /// Restores that it was said; whether the demand is known.
     #[cfg(feature = "serde")]
-    pub(crate) fn restore_no_home(&mut self, key: DemandKey) -> bool {
+    pub(crate) fn restore_no_home(&mut self, key: Ask) -> bool {
         let same = |&slot: &u32| self.records[slot as usize].key == key;
         match self.slots.find(hash(key), same) {
             Some(&slot) => !core::mem::replace(&mut self.records[slot as usize].no_home, true),

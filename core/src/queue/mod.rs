@@ -1,5 +1,6 @@
 //! The queued requests in their order (P1; under bigslice's policy S3).
 
+mod ask;
 mod class;
 mod demands;
 mod limits;
@@ -19,8 +20,9 @@ use crate::storage::hash::hash;
 use crate::storage::list::{self, Moves};
 use crate::storage::tree::Tree;
 
-pub(crate) use class::{Class, ClassKey, Spot};
-pub(crate) use demands::{DemandKey, Demands, Home};
+pub(crate) use ask::{Ask, Spot};
+pub(crate) use class::{Class, ClassKey};
+pub(crate) use demands::{Demands, Home};
 use limits::Limits;
 
 /// The queue. The records of its requests are in [`Requests`], which every method that changes one
@@ -85,12 +87,7 @@ impl Queue {
     ) -> u32 {
         let arrival = self.next_arrival;
         self.next_arrival += 1;
-        let key = ClassKey {
-            priority: spec.priority,
-            demand: spec.demand,
-            kinds: spec.kinds,
-            avoid: spec.avoid,
-        };
+        let key = ClassKey::of(spec);
         let class = match self.find(&key) {
             Some(class) => class,
             None => self.add_class(key, group, arrival),
@@ -141,17 +138,17 @@ impl Queue {
         }
         self.demands.discount(demand);
         self.len -= 1;
-        match key.demand {
+        match key.ask.demand {
             Demand::Amounts(amounts) => self.need.subtract(amounts),
             Demand::Machine => self.whole -= 1,
         }
-        (key.demand, group)
+        (key.ask.demand, group)
     }
 
     /// The first class in order whose requests fit on a machine and are not excluded (P2).
     #[inline]
     pub(crate) fn first_fit(&self, spot: &Spot, excluded: impl Fn(&Class) -> bool) -> Option<u32> {
-        let fits = |class: &Class| class.fits(spot) && !excluded(class);
+        let fits = |class: &Class| class.key.ask.fits(spot) && !excluded(class);
         self.order
             .search(&self.classes, |least| least.may_fit(spot), fits)
     }
@@ -176,8 +173,8 @@ impl Queue {
     ) -> Option<u32> {
         let first = self.order.alone(&self.classes)?;
         let class = &mut self.classes[first as usize];
-        let alike = class.key.demand == Demand::Amounts(amounts)
-            && class.key.kinds.contains(kind)
+        let alike = class.key.ask.demand == Demand::Amounts(amounts)
+            && class.key.ask.kinds.contains(kind)
             && class.key.avoid.is_none()
             && !class.counted;
         if !alike || class.len < 2 || !self.limits.is_empty() {
@@ -271,8 +268,7 @@ impl Queue {
     pub(crate) fn spec(&self, id: RequestId, class: u32) -> Submit {
         let ClassKey {
             priority,
-            demand,
-            kinds,
+            ask: Ask { demand, kinds },
             avoid,
         } = self.classes[class as usize].key;
         let spec = Submit::new(demand).priority(priority).kinds(kinds);
@@ -346,11 +342,14 @@ impl Queue {
     }
 
     fn add_class(&mut self, key: ClassKey, group: Kinds, arrival: u64) -> u32 {
-        let (demand, is_new) = self.demands.enter(key.demand, key.kinds);
+        let (demand, is_new) = self.demands.enter(key.ask);
         let (order, counted) = match self.policy {
             Policy::Fit => ((key.priority, arrival), false),
             Policy::Bigslice => (
-                (key.priority, u64::from(u32::MAX - procs(key.demand))),
+                (
+                    key.priority,
+                    u64::from(u32::MAX - key.ask.demand.least().proc_count()),
+                ),
                 true,
             ),
         };
@@ -429,7 +428,7 @@ impl Queue {
                 return false;
             }
             len += record.len;
-            match record.key.demand {
+            match record.key.ask.demand {
                 Demand::Amounts(amounts) => (0..record.len).for_each(|_| need.add(amounts)),
                 Demand::Machine => whole += record.len,
             }
@@ -447,13 +446,5 @@ impl Queue {
                     .map(|(_, class)| (class.demand, class.len)),
             )
             && self.limits.check(requests)
-    }
-}
-
-/// Under bigslice's policy a demand is a number of procs.
-fn procs(demand: Demand) -> u32 {
-    match demand {
-        Demand::Amounts(amounts) => amounts.proc_count(),
-        Demand::Machine => 0,
     }
 }

@@ -7,6 +7,7 @@ use alloc::string::ToString;
 use super::*;
 use crate::index::{Queued, Request, Running};
 use crate::machines::Timer;
+use crate::queue::Ask;
 use crate::storage::heap::Heap;
 use crate::{
     Config, Event, Instant, Kind, Kinds, OnceKey, OnceOutcome, Outcome, RequestId, Resources,
@@ -376,8 +377,8 @@ fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
     };
     assert_eq!(hold(|hold| hold.machine = MachineId(1)), 7);
     assert_eq!(hold(|hold| hold.request = 1_000), 7);
-    assert_eq!(hold(|hold| hold.turn.arrival += 1), 7);
-    assert_eq!(hold(|hold| hold.turn.priority -= 1), 7);
+    assert_eq!(hold(|hold| hold.arrival += 1), 7);
+    assert_eq!(hold(|hold| hold.priority -= 1), 7);
     let of_a_running_one = |m: &mut Manager| {
         let slot = m.requests.find(RUNNING).unwrap();
         m.holds.groups[0].hold.as_mut().unwrap().request = slot;
@@ -387,7 +388,7 @@ fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
 
 /// Queues a request as if it fitted nowhere.
 fn enqueue(m: &mut Manager, spec: Submit) {
-    let group = m.machines.group_of(&spec);
+    let group = m.machines.group_of(&Ask::of(&spec));
     m.queue
         .push(&mut m.requests, RequestId(99), &spec, group, (0, 0));
     m.holds.enter(group);

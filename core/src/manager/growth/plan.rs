@@ -11,7 +11,7 @@ use crate::machines::KindState;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{KindId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
-use crate::queue::{DemandKey, Home};
+use crate::queue::{Ask, Home};
 use crate::storage::list::MAX_RECORDS;
 
 /// A whole machine, in shares.
@@ -278,8 +278,8 @@ impl Manager {
         let mut homes = self.homes(demand).iter();
         if let Some(&Home { kind, .. }) = homes.find(|home| plan.kinds[home.kind].may_grow) {
             plan.waiting = true;
-            let key = *self.queue.demands.key(demand);
-            self.make_room(plan, &key, class, kind, actions);
+            let ask = *self.queue.demands.key(demand);
+            self.make_room(plan, &ask, class, kind, actions);
             self.measure(plan);
         }
     }
@@ -400,7 +400,7 @@ impl Manager {
     fn make_room(
         &mut self,
         plan: &mut Plan,
-        key: &DemandKey,
+        ask: &Ask,
         class: u32,
         kind: usize,
         actions: &mut Vec<Action>,
@@ -412,8 +412,8 @@ impl Manager {
         let lacking = self.lacking(plan, kind);
         if lacking > 0
             && self.has_waited(class)
-            && !self.has_machine(key)
-            && let Some(slot) = self.one_to_drain(key, lacking)
+            && !self.has_machine(ask)
+            && let Some(slot) = self.one_to_drain(ask, lacking)
         {
             self.drain(slot, None, actions);
             self.stop_drained(actions);
@@ -475,23 +475,20 @@ impl Manager {
     }
 
     /// Whether a machine in good health could ever take the demand.
-    fn has_machine(&self, key: &DemandKey) -> bool {
-        let mut kinds = self.machines.accepted(key.kinds);
-        kinds.any(|kind| kind.healthy_that_fit(key.demand) > 0)
+    fn has_machine(&self, ask: &Ask) -> bool {
+        let mut kinds = self.machines.accepted(ask.kinds);
+        kinds.any(|kind| kind.healthy_that_fit(ask.demand) > 0)
     }
 
     /// The machine to drain for a demand that it could not take: the one with the fewest procs used,
     /// then the lowest id, that is not held and whose kind is above its `min`. None if all such
     /// machines together would not be enough.
-    fn one_to_drain(&self, key: &DemandKey, lacking: u64) -> Option<u32> {
+    fn one_to_drain(&self, ask: &Ask, lacking: u64) -> Option<u32> {
         let get = |slot: u32| self.machines.get(slot);
         let useless = |slot: &u32| {
             let machine = get(*slot);
-            let fits = match key.demand {
-                Demand::Amounts(amounts) => amounts.fits(machine.offer),
-                Demand::Machine => machine.offer.proc_count() > 0,
-            };
-            machine.is_active() && !machine.held && !(fits && key.kinds.contains(machine.kind))
+            let fits = ask.could_fit(machine.kind, machine.offer);
+            machine.is_active() && !machine.held && !fits
         };
         let mut others: Vec<u32> = self.machines.slots().filter(useless).collect();
         others.sort_by_key(|&slot| get(slot).offer.minus(get(slot).free).proc_count());

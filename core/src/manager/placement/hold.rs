@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::super::Manager;
-use super::fit::Turn;
 use crate::machines::Machine;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{Kinds, MachineId};
@@ -29,11 +28,18 @@ pub(crate) struct Group {
 pub(crate) struct Hold {
     /// The slot of the request.
     pub(crate) request: u32,
-    /// Its place among all requests.
-    pub(crate) turn: Turn,
+    /// Its place among all requests (P1).
+    pub(crate) priority: i64,
+    pub(crate) arrival: u64,
     pub(crate) machine: MachineId,
     /// When it ends at the latest.
     pub(crate) until: Option<Instant>,
+}
+
+impl Hold {
+    const fn order(&self) -> (i64, u64) {
+        (self.priority, self.arrival)
+    }
 }
 
 /// All groups, by their kinds.
@@ -179,10 +185,9 @@ impl Manager {
 
     /// The group of a queued request (P4), if its class is right.
     pub(crate) fn group_of_queued(&self, slot: u32) -> Option<Kinds> {
-        let record = self.requests.get(slot);
-        let class = self.queue.class(record.queued()?.class);
-        let spec = self.queue.spec(record.id, record.queued()?.class);
-        Some(class.group).filter(|group| *group == self.machines.group_of(&spec))
+        let class = self.requests.get(slot).queued()?.class;
+        let Class { key, group, .. } = self.queue.class(class);
+        Some(*group).filter(|group| *group == self.machines.group_of(&key.ask))
     }
 
     /// After how many procs granted to others a request of a group has its turn; `None` while there are
@@ -322,7 +327,7 @@ impl Manager {
                 if !given.contains(&index)
                     && self.is_due(index)
                     && let Some(hold) = self.next_hold(index)
-                    && first.is_none_or(|(other, _)| hold.turn < other.turn)
+                    && first.is_none_or(|(other, _)| hold.order() < other.order())
                 {
                     first = Some((hold, index));
                 }
@@ -343,8 +348,8 @@ impl Manager {
         }
     }
 
-    #[cold]
     /// Chooses other machines for the holders whose machine is not held any more.
+    #[cold]
     fn move_holds(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.holds.groups.len() {
             let Some(hold) = self.holds.groups[index].hold else {
@@ -383,7 +388,7 @@ impl Manager {
         while let Some(class) = next {
             next = self.queue.next_class(class);
             let Class { key, group, .. } = *self.queue.class(class);
-            if hold.is_some_and(|hold| key.priority >= hold.turn.priority) {
+            if hold.is_some_and(|hold| key.priority >= hold.priority) {
                 break;
             }
             if group != kinds {
@@ -407,18 +412,13 @@ impl Manager {
                 Some(hold) => self.held_machine_for(&key, hold.machine),
             };
             if let Some(slot) = slot {
-                let turn = Turn {
-                    priority: key.priority,
-                    without_hold: false,
-                    arrival: queued.arrival,
-                };
                 let limit = self.config.hold_limit;
                 let until = limit.and_then(|limit| self.now.checked_add(limit));
-                let machine = self.machines.get(slot).id;
                 found = Some(Hold {
                     request,
-                    turn,
-                    machine,
+                    priority: key.priority,
+                    arrival: queued.arrival,
+                    machine: self.machines.get(slot).id,
                     until,
                 });
                 check_at = 0;
@@ -450,7 +450,7 @@ impl Manager {
     fn machine_to_hold(&self, key: &ClassKey) -> Option<u32> {
         let less_urgent = |record: &Machine| {
             let hold = self.holds.on(record.id);
-            hold.is_some_and(|hold| hold.turn.priority > key.priority)
+            hold.is_some_and(|hold| hold.priority > key.priority)
         };
         self.free_to_hold(key)
             .or_else(|| self.soonest_empty(key, less_urgent))
@@ -489,7 +489,7 @@ impl Manager {
 
     fn may_hold(&self, key: &ClassKey, record: &Machine) -> bool {
         record.is_healthy()
-            && self.could_take(key, record)
-            && (key.avoid != Some(record.id) || self.may_have_avoided(key, record.id))
+            && key.ask.could_fit(record.kind, record.offer)
+            && self.may_have(key, record.id)
     }
 }

@@ -60,7 +60,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine is looked at once in a step, however much is free there",
         &[edit(
             FIT,
-            "grants += 1; «first = self.candidate(next.machine, grants);»",
+            "grants += 1; «candidates.extend(self.candidate(next.machine, grants));»",
             "",
         )],
     ),
@@ -83,18 +83,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a queued request is never given the machine that it avoids",
         &[edit(
             FIT,
-            "class.key.avoid == Some(record.id) && !self.may_have_avoided(&class.key, record.id)",
+            "!self.may_have(&class.key, record.id)",
             "class.key.avoid == Some(record.id)",
         )],
     ),
     Flaw::new(
         "P3",
         "a queued request may be given the machine that it avoids",
-        &[edit(
-            FIT,
-            "class.key.avoid == Some(record.id) && !self.may_have_avoided(&class.key, record.id)",
-            "false",
-        )],
+        &[edit(FIT, "!self.may_have(&class.key, record.id)", "false")],
     ),
     Flaw::new(
         "P3",
@@ -117,11 +113,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "P3",
         "a machine too small for a request keeps it off the one that it avoids",
-        &[edit(
-            "machines/kind.rs",
-            "Demand::Amounts(amounts) => «amounts.fits(*offer)»",
-            "true",
-        )],
+        &[edit("machines/kind.rs", "asked.fits(**offer)", "true")],
     ),
     Flaw::new(
         "P3",
@@ -165,8 +157,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a new request is given the first machine under best fit",
         &[edit(
             FREE,
-            "Packing::BestFit => «self.best_fit(ask)»",
-            "self.first_fit(ask)",
+            "Packing::BestFit => «self.best_fit(ask, without)»",
+            "self.first_fit(ask, without)",
         )],
     ),
     Flaw::new(
@@ -174,8 +166,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a new request is given the fullest machine under first fit",
         &[edit(
             FREE,
-            "Packing::FirstFit => «self.first_fit(ask)»",
-            "self.best_fit(ask)",
+            "Packing::FirstFit => «self.first_fit(ask, without)»",
+            "self.best_fit(ask, without)",
         )],
     ),
     Flaw::new(
@@ -189,36 +181,44 @@ pub(super) const FLAWS: &[Flaw] = &[
         "machines with as many procs free are taken for equally free",
         &[edit(
             FREE,
-            "self.sets[next as usize].level.free == free",
-            "self.sets[next as usize].level.free.proc_count() == free.proc_count()",
+            "self.sets[next as usize].spot.free == free",
+            "self.sets[next as usize].spot.free.proc_count() == free.proc_count()",
         )],
     ),
     Flaw::new(
         "R5",
         "a whole machine may be one on which something runs, for a new request",
-        &[edit(FREE, "Demand::Machine => «self.level.empty»", "true")],
+        &[edit(
+            FREE,
+            "_ if !«ask.fits(&self.spot)» => None",
+            "ask.could_fit(self.spot.kind, self.spot.free)",
+        )],
     ),
     Flaw::new(
         "R5",
         "a whole machine may be one on which something runs, for a queued request",
-        &[edit(CLASS, "Demand::Machine => «spot.empty»", "true")],
+        &[edit(
+            QUEUE,
+            "«class.key.ask.fits(spot)» && !excluded(class)",
+            "class.key.ask.could_fit(spot.kind, spot.free)",
+        )],
     ),
     Flaw::new(
         "R3",
         "a new request may be given a machine of any kind",
         &[edit(
             FREE,
-            "if !ask.kinds.contains(self.level.kind) { return None; }",
-            "",
+            "_ if !«ask.fits(&self.spot)» => None",
+            "Ask { kinds: Kinds::ALL, ..*ask }.fits(&self.spot)",
         )],
     ),
     Flaw::new(
         "R3",
         "a queued request may be given a machine of any kind",
         &[edit(
-            CLASS,
-            "«self.key.kinds.contains(spot.kind)» && match",
-            "true",
+            QUEUE,
+            "«class.key.ask.fits(spot)» && !excluded(class)",
+            "Ask { kinds: Kinds::ALL, ..class.key.ask }.fits(spot)",
         )],
     ),
     Flaw::new(

@@ -332,7 +332,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "nothing is stopped to make room for others",
         &[edit(
             PLAN,
-            "self.make_room(plan, &key, class, kind, actions);",
+            "self.make_room(plan, &ask, class, kind, actions);",
             "",
         )],
     ),
@@ -353,7 +353,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine is drained for a request that has machines of its own kinds",
-        &[edit(PLAN, "!self.has_machine(key)", "true")],
+        &[edit(PLAN, "!self.has_machine(ask)", "true")],
     ),
     Flaw::new(
         "G5",
@@ -434,7 +434,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine that the request accepts is drained for it",
         &[edit(
             PLAN,
-            "!(«fits && key.kinds.contains(machine.kind)»)",
+            "!machine.held && !«fits»",
             "false",
         )],
     ),
