@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::machines::{Machine, Phase};
-use crate::manager::{CapacityStop, Manager};
+use crate::manager::Manager;
 use crate::protocol::config::Policy;
 use crate::protocol::event::Event;
 use crate::protocol::id::{KindId, MachineId, RequestId};
@@ -325,30 +325,22 @@ impl Manager {
             kind.capacity.proc_count().into()
         };
         let full = self.machines.procs().0.saturating_add(one) > self.max_procs;
-        let end = |until: Option<Instant>| until.unwrap_or(Instant::MAX);
-        let careful = growth.cautious && !bigslice;
-        let most = careful.then(|| 1_u64.checked_shl(growth.step - 1).unwrap_or(u64::MAX));
-        let since_step = state.pending.values().filter(|&&slot| {
-            let asked_at = self.machines.get(slot).asked_at();
-            asked_at == Some(growth.steps)
+        let most = growth.most_pending().filter(|most| {
+            let pending = self.pending_since_last_step(usize::from(id.0));
+            !bigslice && pending >= *most
         });
-        let since_step = since_step.count() as u64;
         GrowthWait {
             kind: id,
             pending,
-            enough: bigslice && !full && !growth.held,
+            enough: bigslice && !full && !growth.backoff.lasts,
             not_startable: !kind.startable,
             offer_too_small: self.lack(ask.demand, state.expected),
             at_max: (machines >= u64::from(kind.max)).then_some(kind.max),
             at_max_pending: (pending >= u64::from(kind.max_pending)).then_some(kind.max_pending),
             at_max_procs: full.then_some(self.max_procs),
-            backoff_until: growth.held.then(|| end(growth.until)),
-            capacity_until: match growth.capacity {
-                CapacityStop::No => None,
-                CapacityStop::Until(at) => Some(at),
-                CapacityStop::UntilGone => Some(Instant::MAX),
-            },
-            at_most_after_failures: most.filter(|most| since_step >= *most),
+            backoff_until: growth.backoff.end(),
+            capacity_until: growth.capacity.end(),
+            at_most_after_failures: most,
         }
     }
 }

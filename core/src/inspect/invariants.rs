@@ -210,7 +210,7 @@ fn backoffs_are_sound(m: &Manager) -> bool {
     let sound = |growth: &crate::manager::Growth| {
         growth.step as u64 <= growth.steps
             && (growth.step > 0 || !growth.cautious)
-            && growth.deadline_is_ahead(m.now)
+            && growth.deadline().is_none_or(|at| at > m.now)
     };
     m.shutdown || m.growth.iter().all(sound)
 }

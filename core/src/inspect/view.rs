@@ -212,7 +212,7 @@ impl Manager {
         let growth = self.growth.get(usize::from(kind.0))?;
         (growth.step > 0).then(|| StartBackoff {
             step: growth.step,
-            until: growth.until.unwrap_or(Instant::MAX),
+            until: growth.backoff.until.unwrap_or(Instant::MAX),
         })
     }
 

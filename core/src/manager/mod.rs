@@ -26,7 +26,9 @@ use crate::protocol::time::Instant;
 use crate::queue::Queue;
 
 pub(crate) use deadlines::Summary;
-pub(crate) use growth::{CapacityStop, Growth};
+pub(crate) use growth::Growth;
+#[cfg(feature = "journal")]
+pub(crate) use growth::Pause;
 use placement::Candidates;
 #[cfg(any(feature = "serde", test))]
 pub(crate) use placement::hold::Hold;

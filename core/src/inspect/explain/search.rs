@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::manager::{CapacityStop, Manager};
+use crate::manager::{Growth, Manager};
 use crate::protocol::action::Action;
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::id::{MachineId, RequestId};
@@ -158,14 +158,7 @@ impl Manager {
                 idle,
             ]
         });
-        let of_kinds = self.growth.iter().flat_map(|growth| {
-            let backoff = growth.until.filter(|_| growth.held);
-            let capacity = match growth.capacity {
-                CapacityStop::Until(at) => Some(at),
-                CapacityStop::No | CapacityStop::UntilGone => None,
-            };
-            [backoff, capacity]
-        });
+        let of_kinds = self.growth.iter().map(Growth::deadline);
         let holds = self.holds.groups.iter().map(|group| group.hold?.until);
         let give_up = self.queue.next_give_up().map(|(at, _)| at);
         let all = of_machines

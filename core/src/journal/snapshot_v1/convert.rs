@@ -269,8 +269,10 @@ impl Growth {
             failures: self.failures,
             steps: self.steps,
             step: self.step,
-            held: self.held,
-            until: self.until.map(Instant),
+            backoff: manager::Pause {
+                lasts: self.held,
+                until: self.until.map(Instant),
+            },
             // Bigslice's policy does not look at it; *up* ended both.
             cautious: self.step > 0,
             ..manager::Growth::new()
@@ -283,8 +285,8 @@ impl Growth {
             failures: today.failures,
             steps: today.steps,
             step: today.step,
-            held: today.held,
-            until: today.until.map(u64::from),
+            held: today.backoff.lasts,
+            until: today.backoff.until.map(u64::from),
         }
     }
 }

@@ -32,7 +32,7 @@ struct KindPlan {
     asked: u64,
     /// Shares that the queue may still ask for: what is left of the machines asked for, and those
     /// that there is room for.
-    open: u64,
+    may_ask: u64,
     /// Whether one more might be asked for if there were no `max_procs`.
     may_grow: bool,
     /// No share is less.
@@ -56,7 +56,7 @@ impl Plan {
     /// Whether something is left to give to the queue, or room to be made for it (G5).
     fn may_give(&self) -> bool {
         self.kinds.iter().any(|kind| {
-            kind.pool.max(kind.open) >= kind.least_share || !self.waiting && kind.may_grow
+            kind.pool.max(kind.may_ask) >= kind.least_share || !self.waiting && kind.may_grow
         })
     }
 
@@ -72,23 +72,6 @@ impl Plan {
         }
         left
     }
-
-    /// What was asked for so far, as a kind's room sees it.
-    fn asked(&self, index: usize) -> Asked {
-        Asked {
-            of_kind: self.kinds[index].asked,
-            procs: self.procs,
-            kept: self.kept,
-        }
-    }
-}
-
-/// What a plan asked for so far: machines of one kind, procs in all, and procs that are kept.
-#[derive(Clone, Copy, Default)]
-struct Asked {
-    of_kind: u64,
-    procs: u64,
-    kept: u64,
 }
 
 impl Manager {
@@ -152,26 +135,22 @@ impl Manager {
         })
     }
 
-    /// How many more machines of a kind may be asked for, beside what is asked for now.
-    fn room(&self, index: usize, asked: Asked) -> u64 {
-        let kind = &self.machines.kinds[index];
-        if !kind.kind.startable || self.growth[index].is_paused() {
-            return 0;
-        }
-        let one = u64::from(kind.kind.capacity.proc_count());
+    /// How many more machines of a kind may be asked for, beside what the plan asks for.
+    fn room(&self, index: usize, plan: &Plan) -> u64 {
         let (there, leaving) = self.machines.procs();
         let left = self
             .max_procs
-            .saturating_sub(there.saturating_add(asked.procs));
+            .saturating_sub(there.saturating_add(plan.procs));
         // G5: once what is leaving is gone, the machine that procs are kept for has to fit.
         let active = (there - leaving)
-            .saturating_add(asked.procs)
-            .saturating_add(asked.kept);
-        let beside = match asked.kept {
+            .saturating_add(plan.procs)
+            .saturating_add(plan.kept);
+        let beside = match plan.kept {
             0 => u64::MAX,
             _ => self.max_procs.saturating_sub(active),
         };
-        (left.min(beside) / one).min(self.room_but_for_procs(index, asked.of_kind))
+        let but_for_procs = self.room_but_for_procs(index, plan.kinds[index].asked);
+        (left.min(beside) / self.procs_of_one(index)).min(but_for_procs)
     }
 
     /// The same if there were no `max_procs`.
@@ -184,25 +163,18 @@ impl Manager {
         let by_pending =
             u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
         let by_memory = u64::from(MAX_RECORDS).saturating_sub(self.machines.len() as u64 + asked);
-        // G3: after a failure one machine, then 2, 4, …
-        let by_caution = match growth.cautious {
-            true => self.pending_since_last_step(index).map_or(0, |pending| {
-                let most = 1_u64
-                    .checked_shl(growth.step.saturating_sub(1))
-                    .unwrap_or(u64::MAX);
-                most.saturating_sub(pending.saturating_add(asked))
-            }),
-            false => u64::MAX,
-        };
+        let by_caution = growth.most_pending().map_or(u64::MAX, |most| {
+            most.saturating_sub(self.pending_since_last_step(index) + asked)
+        });
         by_max.min(by_pending).min(by_memory).min(by_caution)
     }
 
     /// Pending machines that were asked for since the last step of the back-off.
-    fn pending_since_last_step(&self, index: usize) -> Option<u64> {
+    pub(crate) fn pending_since_last_step(&self, index: usize) -> u64 {
         let steps = self.growth[index].steps;
         let pending = self.machines.kinds[index].pending.values();
         let since = pending.filter(|&&slot| self.machines.get(slot).asked_at() == Some(steps));
-        Some(since.count() as u64)
+        since.count() as u64
     }
 
     /// What pending machines hold, and those on probation for the first time (H1).
@@ -298,7 +270,7 @@ impl Manager {
         for nth in 0..count {
             let Home { kind: index, share } = self.homes(demand)[nth];
             let kind = &mut plan.kinds[index];
-            let placed = left.min(kind.open / share);
+            let placed = left.min(kind.may_ask / share);
             if placed == 0 {
                 continue;
             }
@@ -315,11 +287,11 @@ impl Manager {
     /// Finds out how much the queue may still ask for.
     fn measure(&self, plan: &mut Plan) {
         for index in 0..plan.kinds.len() {
-            let room = self.room(index, plan.asked(index));
+            let room = self.room(index, plan);
             let may_grow = self.room_but_for_procs(index, plan.kinds[index].asked) > 0;
             let kind = &mut plan.kinds[index];
             // At most `MAX_RECORDS` machines, so it is below 2^64.
-            kind.open = (kind.for_queue + room) * ONE - kind.asked_shares;
+            kind.may_ask = (kind.for_queue + room) * ONE - kind.asked_shares;
             kind.may_grow = may_grow;
         }
     }
@@ -364,9 +336,7 @@ impl Manager {
                     true => self.target(index, plan),
                 };
                 let there = self.counted(index) + plan.kinds[index].asked;
-                let lacking = target
-                    .saturating_sub(there)
-                    .min(self.room(index, plan.asked(index)));
+                let lacking = target.saturating_sub(there).min(self.room(index, plan));
                 plan.kinds[index].asked += lacking;
                 plan.procs += lacking * self.procs_of_one(index);
             }

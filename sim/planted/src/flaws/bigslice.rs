@@ -116,7 +116,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "under bigslice's policy no back-off holds growth",
         &[edit(
             GROW,
-            "self.growth[0].held || self.shutdown",
+            "self.growth[0].backoff.lasts || self.shutdown",
             "self.shutdown",
         )],
     ),
@@ -125,8 +125,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "under bigslice's policy the cluster grows after the shutdown",
         &[edit(
             GROW,
-            "self.growth[0].held || self.shutdown",
-            "self.growth[0].held",
+            "self.growth[0].backoff.lasts || self.shutdown",
+            "self.growth[0].backoff.lasts",
         )],
     ),
     Flaw::new(

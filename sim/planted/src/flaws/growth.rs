@@ -95,14 +95,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "machines that are leaving do not count for the limit of procs",
         &[edit(
             PLAN,
-            "there.saturating_add(asked.procs)",
-            "(there - leaving).saturating_add(asked.procs)",
+            "saturating_sub(«there.saturating_add(plan.procs)»)",
+            "(there - leaving).saturating_add(plan.procs)",
         )],
     ),
     Flaw::new(
         "R2",
         "what is asked for in the same step does not count for the limit of procs",
-        &[edit(PLAN, "there.saturating_add(asked.procs)", "there")],
+        &[edit(PLAN, "saturating_sub(«there.saturating_add(plan.procs)»)", "there")],
     ),
     Flaw::new(
         "R2",
@@ -147,10 +147,6 @@ pub(super) const FLAWS: &[Flaw] = &[
             PLAN,
             "if «!kind.kind.startable || growth.is_paused()» {",
             "growth.is_paused()",
-        ), edit(
-            PLAN,
-            "if «!kind.kind.startable || self.growth[index].is_paused()» {",
-            "self.growth[index].is_paused()",
         )],
     ),
     Flaw::new(
@@ -159,10 +155,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             PLAN,
             "if «!kind.kind.startable || growth.is_paused()» {",
-            "!kind.kind.startable",
-        ), edit(
-            PLAN,
-            "if «!kind.kind.startable || self.growth[index].is_paused()» {",
             "!kind.kind.startable",
         )],
     ),
