@@ -134,11 +134,7 @@ impl Request {
     }
 }
 
-/// The one list that a request is in.
-#[derive(Debug)]
-pub(crate) struct Members;
-
-impl Linked<Members> for Request {
+impl Linked for Request {
     fn links(&self) -> Links {
         self.links
     }

@@ -77,11 +77,8 @@ impl Manager {
                     say(Action::Grant { request, machine }, running.since);
                 }
             }
-            let onces = &self.machines.holdings.onces;
-            for once in record.holds.onces.iter(onces) {
-                let once = &onces[once as usize];
+            for (key, once) in self.machines.holdings.onces_on(slot) {
                 if once.result.is_none() {
-                    let key = once.key;
                     say(Action::RunOnce { machine, key }, once.since);
                 }
             }

@@ -243,18 +243,11 @@ impl Manager {
                 })
             });
         let holdings = &self.machines.holdings;
-        let tasks = machine.holds.tasks.iter(&holdings.tasks);
-        let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {
-            let once = &holdings.onces[slot as usize];
-            OneOnce {
-                key: once.key,
-                result: once.result,
-                since: once.since,
-            }
-        });
-        let waiters = machine.holds.waiters.iter(&holdings.waiters).map(|slot| {
-            let waiter = &holdings.waiters[slot as usize];
-            (waiter.id, waiter.key)
+        let onces = holdings.onces_on(slot).into_iter();
+        let onces = onces.map(|(key, once)| OneOnce {
+            key,
+            result: once.result,
+            since: once.since,
         });
         OneMachine {
             machine: machine.id,
@@ -272,11 +265,9 @@ impl Manager {
             poll: machine.poll,
             silent: machine.silent,
             running: running.collect(),
-            tasks: tasks
-                .map(|slot| holdings.tasks[slot as usize].task)
-                .collect(),
+            tasks: holdings.tasks_on(slot),
             onces: onces.collect(),
-            waiters: waiters.collect(),
+            waiters: holdings.waiters_on(slot),
         }
     }
 }

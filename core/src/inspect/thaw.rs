@@ -231,26 +231,26 @@ impl Manager {
         self.machines.granted = granted_anywhere;
         self.machines
             .change(slot, |record| record.idle_since = one.idle_since);
-        let (holdings, record) = self.machines.holder(slot);
         for task in one.tasks {
-            if !holdings.assign(slot, &mut record.holds, task) {
+            if !self.machines.assign(slot, task) {
                 return Err(Unsound::DuplicateTask(id, task));
             }
         }
+        let holdings = &mut self.machines.holdings;
         for once in one.onces {
             let key = once.key;
             if holdings.once(slot, key).is_some() || once.result == Some(OnceOutcome::MachineLost) {
                 return Err(Unsound::Once(id, key));
             }
-            holdings.add_once(slot, &mut record.holds, key, once.result, once.since);
+            holdings.add_once(slot, key, once.result, once.since);
         }
         for (waiter, key) in one.waiters {
             let once = holdings.once(slot, key);
-            let runs = once.is_some_and(|once| holdings.onces[once as usize].result.is_none());
+            let runs = once.is_some_and(|once| once.result.is_none());
             if holdings.is_waiting(waiter) || !runs {
                 return Err(Unsound::Waiter(waiter));
             }
-            holdings.ask(slot, &mut record.holds, key, waiter, one.since);
+            holdings.ask(slot, key, waiter, one.since);
         }
         Ok(())
     }

@@ -86,9 +86,8 @@ impl<'a> MachineView<'a> {
 
     /// The tasks whose results live on it (S14), in the order of assignment.
     pub fn tasks(&self) -> impl Iterator<Item = TaskId> + use<'a> {
-        let held = &self.manager.machines.holdings.tasks;
-        let slots = self.record().holds.tasks.iter(held);
-        slots.map(|slot| held[slot as usize].task)
+        let tasks = self.manager.machines.holdings.tasks_on(self.slot);
+        tasks.into_iter()
     }
 
     /// Since when it is idle (E1); `None` if it is not.

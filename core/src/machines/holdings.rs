@@ -136,7 +136,9 @@ impl Holdings {
         }
         let waiters = (machine, key, 0)..(machine, key, u64::MAX);
         let waiters = take(&mut self.waiters, waiters);
-        waiters.iter().for_each(|waiter| _ = self.waiting.remove(waiter));
+        waiters
+            .iter()
+            .for_each(|waiter| _ = self.waiting.remove(waiter));
         waiters
     }
 
@@ -162,7 +164,9 @@ impl Holdings {
         take(&mut self.tasks, tasks_of(machine));
         take(&mut self.onces, onces_of(machine));
         let waiters = take(&mut self.waiters, waiters_of(machine));
-        waiters.iter().for_each(|waiter| _ = self.waiting.remove(waiter));
+        waiters
+            .iter()
+            .for_each(|waiter| _ = self.waiting.remove(waiter));
     }
 
     fn number(&mut self) -> u64 {

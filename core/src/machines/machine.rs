@@ -1,13 +1,11 @@
 //! The record of one machine, and what it adds to the sums of its kind.
 
-use crate::index::Members;
 use crate::protocol::counts::Health;
 use crate::protocol::id::{KindId, MachineId};
 use crate::protocol::resources::Resources;
 use crate::protocol::time::Instant;
 use crate::storage::list::List;
 
-use super::holdings::Holder;
 use crate::queue::Spot;
 
 /// How far a machine has come.
@@ -42,7 +40,7 @@ pub(crate) struct Machine {
     pub(crate) offer: Resources,
     pub(crate) free: Resources,
     /// What runs there, in the order of the grants, and how many that is.
-    pub(crate) running: List<Members>,
+    pub(crate) running: List,
     pub(crate) grants: u32,
     /// When it was asked for or, once it is up, when that was.
     pub(crate) since: Instant,
@@ -65,8 +63,8 @@ pub(crate) struct Machine {
     pub(crate) poll: Poll,
     /// Polls in a row that came back unanswered (F8).
     pub(crate) silent: u32,
-    /// What lives there.
-    pub(crate) holds: Holder,
+    /// How many tasks live there.
+    pub(crate) tasks: u32,
     /// Whether it is taken out of the orders of the free and the idle until the step has placed
     /// what it can.
     pub(super) loose: bool,
@@ -110,7 +108,7 @@ impl Machine {
             held: false,
             poll: Poll::Never,
             silent: 0,
-            holds: Holder::EMPTY,
+            tasks: 0,
             loose: false,
             idle: IdleList::None,
         }

@@ -15,7 +15,7 @@ use slab::Slab;
 
 use crate::index::{Requests, Running};
 use crate::protocol::config::Config;
-use crate::protocol::id::{KindId, Kinds, MachineId};
+use crate::protocol::id::{KindId, Kinds, MachineId, TaskId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::protocol::time::Instant;
 use crate::queue::Ask;
@@ -23,7 +23,7 @@ use crate::storage::heap::Positions;
 use crate::storage::list::{self, Moves};
 
 pub(crate) use free::FreeOrder;
-pub(crate) use holdings::{Asked, Holdings};
+pub(crate) use holdings::{Asked, Holdings, Once};
 pub(crate) use kind::{IdleKey, KindState};
 pub(crate) use machine::{Machine, Phase, Poll};
 pub(crate) use timers::Timer;
@@ -76,7 +76,7 @@ impl Machines {
             procs: (0, 0),
             granted: 0,
             idle: 0,
-            holdings: Holdings::new(),
+            holdings: Holdings::default(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
             probation_positions: Positions::default(),
@@ -189,6 +189,7 @@ impl Machines {
         self.tally(slot, false);
         self.touch(slot);
         self.touched.retain(|&other| other != slot);
+        self.holdings.clear(slot);
         let machine = self.records.remove(slot as usize);
         for timer in [
             Timer::Probation,
@@ -252,10 +253,20 @@ impl Machines {
         self.timers.next()
     }
 
-    /// What lives on a machine, with the record that lists it.
-    pub(crate) fn holder(&mut self, slot: u32) -> (&mut Holdings, &mut Machine) {
+    /// S14: a task lives on a machine; says whether it is new there.
+    pub(crate) fn assign(&mut self, slot: u32, task: TaskId) -> bool {
         self.touch(slot);
-        (&mut self.holdings, &mut self.records[slot as usize])
+        let new = self.holdings.assign(slot, task);
+        self.records[slot as usize].tasks += u32::from(new);
+        new
+    }
+
+    /// S15: a task lives on a machine no longer; says whether it did.
+    pub(crate) fn discard(&mut self, slot: u32, task: TaskId) -> bool {
+        self.touch(slot);
+        let known = self.holdings.discard(slot, task);
+        self.records[slot as usize].tasks -= u32::from(known);
+        known
     }
 
     /// What a demand takes of a machine (R5).
@@ -437,7 +448,7 @@ impl Machines {
             .iter()
             .map(|kind| KindState::new(kind.kind))
             .collect();
-        let (mut listed, mut timers, mut holdings) = (0, 0, [0; 3]);
+        let (mut listed, mut timers, mut tasks, mut onces) = (0, 0, 0, 0);
         let mut on_probation = 0;
         for (slot, machine) in &self.records {
             let slot = slot as u32;
@@ -466,6 +477,8 @@ impl Machines {
                 kind.need.add(taken);
                 kind.running += 1;
             }
+            tasks += machine.tasks as usize;
+            onces += self.holdings.onces_on(slot).len();
             let grants = machine.running.check(requests.records());
             listed += usize::from(machine.free_spot().is_some());
             timers += {
@@ -485,7 +498,7 @@ impl Machines {
                 && self.ids.get(&machine.id) == Some(&slot)
                 && !machine.loose
                 && machine.idle == self.idle_list(machine)
-                && self.holdings.check(slot, &machine.holds, &mut holdings)
+                && machine.tasks as usize == self.holdings.tasks_on(slot).len()
                 && (machine.was_up() || machine.grants == 0);
             if !sound {
                 return false;
@@ -531,13 +544,13 @@ impl Machines {
             && self
                 .timers
                 .check(timers, |slot, timer| self.wants(slot, timer))
-            && self.holdings.check_totals(holdings)
+            && self.holdings.check(tasks, onces)
     }
 
     /// The list of idle machines that a machine should be in (E1).
     #[inline]
     fn idle_list(&self, machine: &Machine) -> IdleList {
-        let used = || self.tasks_are_use && machine.holds.tasks.head().is_some();
+        let used = || self.tasks_are_use && machine.tasks > 0;
         match machine.counts() {
             _ if !machine.is_unused() || used() => IdleList::None,
             true => IdleList::Counted,
@@ -564,4 +577,13 @@ impl Machines {
 /// Longest idle first, then the highest id.
 fn idle_key(machine: &Machine) -> IdleKey {
     (machine.idle_since, Reverse(machine.id))
+}
+
+#[cfg(test)]
+impl Machines {
+    /// A record, behind the back of all that is kept up to date about it.
+    pub(crate) fn record(&mut self, slot: u32) -> &mut Machine {
+        self.touch(slot);
+        &mut self.records[slot as usize]
+    }
 }

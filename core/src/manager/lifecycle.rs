@@ -193,11 +193,11 @@ impl Manager {
                 by,
             });
         }
-        let (holdings, record) = self.machines.holder(slot);
-        while let Some(task) = holdings.lose_task(slot, &mut record.holds) {
+        let holdings = &self.machines.holdings;
+        for task in holdings.tasks_on(slot) {
             actions.push(Action::TaskLost { task, machine });
         }
-        while let Some((waiter, key)) = holdings.lose_waiter(slot, &mut record.holds) {
+        for (waiter, key) in holdings.waiters_on(slot) {
             let outcome = OnceOutcome::MachineLost;
             actions.push(Action::OnceReady {
                 waiter,
@@ -205,8 +205,7 @@ impl Manager {
                 outcome,
             });
         }
-        holdings.lose_onces(slot, &mut record.holds);
-        let index = usize::from(record.kind.0);
+        let index = usize::from(self.machines.get(slot).kind.0);
         self.machines.remove(slot);
         self.growth[index].machine_gone();
         self.deadlines_dirty = true;

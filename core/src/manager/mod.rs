@@ -160,9 +160,6 @@ impl Manager {
         }
         if has_step {
             self.settle(step, actions);
-        } else {
-            // The check of a wrong event may have taken a machine out of the orders.
-            self.machines.relist();
         }
         self.rearm(*event == Event::Timer, actions);
         self.compact();

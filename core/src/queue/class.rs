@@ -1,7 +1,6 @@
 //! Classes: queued requests that are equal but for their arrival, first come first served.
 
 use super::ask::{Ask, Spot};
-use crate::index::Members;
 use crate::protocol::event::Submit;
 use crate::protocol::id::{Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
@@ -35,7 +34,7 @@ pub(crate) struct Class {
     /// Its place in the order of classes: the priority, then the arrival of its first request (P1),
     /// or what stands for its procs (S3).
     pub(super) order: (i64, u64),
-    pub(super) members: List<Members>,
+    pub(super) members: List,
     pub(super) len: u64,
     /// The slot of its demand.
     pub(super) demand: u32,

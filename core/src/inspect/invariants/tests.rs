@@ -123,7 +123,7 @@ fn slot(m: &Manager, id: u64) -> u32 {
 /// A machine's record, behind the back of all that is kept up to date about it.
 fn machine(m: &mut Manager, id: u64) -> &mut Machine {
     let slot = slot(m, id);
-    m.machines.holder(slot).1
+    m.machines.record(slot)
 }
 
 /// Changes a machine's record, and what is kept up to date about it.
@@ -280,42 +280,44 @@ fn deadlines_of_machines_that_are_missing_or_too_many_are_noticed() {
 #[test]
 fn holdings_that_are_not_as_they_are_known_are_noticed() {
     let key = OnceKey { kind: 1, key: 7 };
-    let renamed = |m: &mut Manager| {
-        let (slot, _) = m.machines.holdings.tasks.iter().next().unwrap();
-        m.machines.holdings.tasks[slot].task = TaskId(99);
+    let task_elsewhere = |m: &mut Manager| {
+        let (from, to) = (slot(m, 0), slot(m, 1));
+        let tasks = &mut m.machines.holdings.tasks;
+        let number = tasks.remove(&(from, TaskId(1))).unwrap();
+        tasks.insert((to, TaskId(1)), number);
     };
-    assert_eq!(broken_by(renamed), 3);
-    let swapped = |m: &mut Manager| {
-        let (first, second) = (machine(m, 0).holds, machine(m, 1).holds);
-        machine(m, 0).holds = second;
-        machine(m, 1).holds = first;
+    assert_eq!(broken_by(task_elsewhere), 3);
+    let of_no_machine = |m: &mut Manager| {
+        let tasks = &mut m.machines.holdings.tasks;
+        tasks.insert((9, TaskId(98)), 0);
     };
-    assert_eq!(broken_by(swapped), 3);
+    assert_eq!(broken_by(of_no_machine), 3);
+    let work_of_no_machine = |m: &mut Manager| {
+        let (result, now) = (Some(OnceOutcome::Ok), Instant::ZERO);
+        m.machines.holdings.add_once(9, key, result, now);
+    };
+    assert_eq!(broken_by(work_of_no_machine), 3);
     let result = |id, result| {
         move |m: &mut Manager| {
             let slot = slot(m, id);
-            let once = m.machines.holdings.once(slot, key).unwrap();
-            m.machines.holdings.onces[once as usize].result = result;
+            let onces = &mut m.machines.holdings.onces;
+            onces.get_mut(&(slot, key)).unwrap().result = result;
         }
     };
     // Known, and waited for; not known, and not waited for.
     assert_eq!(broken_by(result(1, Some(OnceOutcome::Ok))), 3);
     assert_eq!(broken_by(result(0, None)), 3);
     let another_waiter = |m: &mut Manager| {
-        let (slot, _) = m.machines.holdings.waiters.iter().next().unwrap();
-        m.machines.holdings.waiters[slot].id = WaiterId(99);
+        let mut waiters = m.machines.holdings.waiters.values_mut();
+        *waiters.next().unwrap() = WaiterId(99);
     };
     assert_eq!(broken_by(another_waiter), 3);
     let of_other_work = |m: &mut Manager| {
-        let (slot, _) = m.machines.holdings.waiters.iter().next().unwrap();
-        m.machines.holdings.waiters[slot].key = OnceKey { kind: 9, key: 9 };
+        let waiters = &mut m.machines.holdings.waiters;
+        let ((machine, _, number), waiter) = waiters.pop_first().unwrap();
+        waiters.insert((machine, OnceKey { kind: 9, key: 9 }, number), waiter);
     };
     assert_eq!(broken_by(of_other_work), 3);
-    let known_and_not_there = |m: &mut Manager| {
-        let slots = &mut m.machines.holdings.task_slots;
-        slots.insert((9, TaskId(98)), 0);
-    };
-    assert_eq!(broken_by(known_and_not_there), 3);
 }
 
 #[test]

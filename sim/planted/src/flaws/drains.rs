@@ -152,7 +152,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             FILE,
             "record.draining.is_some() && record.grants == 0",
-            "record.draining.is_some() && record.grants == 0 && record.holds.tasks.head().is_none()",
+            "record.draining.is_some() && record.grants == 0 && record.tasks == 0",
         )],
     ),
     Flaw::new(

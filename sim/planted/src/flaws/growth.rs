@@ -436,7 +436,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             "manager/placement/hold.rs",
             "self.machines.granted() - queued.granted_anywhere >= patience",
-            "self.granted(self.queue.class(class).key.kinds) - queued.granted >= patience",
+            "self.granted(self.queue.class(class).key.ask.kinds) - queued.granted >= patience",
         )],
     ),
 ];

@@ -40,11 +40,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
-        "F5",
-        "a machine about which something wrong is said is not looked at any more",
-        &[edit(MANAGER, "} else { «self.machines.relist();»", "")],
-    ),
-    Flaw::new(
         "S22",
         "timers go on after the shutdown",
         &[edit(FILE, "if self.shutdown { return None; }", "")],
