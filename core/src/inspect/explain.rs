@@ -187,10 +187,10 @@ impl Manager {
     /// ```
     #[must_use]
     pub fn explain(&self, request: RequestId) -> Explanation {
-        let Some(slot) = self.requests.find(request) else {
+        let Some(slot) = self.requests.find(&request) else {
             return Explanation::Unknown { request };
         };
-        let record = self.requests.get(slot);
+        let record = &self.requests[slot];
         if let Some(running) = record.running() {
             let machine = self.machines.get(running.machine).id;
             return Explanation::Running { request, machine };
@@ -215,14 +215,14 @@ impl Manager {
 
     /// P4: the procs that have yet to be granted until the turn of a queued request.
     fn until_turn(&self, slot: u32) -> Option<u64> {
-        let queued = self.requests.get(slot).queued()?;
+        let queued = self.requests[slot].queued()?;
         let kinds = self.queue.class(queued.class).group;
         let mut groups = self.holds.groups.iter();
         let group = groups.find(|group| group.kinds == kinds)?;
         let due = queued
             .granted
             .max(group.mark)
-            .saturating_add(self.patience(kinds)?);
+            .saturating_add(self.patience_in_procs(kinds)?);
         Some(due.saturating_sub(self.granted(kinds)))
     }
 
@@ -259,8 +259,8 @@ impl Manager {
             (Phase::Pending { .. }, ..) => Some(Obstacle::Pending),
             (Phase::Stopping { .. }, ..) => Some(Obstacle::Stopping),
             (Phase::Up, Some(_), _) => Some(Obstacle::Draining),
-            (Phase::Up, None, Some(until)) => Some(Obstacle::Probation {
-                until: until.unwrap_or(Instant::MAX),
+            (Phase::Up, None, Some(end)) => Some(Obstacle::Probation {
+                until: end.or_max(),
             }),
             (Phase::Up, None, None) => None,
         }
@@ -286,7 +286,7 @@ impl Manager {
         let hold = self.holds.on(record.id).filter(|hold| hold.request != slot);
         match hold {
             Some(hold) => Obstacle::Held {
-                request: self.requests.get(hold.request).id,
+                request: self.requests[hold.request].id,
             },
             None => Obstacle::Avoided,
         }

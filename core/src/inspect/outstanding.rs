@@ -71,7 +71,7 @@ impl Manager {
                 say(Action::Stop { machine }, since);
             }
             for request in record.running.iter(self.requests.records()) {
-                let request = self.requests.get(request);
+                let request = &self.requests[request];
                 if let Some(running) = request.running() {
                     let request = request.id;
                     say(Action::Grant { request, machine }, running.since);

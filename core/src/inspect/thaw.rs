@@ -10,10 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::invariants::Violation;
 use super::snapshot::{OneMachine, OneQueued, Snapshot};
 use crate::index::{Queued, Request};
-use crate::machines::{Phase, Poll, Timer};
+use crate::machines::{Ends, Phase, Poll, Timer};
 use crate::manager::{Hold, Manager};
 use crate::protocol::event::OnceOutcome;
-use crate::protocol::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
+use crate::protocol::id::{Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::queue::Ask;
 
 /// Ids and counts above this are refused, so that none overflows later.
@@ -93,7 +93,6 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         kind.kind = kind.kind.with_limits(one.limits);
         (kind.expected, kind.granted, kind.lost, kind.ended) =
             (one.expected, one.granted, one.lost, one.ended);
-        manager.machines.granted += one.granted;
         manager.growth[index] = one.growth;
     }
     manager.choose_packing();
@@ -137,13 +136,13 @@ impl Manager {
             granted,
             granted_anywhere,
         } = one;
-        if self.requests.find(request).is_some() {
+        if self.requests.find(&request).is_some() {
             return Err(Unsound::DuplicateRequest(request));
         }
         if spec.demand.least().proc_count() == 0
             || arrival >= next_arrival
             || granted > LARGEST
-            || granted_anywhere > self.machines.granted()
+            || granted_anywhere > self.granted(Kinds::ALL)
         {
             return Err(Unsound::Request(request));
         }
@@ -161,8 +160,8 @@ impl Manager {
     }
 
     fn thaw_hold(&mut self, one: super::snapshot::OneHold) -> Result<Hold, Unsound> {
-        let request = self.requests.find(one.request).ok_or(Unsound::Groups)?;
-        let queued = self.requests.get(request).queued().ok_or(Unsound::Groups)?;
+        let request = self.requests.find(&one.request).ok_or(Unsound::Groups)?;
+        let queued = self.requests[request].queued().ok_or(Unsound::Groups)?;
         let machine = self.machines.find(one.machine).ok_or(Unsound::Groups)?;
         self.machines.change(machine, |record| record.held = true);
         Ok(Hold {
@@ -183,24 +182,22 @@ impl Manager {
         let slot = self
             .machines
             .add(id, one.kind, one.phase, one.offer, one.since);
-        let probation = one.probation.map(Option::from);
-        let draining = one.draining.map(Option::from);
         self.machines.change(slot, |record| {
-            (record.stop_since, record.probation) = (one.stop_since, probation);
-            (record.passages, record.draining) = (one.passages, draining);
+            (record.stop_since, record.probation) = (one.stop_since, one.probation);
+            (record.passages, record.draining) = (one.passages, one.draining);
             (record.trial, record.settles) = (one.trial, one.settles);
         });
+        let (probation, drain) = (one.probation, one.draining);
         self.machines
-            .set_timer(slot, Timer::Probation, probation.flatten());
+            .set_timer(slot, Timer::Probation, probation.and_then(Ends::at));
         self.machines
-            .set_timer(slot, Timer::DrainEnd, draining.flatten());
+            .set_timer(slot, Timer::DrainEnd, drain.and_then(Ends::at));
         self.machines.set_timer(slot, Timer::Settle, one.settles);
         if one.poll != Poll::Never {
             self.machines.set_poll(slot, one.poll);
         }
         self.machines.set_silent(slot, one.silent);
         let granted = self.machines.kind(one.kind).granted;
-        let granted_anywhere = self.machines.granted();
         if !one.running.is_empty()
             && matches!(
                 one.phase,
@@ -210,7 +207,7 @@ impl Manager {
             return Err(Unsound::Machine(id));
         }
         for running in one.running {
-            if self.requests.find(running.request).is_some() {
+            if self.requests.find(&running.request).is_some() {
                 return Err(Unsound::DuplicateRequest(running.request));
             }
             if !running.taken.fits(self.machines.get(slot).free) || running.taken.proc_count() == 0
@@ -228,7 +225,6 @@ impl Manager {
             );
         }
         self.machines.kinds[usize::from(one.kind.0)].granted = granted;
-        self.machines.granted = granted_anywhere;
         self.machines
             .change(slot, |record| record.idle_since = one.idle_since);
         for task in one.tasks {

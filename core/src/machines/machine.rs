@@ -30,6 +30,45 @@ pub(crate) enum Poll {
     Out(Instant),
 }
 
+impl Poll {
+    /// When it is to be polled.
+    pub(crate) fn due(self) -> Option<Instant> {
+        match self {
+            Poll::Due(at) => Some(at),
+            Poll::Never | Poll::Out(_) => None,
+        }
+    }
+}
+
+/// When a probation or a drain ends. (Not an option: JSON does not tell one within another.)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Ends {
+    At(Instant),
+    /// That is past the end of time, or it was given no end.
+    Never,
+}
+
+impl Ends {
+    pub(crate) fn at(self) -> Option<Instant> {
+        match self {
+            Ends::At(at) => Some(at),
+            Ends::Never => None,
+        }
+    }
+
+    /// The same, where [`Instant::MAX`] stands for never.
+    pub(crate) fn or_max(self) -> Instant {
+        self.at().unwrap_or(Instant::MAX)
+    }
+}
+
+impl From<Option<Instant>> for Ends {
+    fn from(at: Option<Instant>) -> Ends {
+        at.map_or(Ends::Never, Ends::At)
+    }
+}
+
 /// A machine that is there: pending, in service or told to stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -48,12 +87,12 @@ pub(crate) struct Machine {
     pub(crate) stop_since: Option<Instant>,
     /// From when on it is idle while nothing keeps it from that: the end of its last grant (E1).
     pub(crate) idle_since: Instant,
-    /// Whether it is on probation, and until when; without end when that is past the end of time.
-    pub(crate) probation: Option<Option<Instant>>,
+    /// Whether it is on probation, and until when.
+    pub(crate) probation: Option<Ends>,
     /// How often it went on probation since the last success (H2).
     pub(crate) passages: u32,
     /// Whether it drains, and until when at the most (D1).
-    pub(crate) draining: Option<Option<Instant>>,
+    pub(crate) draining: Option<Ends>,
     /// While it is not sure to stay up (G3): the steps of the back-off when it was asked for.
     pub(crate) trial: Option<u64>,
     /// When that ends.
@@ -161,12 +200,15 @@ impl Machine {
     }
 
     pub(crate) fn health(&self) -> Health {
-        let end = |until: Option<Instant>| until.unwrap_or(Instant::MAX);
         match (self.phase, self.draining, self.probation) {
             (Phase::Pending { .. }, ..) => Health::Pending,
             (Phase::Stopping { .. }, ..) => Health::Stopping,
-            (Phase::Up, Some(until), _) => Health::Draining { until: end(until) },
-            (Phase::Up, None, Some(until)) => Health::Probation { until: end(until) },
+            (Phase::Up, Some(end), _) => Health::Draining {
+                until: end.or_max(),
+            },
+            (Phase::Up, None, Some(end)) => Health::Probation {
+                until: end.or_max(),
+            },
             (Phase::Up, None, None) => Health::Ok,
         }
     }

@@ -25,7 +25,7 @@ use crate::storage::list::{self, Moves};
 pub(crate) use free::FreeOrder;
 pub(crate) use holdings::{Asked, Holdings, Once};
 pub(crate) use kind::{IdleKey, KindState};
-pub(crate) use machine::{Machine, Phase, Poll};
+pub(crate) use machine::{Ends, Machine, Phase, Poll};
 pub(crate) use timers::Timer;
 
 use machine::IdleList;
@@ -38,11 +38,6 @@ pub(crate) struct Machines {
     ids: BTreeMap<MachineId, u32>,
     pub(crate) kinds: Vec<KindState>,
     pub(crate) free: FreeOrder,
-    /// Procs of all machines, and of those of them that drain or stop.
-    procs: (u64, u64),
-    /// Procs of all grants ever made (G5), and idle machines.
-    pub(crate) granted: u64,
-    idle: u32,
     /// What lives on them.
     pub(crate) holdings: Holdings,
     timers: Timers,
@@ -73,9 +68,6 @@ impl Machines {
                 .map(|kind| KindState::new(*kind))
                 .collect(),
             free: FreeOrder::new(config.packing_in_use()),
-            procs: (0, 0),
-            granted: 0,
-            idle: 0,
             holdings: Holdings::default(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
@@ -107,16 +99,10 @@ impl Machines {
         &self.kinds[usize::from(self.records[slot as usize].kind.0)]
     }
 
-    /// Procs of all grants ever made.
-    #[inline]
-    pub(crate) const fn granted(&self) -> u64 {
-        self.granted
-    }
-
     /// How many machines are idle.
     #[inline]
-    pub(crate) const fn idle_count(&self) -> u32 {
-        self.idle
+    pub(crate) fn idle(&self) -> usize {
+        self.kinds.iter().map(KindState::idle).sum()
     }
 
     /// The kinds that a request accepts and whose capacity it fits: its group (P4).
@@ -158,8 +144,11 @@ impl Machines {
 
     /// Procs of all machines that are there, and of those of them that drain or stop.
     #[inline]
-    pub(crate) const fn procs(&self) -> (u64, u64) {
-        self.procs
+    pub(crate) fn procs(&self) -> (u64, u64) {
+        let sums = self.kinds.iter().map(|kind| &kind.sums);
+        sums.fold((0, 0), |(there, leaving), sums| {
+            (there + sums.there, leaving + sums.leaving)
+        })
     }
 
     /// Adds a machine.
@@ -191,12 +180,7 @@ impl Machines {
         self.touched.retain(|&other| other != slot);
         self.holdings.clear(slot);
         let machine = self.records.remove(slot as usize);
-        for timer in [
-            Timer::Probation,
-            Timer::DrainEnd,
-            Timer::Settle,
-            Timer::Poll,
-        ] {
+        for timer in Timer::ALL {
             self.timers.set(slot, machine.id, timer, None);
         }
         self.ids.remove(&machine.id);
@@ -234,11 +218,7 @@ impl Machines {
     pub(crate) fn set_poll(&mut self, slot: u32, poll: Poll) {
         let machine = &mut self.records[slot as usize];
         machine.poll = poll;
-        let at = match poll {
-            Poll::Due(at) => Some(at),
-            Poll::Never | Poll::Out(_) => None,
-        };
-        self.set_timer(slot, Timer::Poll, at);
+        self.set_timer(slot, Timer::Poll, poll.due());
     }
 
     /// Sets a deadline of a machine, or clears it.
@@ -292,7 +272,7 @@ impl Machines {
         let machine = &mut self.records[slot as usize];
         machine.free = machine.free.minus(taken);
         machine.grants += 1;
-        requests.get_mut(request).run(Running {
+        requests[request].run(Running {
             machine: slot,
             taken,
             since: now,
@@ -302,7 +282,6 @@ impl Machines {
         kind.need.add(taken);
         kind.running += 1;
         kind.granted += u64::from(taken.proc_count());
-        self.granted += u64::from(taken.proc_count());
     }
 
     /// Ends a grant; the request is in no list then.
@@ -312,7 +291,7 @@ impl Machines {
             machine: slot,
             taken,
             ..
-        }) = requests.get(request).running()
+        }) = requests[request].running()
         else {
             unreachable!("the caller knows that it runs");
         };
@@ -332,20 +311,19 @@ impl Machines {
     /// that takes as much. No sum and no order changes by it but what was granted in all.
     #[inline]
     pub(crate) fn replace(&mut self, requests: &mut Requests, ended: u32, next: u32, now: Instant) {
-        let Some(running) = requests.get(ended).running() else {
+        let Some(running) = requests[ended].running() else {
             unreachable!("the caller knows that it runs");
         };
         let machine = &mut self.records[running.machine as usize];
         machine.idle_since = now;
         machine.running.remove(requests.records_mut(), ended);
-        requests.get_mut(next).run(Running {
+        requests[next].run(Running {
             since: now,
             ..running
         });
         machine.running.push_back(requests.records_mut(), next);
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
         kind.granted += u64::from(running.taken.proc_count());
-        self.granted += u64::from(running.taken.proc_count());
     }
 
     /// Takes a machine out of the orders until the step has placed what it can.
@@ -358,14 +336,11 @@ impl Machines {
         self.touched.push(slot);
         self.free.remove(slot);
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
-        let idle = match core::mem::replace(&mut machine.idle, IdleList::None) {
-            IdleList::None => return,
-            IdleList::Counted => &mut kind.idle,
-            IdleList::Uncounted => &mut kind.idle_uncounted,
-        };
-        idle.remove(slot, &mut self.idle_positions);
-        self.idle -= 1;
-        self.deadlines_dirty |= kind.kind.idle.is_some();
+        let list = core::mem::replace(&mut machine.idle, IdleList::None);
+        if let Some(idle) = kind.idle_list(list) {
+            idle.remove(slot, &mut self.idle_positions);
+            self.deadlines_dirty |= kind.kind.idle.is_some();
+        }
     }
 
     /// The machines that this step has changed, which are in none of the orders.
@@ -391,14 +366,10 @@ impl Machines {
             }
             let list = self.idle_list(machine);
             let kind = &mut self.kinds[usize::from(machine.kind.0)];
-            let idle = match list {
-                IdleList::None => continue,
-                IdleList::Counted => &mut kind.idle,
-                IdleList::Uncounted => &mut kind.idle_uncounted,
-            };
-            idle.push(idle_key(machine), slot, &mut self.idle_positions);
-            self.idle += 1;
-            self.deadlines_dirty |= kind.kind.idle.is_some();
+            if let Some(idle) = kind.idle_list(list) {
+                idle.push(idle_key(machine), slot, &mut self.idle_positions);
+                self.deadlines_dirty |= kind.kind.idle.is_some();
+            }
             self.records[slot as usize].idle = list;
         }
     }
@@ -407,11 +378,7 @@ impl Machines {
     fn tally(&mut self, slot: u32, add: bool) {
         let machine = &self.records[slot as usize];
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
-        self.procs.0 -= kind.sums.there;
-        self.procs.1 -= kind.sums.leaving;
         kind.sums.count(machine, kind.kind.capacity, add);
-        self.procs.0 += kind.sums.there;
-        self.procs.1 += kind.sums.leaving;
         if machine.is_healthy() {
             let count = kind.offers.entry(machine.offer).or_default();
             *count = if add { *count + 1 } else { *count - 1 };
@@ -466,7 +433,7 @@ impl Machines {
             let mut free = machine.offer;
             let mut here = true;
             for request in machine.running.iter(requests.records()) {
-                let running = requests.get(request).running();
+                let running = requests[request].running();
                 let Some(Running { taken, .. }) = running.filter(|running| running.machine == slot)
                 else {
                     here = false;
@@ -481,17 +448,8 @@ impl Machines {
             onces += self.holdings.onces_on(slot).len();
             let grants = machine.running.check(requests.records());
             listed += usize::from(machine.free_spot().is_some());
-            timers += {
-                [
-                    Timer::Probation,
-                    Timer::DrainEnd,
-                    Timer::Settle,
-                    Timer::Poll,
-                ]
-            }
-            .into_iter()
-            .filter(|timer| self.wants(slot, *timer).is_some())
-            .count();
+            let wanted = |timer: &Timer| self.wants(slot, *timer).is_some();
+            timers += Timer::ALL.iter().filter(|timer| wanted(timer)).count();
             let sound = here
                 && free == machine.free
                 && grants == Some(machine.grants as usize)
@@ -523,19 +481,12 @@ impl Machines {
                     (machine.idle == list).then(|| idle_key(machine))
                 })
         });
-        let idle = |kind: &KindState| kind.idle_lengths();
         let in_lists =
             { self.records.iter() }.filter(|(_, machine)| machine.idle != IdleList::None);
         let in_probation = self.kinds.iter().map(|kind| kind.first_probation.len());
-        let procs = { self.kinds.iter() }.fold((0, 0), |(there, leaving), kind| {
-            (there + kind.sums.there, leaving + kind.sums.leaving)
-        });
-        sums && procs == self.procs
-            && self.ids.len() == self.records.len()
+        sums && self.ids.len() == self.records.len()
             && in_probation.sum::<usize>() == on_probation
-            && self.kinds.iter().map(idle).sum::<usize>() == self.idle as usize
-            && self.idle as usize == in_lists.count()
-            && self.kinds.iter().map(|kind| kind.granted).sum::<u64>() == self.granted
+            && self.idle() == in_lists.count()
             && self.touched.is_empty()
             && self.free.check(listed, |slot| {
                 let machine = self.records.get(slot as usize)?;
@@ -562,13 +513,10 @@ impl Machines {
     fn wants(&self, slot: u32, timer: Timer) -> Option<(Instant, MachineId)> {
         let machine = self.records.get(slot as usize)?;
         let at = match timer {
-            Timer::Probation => machine.probation.flatten(),
-            Timer::DrainEnd => machine.draining.flatten(),
+            Timer::Probation => machine.probation.and_then(Ends::at),
+            Timer::DrainEnd => machine.draining.and_then(Ends::at),
             Timer::Settle => machine.settles,
-            Timer::Poll => match machine.poll {
-                Poll::Due(at) => Some(at),
-                Poll::Never | Poll::Out(_) => None,
-            },
+            Timer::Poll => machine.poll.due(),
         };
         at.map(|at| (at, machine.id))
     }

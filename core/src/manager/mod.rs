@@ -250,6 +250,7 @@ impl Manager {
     #[inline]
     fn compact(&mut self) {
         if let Some(moves) = self.requests.compact() {
+            { self.requests.iter_mut() }.for_each(|request| request.follow(&moves));
             self.queue.follow(&moves);
             self.machines.follow(&moves);
             self.holds.follow(&moves);

@@ -5,6 +5,7 @@ use crate::protocol::event::Submit;
 use crate::protocol::id::{Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::storage::list::List;
+use crate::storage::table::Keyed;
 use crate::storage::tree::{Branch, Node};
 
 /// What the requests of a class have in common.
@@ -89,6 +90,14 @@ impl Least {
     pub(super) fn may_fit(&self, spot: &Spot) -> bool {
         (self.amounts.fits(spot.free) && self.kinds.contains(spot.kind))
             || (spot.empty && self.whole.contains(spot.kind))
+    }
+}
+
+impl Keyed for Class {
+    type Key = ClassKey;
+
+    fn key(&self) -> &ClassKey {
+        &self.key
     }
 }
 

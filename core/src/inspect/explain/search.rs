@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::machines::Ends;
 use crate::manager::{Growth, Manager};
 use crate::protocol::action::Action;
 use crate::protocol::event::{Event, Outcome};
@@ -152,8 +153,8 @@ impl Manager {
             let idle = limit.filter(|_| self.machines.is_idle(slot));
             let idle = idle.and_then(|limit| record.idle_since.checked_add(limit));
             [
-                record.probation.flatten(),
-                record.draining.flatten(),
+                record.probation.and_then(Ends::at),
+                record.draining.and_then(Ends::at),
                 record.settles,
                 idle,
             ]

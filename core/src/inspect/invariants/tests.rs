@@ -6,7 +6,7 @@ use alloc::string::ToString;
 
 use super::*;
 use crate::index::{Queued, Request, Running};
-use crate::machines::Timer;
+use crate::machines::{Ends, Timer};
 use crate::queue::Ask;
 use crate::storage::heap::Heap;
 use crate::{
@@ -133,8 +133,8 @@ fn change(m: &mut Manager, id: u64, how: impl FnOnce(&mut Machine)) {
 }
 
 fn request(m: &mut Manager, id: RequestId) -> &mut Request {
-    let slot = m.requests.find(id).unwrap();
-    m.requests.get_mut(slot)
+    let slot = m.requests.find(&id).unwrap();
+    &mut m.requests[slot]
 }
 
 fn running(machine: u32, procs: u32) -> Running {
@@ -171,11 +171,11 @@ fn a_queue_that_is_not_as_its_requests_say_is_noticed() {
     assert_eq!(broken_by(|m| request(m, QUEUED).run(running(0, 4))), 2);
     let behind_others = |m: &mut Manager| {
         // It says that it came later than the next of its class.
-        let slot = m.requests.find(RequestId(4)).unwrap();
-        let queued = m.requests.get(slot).queued().unwrap();
+        let slot = m.requests.find(&RequestId(4)).unwrap();
+        let queued = m.requests[slot].queued().unwrap();
         let arrival = queued.arrival + 50;
         let later = Request::queue(RequestId(4), Queued { arrival, ..queued });
-        *m.requests.get_mut(slot) = later;
+        m.requests[slot] = later;
     };
     assert_eq!(broken_by(behind_others), 2);
 }
@@ -183,7 +183,7 @@ fn a_queue_that_is_not_as_its_requests_say_is_noticed() {
 #[test]
 fn requests_that_are_in_no_list_are_noticed() {
     let taken_out = |m: &mut Manager| {
-        let slot = m.requests.find(QUEUED).unwrap();
+        let slot = m.requests.find(&QUEUED).unwrap();
         let _ = m.queue.take(&mut m.requests, slot);
     };
     assert_eq!(broken_by(taken_out), 4);
@@ -231,7 +231,7 @@ fn sums_of_a_kind_that_are_wrong_are_noticed() {
     assert_eq!(spoilt(&|kind| kind.sums.leaving += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.healthy -= 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.counted -= 1), 3);
-    assert_eq!(spoilt(&|kind| kind.sums.unlike += 1), 3);
+    assert_eq!(spoilt(&|kind| kind.sums.offers_less += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.ok += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.pending -= 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.probation += 1), 3);
@@ -245,10 +245,13 @@ fn sums_of_a_kind_that_are_wrong_are_noticed() {
 #[test]
 fn machines_that_are_not_as_they_are_known_are_noticed() {
     assert_eq!(broken_by(|m| machine(m, 0).id = MachineId(7)), 3);
-    assert_eq!(broken_by(|m| machine(m, 0).probation = Some(None)), 3);
+    assert_eq!(
+        broken_by(|m| machine(m, 0).probation = Some(Ends::Never)),
+        3
+    );
     assert_eq!(broken_by(|m| machine(m, 1).probation = None), 3);
     assert_eq!(broken_by(|m| machine(m, 1).passages = 2), 3);
-    assert_eq!(broken_by(|m| machine(m, 0).draining = Some(None)), 3);
+    assert_eq!(broken_by(|m| machine(m, 0).draining = Some(Ends::Never)), 3);
     assert_eq!(
         broken_by(|m| machine(m, 2).phase = Phase::Up),
         3,
@@ -271,7 +274,10 @@ fn deadlines_of_machines_that_are_missing_or_too_many_are_noticed() {
         };
         assert_eq!(broken_by(too_many), 3, "{timer:?}");
     }
-    assert_eq!(broken_by(|m| machine(m, 1).probation = Some(until)), 3);
+    assert_eq!(
+        broken_by(|m| machine(m, 1).probation = Some(until.into())),
+        3
+    );
     let due = Poll::Due(Instant::from_secs(99));
     assert_eq!(broken_by(|m| machine(m, 0).poll = due), 3);
     assert_eq!(broken_by(|m| machine(m, 1).poll = due), 3);
@@ -339,7 +345,7 @@ fn states_of_machines_that_contradict_themselves_are_noticed() {
     assert_eq!(broken_by(pending_and_polled), 6);
     assert_eq!(broken_by(|m| change(m, 2, |it| it.trial = Some(0))), 6);
     assert_eq!(
-        broken_by(|m| change(m, 2, |it| it.draining = Some(None))),
+        broken_by(|m| change(m, 2, |it| it.draining = Some(Ends::Never))),
         6
     );
     let stopping = |m: &mut Manager| {
@@ -352,7 +358,7 @@ fn states_of_machines_that_contradict_themselves_are_noticed() {
         "it is on probation"
     );
     assert_eq!(
-        broken_by(|m| change(m, 1, |it| it.draining = Some(None))),
+        broken_by(|m| change(m, 1, |it| it.draining = Some(Ends::Never))),
         6,
         "it is empty and should be told to stop"
     );
@@ -382,7 +388,7 @@ fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
     assert_eq!(hold(|hold| hold.arrival += 1), 7);
     assert_eq!(hold(|hold| hold.priority -= 1), 7);
     let of_a_running_one = |m: &mut Manager| {
-        let slot = m.requests.find(RUNNING).unwrap();
+        let slot = m.requests.find(&RUNNING).unwrap();
         m.holds.groups[0].hold.as_mut().unwrap().request = slot;
     };
     assert_eq!(broken_by(of_a_running_one), 7);

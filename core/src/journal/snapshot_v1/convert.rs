@@ -170,7 +170,7 @@ impl Machine {
             // Each in service was told to stop (S22).
             stop_since: (shutdown && phase == Phase::Up).then_some(now),
             idle_since: now,
-            probation: probation.map(today::Ends::from),
+            probation: probation.map(machines::Ends::from),
             passages: probation.is_some().into(),
             draining: None,
             trial: None,
@@ -193,7 +193,7 @@ impl Machine {
             (Phase::Pending { steps }, None) => State::Pending { steps },
             (Phase::Up, None) => State::Ok,
             (Phase::Up, Some(until)) => State::Probation {
-                until: Option::from(until).map(|at: Instant| at.0),
+                until: until.at().map(|at| at.0),
             },
             (Phase::Pending { .. }, Some(_)) | (Phase::Stopping { .. }, _) => return None,
         };

@@ -108,9 +108,9 @@ impl Manager {
         let left = self.max_procs.saturating_sub(self.machines.procs().0);
         // G5, where nothing but `max_procs` is in the way: machines that may be of no use are there.
         let replaces = queued
-            && (self.machines.idle_count() > 0
+            && (self.machines.idle() > 0
                 || self.growth.len() > 1
-                || self.machines.kinds[0].sums.unlike > 0);
+                || self.machines.kinds[0].sums.offers_less > 0);
         (replaces || left >= self.least_procs) && self.may_start() || self.may_say_or_withdraw()
     }
 
@@ -259,8 +259,7 @@ impl Manager {
     /// G1: the first request of the class is told of, once.
     fn say_no_home(&mut self, plan: &mut Plan, class: u32) {
         if !self.queue.say_no_home(class) {
-            plan.no_home
-                .push(self.requests.get(self.queue.first(class)).id);
+            plan.no_home.push(self.requests[self.queue.first(class)].id);
         }
     }
 
@@ -410,7 +409,7 @@ impl Manager {
     /// enough.
     fn idle_to_replace(&self, lacking: u64) -> Vec<u32> {
         let get = |slot: u32| self.machines.get(slot);
-        if lacking == 0 || self.machines.idle_count() == 0 {
+        if lacking == 0 || self.machines.idle() == 0 {
             return Vec::new();
         }
         let mut above = self.above_min();

@@ -11,7 +11,7 @@ use crate::machines::Machine;
 use crate::protocol::action::Action;
 use crate::protocol::config::Packing;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{MachineId, RequestId};
+use crate::protocol::id::{Kinds, MachineId, RequestId};
 use crate::protocol::resources::Resources;
 use crate::queue::{Ask, Class, ClassKey};
 
@@ -59,7 +59,7 @@ impl Manager {
             return self.occupy(slot, spec.demand, machine, actions);
         }
         let group = self.machines.group_of(&Ask::of(spec));
-        let granted = (self.granted(group), self.machines.granted());
+        let granted = (self.granted(group), self.granted(Kinds::ALL));
         self.queue
             .push(&mut self.requests, request, spec, group, granted);
         self.holds.enter(group);
@@ -136,7 +136,7 @@ impl Manager {
             return None;
         }
         let request = self.queue.first(class);
-        let arrival = self.requests.get(request).queued()?.arrival;
+        let arrival = self.requests[request].queued()?.arrival;
         Some(Turn {
             priority,
             without_hold: true,
@@ -164,7 +164,7 @@ impl Manager {
     /// What a queued request asks for, and the machine that it prefers.
     #[inline]
     pub(crate) fn queued_key(&self, request: u32) -> (ClassKey, Option<MachineId>) {
-        let record = self.requests.get(request);
+        let record = &self.requests[request];
         let Some(Queued { class, .. }) = record.queued() else {
             unreachable!("the caller knows that it is queued");
         };

@@ -185,15 +185,15 @@ impl Manager {
 
     /// The group of a queued request (P4), if its class is right.
     pub(crate) fn group_of_queued(&self, slot: u32) -> Option<Kinds> {
-        let class = self.requests.get(slot).queued()?.class;
+        let class = self.requests[slot].queued()?.class;
         let Class { key, group, .. } = self.queue.class(class);
         Some(*group).filter(|group| *group == self.machines.group_of(&key.ask))
     }
 
-    /// After how many procs granted to others a request of a group has its turn; `None` while there are
-    /// no machines for it.
-    pub(crate) fn patience(&self, group: Kinds) -> Option<u64> {
-        let healthy = self.machines.accepted(group).map(|kind| kind.sums.healthy);
+    /// After how many procs that were granted to others on these kinds a request has its turn; `None`
+    /// while they have no machines in good health.
+    pub(crate) fn patience_in_procs(&self, kinds: Kinds) -> Option<u64> {
+        let healthy = self.machines.accepted(kinds).map(|kind| kind.sums.healthy);
         let procs: u64 = healthy.sum();
         let patience = procs.saturating_mul(u64::from(self.config.patience));
         (patience > 0).then_some(patience)
@@ -217,17 +217,12 @@ impl Manager {
     /// Whether the first request of a class was passed by for long, counted as for its turn but over
     /// all kinds: where its own kinds have no machines, nothing is granted there (G5).
     pub(in super::super) fn has_waited(&self, class: u32) -> bool {
-        let Some(queued) = self.requests.get(self.queue.first(class)).queued() else {
+        let Some(queued) = self.requests[self.queue.first(class)].queued() else {
             return false;
         };
-        let healthy: u64 = self
-            .machines
-            .kinds
-            .iter()
-            .map(|kind| kind.sums.healthy)
-            .sum();
-        let patience = healthy.saturating_mul(u64::from(self.config.patience));
-        patience > 0 && self.machines.granted() - queued.granted_anywhere >= patience
+        let passed_by = self.granted(Kinds::ALL) - queued.granted_anywhere;
+        let patience = self.patience_in_procs(Kinds::ALL);
+        patience.is_some_and(|patience| passed_by >= patience)
     }
 
     /// A new request of a group is in the queue: its turn may be the next that comes.
@@ -236,7 +231,7 @@ impl Manager {
         if self.config.patience == 0 {
             return;
         }
-        let patience = self.patience(kinds).unwrap_or(u64::MAX);
+        let patience = self.patience_in_procs(kinds).unwrap_or(u64::MAX);
         let due = self.granted(kinds).saturating_add(patience);
         if let Ok(index) = self.holds.find(kinds) {
             let group = &mut self.holds.groups[index];
@@ -380,7 +375,7 @@ impl Manager {
         let Group {
             kinds, mark, hold, ..
         } = self.holds.groups[index];
-        let (granted, patience) = (self.granted(kinds), self.patience(kinds));
+        let (granted, patience) = (self.granted(kinds), self.patience_in_procs(kinds));
         // Those of one priority have their turns in the order in which they came.
         let mut check_at = u64::MAX;
         let mut found = None;
@@ -395,7 +390,7 @@ impl Manager {
                 continue;
             }
             let request = self.queue.first(class);
-            let Some(queued) = self.requests.get(request).queued() else {
+            let Some(queued) = self.requests[request].queued() else {
                 continue;
             };
             let due = queued
@@ -440,7 +435,7 @@ impl Manager {
         // This change is our own: the other groups need not look again.
         self.holds.health_changes = self.machines.health_changes;
         actions.push(Action::Notice(Notice::Held {
-            request: self.requests.get(hold.request).id,
+            request: self.requests[hold.request].id,
             machine: hold.machine,
         }));
     }
@@ -466,7 +461,7 @@ impl Manager {
     fn soonest_empty(&self, key: &ClassKey, may: impl Fn(&Machine) -> bool) -> Option<u32> {
         let age = |slot: &u32| {
             let oldest = self.machines.get(*slot).running.head();
-            let since = oldest.and_then(|request| self.requests.get(request).running());
+            let since = oldest.and_then(|request| self.requests[request].running());
             // Nothing running comes first, then the newest.
             (
                 since.is_some(),

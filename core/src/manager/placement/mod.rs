@@ -30,7 +30,7 @@ impl Manager {
         self.machines
             .occupy(&mut self.requests, machine, request, taken, self.now);
         actions.push(Action::Grant {
-            request: self.requests.get(request).id,
+            request: self.requests[request].id,
             machine: self.machines.get(machine).id,
         });
     }

@@ -44,15 +44,19 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "D1",
         "of two ends of a drain the second counts, though it is later",
-        &[edit(FILE, "until < end", "until != end")],
+        &[edit(
+            FILE,
+            "before <= ends",
+            "before == ends || ends == Ends::Never",
+        )],
     ),
     Flaw::new(
         "D1",
         "a second drain without an end takes the end of the first away",
         &[edit(
             FILE,
-            "(Some(_), None) => «false»",
-            "matches!(self.machines.get(slot).draining, Some(Some(_)))",
+            "before <= ends",
+            "before <= ends && (ends != Ends::Never || before == Ends::Never)",
         )],
     ),
     Flaw::new(
@@ -60,14 +64,18 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a drain that has no end is never given one",
         &[edit(
             FILE,
-            "(None, _) | (Some(None), Some(_)) => «true»",
-            "self.machines.get(slot).draining.is_none()",
+            "before <= ends",
+            "before <= ends || before == Ends::Never",
         )],
     ),
     Flaw::new(
         "D1",
         "that a machine drains again with the same end is said again",
-        &[edit(FILE, "until < end", "until <= end")],
+        &[edit(
+            FILE,
+            "before <= ends",
+            "before < ends || ends == Ends::Never",
+        )],
     ),
     Flaw::new(
         "D1",

@@ -19,8 +19,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             ),
             edit(
                 QUEUE,
-                "(«self.classes[slot as usize].key.priority», first",
-                "!self.classes[slot as usize].key.priority",
+                "(«self.classes[slot].key.priority», first",
+                "!self.classes[slot].key.priority",
             ),
         ],
     ),
@@ -29,7 +29,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a class of requests keeps its place in the queue when its first has left",
         &[edit(
             QUEUE,
-            "next.is_none_or(|next| order < self.classes[next as usize].order)",
+            "next.is_none_or(|next| order < self.classes[next].order)",
             "true",
         )],
     ),
@@ -44,7 +44,7 @@ pub(super) const FLAWS: &[Flaw] = &[
             ),
             edit(
                 QUEUE,
-                "(«self.classes[slot as usize].key.priority», first",
+                "(«self.classes[slot].key.priority», first",
                 "0",
             ),
         ],
@@ -277,8 +277,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P2",
         "a search of the queue or of the free machines does not look left of the root",
         &[edit(
-            "storage/tree.rs",
-            "search_below(slab, record.branch().left, may, is)",
+            "storage/tree/search.rs",
+            "search_below(slab, record.branch().children[LEFT], may, is)",
             "None",
         )],
     ),
@@ -286,8 +286,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P3",
         "the search for the lowest id does not look right of the root",
         &[edit(
-            "storage/tree.rs",
-            "cheapest_below(slab, record.branch().right, of_set, of_one, best);",
+            "storage/tree/search.rs",
+            "cheapest_below(slab, record.branch().children[RIGHT], of_set, of_one, best);",
             "",
         )],
     ),

@@ -31,7 +31,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "that a request has no home is said again and again",
         &[edit(
             DEMANDS,
-            "core::mem::replace(&mut self.records[class.demand as usize].no_home, true)",
+            "core::mem::replace(&mut self.records[class.demand].no_home, true)",
             "false",
         )],
     ),
@@ -40,8 +40,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "that a demand has no home is said once for all requests that ever come",
         &[edit(
             DEMANDS,
-            "«self.records.remove(slot as usize); if let Ok(entry) = self.slots.find_entry(hash(key), |&other| other == slot)
-             { entry.remove(); }»",
+            "self.records.remove(slot);",
             "",
         )],
     ),
@@ -279,7 +278,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "idle machines are no spare ones",
         &[edit(
             KIND,
-            "self.sums.counted - self.idle_count()",
+            "self.sums.counted - self.idle_counted()",
             "self.sums.counted",
         )],
     ),
@@ -435,8 +434,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "how long a request has waited is counted over its own kinds",
         &[edit(
             "manager/placement/hold.rs",
-            "self.machines.granted() - queued.granted_anywhere >= patience",
-            "self.granted(self.queue.class(class).key.ask.kinds) - queued.granted >= patience",
+            "self.granted(Kinds::ALL) - queued.granted_anywhere",
+            "self.granted(self.queue.class(class).key.ask.kinds) - queued.granted",
         )],
     ),
 ];

@@ -62,7 +62,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "spare machines are stopped when they have been idle for long",
         &[edit(
             FILE,
-            "&& «idle(u64::from(kind.idle_count())) && (spare == 0 || idle(kind.idle_for(limit, self.now).0))»",
+            "&& «idle(u64::from(kind.idle_counted())) && (spare == 0 || idle(kind.idle_for(limit, self.now).0))»",
             "true",
         )],
     ),
@@ -269,7 +269,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the timer is not set anew when a machine is idle no more",
         &[edit(
             MACHINES,
-            "self.idle -= 1; «self.deadlines_dirty |= kind.kind.idle.is_some();»",
+            "idle.remove(slot, &mut self.idle_positions); «self.deadlines_dirty |= kind.kind.idle.is_some();»",
             "",
         )],
     ),
@@ -278,7 +278,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the timer is not set anew when a machine becomes idle",
         &[edit(
             MACHINES,
-            "self.idle += 1; «self.deadlines_dirty |= kind.kind.idle.is_some();»",
+            "idle.push(idle_key(machine), slot, &mut self.idle_positions); «self.deadlines_dirty |= kind.kind.idle.is_some();»",
             "",
         )],
     ),
