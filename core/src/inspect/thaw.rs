@@ -83,8 +83,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
     }
     for (index, one) in snapshot.kinds.into_iter().enumerate() {
         let kind = &mut manager.machines.kinds[index];
-        if !crate::protocol::config::are_sound(one.limits) || !one.expected.fits(kind.kind.capacity)
-        {
+        if !crate::protocol::kind::are_sound(one.limits) || !one.expected.fits(kind.kind.capacity) {
             return Err(Unsound::Kinds);
         }
         if one.granted > LARGEST / 64 {

@@ -3,9 +3,9 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use crate::protocol::config::Kind;
 use crate::protocol::counts::{Counts, MachineCounts};
 use crate::protocol::id::MachineId;
+use crate::protocol::kind::Kind;
 use crate::protocol::resources::{Demand, Resources, Totals};
 use crate::protocol::time::Instant;
 use crate::storage::heap::{Heap, Positions};

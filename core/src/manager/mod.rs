@@ -18,11 +18,12 @@ use alloc::vec::Vec;
 use crate::index::Requests;
 use crate::machines::Machines;
 use crate::protocol::action::{Action, Notice};
-use crate::protocol::config::{Config, ConfigError, Packing, Policy};
+use crate::protocol::config::{Config, Packing, Policy};
 use crate::protocol::event::Event;
 use crate::protocol::id::{KindId, MachineId};
 use crate::protocol::reject::Reject;
 use crate::protocol::time::Instant;
+use crate::protocol::validate::ConfigError;
 use crate::queue::Queue;
 
 pub(crate) use deadlines::Summary;

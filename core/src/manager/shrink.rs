@@ -5,9 +5,10 @@ use core::cmp::Reverse;
 
 use super::Manager;
 use crate::protocol::action::Action;
-use crate::protocol::config::{Policy, are_sound};
+use crate::protocol::config::Policy;
 use crate::protocol::event::Limits;
 use crate::protocol::id::KindId;
+use crate::protocol::kind::are_sound;
 use crate::protocol::reject::Reject;
 use crate::protocol::time::Instant;
 

@@ -126,11 +126,7 @@ impl fmt::Display for Resources {
     }
 }
 
-impl fmt::Debug for Resources {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Resources);
 
 /// What a request asks for.
 ///

@@ -8,9 +8,10 @@ use core::time::Duration;
 use super::Manager;
 use crate::machines::{Phase, Timer};
 use crate::protocol::action::{Action, Notice};
-use crate::protocol::config::{Config, Kind, Policy};
+use crate::protocol::config::{Config, Policy};
 use crate::protocol::event::StartHint;
 use crate::protocol::id::{KindId, MachineId};
+use crate::protocol::kind::Kind;
 use crate::protocol::time::Instant;
 
 /// Failed starts in a row that raise no notice yet (S8).

@@ -42,11 +42,7 @@ pub(super) const FLAWS: &[Flaw] = &[
                 "Policy::Fit => ((«key.priority», arrival), false)",
                 "0",
             ),
-            edit(
-                QUEUE,
-                "(«self.classes[slot].key.priority», first",
-                "0",
-            ),
+            edit(QUEUE, "(«self.classes[slot].key.priority», first", "0"),
         ],
     ),
     Flaw::new(

@@ -38,11 +38,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G1",
         "that a demand has no home is said once for all requests that ever come",
-        &[edit(
-            DEMANDS,
-            "self.records.remove(slot);",
-            "",
-        )],
+        &[edit(DEMANDS, "self.records.remove(slot);", "")],
     ),
     Flaw::new(
         "G1",
@@ -101,7 +97,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "R2",
         "what is asked for in the same step does not count for the limit of procs",
-        &[edit(PLAN, "saturating_sub(«there.saturating_add(plan.procs)»)", "there")],
+        &[edit(
+            PLAN,
+            "saturating_sub(«there.saturating_add(plan.procs)»)",
+            "there",
+        )],
     ),
     Flaw::new(
         "R2",
@@ -160,11 +160,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "H1",
         "the free part of a machine on its first passage is not planned with",
-        &[edit(
-            PLAN,
-            "pool: «pending + on_probation»",
-            "pending",
-        )],
+        &[edit(PLAN, "pool: «pending + on_probation»", "pending")],
     ),
     Flaw::new(
         "H1",
@@ -256,7 +252,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G2",
         "there are no spare machines",
-        &[edit(PLAN, "for spares in «[false, true]»", "[false, false]")],
+        &[edit(
+            PLAN,
+            "for spares in «[false, true]»",
+            "[false, false]",
+        )],
     ),
     Flaw::new(
         "G2",
@@ -409,7 +409,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine is drained although that can never be enough",
-        &[edit(PLAN, "emptiest.filter(|_| «procs >= lacking»)", "true")],
+        &[edit(
+            PLAN,
+            "emptiest.filter(|_| «procs >= lacking»)",
+            "true",
+        )],
     ),
     Flaw::new(
         "G5",
@@ -423,11 +427,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine that the request accepts is drained for it",
-        &[edit(
-            PLAN,
-            "!machine.held && !«fits»",
-            "false",
-        )],
+        &[edit(PLAN, "!machine.held && !«fits»", "false")],
     ),
     Flaw::new(
         "G5",
