@@ -230,7 +230,7 @@ impl Manager {
         match self.config.policy {
             Policy::Bigslice => copy.grow_bigslice(&mut actions),
             // The first event begins it (G2).
-            Policy::Fit if self.summary == Summary::Unborn => {}
+            Policy::Fit if self.summary == Summary::NotBegun => {}
             Policy::Fit => copy.grow_fit(&mut actions),
         }
         actions

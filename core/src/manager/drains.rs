@@ -74,13 +74,9 @@ impl Manager {
     /// D1: the machines that drain and on which nothing runs any more are told to stop.
     #[inline]
     pub(super) fn stop_drained(&mut self, actions: &mut Vec<Action>) {
-        let drains = |kind: &crate::machines::KindState| kind.sums.machines.draining > 0;
-        if self.machines.kinds.iter().any(drains) && !self.shutdown {
-            self.stop_those_drained(actions);
+        if self.shutdown {
+            return;
         }
-    }
-
-    fn stop_those_drained(&mut self, actions: &mut Vec<Action>) {
         let is_drained = |slot: &u32| {
             let record = self.machines.get(*slot);
             record.phase == Phase::Up && record.draining.is_some() && record.grants == 0

@@ -50,7 +50,7 @@ impl Manager {
             self.growth[index].succeeded();
             self.deadlines_dirty = true;
         }
-        self.welcome(slot, actions);
+        self.enter_service(slot, actions);
         Ok(())
     }
 
@@ -88,13 +88,13 @@ impl Manager {
         if self.shutdown || full || procs > self.max_procs {
             self.stop(slot, actions);
         } else {
-            self.welcome(slot, actions);
+            self.enter_service(slot, actions);
         }
         Ok(())
     }
 
     /// What a machine is told that has come up.
-    fn welcome(&mut self, slot: u32, actions: &mut Vec<Action>) {
+    fn enter_service(&mut self, slot: u32, actions: &mut Vec<Action>) {
         if self.shutdown {
             let machine = self.machines.get(slot).id;
             actions.push(Action::Stop { machine });

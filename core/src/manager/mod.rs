@@ -107,7 +107,7 @@ impl Manager {
             next_machine: MachineId(0),
             next_joined: MachineId::joined(0),
             holds: Holds::new(),
-            summary: Summary::Unborn,
+            summary: Summary::NotBegun,
             armed: None,
             shutdown: false,
             deadlines_dirty: true,
@@ -148,7 +148,7 @@ impl Manager {
 
     /// The way that every event can take.
     fn decide(&mut self, event: &Event, now: Instant, actions: &mut Vec<Action>) {
-        let first = self.summary == Summary::Unborn;
+        let first = self.summary == Summary::NotBegun;
         self.fire_due(now, actions);
         self.now = now;
         let step = actions.len();

@@ -16,14 +16,9 @@ impl Manager {
     /// E2: stops the machines that have been idle for as long as their kind allows.
     #[inline]
     pub(crate) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
-        let stops = |kind: &crate::machines::KindState| kind.kind.idle.is_some() && kind.idle() > 0;
-        if self.machines.kinds.iter().any(stops) && !self.shutdown {
-            self.stop_those_idle(actions);
+        if self.shutdown {
+            return;
         }
-    }
-
-    #[inline(never)]
-    fn stop_those_idle(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.machines.kinds.len() {
             while let Some(slot) = self.idle_to_stop(index) {
                 self.stop(slot, actions);

@@ -50,7 +50,7 @@ impl Snapshot {
             groups: Vec::new(),
             no_home: Vec::new(),
             summary: match self.summary {
-                Summary::Unborn => manager::Summary::Unborn,
+                Summary::Unborn => manager::Summary::NotBegun,
                 Summary::Never => manager::Summary::Never,
                 Summary::Due(at) => manager::Summary::Due(Instant(at)),
             },
@@ -78,7 +78,7 @@ impl Snapshot {
             lost: kind.lost,
             growth: Growth::of(&kind.growth, today.next_machine),
             summary: match today.summary {
-                manager::Summary::Unborn => Summary::Unborn,
+                manager::Summary::NotBegun => Summary::Unborn,
                 manager::Summary::Never => Summary::Never,
                 manager::Summary::Due(at) => Summary::Due(at.0),
             },

@@ -4,6 +4,7 @@
 //! A plan is made in every step in which a kind may grow. It counts in *shares* of a machine: a
 //! demand of which an empty machine holds n takes 1/n of one, in units of 2^-32.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::super::Manager;
@@ -11,7 +12,7 @@ use crate::machines::KindState;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{KindId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
-use crate::queue::{Ask, Home};
+use crate::queue::{Ask, Home, Spot};
 use crate::storage::list::MAX_RECORDS;
 
 /// A whole machine, in shares.
@@ -418,12 +419,18 @@ impl Manager {
         let mut idle: Vec<u32> = kinds.flat_map(|(_, kind)| kind.idle_slots()).collect();
         idle.sort_unstable_by_key(|&slot| (get(slot).idle_since, core::cmp::Reverse(get(slot).id)));
         let (mut stops, mut procs) = (Vec::new(), 0);
+        // Machines that are alike are held against the queue once.
+        let mut wanted = BTreeMap::new();
+        let mut is_wanted = |spot: Spot| {
+            let first = || self.queue.first_fit(&spot, |_| false).is_some();
+            *wanted.entry(spot).or_insert_with(first)
+        };
         for slot in idle {
             let machine = get(slot);
             let above = &mut above[usize::from(machine.kind.0)];
             let mut spot = machine.spot();
             spot.free = machine.offer;
-            if *above > 0 && self.queue.first_fit(&spot, |_| false).is_none() {
+            if *above > 0 && !is_wanted(spot) {
                 *above -= u64::from(machine.counts());
                 procs += u64::from(machine.offer.proc_count());
                 stops.push(slot);

@@ -393,8 +393,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine that a queued request fits is stopped to make room",
         &[edit(
             PLAN,
-            "self.queue.first_fit(&spot, |_| false).is_none()",
-            "true",
+            "self.queue.first_fit(&spot, |_| false).is_some()",
+            "false",
         )],
     ),
     Flaw::new(
