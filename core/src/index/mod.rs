@@ -38,7 +38,7 @@ pub(crate) struct Queued {
     pub(crate) class: u32,
     /// Counts up over all submits: the order within a priority (P1, T1).
     pub(crate) arrival: u64,
-    /// Procs that had been granted on machines of the kinds that it accepts when it came (P4).
+    /// Procs that had been granted on the kinds of its group when it came (P4).
     pub(crate) granted: u64,
     /// The same on machines of any kind (G5).
     pub(crate) granted_anywhere: u64,

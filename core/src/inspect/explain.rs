@@ -324,7 +324,7 @@ impl Manager {
         } else {
             kind.capacity.proc_count().into()
         };
-        let full = self.machines.procs().0.saturating_add(one) > self.max_procs;
+        let full = self.machines.procs().saturating_add(one) > self.max_procs;
         let most = growth.most_pending().filter(|most| {
             let pending = self.pending_since_last_step(usize::from(id.0));
             !bigslice && pending >= *most

@@ -38,6 +38,9 @@ pub(crate) struct Machines {
     ids: BTreeMap<MachineId, u32>,
     pub(crate) kinds: Vec<KindState>,
     pub(crate) free: FreeOrder,
+    /// Procs of all machines, and how many are idle: each step asks for these.
+    procs: u64,
+    idle: u32,
     /// What lives on them.
     pub(crate) holdings: Holdings,
     timers: Timers,
@@ -68,6 +71,8 @@ impl Machines {
                 .map(|kind| KindState::new(*kind))
                 .collect(),
             free: FreeOrder::new(config.packing_in_use()),
+            procs: 0,
+            idle: 0,
             holdings: Holdings::default(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
@@ -99,10 +104,10 @@ impl Machines {
         &self.kinds[usize::from(self.records[slot as usize].kind.0)]
     }
 
-    /// How many machines are idle.
+    /// Whether a machine is idle.
     #[inline]
-    pub(crate) fn idle(&self) -> usize {
-        self.kinds.iter().map(KindState::idle).sum()
+    pub(crate) const fn any_idle(&self) -> bool {
+        self.idle > 0
     }
 
     /// The kinds that a request accepts and whose capacity it fits: its group (P4).
@@ -142,13 +147,15 @@ impl Machines {
         self.idle_list(self.get(slot)) != IdleList::None
     }
 
-    /// Procs of all machines that are there, and of those of them that drain or stop.
+    /// Procs of all machines that are there.
     #[inline]
-    pub(crate) fn procs(&self) -> (u64, u64) {
-        let sums = self.kinds.iter().map(|kind| &kind.sums);
-        sums.fold((0, 0), |(there, leaving), sums| {
-            (there + sums.there, leaving + sums.leaving)
-        })
+    pub(crate) const fn procs(&self) -> u64 {
+        self.procs
+    }
+
+    /// Procs of the machines that drain or stop.
+    pub(crate) fn procs_leaving(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.sums.leaving).sum()
     }
 
     /// Adds a machine.
@@ -339,6 +346,7 @@ impl Machines {
         let list = core::mem::replace(&mut machine.idle, IdleList::None);
         if let Some(idle) = kind.idle_list(list) {
             idle.remove(slot, &mut self.idle_positions);
+            self.idle -= 1;
             self.deadlines_dirty |= kind.kind.idle.is_some();
         }
     }
@@ -368,6 +376,7 @@ impl Machines {
             let kind = &mut self.kinds[usize::from(machine.kind.0)];
             if let Some(idle) = kind.idle_list(list) {
                 idle.push(idle_key(machine), slot, &mut self.idle_positions);
+                self.idle += 1;
                 self.deadlines_dirty |= kind.kind.idle.is_some();
             }
             self.records[slot as usize].idle = list;
@@ -378,7 +387,9 @@ impl Machines {
     fn tally(&mut self, slot: u32, add: bool) {
         let machine = &self.records[slot as usize];
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
+        self.procs -= kind.sums.there;
         kind.sums.count(machine, kind.kind.capacity, add);
+        self.procs += kind.sums.there;
         if machine.is_healthy() {
             let count = kind.offers.entry(machine.offer).or_default();
             *count = if add { *count + 1 } else { *count - 1 };
@@ -486,7 +497,9 @@ impl Machines {
         let in_probation = self.kinds.iter().map(|kind| kind.first_probation.len());
         sums && self.ids.len() == self.records.len()
             && in_probation.sum::<usize>() == on_probation
-            && self.idle() == in_lists.count()
+            && self.kinds.iter().map(KindState::idle).sum::<usize>() == self.idle as usize
+            && self.kinds.iter().map(|kind| kind.sums.there).sum::<u64>() == self.procs
+            && self.idle as usize == in_lists.count()
             && self.touched.is_empty()
             && self.free.check(listed, |slot| {
                 let machine = self.records.get(slot as usize)?;

@@ -81,7 +81,6 @@ impl Manager {
         let procs = self
             .machines
             .procs()
-            .0
             .saturating_add(u64::from(offer.proc_count()));
         self.next_joined = MachineId(machine.0 + 1);
         let slot = self.machines.add(machine, kind, Phase::Up, offer, self.now);

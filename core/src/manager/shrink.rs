@@ -16,9 +16,15 @@ impl Manager {
     /// E2: stops the machines that have been idle for as long as their kind allows.
     #[inline]
     pub(crate) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
-        if self.shutdown {
-            return;
+        // Most steps have none: that is seen at a glance.
+        let stops = |kind: &crate::machines::KindState| kind.kind.idle.is_some() && kind.idle() > 0;
+        if self.machines.kinds.iter().any(stops) && !self.shutdown {
+            self.stop_those_idle(actions);
         }
+    }
+
+    #[inline(never)]
+    fn stop_those_idle(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.machines.kinds.len() {
             while let Some(slot) = self.idle_to_stop(index) {
                 self.stop(slot, actions);
@@ -127,8 +133,8 @@ impl Manager {
         }
         self.max_procs = max_procs;
         let over = |manager: &Manager| {
-            let (there, leaving) = manager.machines.procs();
-            there - leaving > manager.max_procs
+            let machines = &manager.machines;
+            machines.procs() - machines.procs_leaving() > manager.max_procs
         };
         self.reduce(over, None, actions);
         Ok(())

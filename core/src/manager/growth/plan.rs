@@ -106,13 +106,15 @@ impl Manager {
     #[inline]
     pub(in super::super) fn may_plan(&self) -> bool {
         let queued = self.queue.counts().0 > 0;
-        let left = self.max_procs.saturating_sub(self.machines.procs().0);
+        let left = self.max_procs.saturating_sub(self.machines.procs());
         // G5, where nothing but `max_procs` is in the way: machines that may be of no use are there.
-        let replaces = queued
-            && (self.machines.idle() > 0
-                || self.growth.len() > 1
-                || self.machines.kinds[0].sums.offers_less > 0);
-        (replaces || left >= self.least_procs) && self.may_start() || self.may_say_or_withdraw()
+        let replaces = || {
+            queued
+                && (self.growth.len() > 1
+                    || self.machines.any_idle()
+                    || self.machines.kinds[0].sums.offers_less > 0)
+        };
+        (left >= self.least_procs || replaces()) && self.may_start() || self.may_say_or_withdraw()
     }
 
     /// Starts, for the queue or by a `min` or `spare`, if procs are left.
@@ -138,7 +140,7 @@ impl Manager {
 
     /// How many more machines of a kind may be asked for, beside what the plan asks for.
     fn room(&self, index: usize, plan: &Plan) -> u64 {
-        let (there, leaving) = self.machines.procs();
+        let (there, leaving) = (self.machines.procs(), self.machines.procs_leaving());
         let left = self
             .max_procs
             .saturating_sub(there.saturating_add(plan.procs));
@@ -396,7 +398,7 @@ impl Manager {
 
     /// Procs that have to go for one machine of a kind, beside those that are leaving already.
     fn lacking(&self, plan: &Plan, kind: usize) -> u64 {
-        let (there, leaving) = self.machines.procs();
+        let (there, leaving) = (self.machines.procs(), self.machines.procs_leaving());
         let wanted = there
             .saturating_add(plan.procs)
             .saturating_add(self.procs_of_one(kind));
@@ -410,7 +412,7 @@ impl Manager {
     /// enough.
     fn idle_to_replace(&self, lacking: u64) -> Vec<u32> {
         let get = |slot: u32| self.machines.get(slot);
-        if lacking == 0 || self.machines.idle() == 0 {
+        if lacking == 0 || !self.machines.any_idle() {
             return Vec::new();
         }
         let mut above = self.above_min();

@@ -186,8 +186,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "leaving machines count for a new limit of procs",
         &[edit(
             FILE,
-            "there - leaving > manager.max_procs",
-            "there > manager.max_procs",
+            "machines.procs() - machines.procs_leaving() > manager.max_procs",
+            "machines.procs() > manager.max_procs",
         )],
     ),
     Flaw::new(
@@ -269,7 +269,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the timer is not set anew when a machine is idle no more",
         &[edit(
             MACHINES,
-            "idle.remove(slot, &mut self.idle_positions); «self.deadlines_dirty |= kind.kind.idle.is_some();»",
+            "self.idle -= 1; «self.deadlines_dirty |= kind.kind.idle.is_some();»",
             "",
         )],
     ),
@@ -278,7 +278,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the timer is not set anew when a machine becomes idle",
         &[edit(
             MACHINES,
-            "idle.push(idle_key(machine), slot, &mut self.idle_positions); «self.deadlines_dirty |= kind.kind.idle.is_some();»",
+            "self.idle += 1; «self.deadlines_dirty |= kind.kind.idle.is_some();»",
             "",
         )],
     ),
