@@ -24,9 +24,9 @@ lacks() { # PACKAGE CRATE...: none of the crates is anywhere below it
     done
 }
 
-expect remuda --no-default-features "hashbrown indexmap slab"
-expect remuda "--features serde" "hashbrown indexmap serde slab"
-expect remuda --all-features "crc32fast hashbrown indexmap postcard serde slab"
+expect remuda --no-default-features "hashbrown slab"
+expect remuda "--features serde" "hashbrown serde slab"
+expect remuda --all-features "crc32fast hashbrown postcard serde slab"
 above_core="remuda-worker remuda-driver remuda-tokio remuda-async-std remuda-cli"
 lacks remuda $above_core tokio async-std futures
 lacks remuda-worker remuda remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std futures

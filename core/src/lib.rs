@@ -209,13 +209,15 @@ pub use inspect::view::{MachineView, Waiting};
 pub use manager::Manager;
 
 pub use protocol::action::{Action, Loss, Notice, Recovery};
-pub use protocol::config::{Config, ConfigError, Kind, Packing, Policy};
+pub use protocol::config::{Config, Packing, Policy};
 pub use protocol::counts::{Counts, Health, MachineCounts, StartBackoff};
 pub use protocol::event::{Event, Limits, OnceOutcome, Outcome, StartHint, Submit};
 pub use protocol::id::{KindId, Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
+pub use protocol::kind::Kind;
 pub use protocol::reject::Reject;
 pub use protocol::resources::{Demand, Resources, Totals};
 pub use protocol::time::Instant;
+pub use protocol::validate::ConfigError;
 
 /// The examples of the package's README.
 #[cfg(doctest)]

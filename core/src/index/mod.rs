@@ -1,13 +1,10 @@
 //! The records of all requests, queued or running, and where each is found by its id.
 
-use hashbrown::HashTable;
-use slab::Slab;
-
 use crate::protocol::id::RequestId;
 use crate::protocol::resources::Resources;
 use crate::protocol::time::Instant;
-use crate::storage::hash::hash;
-use crate::storage::list::{self, Linked, Links, Moves};
+use crate::storage::list::{Linked, Links, Moves};
+use crate::storage::table::{Keyed, Table};
 
 /// A request. Its links are in the list of its class while it is queued, and in that of its machine
 /// while it runs.
@@ -41,7 +38,7 @@ pub(crate) struct Queued {
     pub(crate) class: u32,
     /// Counts up over all submits: the order within a priority (P1, T1).
     pub(crate) arrival: u64,
-    /// Procs that had been granted on machines of the kinds that it accepts when it came (P4).
+    /// Procs that had been granted on the kinds of its group when it came (P4).
     pub(crate) granted: u64,
     /// The same on machines of any kind (G5).
     pub(crate) granted_anywhere: u64,
@@ -81,6 +78,11 @@ impl Request {
             state,
             links: Links::NONE,
         }
+    }
+
+    /// Follows the records beside it in its list, which may have moved.
+    pub(crate) fn follow(&mut self, moves: &Moves) {
+        self.links.follow(moves);
     }
 
     /// From now on it runs.
@@ -134,11 +136,7 @@ impl Request {
     }
 }
 
-/// The one list that a request is in.
-#[derive(Debug)]
-pub(crate) struct Members;
-
-impl Linked<Members> for Request {
+impl Linked for Request {
     fn links(&self) -> Links {
         self.links
     }
@@ -148,108 +146,13 @@ impl Linked<Members> for Request {
     }
 }
 
+impl Keyed for Request {
+    type Key = RequestId;
+
+    fn key(&self) -> &RequestId {
+        &self.id
+    }
+}
+
 /// All requests, by slot and by id.
-#[derive(Clone, Debug)]
-pub(crate) struct Requests {
-    records: Slab<Request>,
-    /// The slots, by the hash of the id.
-    slots: HashTable<u32>,
-}
-
-impl Requests {
-    pub(crate) const fn new() -> Requests {
-        Requests {
-            records: Slab::new(),
-            slots: HashTable::new(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn find(&self, id: RequestId) -> Option<u32> {
-        let found = self
-            .slots
-            .find(hash(id.0), |&slot| self.records[slot as usize].id == id);
-        found.copied()
-    }
-
-    /// Adds a request whose id is not known; the caller asks `is_full` first.
-    #[inline]
-    pub(crate) fn insert(&mut self, request: Request) -> u32 {
-        let id = request.id;
-        let slot = list::put(&mut self.records, request);
-        let records = &self.records;
-        self.slots
-            .insert_unique(hash(id.0), slot, |&slot| hash(records[slot as usize].id.0));
-        slot
-    }
-
-    /// Forgets a request that is in no list any more.
-    #[inline]
-    pub(crate) fn remove(&mut self, slot: u32) -> Request {
-        let request = self.records.remove(slot as usize);
-        if let Ok(entry) = self
-            .slots
-            .find_entry(hash(request.id.0), |&other| other == slot)
-        {
-            entry.remove();
-        }
-        request
-    }
-
-    #[inline]
-    pub(crate) fn get(&self, slot: u32) -> &Request {
-        &self.records[slot as usize]
-    }
-
-    #[inline]
-    pub(crate) fn get_mut(&mut self, slot: u32) -> &mut Request {
-        &mut self.records[slot as usize]
-    }
-
-    /// The records, for the lists that run through them.
-    pub(crate) const fn records(&self) -> &Slab<Request> {
-        &self.records
-    }
-
-    pub(crate) const fn records_mut(&mut self) -> &mut Slab<Request> {
-        &mut self.records
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        list::is_full(&self.records)
-    }
-
-    /// When most of the memory is for requests that are gone: moves the others together and gives
-    /// the rest back. Whoever knows a slot has to follow the moves.
-    pub(crate) fn compact(&mut self) -> Option<Moves> {
-        if !list::is_sparse(&self.records) {
-            return None;
-        }
-        let moves = Moves::compact(&mut self.records);
-        for (_, request) in &mut self.records {
-            request.links.follow(&moves);
-        }
-        self.slots.clear();
-        let records = &self.records;
-        self.slots
-            .shrink_to(records.len(), |&slot| hash(records[slot as usize].id.0));
-        for (slot, request) in records {
-            // Slots are below 2^32.
-            let slot = slot as u32;
-            self.slots.insert_unique(hash(request.id.0), slot, |&slot| {
-                hash(records[slot as usize].id.0)
-            });
-        }
-        Some(moves)
-    }
-
-    /// Whether ids and records match one to one.
-    pub(crate) fn check(&self) -> bool {
-        let found = |(slot, request): (usize, &Request)| self.find(request.id) == Some(slot as u32);
-        self.slots.len() == self.records.len() && self.records.iter().all(found)
-    }
-}
+pub(crate) type Requests = Table<Request>;

@@ -10,13 +10,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::machines::{Machine, Phase};
-use crate::manager::{CapacityStop, Manager};
+use crate::manager::Manager;
 use crate::protocol::config::Policy;
 use crate::protocol::event::Event;
 use crate::protocol::id::{KindId, MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::protocol::time::Instant;
-use crate::queue::ClassKey;
+use crate::queue::Ask;
 
 /// Where a request stands, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -187,10 +187,10 @@ impl Manager {
     /// ```
     #[must_use]
     pub fn explain(&self, request: RequestId) -> Explanation {
-        let Some(slot) = self.requests.find(request) else {
+        let Some(slot) = self.requests.find(&request) else {
             return Explanation::Unknown { request };
         };
-        let record = self.requests.get(slot);
+        let record = &self.requests[slot];
         if let Some(running) = record.running() {
             let machine = self.machines.get(running.machine).id;
             return Explanation::Running { request, machine };
@@ -202,12 +202,12 @@ impl Manager {
             .take_while(|one| *one != slot);
         Explanation::Queued(Box::new(Wait {
             request,
-            demand: key.demand,
+            demand: key.ask.demand,
             ahead: ahead.count() as u64,
             turn: self.until_turn(slot),
             held: self.holds.machine_of(slot),
-            machines: self.obstacles(slot, &key),
-            growth: self.growth_waits(&key),
+            machines: self.obstacles(slot, &key.ask),
+            growth: self.growth_waits(&key.ask),
             placed_by: self.way_to(request),
             names: self.config.names.clone(),
         }))
@@ -215,18 +215,18 @@ impl Manager {
 
     /// P4: the procs that have yet to be granted until the turn of a queued request.
     fn until_turn(&self, slot: u32) -> Option<u64> {
-        let queued = self.requests.get(slot).queued()?;
+        let queued = self.requests[slot].queued()?;
         let kinds = self.queue.class(queued.class).group;
         let mut groups = self.holds.groups.iter();
         let group = groups.find(|group| group.kinds == kinds)?;
         let due = queued
             .granted
             .max(group.mark)
-            .saturating_add(self.patience(kinds)?);
+            .saturating_add(self.patience_in_procs(kinds)?);
         Some(due.saturating_sub(self.granted(kinds)))
     }
 
-    fn obstacles(&self, slot: u32, key: &ClassKey) -> Vec<(MachineId, Obstacle)> {
+    fn obstacles(&self, slot: u32, ask: &Ask) -> Vec<(MachineId, Obstacle)> {
         let mut equally_free = BTreeMap::<u32, u64>::new();
         let records = || self.machines.slots().map(|slot| self.machines.get(slot));
         for record in records().filter(|record| record.is_healthy()) {
@@ -237,8 +237,8 @@ impl Manager {
                 free,
                 machines: equally_free[&free],
             };
-            let obstacle = self.state_against(key, record);
-            let obstacle = obstacle.or_else(|| self.amount_against(key, record));
+            let obstacle = self.state_against(ask, record);
+            let obstacle = obstacle.or_else(|| self.amount_against(ask, record));
             let obstacle = obstacle.unwrap_or_else(|| match self.config.policy {
                 // Were one of them beyond the requests ahead, S5 would have given it.
                 Policy::Bigslice => kept(record.free.proc_count()),
@@ -250,30 +250,30 @@ impl Manager {
     }
 
     /// The kind or the state of a machine, if it keeps a request off.
-    fn state_against(&self, key: &ClassKey, record: &Machine) -> Option<Obstacle> {
+    fn state_against(&self, ask: &Ask, record: &Machine) -> Option<Obstacle> {
         let kind = record.kind;
-        if !key.kinds.contains(kind) {
+        if !ask.kinds.contains(kind) {
             return Some(Obstacle::KindNotAccepted { kind });
         }
         match (record.phase, record.draining, record.probation) {
             (Phase::Pending { .. }, ..) => Some(Obstacle::Pending),
             (Phase::Stopping { .. }, ..) => Some(Obstacle::Stopping),
             (Phase::Up, Some(_), _) => Some(Obstacle::Draining),
-            (Phase::Up, None, Some(until)) => Some(Obstacle::Probation {
-                until: until.unwrap_or(Instant::MAX),
+            (Phase::Up, None, Some(end)) => Some(Obstacle::Probation {
+                until: end.or_max(),
             }),
             (Phase::Up, None, None) => None,
         }
     }
 
     /// What a machine has too little of for a request.
-    fn amount_against(&self, key: &ClassKey, record: &Machine) -> Option<Obstacle> {
-        let offered = self.lack(key.demand, record.offer);
+    fn amount_against(&self, ask: &Ask, record: &Machine) -> Option<Obstacle> {
+        let offered = self.lack(ask.demand, record.offer);
         if let Some(lack) = offered {
             return Some(Obstacle::OfferTooSmall(lack));
         }
         let running = record.grants;
-        match key.demand {
+        match ask.demand {
             Demand::Machine => (running > 0).then_some(Obstacle::InUse { running }),
             amounts @ Demand::Amounts(_) => {
                 self.lack(amounts, record.free).map(Obstacle::TooFewFree)
@@ -286,7 +286,7 @@ impl Manager {
         let hold = self.holds.on(record.id).filter(|hold| hold.request != slot);
         match hold {
             Some(hold) => Obstacle::Held {
-                request: self.requests.get(hold.request).id,
+                request: self.requests[hold.request].id,
             },
             None => Obstacle::Avoided,
         }
@@ -294,11 +294,7 @@ impl Manager {
 
     /// The first amount of which a demand asks for more than there is.
     fn lack(&self, demand: Demand, there: Resources) -> Option<Lack> {
-        let asked = match demand {
-            Demand::Amounts(amounts) => amounts,
-            // Any machine that has a proc will do (R5).
-            Demand::Machine => Resources::procs(1),
-        };
+        let asked = demand.least();
         let index = asked.lacks(there)?;
         Some(Lack {
             // Below four.
@@ -309,14 +305,14 @@ impl Manager {
         })
     }
 
-    fn growth_waits(&self, key: &ClassKey) -> Vec<GrowthWait> {
+    fn growth_waits(&self, ask: &Ask) -> Vec<GrowthWait> {
         // At most 64 kinds.
         let kinds = (0..self.machines.kinds.len()).map(|index| KindId(index as u8));
-        let accepted = kinds.filter(|kind| key.kinds.contains(*kind));
-        accepted.map(|kind| self.growth_wait(kind, key)).collect()
+        let accepted = kinds.filter(|kind| ask.kinds.contains(*kind));
+        accepted.map(|kind| self.growth_wait(kind, ask)).collect()
     }
 
-    fn growth_wait(&self, id: KindId, key: &ClassKey) -> GrowthWait {
+    fn growth_wait(&self, id: KindId, ask: &Ask) -> GrowthWait {
         let state = self.machines.kind(id);
         let (kind, machines) = (&state.kind, state.sums.machines_there());
         let growth = &self.growth[usize::from(id.0)];
@@ -328,31 +324,23 @@ impl Manager {
         } else {
             kind.capacity.proc_count().into()
         };
-        let full = self.machines.procs().0.saturating_add(one) > self.max_procs;
-        let end = |until: Option<Instant>| until.unwrap_or(Instant::MAX);
-        let careful = growth.cautious && !bigslice;
-        let most = careful.then(|| 1_u64.checked_shl(growth.step - 1).unwrap_or(u64::MAX));
-        let since_step = state.pending.values().filter(|&&slot| {
-            let asked_at = self.machines.get(slot).asked_at();
-            asked_at == Some(growth.steps)
+        let full = self.machines.procs().saturating_add(one) > self.max_procs;
+        let most = growth.most_pending().filter(|most| {
+            let pending = self.pending_since_last_step(usize::from(id.0));
+            !bigslice && pending >= *most
         });
-        let since_step = since_step.count() as u64;
         GrowthWait {
             kind: id,
             pending,
-            enough: bigslice && !full && !growth.held,
+            enough: bigslice && !full && !growth.backoff.lasts,
             not_startable: !kind.startable,
-            offer_too_small: self.lack(key.demand, state.expected),
+            offer_too_small: self.lack(ask.demand, state.expected),
             at_max: (machines >= u64::from(kind.max)).then_some(kind.max),
             at_max_pending: (pending >= u64::from(kind.max_pending)).then_some(kind.max_pending),
             at_max_procs: full.then_some(self.max_procs),
-            backoff_until: growth.held.then(|| end(growth.until)),
-            capacity_until: match growth.capacity {
-                CapacityStop::No => None,
-                CapacityStop::Until(at) => Some(at),
-                CapacityStop::UntilGone => Some(Instant::MAX),
-            },
-            at_most_after_failures: most.filter(|most| since_step >= *most),
+            backoff_until: growth.backoff.end(),
+            capacity_until: growth.capacity.end(),
+            at_most_after_failures: most,
         }
     }
 }

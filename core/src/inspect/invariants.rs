@@ -163,13 +163,8 @@ fn holds_are_sound(m: &Manager) -> bool {
             return false;
         };
         let (key, _) = m.queued_key(hold.request);
-        let turn = (key.priority, false, queued.arrival);
         if m.group_of_queued(hold.request) != Some(group.kinds)
-            || (
-                hold.turn.priority,
-                hold.turn.without_hold,
-                hold.turn.arrival,
-            ) != turn
+            || (hold.priority, hold.arrival) != (key.priority, queued.arrival)
         {
             return false;
         }
@@ -215,7 +210,7 @@ fn backoffs_are_sound(m: &Manager) -> bool {
     let sound = |growth: &crate::manager::Growth| {
         growth.step as u64 <= growth.steps
             && (growth.step > 0 || !growth.cautious)
-            && growth.deadline_is_ahead(m.now)
+            && growth.deadline().is_none_or(|at| at > m.now)
     };
     m.shutdown || m.growth.iter().all(sound)
 }
@@ -235,7 +230,7 @@ impl Manager {
         match self.config.policy {
             Policy::Bigslice => copy.grow_bigslice(&mut actions),
             // The first event begins it (G2).
-            Policy::Fit if self.summary == Summary::Unborn => {}
+            Policy::Fit if self.summary == Summary::NotBegun => {}
             Policy::Fit => copy.grow_fit(&mut actions),
         }
         actions

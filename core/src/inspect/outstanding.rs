@@ -71,17 +71,14 @@ impl Manager {
                 say(Action::Stop { machine }, since);
             }
             for request in record.running.iter(self.requests.records()) {
-                let request = self.requests.get(request);
+                let request = &self.requests[request];
                 if let Some(running) = request.running() {
                     let request = request.id;
                     say(Action::Grant { request, machine }, running.since);
                 }
             }
-            let onces = &self.machines.holdings.onces;
-            for once in record.holds.onces.iter(onces) {
-                let once = &onces[once as usize];
+            for (key, once) in self.machines.holdings.onces_on(slot) {
                 if once.result.is_none() {
-                    let key = once.key;
                     say(Action::RunOnce { machine, key }, once.since);
                 }
             }

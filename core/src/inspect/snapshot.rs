@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::index::Running;
-use crate::machines::{Phase, Poll};
+use crate::machines::{Ends, Phase, Poll};
 use crate::manager::{Growth, Manager, Summary};
 use crate::protocol::config::{Config, Policy};
 use crate::protocol::event::{Limits, OnceOutcome, Submit};
@@ -107,29 +107,6 @@ pub(crate) struct OneRunning {
     pub(crate) since: Instant,
 }
 
-/// When a probation or a drain ends. (Not an option: JSON does not tell one within another.)
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum Ends {
-    Never,
-    At(Instant),
-}
-
-impl From<Option<Instant>> for Ends {
-    fn from(at: Option<Instant>) -> Ends {
-        at.map_or(Ends::Never, Ends::At)
-    }
-}
-
-impl From<Ends> for Option<Instant> {
-    fn from(ends: Ends) -> Option<Instant> {
-        match ends {
-            Ends::Never => None,
-            Ends::At(at) => Some(at),
-        }
-    }
-}
-
 /// Once-work without a result is running.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -175,7 +152,7 @@ impl Snapshot {
 impl Manager {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let queued = |slot| {
-            let record = self.requests.get(slot);
+            let record = &self.requests[slot];
             let queued = record.queued()?;
             Some(OneQueued {
                 request: record.id,
@@ -198,7 +175,7 @@ impl Manager {
             kinds: group.kinds,
             mark: group.mark,
             hold: group.hold.map(|hold| OneHold {
-                request: self.requests.get(hold.request).id,
+                request: self.requests[hold.request].id,
                 machine: hold.machine,
                 until: hold.until,
             }),
@@ -234,7 +211,7 @@ impl Manager {
             .running
             .iter(self.requests.records())
             .filter_map(|request| {
-                let request = self.requests.get(request);
+                let request = &self.requests[request];
                 let Running { taken, since, .. } = request.running()?;
                 Some(OneRunning {
                     request: request.id,
@@ -243,18 +220,11 @@ impl Manager {
                 })
             });
         let holdings = &self.machines.holdings;
-        let tasks = machine.holds.tasks.iter(&holdings.tasks);
-        let onces = machine.holds.onces.iter(&holdings.onces).map(|slot| {
-            let once = &holdings.onces[slot as usize];
-            OneOnce {
-                key: once.key,
-                result: once.result,
-                since: once.since,
-            }
-        });
-        let waiters = machine.holds.waiters.iter(&holdings.waiters).map(|slot| {
-            let waiter = &holdings.waiters[slot as usize];
-            (waiter.id, waiter.key)
+        let onces = holdings.onces_on(slot).into_iter();
+        let onces = onces.map(|(key, once)| OneOnce {
+            key,
+            result: once.result,
+            since: once.since,
         });
         OneMachine {
             machine: machine.id,
@@ -264,19 +234,17 @@ impl Manager {
             since: machine.since,
             stop_since: machine.stop_since,
             idle_since: machine.idle_since,
-            probation: machine.probation.map(Ends::from),
+            probation: machine.probation,
             passages: machine.passages,
-            draining: machine.draining.map(Ends::from),
+            draining: machine.draining,
             trial: machine.trial,
             settles: machine.settles,
             poll: machine.poll,
             silent: machine.silent,
             running: running.collect(),
-            tasks: tasks
-                .map(|slot| holdings.tasks[slot as usize].task)
-                .collect(),
+            tasks: holdings.tasks_on(slot),
             onces: onces.collect(),
-            waiters: waiters.collect(),
+            waiters: holdings.waiters_on(slot),
         }
     }
 }

@@ -10,12 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::invariants::Violation;
 use super::snapshot::{OneMachine, OneQueued, Snapshot};
 use crate::index::{Queued, Request};
-use crate::machines::{Phase, Poll, Timer};
-use crate::manager::{Hold, Manager, Turn};
+use crate::machines::{Ends, Phase, Poll, Timer};
+use crate::manager::{Hold, Manager};
 use crate::protocol::event::OnceOutcome;
-use crate::protocol::id::{MachineId, OnceKey, RequestId, TaskId, WaiterId};
-use crate::protocol::resources::Demand;
-use crate::queue::DemandKey;
+use crate::protocol::id::{Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
+use crate::queue::Ask;
 
 /// Ids and counts above this are refused, so that none overflows later.
 const LARGEST: u64 = u64::MAX / 4;
@@ -84,8 +83,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
     }
     for (index, one) in snapshot.kinds.into_iter().enumerate() {
         let kind = &mut manager.machines.kinds[index];
-        if !crate::protocol::config::are_sound(one.limits) || !one.expected.fits(kind.kind.capacity)
-        {
+        if !crate::protocol::kind::are_sound(one.limits) || !one.expected.fits(kind.kind.capacity) {
             return Err(Unsound::Kinds);
         }
         if one.granted > LARGEST / 64 {
@@ -94,7 +92,6 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         kind.kind = kind.kind.with_limits(one.limits);
         (kind.expected, kind.granted, kind.lost, kind.ended) =
             (one.expected, one.granted, one.lost, one.ended);
-        manager.machines.granted += one.granted;
         manager.growth[index] = one.growth;
     }
     manager.choose_packing();
@@ -120,11 +117,7 @@ pub(crate) fn thaw(snapshot: Snapshot) -> Result<Manager, Unsound> {
         }
     }
     for (demand, kinds) in snapshot.no_home {
-        if !manager
-            .queue
-            .demands
-            .restore_no_home(DemandKey { demand, kinds })
-        {
+        if !manager.queue.demands.restore_no_home(Ask { demand, kinds }) {
             return Err(Unsound::Groups);
         }
     }
@@ -142,22 +135,18 @@ impl Manager {
             granted,
             granted_anywhere,
         } = one;
-        if self.requests.find(request).is_some() {
+        if self.requests.find(&request).is_some() {
             return Err(Unsound::DuplicateRequest(request));
         }
-        let procs = match spec.demand {
-            Demand::Machine => 1,
-            Demand::Amounts(amounts) => amounts.proc_count(),
-        };
-        if procs == 0
+        if spec.demand.least().proc_count() == 0
             || arrival >= next_arrival
             || granted > LARGEST
-            || granted_anywhere > self.machines.granted()
+            || granted_anywhere > self.granted(Kinds::ALL)
         {
             return Err(Unsound::Request(request));
         }
         self.queue.set_next_arrival(arrival);
-        let group = self.machines.group_of(&spec);
+        let group = self.machines.group_of(&Ask::of(&spec));
         self.queue.push(
             &mut self.requests,
             request,
@@ -170,17 +159,14 @@ impl Manager {
     }
 
     fn thaw_hold(&mut self, one: super::snapshot::OneHold) -> Result<Hold, Unsound> {
-        let request = self.requests.find(one.request).ok_or(Unsound::Groups)?;
-        let queued = self.requests.get(request).queued().ok_or(Unsound::Groups)?;
+        let request = self.requests.find(&one.request).ok_or(Unsound::Groups)?;
+        let queued = self.requests[request].queued().ok_or(Unsound::Groups)?;
         let machine = self.machines.find(one.machine).ok_or(Unsound::Groups)?;
         self.machines.change(machine, |record| record.held = true);
         Ok(Hold {
             request,
-            turn: Turn {
-                priority: self.queued_key(request).0.priority,
-                without_hold: false,
-                arrival: queued.arrival,
-            },
+            priority: self.queued_key(request).0.priority,
+            arrival: queued.arrival,
             machine: one.machine,
             until: one.until,
         })
@@ -195,24 +181,22 @@ impl Manager {
         let slot = self
             .machines
             .add(id, one.kind, one.phase, one.offer, one.since);
-        let probation = one.probation.map(Option::from);
-        let draining = one.draining.map(Option::from);
         self.machines.change(slot, |record| {
-            (record.stop_since, record.probation) = (one.stop_since, probation);
-            (record.passages, record.draining) = (one.passages, draining);
+            (record.stop_since, record.probation) = (one.stop_since, one.probation);
+            (record.passages, record.draining) = (one.passages, one.draining);
             (record.trial, record.settles) = (one.trial, one.settles);
         });
+        let (probation, drain) = (one.probation, one.draining);
         self.machines
-            .set_timer(slot, Timer::Probation, probation.flatten());
+            .set_timer(slot, Timer::Probation, probation.and_then(Ends::at));
         self.machines
-            .set_timer(slot, Timer::DrainEnd, draining.flatten());
+            .set_timer(slot, Timer::DrainEnd, drain.and_then(Ends::at));
         self.machines.set_timer(slot, Timer::Settle, one.settles);
         if one.poll != Poll::Never {
             self.machines.set_poll(slot, one.poll);
         }
         self.machines.set_silent(slot, one.silent);
         let granted = self.machines.kind(one.kind).granted;
-        let granted_anywhere = self.machines.granted();
         if !one.running.is_empty()
             && matches!(
                 one.phase,
@@ -222,7 +206,7 @@ impl Manager {
             return Err(Unsound::Machine(id));
         }
         for running in one.running {
-            if self.requests.find(running.request).is_some() {
+            if self.requests.find(&running.request).is_some() {
                 return Err(Unsound::DuplicateRequest(running.request));
             }
             if !running.taken.fits(self.machines.get(slot).free) || running.taken.proc_count() == 0
@@ -240,29 +224,28 @@ impl Manager {
             );
         }
         self.machines.kinds[usize::from(one.kind.0)].granted = granted;
-        self.machines.granted = granted_anywhere;
         self.machines
             .change(slot, |record| record.idle_since = one.idle_since);
-        let (holdings, record) = self.machines.holder(slot);
         for task in one.tasks {
-            if !holdings.assign(slot, &mut record.holds, task) {
+            if !self.machines.assign(slot, task) {
                 return Err(Unsound::DuplicateTask(id, task));
             }
         }
+        let holdings = &mut self.machines.holdings;
         for once in one.onces {
             let key = once.key;
             if holdings.once(slot, key).is_some() || once.result == Some(OnceOutcome::MachineLost) {
                 return Err(Unsound::Once(id, key));
             }
-            holdings.add_once(slot, &mut record.holds, key, once.result, once.since);
+            holdings.add_once(slot, key, once.result, once.since);
         }
         for (waiter, key) in one.waiters {
             let once = holdings.once(slot, key);
-            let runs = once.is_some_and(|once| holdings.onces[once as usize].result.is_none());
+            let runs = once.is_some_and(|once| once.result.is_none());
             if holdings.is_waiting(waiter) || !runs {
                 return Err(Unsound::Waiter(waiter));
             }
-            holdings.ask(slot, &mut record.holds, key, waiter, one.since);
+            holdings.ask(slot, key, waiter, one.since);
         }
         Ok(())
     }

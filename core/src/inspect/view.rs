@@ -78,7 +78,7 @@ impl<'a> MachineView<'a> {
         let requests = &self.manager.requests;
         let running = self.record().running.iter(requests.records());
         running.filter_map(|slot| {
-            let request = requests.get(slot);
+            let request = &requests[slot];
             let taken = |running: Running| (request.id, running.taken);
             request.running().map(taken)
         })
@@ -86,9 +86,8 @@ impl<'a> MachineView<'a> {
 
     /// The tasks whose results live on it (S14), in the order of assignment.
     pub fn tasks(&self) -> impl Iterator<Item = TaskId> + use<'a> {
-        let held = &self.manager.machines.holdings.tasks;
-        let slots = self.record().holds.tasks.iter(held);
-        slots.map(|slot| held[slot as usize].task)
+        let tasks = self.manager.machines.holdings.tasks_on(self.slot);
+        tasks.into_iter()
     }
 
     /// Since when it is idle (E1); `None` if it is not.
@@ -100,7 +99,7 @@ impl<'a> MachineView<'a> {
     /// The request that it is held for (P4).
     pub fn held_for(&self) -> Option<RequestId> {
         let hold = self.manager.holds.on(self.id())?;
-        Some(self.manager.requests.get(hold.request).id)
+        Some(self.manager.requests[hold.request].id)
     }
 
     fn record(&self) -> &'a Machine {
@@ -142,7 +141,7 @@ impl Manager {
 
     /// A look at a queued request; `None` if it runs.
     pub(crate) fn waiting(&self, slot: u32) -> Option<Waiting> {
-        let record = self.requests.get(slot);
+        let record = &self.requests[slot];
         let queued = record.queued()?;
         Some(Waiting {
             request: record.id,
@@ -203,7 +202,7 @@ impl Manager {
 
     /// The machine that a request runs on; `None` when it does not run.
     pub fn machine_of(&self, request: RequestId) -> Option<MachineId> {
-        let running = self.requests.get(self.requests.find(request)?).running()?;
+        let running = self.requests[self.requests.find(&request)?].running()?;
         Some(self.machines.get(running.machine).id)
     }
 
@@ -212,7 +211,7 @@ impl Manager {
         let growth = self.growth.get(usize::from(kind.0))?;
         (growth.step > 0).then(|| StartBackoff {
             step: growth.step,
-            until: growth.until.unwrap_or(Instant::MAX),
+            until: growth.backoff.until.unwrap_or(Instant::MAX),
         })
     }
 

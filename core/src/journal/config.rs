@@ -11,7 +11,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::bytes::{Bytes, put, put_amounts, put_option, put_span, put_text};
-use crate::protocol::config::{Config, Kind, Packing, Policy};
+use crate::protocol::config::{Config, Packing, Policy};
+use crate::protocol::kind::Kind;
 use crate::protocol::resources::Resources;
 
 // The fields of a config, in the order in which they are written.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::FORMAT;
-use crate::protocol::config::ConfigError;
+use crate::protocol::validate::ConfigError;
 
 /// Why a journal, or a frame of it, cannot be read. Offsets are bytes from the beginning.
 #[derive(Clone, Copy, PartialEq, Debug)]

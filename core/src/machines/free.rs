@@ -6,35 +6,19 @@ use alloc::vec::Vec;
 use slab::Slab;
 
 use crate::protocol::config::Packing;
-use crate::protocol::id::{KindId, Kinds, MachineId};
+use crate::protocol::id::{Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
+use crate::queue::{Ask, Spot};
 use crate::storage::heap::{Heap, Positions};
 use crate::storage::list::{self, NIL};
 use crate::storage::tree::{Branch, Node, Tree};
-
-/// What is sought for a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask {
-    pub(crate) demand: Demand,
-    pub(crate) kinds: Kinds,
-    /// Not this one (P3).
-    pub(crate) without: Option<MachineId>,
-}
-
-/// What machines must have in common to be in one set.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Level {
-    pub(crate) free: Resources,
-    pub(crate) kind: KindId,
-    /// Whether nothing runs there.
-    pub(crate) empty: bool,
-}
 
 /// Machines that are equally free; for a while none, as a set that is empty now will often be needed
 /// again.
 #[derive(Clone, Debug)]
 struct Set {
-    level: Level,
+    /// What each of them has to give.
+    spot: Spot,
     ids: Heap<MachineId>,
     /// Whether its summary knows the lowest id, which only first fit asks for.
     knows_lowest: bool,
@@ -43,16 +27,9 @@ struct Set {
 
 impl Set {
     /// The machine with the lowest id that is not excluded, if the demand fits here.
-    fn lowest(&self, ask: &Ask) -> Option<(MachineId, u32)> {
-        if !ask.kinds.contains(self.level.kind) {
-            return None;
-        }
-        let fits = match ask.demand {
-            Demand::Amounts(amounts) => amounts.fits(self.level.free),
-            Demand::Machine => self.level.empty,
-        };
-        match ask.without {
-            _ if !fits => None,
+    fn lowest(&self, ask: &Ask, without: Option<MachineId>) -> Option<(MachineId, u32)> {
+        match without {
+            _ if !ask.fits(&self.spot) => None,
             None => self.ids.peek(),
             Some(without) => self.ids.peek_other(without),
         }
@@ -93,23 +70,23 @@ impl Most {
 }
 
 impl Node for Set {
-    type Key = Level;
+    type Key = Spot;
     type Summary = Most;
 
-    fn key(&self) -> Level {
-        self.level
+    fn key(&self) -> Spot {
+        self.spot
     }
 
     fn own(&self) -> Most {
         if self.ids.len() == 0 {
             return Most::NONE;
         }
-        let kinds = Kinds::from(self.level.kind);
+        let kinds = Kinds::from(self.spot.kind);
         let lowest = self.ids.peek().filter(|_| self.knows_lowest);
         Most {
-            free: self.level.free,
+            free: self.spot.free,
             kinds,
-            empty: if self.level.empty { kinds } else { Kinds::NONE },
+            empty: if self.spot.empty { kinds } else { Kinds::NONE },
             lowest: lowest.map_or(Most::NONE.lowest, |(id, _)| id),
         }
     }
@@ -189,10 +166,10 @@ impl FreeOrder {
     }
 
     /// Adds a machine that is not there.
-    pub(crate) fn insert(&mut self, slot: u32, id: MachineId, level: Level) {
-        let set = match self.order.find(&self.sets, &level) {
+    pub(crate) fn insert(&mut self, slot: u32, id: MachineId, spot: Spot) {
+        let set = match self.order.find(&self.sets, &spot) {
             Some(set) => set,
-            None => self.add_set(level),
+            None => self.add_set(spot),
         };
         let record = &mut self.sets[set as usize];
         record.ids.push(id, slot, &mut self.positions);
@@ -230,27 +207,27 @@ impl FreeOrder {
         }
     }
 
-    /// The machine for a request (P3).
-    pub(crate) fn find(&self, ask: &Ask) -> Option<u32> {
+    /// The machine for a request, of all but one (P3).
+    pub(crate) fn find(&self, ask: &Ask, without: Option<MachineId>) -> Option<u32> {
         match self.packing {
-            Packing::BestFit => self.best_fit(ask),
-            Packing::FirstFit => self.first_fit(ask),
+            Packing::BestFit => self.best_fit(ask, without),
+            Packing::FirstFit => self.first_fit(ask, without),
         }
     }
 
     /// The machine with the least free, then the lowest id.
-    fn best_fit(&self, ask: &Ask) -> Option<u32> {
-        let fits = |set: &Set| set.lowest(ask).is_some();
+    fn best_fit(&self, ask: &Ask, without: Option<MachineId>) -> Option<u32> {
+        let fits = |set: &Set| set.lowest(ask, without).is_some();
         let mut at = self
             .order
             .search(&self.sets, |most| most.may_fit(ask), fits)?;
-        let free = self.sets[at as usize].level.free;
-        let mut best = self.sets[at as usize].lowest(ask)?;
+        let free = self.sets[at as usize].spot.free;
+        let mut best = self.sets[at as usize].lowest(ask, without)?;
         // Sets that differ in kind or emptiness alone are beside each other.
         while let Some(next) = self.order.next(&self.sets, at)
-            && self.sets[next as usize].level.free == free
+            && self.sets[next as usize].spot.free == free
         {
-            if let Some(other) = self.sets[next as usize].lowest(ask) {
+            if let Some(other) = self.sets[next as usize].lowest(ask, without) {
                 best = best.min(other);
             }
             at = next;
@@ -259,22 +236,23 @@ impl FreeOrder {
     }
 
     /// The machine with the lowest id.
-    fn first_fit(&self, ask: &Ask) -> Option<u32> {
+    fn first_fit(&self, ask: &Ask, without: Option<MachineId>) -> Option<u32> {
         let of_set = |most: &Most| most.may_fit(ask).then_some(most.lowest);
-        let of_one = |set: &Set| set.lowest(ask).map(|(id, _)| id);
+        let of_one = |set: &Set| set.lowest(ask, without).map(|(id, _)| id);
         let set = self.order.cheapest(&self.sets, of_set, of_one)?;
-        self.sets[set as usize].lowest(ask).map(|(_, slot)| slot)
+        let lowest = self.sets[set as usize].lowest(ask, without);
+        lowest.map(|(_, slot)| slot)
     }
 
     /// Of the machines with fewer than so many procs free, those with the most: how many procs and
     /// machines that is, and the one with the lowest id (S4).
     pub(crate) fn freest_below(&self, bound: u32) -> Option<(u32, u64, u32)> {
         let last_below = |bound: u32| {
-            let early = |set: &Set| set.level.free.proc_count() < bound;
+            let early = |set: &Set| set.spot.free.proc_count() < bound;
             self.order.last_early(&self.sets, Most::is_some, early)
         };
         let at = last_below(bound)?;
-        let free = self.sets[at as usize].level.free.proc_count();
+        let free = self.sets[at as usize].spot.free.proc_count();
         let mut next = match last_below(free) {
             Some(before) => self.order.next(&self.sets, before),
             None => self.order.first(&self.sets),
@@ -289,9 +267,9 @@ impl FreeOrder {
         Some((free, count, lowest.1))
     }
 
-    fn add_set(&mut self, level: Level) -> u32 {
+    fn add_set(&mut self, spot: Spot) -> u32 {
         let set = Set {
-            level,
+            spot,
             ids: Heap::new(),
             knows_lowest: self.packing == Packing::FirstFit,
             branch: Branch::new(Most::NONE),
@@ -312,17 +290,17 @@ impl FreeOrder {
         self.empty_sets = 0;
     }
 
-    /// Whether it has just the machines that it should have: `level` says where a machine belongs.
+    /// Whether it has just the machines that it should have: `spot` says what a machine has to give.
     pub(crate) fn check(
         &self,
         slots: usize,
-        level: impl Fn(u32) -> Option<(MachineId, Level)>,
+        spot: impl Fn(u32) -> Option<(MachineId, Spot)>,
     ) -> bool {
         let sound = |(slot, set): (usize, &Set)| {
             set.knows_lowest == (self.packing == Packing::FirstFit)
                 && set.ids.check(&self.positions, |machine, id| {
                     self.set_of[machine as usize] == slot as u32
-                        && level(machine) == Some((id, set.level))
+                        && spot(machine) == Some((id, set.spot))
                 })
         };
         let listed: usize = self.sets.iter().map(|(_, set)| set.ids.len()).sum();

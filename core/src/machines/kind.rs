@@ -3,14 +3,14 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use crate::protocol::config::Kind;
 use crate::protocol::counts::{Counts, MachineCounts};
 use crate::protocol::id::MachineId;
+use crate::protocol::kind::Kind;
 use crate::protocol::resources::{Demand, Resources, Totals};
 use crate::protocol::time::Instant;
 use crate::storage::heap::{Heap, Positions};
 
-use super::machine::{Machine, Phase};
+use super::machine::{IdleList, Machine, Phase};
 
 /// A kind, as it stands.
 #[derive(Clone, Debug)]
@@ -60,8 +60,8 @@ pub(crate) struct Sums {
     pub(crate) healthy: u64,
     /// Machines in service that count for growth (H1).
     pub(crate) counted: u32,
-    /// Machines that do not offer what their kind has.
-    pub(crate) unlike: u32,
+    /// Machines that offer less than their kind has.
+    pub(crate) offers_less: u32,
 }
 
 impl Sums {
@@ -103,7 +103,7 @@ impl Sums {
             false => *sum -= u32::from(is),
         };
         one_if(&mut self.counted, machine.counts());
-        one_if(&mut self.unlike, machine.offer != capacity);
+        one_if(&mut self.offers_less, machine.offer != capacity);
     }
 
     /// Machines that are neither draining nor stopping.
@@ -153,11 +153,11 @@ impl KindState {
 
     /// Machines in use: in service, counted, and not idle (G2).
     pub(crate) fn in_use(&self) -> u32 {
-        self.sums.counted - self.idle_count()
+        self.sums.counted - self.idle_counted()
     }
 
-    /// Idle machines that count for growth.
-    pub(crate) fn idle_count(&self) -> u32 {
+    /// Its idle machines that count for growth.
+    pub(crate) fn idle_counted(&self) -> u32 {
         // As many as machines: below 2^32.
         self.idle.len() as u32
     }
@@ -189,9 +189,18 @@ impl KindState {
         self.first_probation.slots()
     }
 
-    /// How many idle machines there are.
-    pub(crate) fn idle_lengths(&self) -> usize {
+    /// All its idle machines.
+    pub(crate) fn idle(&self) -> usize {
         self.idle.len() + self.idle_uncounted.len()
+    }
+
+    /// The heap that is one of the lists of idle machines.
+    pub(super) fn idle_list(&mut self, list: IdleList) -> Option<&mut Heap<IdleKey>> {
+        match list {
+            IdleList::None => None,
+            IdleList::Counted => Some(&mut self.idle),
+            IdleList::Uncounted => Some(&mut self.idle_uncounted),
+        }
     }
 
     /// Whether the heaps of the idle are in order: `key` says what a machine in one should have.
@@ -207,11 +216,8 @@ impl KindState {
 
     /// How many machines in good health offer enough for a demand.
     pub(crate) fn healthy_that_fit(&self, demand: Demand) -> u64 {
-        let fits = |offer: &Resources| match demand {
-            Demand::Amounts(amounts) => amounts.fits(*offer),
-            Demand::Machine => offer.proc_count() > 0,
-        };
-        let fitting = self.offers.iter().filter(|(offer, _)| fits(offer));
+        let asked = demand.least();
+        let fitting = { self.offers.iter() }.filter(|(offer, _)| asked.fits(**offer));
         fitting.map(|(_, count)| u64::from(*count)).sum()
     }
 }

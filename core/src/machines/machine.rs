@@ -1,14 +1,11 @@
 //! The record of one machine, and what it adds to the sums of its kind.
 
-use crate::index::Members;
 use crate::protocol::counts::Health;
 use crate::protocol::id::{KindId, MachineId};
 use crate::protocol::resources::Resources;
 use crate::protocol::time::Instant;
 use crate::storage::list::List;
 
-use super::free::Level;
-use super::holdings::Holder;
 use crate::queue::Spot;
 
 /// How far a machine has come.
@@ -33,6 +30,45 @@ pub(crate) enum Poll {
     Out(Instant),
 }
 
+impl Poll {
+    /// When it is to be polled.
+    pub(crate) fn due(self) -> Option<Instant> {
+        match self {
+            Poll::Due(at) => Some(at),
+            Poll::Never | Poll::Out(_) => None,
+        }
+    }
+}
+
+/// When a probation or a drain ends. (Not an option: JSON does not tell one within another.)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Ends {
+    At(Instant),
+    /// That is past the end of time, or it was given no end.
+    Never,
+}
+
+impl Ends {
+    pub(crate) fn at(self) -> Option<Instant> {
+        match self {
+            Ends::At(at) => Some(at),
+            Ends::Never => None,
+        }
+    }
+
+    /// The same, where [`Instant::MAX`] stands for never.
+    pub(crate) fn or_max(self) -> Instant {
+        self.at().unwrap_or(Instant::MAX)
+    }
+}
+
+impl From<Option<Instant>> for Ends {
+    fn from(at: Option<Instant>) -> Ends {
+        at.map_or(Ends::Never, Ends::At)
+    }
+}
+
 /// A machine that is there: pending, in service or told to stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -43,7 +79,7 @@ pub(crate) struct Machine {
     pub(crate) offer: Resources,
     pub(crate) free: Resources,
     /// What runs there, in the order of the grants, and how many that is.
-    pub(crate) running: List<Members>,
+    pub(crate) running: List,
     pub(crate) grants: u32,
     /// When it was asked for or, once it is up, when that was.
     pub(crate) since: Instant,
@@ -51,12 +87,12 @@ pub(crate) struct Machine {
     pub(crate) stop_since: Option<Instant>,
     /// From when on it is idle while nothing keeps it from that: the end of its last grant (E1).
     pub(crate) idle_since: Instant,
-    /// Whether it is on probation, and until when; without end when that is past the end of time.
-    pub(crate) probation: Option<Option<Instant>>,
+    /// Whether it is on probation, and until when.
+    pub(crate) probation: Option<Ends>,
     /// How often it went on probation since the last success (H2).
     pub(crate) passages: u32,
     /// Whether it drains, and until when at the most (D1).
-    pub(crate) draining: Option<Option<Instant>>,
+    pub(crate) draining: Option<Ends>,
     /// While it is not sure to stay up (G3): the steps of the back-off when it was asked for.
     pub(crate) trial: Option<u64>,
     /// When that ends.
@@ -66,8 +102,8 @@ pub(crate) struct Machine {
     pub(crate) poll: Poll,
     /// Polls in a row that came back unanswered (F8).
     pub(crate) silent: u32,
-    /// What lives there.
-    pub(crate) holds: Holder,
+    /// How many tasks live there.
+    pub(crate) tasks: u32,
     /// Whether it is taken out of the orders of the free and the idle until the step has placed
     /// what it can.
     pub(super) loose: bool,
@@ -111,7 +147,7 @@ impl Machine {
             held: false,
             poll: Poll::Never,
             silent: 0,
-            holds: Holder::EMPTY,
+            tasks: 0,
             loose: false,
             idle: IdleList::None,
         }
@@ -164,12 +200,15 @@ impl Machine {
     }
 
     pub(crate) fn health(&self) -> Health {
-        let end = |until: Option<Instant>| until.unwrap_or(Instant::MAX);
         match (self.phase, self.draining, self.probation) {
             (Phase::Pending { .. }, ..) => Health::Pending,
             (Phase::Stopping { .. }, ..) => Health::Stopping,
-            (Phase::Up, Some(until), _) => Health::Draining { until: end(until) },
-            (Phase::Up, None, Some(until)) => Health::Probation { until: end(until) },
+            (Phase::Up, Some(end), _) => Health::Draining {
+                until: end.or_max(),
+            },
+            (Phase::Up, None, Some(end)) => Health::Probation {
+                until: end.or_max(),
+            },
             (Phase::Up, None, None) => Health::Ok,
         }
     }
@@ -177,20 +216,15 @@ impl Machine {
     /// What it has to give, in any health.
     pub(crate) fn spot(&self) -> Spot {
         Spot {
-            machine: self.id,
-            kind: self.kind,
             free: self.free,
+            kind: self.kind,
             empty: self.grants == 0 && self.free.proc_count() > 0,
         }
     }
 
-    /// Where it stands among the machines that have something free, if it does.
-    pub(super) fn level(&self) -> Option<Level> {
+    /// The same, if it is in the order of the machines that have something free.
+    pub(super) fn free_spot(&self) -> Option<Spot> {
         let listed = self.free.proc_count() > 0 && self.is_healthy() && !self.held;
-        listed.then_some(Level {
-            free: self.free,
-            kind: self.kind,
-            empty: self.grants == 0,
-        })
+        listed.then(|| self.spot())
     }
 }

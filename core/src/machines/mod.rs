@@ -15,17 +15,17 @@ use slab::Slab;
 
 use crate::index::{Requests, Running};
 use crate::protocol::config::Config;
-use crate::protocol::event::Submit;
-use crate::protocol::id::{KindId, Kinds, MachineId};
+use crate::protocol::id::{KindId, Kinds, MachineId, TaskId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::protocol::time::Instant;
+use crate::queue::Ask;
 use crate::storage::heap::Positions;
 use crate::storage::list::{self, Moves};
 
-pub(crate) use free::{Ask, FreeOrder};
-pub(crate) use holdings::{Asked, Holdings};
+pub(crate) use free::FreeOrder;
+pub(crate) use holdings::{Asked, Holdings, Once};
 pub(crate) use kind::{IdleKey, KindState};
-pub(crate) use machine::{Machine, Phase, Poll};
+pub(crate) use machine::{Ends, Machine, Phase, Poll};
 pub(crate) use timers::Timer;
 
 use machine::IdleList;
@@ -38,10 +38,8 @@ pub(crate) struct Machines {
     ids: BTreeMap<MachineId, u32>,
     pub(crate) kinds: Vec<KindState>,
     pub(crate) free: FreeOrder,
-    /// Procs of all machines, and of those of them that drain or stop.
-    procs: (u64, u64),
-    /// Procs of all grants ever made (G5), and idle machines.
-    pub(crate) granted: u64,
+    /// Procs of all machines, and how many are idle: each step asks for these.
+    procs: u64,
     idle: u32,
     /// What lives on them.
     pub(crate) holdings: Holdings,
@@ -73,10 +71,9 @@ impl Machines {
                 .map(|kind| KindState::new(*kind))
                 .collect(),
             free: FreeOrder::new(config.packing_in_use()),
-            procs: (0, 0),
-            granted: 0,
+            procs: 0,
             idle: 0,
-            holdings: Holdings::new(),
+            holdings: Holdings::default(),
             timers: Timers::new(),
             idle_positions: Positions::default(),
             probation_positions: Positions::default(),
@@ -107,27 +104,17 @@ impl Machines {
         &self.kinds[usize::from(self.records[slot as usize].kind.0)]
     }
 
-    /// Procs of all grants ever made.
+    /// Whether a machine is idle.
     #[inline]
-    pub(crate) const fn granted(&self) -> u64 {
-        self.granted
-    }
-
-    /// How many machines are idle.
-    #[inline]
-    pub(crate) const fn idle_count(&self) -> u32 {
-        self.idle
+    pub(crate) const fn any_idle(&self) -> bool {
+        self.idle > 0
     }
 
     /// The kinds that a request accepts and whose capacity it fits: its group (P4).
-    pub(crate) fn group_of(&self, spec: &Submit) -> Kinds {
-        let fits = |kind: &KindState| match spec.demand {
-            Demand::Amounts(amounts) => amounts.fits(kind.kind.capacity),
-            Demand::Machine => true,
-        };
+    pub(crate) fn group_of(&self, ask: &Ask) -> Kinds {
         // At most 64 kinds.
         let kinds = (0..).map(KindId).zip(&self.kinds);
-        let group = kinds.filter(|(id, kind)| spec.kinds.contains(*id) && fits(kind));
+        let group = kinds.filter(|(id, kind)| ask.could_fit(*id, kind.kind.capacity));
         group.fold(Kinds::NONE, |group, (id, _)| group.with(id))
     }
 
@@ -160,10 +147,15 @@ impl Machines {
         self.idle_list(self.get(slot)) != IdleList::None
     }
 
-    /// Procs of all machines that are there, and of those of them that drain or stop.
+    /// Procs of all machines that are there.
     #[inline]
-    pub(crate) const fn procs(&self) -> (u64, u64) {
+    pub(crate) const fn procs(&self) -> u64 {
         self.procs
+    }
+
+    /// Procs of the machines that drain or stop.
+    pub(crate) fn procs_leaving(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.sums.leaving).sum()
     }
 
     /// Adds a machine.
@@ -193,13 +185,9 @@ impl Machines {
         self.tally(slot, false);
         self.touch(slot);
         self.touched.retain(|&other| other != slot);
+        self.holdings.clear(slot);
         let machine = self.records.remove(slot as usize);
-        for timer in [
-            Timer::Probation,
-            Timer::DrainEnd,
-            Timer::Settle,
-            Timer::Poll,
-        ] {
+        for timer in Timer::ALL {
             self.timers.set(slot, machine.id, timer, None);
         }
         self.ids.remove(&machine.id);
@@ -237,11 +225,7 @@ impl Machines {
     pub(crate) fn set_poll(&mut self, slot: u32, poll: Poll) {
         let machine = &mut self.records[slot as usize];
         machine.poll = poll;
-        let at = match poll {
-            Poll::Due(at) => Some(at),
-            Poll::Never | Poll::Out(_) => None,
-        };
-        self.set_timer(slot, Timer::Poll, at);
+        self.set_timer(slot, Timer::Poll, poll.due());
     }
 
     /// Sets a deadline of a machine, or clears it.
@@ -256,10 +240,20 @@ impl Machines {
         self.timers.next()
     }
 
-    /// What lives on a machine, with the record that lists it.
-    pub(crate) fn holder(&mut self, slot: u32) -> (&mut Holdings, &mut Machine) {
+    /// S14: a task lives on a machine; says whether it is new there.
+    pub(crate) fn assign(&mut self, slot: u32, task: TaskId) -> bool {
         self.touch(slot);
-        (&mut self.holdings, &mut self.records[slot as usize])
+        let new = self.holdings.assign(slot, task);
+        self.records[slot as usize].tasks += u32::from(new);
+        new
+    }
+
+    /// S15: a task lives on a machine no longer; says whether it did.
+    pub(crate) fn discard(&mut self, slot: u32, task: TaskId) -> bool {
+        self.touch(slot);
+        let known = self.holdings.discard(slot, task);
+        self.records[slot as usize].tasks -= u32::from(known);
+        known
     }
 
     /// What a demand takes of a machine (R5).
@@ -285,7 +279,7 @@ impl Machines {
         let machine = &mut self.records[slot as usize];
         machine.free = machine.free.minus(taken);
         machine.grants += 1;
-        requests.get_mut(request).run(Running {
+        requests[request].run(Running {
             machine: slot,
             taken,
             since: now,
@@ -295,7 +289,6 @@ impl Machines {
         kind.need.add(taken);
         kind.running += 1;
         kind.granted += u64::from(taken.proc_count());
-        self.granted += u64::from(taken.proc_count());
     }
 
     /// Ends a grant; the request is in no list then.
@@ -305,7 +298,7 @@ impl Machines {
             machine: slot,
             taken,
             ..
-        }) = requests.get(request).running()
+        }) = requests[request].running()
         else {
             unreachable!("the caller knows that it runs");
         };
@@ -325,20 +318,19 @@ impl Machines {
     /// that takes as much. No sum and no order changes by it but what was granted in all.
     #[inline]
     pub(crate) fn replace(&mut self, requests: &mut Requests, ended: u32, next: u32, now: Instant) {
-        let Some(running) = requests.get(ended).running() else {
+        let Some(running) = requests[ended].running() else {
             unreachable!("the caller knows that it runs");
         };
         let machine = &mut self.records[running.machine as usize];
         machine.idle_since = now;
         machine.running.remove(requests.records_mut(), ended);
-        requests.get_mut(next).run(Running {
+        requests[next].run(Running {
             since: now,
             ..running
         });
         machine.running.push_back(requests.records_mut(), next);
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
         kind.granted += u64::from(running.taken.proc_count());
-        self.granted += u64::from(running.taken.proc_count());
     }
 
     /// Takes a machine out of the orders until the step has placed what it can.
@@ -351,14 +343,12 @@ impl Machines {
         self.touched.push(slot);
         self.free.remove(slot);
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
-        let idle = match core::mem::replace(&mut machine.idle, IdleList::None) {
-            IdleList::None => return,
-            IdleList::Counted => &mut kind.idle,
-            IdleList::Uncounted => &mut kind.idle_uncounted,
-        };
-        idle.remove(slot, &mut self.idle_positions);
-        self.idle -= 1;
-        self.deadlines_dirty |= kind.kind.idle.is_some();
+        let list = core::mem::replace(&mut machine.idle, IdleList::None);
+        if let Some(idle) = kind.idle_list(list) {
+            idle.remove(slot, &mut self.idle_positions);
+            self.idle -= 1;
+            self.deadlines_dirty |= kind.kind.idle.is_some();
+        }
     }
 
     /// The machines that this step has changed, which are in none of the orders.
@@ -379,19 +369,16 @@ impl Machines {
         while let Some(slot) = self.touched.pop() {
             self.records[slot as usize].loose = false;
             let machine = &self.records[slot as usize];
-            if let Some(level) = machine.level() {
-                self.free.insert(slot, machine.id, level);
+            if let Some(spot) = machine.free_spot() {
+                self.free.insert(slot, machine.id, spot);
             }
             let list = self.idle_list(machine);
             let kind = &mut self.kinds[usize::from(machine.kind.0)];
-            let idle = match list {
-                IdleList::None => continue,
-                IdleList::Counted => &mut kind.idle,
-                IdleList::Uncounted => &mut kind.idle_uncounted,
-            };
-            idle.push(idle_key(machine), slot, &mut self.idle_positions);
-            self.idle += 1;
-            self.deadlines_dirty |= kind.kind.idle.is_some();
+            if let Some(idle) = kind.idle_list(list) {
+                idle.push(idle_key(machine), slot, &mut self.idle_positions);
+                self.idle += 1;
+                self.deadlines_dirty |= kind.kind.idle.is_some();
+            }
             self.records[slot as usize].idle = list;
         }
     }
@@ -400,11 +387,9 @@ impl Machines {
     fn tally(&mut self, slot: u32, add: bool) {
         let machine = &self.records[slot as usize];
         let kind = &mut self.kinds[usize::from(machine.kind.0)];
-        self.procs.0 -= kind.sums.there;
-        self.procs.1 -= kind.sums.leaving;
+        self.procs -= kind.sums.there;
         kind.sums.count(machine, kind.kind.capacity, add);
-        self.procs.0 += kind.sums.there;
-        self.procs.1 += kind.sums.leaving;
+        self.procs += kind.sums.there;
         if machine.is_healthy() {
             let count = kind.offers.entry(machine.offer).or_default();
             *count = if add { *count + 1 } else { *count - 1 };
@@ -441,7 +426,7 @@ impl Machines {
             .iter()
             .map(|kind| KindState::new(kind.kind))
             .collect();
-        let (mut listed, mut timers, mut holdings) = (0, 0, [0; 3]);
+        let (mut listed, mut timers, mut tasks, mut onces) = (0, 0, 0, 0);
         let mut on_probation = 0;
         for (slot, machine) in &self.records {
             let slot = slot as u32;
@@ -459,7 +444,7 @@ impl Machines {
             let mut free = machine.offer;
             let mut here = true;
             for request in machine.running.iter(requests.records()) {
-                let running = requests.get(request).running();
+                let running = requests[request].running();
                 let Some(Running { taken, .. }) = running.filter(|running| running.machine == slot)
                 else {
                     here = false;
@@ -470,26 +455,19 @@ impl Machines {
                 kind.need.add(taken);
                 kind.running += 1;
             }
+            tasks += machine.tasks as usize;
+            onces += self.holdings.onces_on(slot).len();
             let grants = machine.running.check(requests.records());
-            listed += usize::from(machine.level().is_some());
-            timers += {
-                [
-                    Timer::Probation,
-                    Timer::DrainEnd,
-                    Timer::Settle,
-                    Timer::Poll,
-                ]
-            }
-            .into_iter()
-            .filter(|timer| self.wants(slot, *timer).is_some())
-            .count();
+            listed += usize::from(machine.free_spot().is_some());
+            let wanted = |timer: &Timer| self.wants(slot, *timer).is_some();
+            timers += Timer::ALL.iter().filter(|timer| wanted(timer)).count();
             let sound = here
                 && free == machine.free
                 && grants == Some(machine.grants as usize)
                 && self.ids.get(&machine.id) == Some(&slot)
                 && !machine.loose
                 && machine.idle == self.idle_list(machine)
-                && self.holdings.check(slot, &machine.holds, &mut holdings)
+                && machine.tasks as usize == self.holdings.tasks_on(slot).len()
                 && (machine.was_up() || machine.grants == 0);
             if !sound {
                 return false;
@@ -514,34 +492,29 @@ impl Machines {
                     (machine.idle == list).then(|| idle_key(machine))
                 })
         });
-        let idle = |kind: &KindState| kind.idle_lengths();
         let in_lists =
             { self.records.iter() }.filter(|(_, machine)| machine.idle != IdleList::None);
         let in_probation = self.kinds.iter().map(|kind| kind.first_probation.len());
-        let procs = { self.kinds.iter() }.fold((0, 0), |(there, leaving), kind| {
-            (there + kind.sums.there, leaving + kind.sums.leaving)
-        });
-        sums && procs == self.procs
-            && self.ids.len() == self.records.len()
+        sums && self.ids.len() == self.records.len()
             && in_probation.sum::<usize>() == on_probation
-            && self.kinds.iter().map(idle).sum::<usize>() == self.idle as usize
+            && self.kinds.iter().map(KindState::idle).sum::<usize>() == self.idle as usize
+            && self.kinds.iter().map(|kind| kind.sums.there).sum::<u64>() == self.procs
             && self.idle as usize == in_lists.count()
-            && self.kinds.iter().map(|kind| kind.granted).sum::<u64>() == self.granted
             && self.touched.is_empty()
             && self.free.check(listed, |slot| {
                 let machine = self.records.get(slot as usize)?;
-                machine.level().map(|level| (machine.id, level))
+                machine.free_spot().map(|spot| (machine.id, spot))
             })
             && self
                 .timers
                 .check(timers, |slot, timer| self.wants(slot, timer))
-            && self.holdings.check_totals(holdings)
+            && self.holdings.check(tasks, onces)
     }
 
     /// The list of idle machines that a machine should be in (E1).
     #[inline]
     fn idle_list(&self, machine: &Machine) -> IdleList {
-        let used = || self.tasks_are_use && machine.holds.tasks.head().is_some();
+        let used = || self.tasks_are_use && machine.tasks > 0;
         match machine.counts() {
             _ if !machine.is_unused() || used() => IdleList::None,
             true => IdleList::Counted,
@@ -553,13 +526,10 @@ impl Machines {
     fn wants(&self, slot: u32, timer: Timer) -> Option<(Instant, MachineId)> {
         let machine = self.records.get(slot as usize)?;
         let at = match timer {
-            Timer::Probation => machine.probation.flatten(),
-            Timer::DrainEnd => machine.draining.flatten(),
+            Timer::Probation => machine.probation.and_then(Ends::at),
+            Timer::DrainEnd => machine.draining.and_then(Ends::at),
             Timer::Settle => machine.settles,
-            Timer::Poll => match machine.poll {
-                Poll::Due(at) => Some(at),
-                Poll::Never | Poll::Out(_) => None,
-            },
+            Timer::Poll => machine.poll.due(),
         };
         at.map(|at| (at, machine.id))
     }
@@ -568,4 +538,13 @@ impl Machines {
 /// Longest idle first, then the highest id.
 fn idle_key(machine: &Machine) -> IdleKey {
     (machine.idle_since, Reverse(machine.id))
+}
+
+#[cfg(test)]
+impl Machines {
+    /// A record, behind the back of all that is kept up to date about it.
+    pub(crate) fn record(&mut self, slot: u32) -> &mut Machine {
+        self.touch(slot);
+        &mut self.records[slot as usize]
+    }
 }

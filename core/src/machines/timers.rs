@@ -18,6 +18,15 @@ pub(crate) enum Timer {
     Poll,
 }
 
+impl Timer {
+    pub(crate) const ALL: [Timer; 4] = [
+        Timer::Probation,
+        Timer::DrainEnd,
+        Timer::Settle,
+        Timer::Poll,
+    ];
+}
+
 type Key = (Instant, Timer, MachineId);
 
 /// All deadlines of all machines.

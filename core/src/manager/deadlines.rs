@@ -15,7 +15,7 @@ use crate::protocol::time::Instant;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub(crate) enum Summary {
     /// The first event says from when on to count.
-    Unborn,
+    NotBegun,
     Never,
     Due(Instant),
 }
@@ -76,7 +76,7 @@ impl Manager {
         });
         let summary = match self.summary {
             Summary::Due(at) => Some((at, Due::Summary)),
-            Summary::Unborn | Summary::Never => None,
+            Summary::NotBegun | Summary::Never => None,
         };
         let all = machine
             .into_iter()
@@ -90,14 +90,14 @@ impl Manager {
     #[inline]
     pub(super) fn fire_due(&mut self, now: Instant, actions: &mut Vec<Action>) {
         // Nothing is due before the deadline that is armed (S21).
-        if self.summary == Summary::Unborn || self.armed.is_some_and(|at| at <= now) {
+        if self.summary == Summary::NotBegun || self.armed.is_some_and(|at| at <= now) {
             self.catch_up(now, actions);
         }
     }
 
     #[cold]
     fn catch_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.summary == Summary::Unborn {
+        if self.summary == Summary::NotBegun {
             self.summary = self.summary_after(now);
         }
         self.deadlines_dirty = true;
@@ -137,18 +137,12 @@ impl Manager {
             Due::Backoff(kind) => self.growth[usize::from(kind.0)].end_pauses(self.now),
             Due::Poll(slot) => self.poll(slot, actions),
             Due::Summary => {
-                let mut counts = crate::protocol::counts::MachineCounts::default();
-                for kind in &self.machines.kinds {
-                    counts.pending += kind.sums.machines.pending;
-                    counts.ok += kind.sums.machines.ok;
-                    counts.probation += kind.sums.machines.probation;
-                    counts.lost = counts.lost.saturating_add(kind.lost);
-                }
+                let machines = self.counts().machines;
                 actions.push(Action::Notice(Notice::Summary {
-                    pending: counts.pending,
-                    ok: counts.ok,
-                    probation: counts.probation,
-                    lost: counts.lost,
+                    pending: machines.pending,
+                    ok: machines.ok,
+                    probation: machines.probation,
+                    lost: machines.lost,
                 }));
                 // However late: one summary, and the next counts from now (F10).
                 self.summary = self.summary_after(now);

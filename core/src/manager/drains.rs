@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Manager;
-use crate::machines::{Phase, Timer};
+use crate::machines::{Ends, Phase, Timer};
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::MachineId;
 use crate::protocol::reject::Reject;
@@ -32,16 +32,13 @@ impl Manager {
     /// Begins to drain a machine in service, or brings the end of its drain forward.
     pub(super) fn drain(&mut self, slot: u32, until: Option<Instant>, actions: &mut Vec<Action>) {
         let machine = self.machines.get(slot).id;
-        let earlier = match (self.machines.get(slot).draining, until) {
-            (None, _) | (Some(None), Some(_)) => true,
-            (Some(Some(end)), Some(until)) => until < end,
-            (Some(_), None) => false,
-        };
-        if !earlier {
+        let ends = Ends::from(until);
+        let before = self.machines.get(slot).draining;
+        if before.is_some_and(|before| before <= ends) {
             return;
         }
         self.machines
-            .change(slot, |record| record.draining = Some(until));
+            .change(slot, |record| record.draining = Some(ends));
         self.machines.set_timer(slot, Timer::DrainEnd, until);
         actions.push(Action::Notice(Notice::Draining { machine, until }));
         if until.is_some_and(|until| until <= self.now) {
@@ -77,13 +74,9 @@ impl Manager {
     /// D1: the machines that drain and on which nothing runs any more are told to stop.
     #[inline]
     pub(super) fn stop_drained(&mut self, actions: &mut Vec<Action>) {
-        let drains = |kind: &crate::machines::KindState| kind.sums.machines.draining > 0;
-        if self.machines.kinds.iter().any(drains) && !self.shutdown {
-            self.stop_those_drained(actions);
+        if self.shutdown {
+            return;
         }
-    }
-
-    fn stop_those_drained(&mut self, actions: &mut Vec<Action>) {
         let is_drained = |slot: &u32| {
             let record = self.machines.get(*slot);
             record.phase == Phase::Up && record.draining.is_some() && record.grants == 0

@@ -54,7 +54,7 @@ impl Manager {
         let until = self.now.checked_add(self.probation(passages));
         self.machines.change(slot, |machine| {
             machine.passages = passages;
-            machine.probation = Some(until);
+            machine.probation = Some(until.into());
         });
         self.machines.set_timer(slot, Timer::Probation, until);
         if self.is_flapping(slot) {
@@ -67,7 +67,7 @@ impl Manager {
         let passages = self.machines.get(slot).passages.max(1);
         let until = self.now.checked_add(self.probation(passages));
         self.machines
-            .change(slot, |machine| machine.probation = Some(until));
+            .change(slot, |machine| machine.probation = Some(until.into()));
         self.machines.set_timer(slot, Timer::Probation, until);
     }
 

@@ -50,7 +50,7 @@ impl Manager {
             self.growth[index].succeeded();
             self.deadlines_dirty = true;
         }
-        self.welcome(slot, actions);
+        self.enter_service(slot, actions);
         Ok(())
     }
 
@@ -81,20 +81,19 @@ impl Manager {
         let procs = self
             .machines
             .procs()
-            .0
             .saturating_add(u64::from(offer.proc_count()));
         self.next_joined = MachineId(machine.0 + 1);
         let slot = self.machines.add(machine, kind, Phase::Up, offer, self.now);
         if self.shutdown || full || procs > self.max_procs {
             self.stop(slot, actions);
         } else {
-            self.welcome(slot, actions);
+            self.enter_service(slot, actions);
         }
         Ok(())
     }
 
     /// What a machine is told that has come up.
-    fn welcome(&mut self, slot: u32, actions: &mut Vec<Action>) {
+    fn enter_service(&mut self, slot: u32, actions: &mut Vec<Action>) {
         if self.shutdown {
             let machine = self.machines.get(slot).id;
             actions.push(Action::Stop { machine });
@@ -193,11 +192,11 @@ impl Manager {
                 by,
             });
         }
-        let (holdings, record) = self.machines.holder(slot);
-        while let Some(task) = holdings.lose_task(slot, &mut record.holds) {
+        let holdings = &self.machines.holdings;
+        for task in holdings.tasks_on(slot) {
             actions.push(Action::TaskLost { task, machine });
         }
-        while let Some((waiter, key)) = holdings.lose_waiter(slot, &mut record.holds) {
+        for (waiter, key) in holdings.waiters_on(slot) {
             let outcome = OnceOutcome::MachineLost;
             actions.push(Action::OnceReady {
                 waiter,
@@ -205,8 +204,7 @@ impl Manager {
                 outcome,
             });
         }
-        holdings.lose_onces(slot, &mut record.holds);
-        let index = usize::from(record.kind.0);
+        let index = usize::from(self.machines.get(slot).kind.0);
         self.machines.remove(slot);
         self.growth[index].machine_gone();
         self.deadlines_dirty = true;

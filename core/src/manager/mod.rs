@@ -18,18 +18,19 @@ use alloc::vec::Vec;
 use crate::index::Requests;
 use crate::machines::Machines;
 use crate::protocol::action::{Action, Notice};
-use crate::protocol::config::{Config, ConfigError, Packing, Policy};
+use crate::protocol::config::{Config, Packing, Policy};
 use crate::protocol::event::Event;
 use crate::protocol::id::{KindId, MachineId};
 use crate::protocol::reject::Reject;
 use crate::protocol::time::Instant;
+use crate::protocol::validate::ConfigError;
 use crate::queue::Queue;
 
 pub(crate) use deadlines::Summary;
-pub(crate) use growth::{CapacityStop, Growth};
+pub(crate) use growth::Growth;
+#[cfg(feature = "journal")]
+pub(crate) use growth::Pause;
 use placement::Candidates;
-#[cfg(feature = "serde")]
-pub(crate) use placement::Turn;
 #[cfg(any(feature = "serde", test))]
 pub(crate) use placement::hold::Hold;
 pub(crate) use placement::hold::Holds;
@@ -106,7 +107,7 @@ impl Manager {
             next_machine: MachineId(0),
             next_joined: MachineId::joined(0),
             holds: Holds::new(),
-            summary: Summary::Unborn,
+            summary: Summary::NotBegun,
             armed: None,
             shutdown: false,
             deadlines_dirty: true,
@@ -147,7 +148,7 @@ impl Manager {
 
     /// The way that every event can take.
     fn decide(&mut self, event: &Event, now: Instant, actions: &mut Vec<Action>) {
-        let first = self.summary == Summary::Unborn;
+        let first = self.summary == Summary::NotBegun;
         self.fire_due(now, actions);
         self.now = now;
         let step = actions.len();
@@ -160,9 +161,6 @@ impl Manager {
         }
         if has_step {
             self.settle(step, actions);
-        } else {
-            // The check of a wrong event may have taken a machine out of the orders.
-            self.machines.relist();
         }
         self.rearm(*event == Event::Timer, actions);
         self.compact();
@@ -253,6 +251,7 @@ impl Manager {
     #[inline]
     fn compact(&mut self) {
         if let Some(moves) = self.requests.compact() {
+            { self.requests.iter_mut() }.for_each(|request| request.follow(&moves));
             self.queue.follow(&moves);
             self.machines.follow(&moves);
             self.holds.follow(&moves);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Manager;
-use crate::machines::Asked;
+use crate::machines::{Asked, Once};
 use crate::protocol::action::Action;
 use crate::protocol::event::OnceOutcome;
 use crate::protocol::id::{MachineId, OnceKey, WaiterId};
@@ -35,9 +35,7 @@ impl Manager {
         if self.machines.holdings.is_full() {
             return Err(Reject::Full { limit: MAX_RECORDS });
         }
-        let now = self.now;
-        let (holdings, record) = self.machines.holder(slot);
-        match holdings.ask(slot, &mut record.holds, key, waiter, now) {
+        match self.machines.holdings.ask(slot, key, waiter, self.now) {
             Asked::Run => actions.push(Action::RunOnce { machine, key }),
             Asked::Wait => {}
             Asked::Known(outcome) => actions.push(Action::OnceReady {
@@ -58,18 +56,13 @@ impl Manager {
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
         let slot = self.in_service(machine)?;
-        let (holdings, record) = self.machines.holder(slot);
-        let once = holdings
-            .once(slot, key)
-            .ok_or(Reject::OnceUnknown { machine, key })?;
-        if holdings.onces[once as usize].result.is_some() {
+        if self.known_once(machine, slot, key)?.result.is_some() {
             return Err(Reject::OnceNotRunning { machine, key });
         }
         if outcome == OnceOutcome::MachineLost {
             return Err(Reject::OnceMachineLost { machine, key });
         }
-        holdings.onces[once as usize].result = Some(outcome);
-        while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+        for waiter in self.machines.holdings.end_once(slot, key, outcome) {
             actions.push(Action::OnceReady {
                 waiter,
                 key,
@@ -82,14 +75,16 @@ impl Manager {
     #[inline(never)]
     pub(super) fn forget_once(&mut self, machine: MachineId, key: OnceKey) -> Result<(), Reject> {
         let slot = self.in_service(machine)?;
-        let (holdings, record) = self.machines.holder(slot);
-        let once = holdings
-            .once(slot, key)
-            .ok_or(Reject::OnceUnknown { machine, key })?;
-        if holdings.onces[once as usize].result.is_none() {
+        if self.known_once(machine, slot, key)?.result.is_none() {
             return Err(Reject::OnceRunning { machine, key });
         }
-        holdings.remove_once(slot, &mut record.holds, once);
+        self.machines.holdings.forget_once(slot, key);
         Ok(())
+    }
+
+    /// Work that was asked for on a machine, which is in this slot.
+    fn known_once(&self, machine: MachineId, slot: u32, key: OnceKey) -> Result<Once, Reject> {
+        let once = self.machines.holdings.once(slot, key);
+        once.ok_or(Reject::OnceUnknown { machine, key })
     }
 }

@@ -21,7 +21,7 @@ impl Manager {
         spec: &Submit,
         actions: &mut Vec<Action>,
     ) -> Result<(), Reject> {
-        if self.requests.find(request).is_some() {
+        if self.requests.find(&request).is_some() {
             return Err(Reject::DuplicateRequest { request });
         }
         self.check_size(request, spec)?;
@@ -130,9 +130,9 @@ impl Manager {
     pub(super) fn cancel(&mut self, request: RequestId) -> Result<(), Reject> {
         let slot = self
             .requests
-            .find(request)
+            .find(&request)
             .ok_or(Reject::UnknownRequest { request })?;
-        if self.requests.get(slot).queued().is_some() {
+        if self.requests[slot].queued().is_some() {
             self.unqueue(slot);
             self.requests.remove(slot);
         }
@@ -149,7 +149,7 @@ impl Manager {
 
     /// Q1: removes a request whose time is up.
     pub(super) fn expire(&mut self, request: RequestId, actions: &mut Vec<Action>) {
-        if let Some(slot) = self.requests.find(request) {
+        if let Some(slot) = self.requests.find(&request) {
             self.unqueue(slot);
             self.requests.remove(slot);
             actions.push(Action::Expired { request });
@@ -177,9 +177,9 @@ impl Manager {
     ) -> Result<(), Reject> {
         let slot = self
             .requests
-            .find(request)
+            .find(&request)
             .ok_or(Reject::UnknownRequest { request })?;
-        let Some(running) = self.requests.get(slot).running() else {
+        let Some(running) = self.requests[slot].running() else {
             return Err(Reject::RequestNotRunning { request });
         };
         // Q3.

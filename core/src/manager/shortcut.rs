@@ -58,8 +58,8 @@ impl Manager {
         machine: Option<MachineId>,
         now: Instant,
     ) -> Option<Action> {
-        let slot = self.requests.find(request)?;
-        let running = self.requests.get(slot).running()?;
+        let slot = self.requests.find(&request)?;
+        let running = self.requests[slot].running()?;
         let record = self.machines.get(running.machine);
         let id = record.id;
         let plain = record.free.proc_count() == 0
@@ -85,7 +85,7 @@ impl Manager {
         self.machines.replace(&mut self.requests, slot, next, now);
         self.requests.remove(slot);
         self.now = now;
-        let request = self.requests.get(next).id;
+        let request = self.requests[next].id;
         Some(Action::Grant {
             request,
             machine: id,

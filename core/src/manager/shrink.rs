@@ -5,9 +5,10 @@ use core::cmp::Reverse;
 
 use super::Manager;
 use crate::protocol::action::Action;
-use crate::protocol::config::{Policy, are_sound};
+use crate::protocol::config::Policy;
 use crate::protocol::event::Limits;
 use crate::protocol::id::KindId;
+use crate::protocol::kind::are_sound;
 use crate::protocol::reject::Reject;
 use crate::protocol::time::Instant;
 
@@ -15,8 +16,8 @@ impl Manager {
     /// E2: stops the machines that have been idle for as long as their kind allows.
     #[inline]
     pub(crate) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
-        let stops =
-            |kind: &crate::machines::KindState| kind.kind.idle.is_some() && kind.idle_lengths() > 0;
+        // Most steps have none: that is seen at a glance.
+        let stops = |kind: &crate::machines::KindState| kind.kind.idle.is_some() && kind.idle() > 0;
         if self.machines.kinds.iter().any(stops) && !self.shutdown {
             self.stop_those_idle(actions);
         }
@@ -49,7 +50,7 @@ impl Manager {
             let spare = u64::from(kind.kind.spare);
             let idle = |all: u64| all.checked_sub(without) >= Some(spare);
             left >= Some(u64::from(kind.kind.min))
-                && idle(u64::from(kind.idle_count()))
+                && idle(u64::from(kind.idle_counted()))
                 && (spare == 0 || idle(kind.idle_for(limit, self.now).0))
         };
         let counted = passed(true).filter(|_| allowed(1));
@@ -69,7 +70,7 @@ impl Manager {
             let first = longest(true).and_then(end);
             // Where the longest idle is blocked by spares, the next to be as long may free it.
             let spare = kind.kind.spare as usize;
-            let more = || match spare > 0 && kind.idle_lengths() > spare {
+            let more = || match spare > 0 && kind.idle() > spare {
                 true => kind.idle_for(limit, self.now).1.and_then(end),
                 false => None,
             };
@@ -132,8 +133,8 @@ impl Manager {
         }
         self.max_procs = max_procs;
         let over = |manager: &Manager| {
-            let (there, leaving) = manager.machines.procs();
-            there - leaving > manager.max_procs
+            let machines = &manager.machines;
+            machines.procs() - machines.procs_leaving() > manager.max_procs
         };
         self.reduce(over, None, actions);
         Ok(())

@@ -24,8 +24,7 @@ impl Manager {
         if self.machines.holdings.is_full() {
             return Err(Reject::Full { limit: MAX_RECORDS });
         }
-        let (holdings, record) = self.machines.holder(slot);
-        holdings.assign(slot, &mut record.holds, task);
+        self.machines.assign(slot, task);
         Ok(())
     }
 
@@ -40,8 +39,7 @@ impl Manager {
         let Some(slot) = self.known(machine)? else {
             return Ok(());
         };
-        let (holdings, record) = self.machines.holder(slot);
-        if holdings.discard(slot, &mut record.holds, task) {
+        if self.machines.discard(slot, task) {
             actions.push(Action::TaskLost { task, machine });
             actions.push(Action::DropTask { task, machine });
         }

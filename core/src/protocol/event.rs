@@ -60,40 +60,24 @@ impl Submit {
         Submit::new(Demand::Machine)
     }
 
-    /// Lower is served first (P1).
-    #[must_use]
-    pub const fn priority(mut self, priority: i64) -> Submit {
-        self.priority = priority;
-        self
-    }
-
     /// Accepts these kinds only (R3).
     #[must_use]
     pub fn kinds(mut self, kinds: impl Into<Kinds>) -> Submit {
         self.kinds = kinds.into();
         self
     }
+}
 
+setters! {
+    Submit:
+    /// Lower is served first (P1).
+    priority(priority: i64) = priority;
     /// Is given this machine if it fits there (P3).
-    #[must_use]
-    pub const fn prefer(mut self, machine: MachineId) -> Submit {
-        self.prefer = Some(machine);
-        self
-    }
-
+    prefer(machine: MachineId) = Some(machine);
     /// Is given this machine only while no other could ever take it (P3).
-    #[must_use]
-    pub const fn avoid(mut self, machine: MachineId) -> Submit {
-        self.avoid = Some(machine);
-        self
-    }
-
+    avoid(machine: MachineId) = Some(machine);
     /// Is removed if it is still queued then (Q1).
-    #[must_use]
-    pub const fn give_up(mut self, at: Instant) -> Submit {
-        self.give_up = Some(at);
-        self
-    }
+    give_up(at: Instant) = Some(at);
 }
 
 /// How the work under a grant ended.

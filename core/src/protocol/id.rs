@@ -9,27 +9,12 @@ macro_rules! id {
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub struct $name(pub u64);
 
-        impl From<u64> for $name {
-            fn from(number: u64) -> $name {
-                $name(number)
-            }
-        }
-
-        impl From<$name> for u64 {
-            fn from(id: $name) -> u64 {
-                id.0
-            }
-        }
+        number!($name, u64);
+        debug_as_display!($name);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!($letter, "{}"), self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
             }
         }
     };
@@ -89,17 +74,7 @@ impl MachineId {
     }
 }
 
-impl From<u64> for MachineId {
-    fn from(number: u64) -> MachineId {
-        MachineId(number)
-    }
-}
-
-impl From<MachineId> for u64 {
-    fn from(id: MachineId) -> u64 {
-        id.0
-    }
-}
+number!(MachineId, u64);
 
 impl fmt::Display for MachineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,12 +85,6 @@ impl fmt::Display for MachineId {
     }
 }
 
-impl fmt::Debug for MachineId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// A kind of machine: its number in [`Config::kinds`](crate::Config), from 0; printed `k0`.
 ///
 /// A number that the config does not have is a rejection, not a panic.
@@ -123,27 +92,11 @@ impl fmt::Debug for MachineId {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KindId(pub u8);
 
-impl From<u8> for KindId {
-    fn from(number: u8) -> KindId {
-        KindId(number)
-    }
-}
-
-impl From<KindId> for u8 {
-    fn from(kind: KindId) -> u8 {
-        kind.0
-    }
-}
+number!(KindId, u8);
 
 impl fmt::Display for KindId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "k{}", self.0)
-    }
-}
-
-impl fmt::Debug for KindId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -227,12 +180,6 @@ impl fmt::Display for Kinds {
     }
 }
 
-impl fmt::Debug for Kinds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// Names work that runs exactly once on each machine however many ask for it (S16).
 ///
 /// `kind` keeps unlike kinds of work apart (say, compiles and commits); `key` is the caller's own.
@@ -252,11 +199,7 @@ impl fmt::Display for OnceKey {
     }
 }
 
-impl fmt::Debug for OnceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(MachineId, KindId, Kinds, OnceKey);
 
 #[cfg(test)]
 mod tests {

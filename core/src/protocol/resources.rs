@@ -126,11 +126,7 @@ impl fmt::Display for Resources {
     }
 }
 
-impl fmt::Debug for Resources {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Resources);
 
 /// What a request asks for.
 ///
@@ -167,6 +163,14 @@ impl Demand {
         match amounts.proc_count() {
             0 => None,
             _ => Some(Demand::Amounts(amounts)),
+        }
+    }
+
+    /// What a machine must offer to take it: for a whole machine any that has a proc will do (R5).
+    pub(crate) const fn least(self) -> Resources {
+        match self {
+            Demand::Amounts(amounts) => amounts,
+            Demand::Machine => Resources::procs(1),
         }
     }
 }

@@ -48,19 +48,9 @@ impl Instant {
     }
 }
 
-impl From<u64> for Instant {
-    /// So many nanoseconds after the origin.
-    fn from(nanos: u64) -> Instant {
-        Instant(nanos)
-    }
-}
-
-impl From<Instant> for u64 {
-    /// Nanoseconds since the origin.
-    fn from(at: Instant) -> u64 {
-        at.0
-    }
-}
+// Nanoseconds since the origin.
+number!(Instant, u64);
+debug_as_display!(Instant);
 
 impl Add<Duration> for Instant {
     type Output = Instant;
@@ -92,12 +82,6 @@ impl fmt::Display for Instant {
             width -= 1;
         }
         write!(f, "{secs}.{digits:0width$}s")
-    }
-}
-
-impl fmt::Debug for Instant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,18 +1,29 @@
 //! Classes: queued requests that are equal but for their arrival, first come first served.
 
-use crate::index::Members;
-use crate::protocol::id::{KindId, Kinds, MachineId};
+use super::ask::{Ask, Spot};
+use crate::protocol::event::Submit;
+use crate::protocol::id::{Kinds, MachineId};
 use crate::protocol::resources::{Demand, Resources};
 use crate::storage::list::List;
+use crate::storage::table::Keyed;
 use crate::storage::tree::{Branch, Node};
 
 /// What the requests of a class have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ClassKey {
     pub(crate) priority: i64,
-    pub(crate) demand: Demand,
-    pub(crate) kinds: Kinds,
+    pub(crate) ask: Ask,
     pub(crate) avoid: Option<MachineId>,
+}
+
+impl ClassKey {
+    pub(crate) const fn of(spec: &Submit) -> ClassKey {
+        ClassKey {
+            priority: spec.priority,
+            ask: Ask::of(spec),
+            avoid: spec.avoid,
+        }
+    }
 }
 
 /// Equal requests, in the order of arrival.
@@ -24,7 +35,7 @@ pub(crate) struct Class {
     /// Its place in the order of classes: the priority, then the arrival of its first request (P1),
     /// or what stands for its procs (S3).
     pub(super) order: (i64, u64),
-    pub(super) members: List<Members>,
+    pub(super) members: List,
     pub(super) len: u64,
     /// The slot of its demand.
     pub(super) demand: u32,
@@ -52,25 +63,6 @@ impl Class {
             branch: Branch::new(Least::NONE),
         }
     }
-
-    /// Whether its requests fit on a machine with so much free, of a kind that they accept.
-    pub(super) fn fits(&self, spot: &Spot) -> bool {
-        self.key.kinds.contains(spot.kind)
-            && match self.key.demand {
-                Demand::Amounts(amounts) => amounts.fits(spot.free),
-                Demand::Machine => spot.empty,
-            }
-    }
-}
-
-/// What a machine has to give.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spot {
-    pub(crate) machine: MachineId,
-    pub(crate) kind: KindId,
-    pub(crate) free: Resources,
-    /// Whether nothing runs there, and it has any procs: a whole machine (R5).
-    pub(crate) empty: bool,
 }
 
 /// What is known of several classes. Whole machines are summarised apart: they have no amounts (R5).
@@ -101,6 +93,14 @@ impl Least {
     }
 }
 
+impl Keyed for Class {
+    type Key = ClassKey;
+
+    fn key(&self) -> &ClassKey {
+        &self.key
+    }
+}
+
 impl Node for Class {
     type Key = (i64, u64);
     type Summary = Least;
@@ -111,8 +111,8 @@ impl Node for Class {
 
     fn own(&self) -> Least {
         let count = if self.counted { self.len } else { 0 };
-        let kinds = self.key.kinds;
-        match self.key.demand {
+        let kinds = self.key.ask.kinds;
+        match self.key.ask.demand {
             Demand::Amounts(amounts) => Least {
                 amounts,
                 kinds,

@@ -3,20 +3,8 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashTable;
-use slab::Slab;
-
-use crate::protocol::id::Kinds;
-use crate::protocol::resources::Demand;
-use crate::storage::hash::hash;
-use crate::storage::list;
-
-/// What a request asks for, whatever its priority.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct DemandKey {
-    pub(crate) demand: Demand,
-    pub(crate) kinds: Kinds,
-}
+use super::ask::Ask;
+use crate::storage::table::{Keyed, Table};
 
 /// A kind that is expected to hold a demand, and the part of one of its machines that one request
 /// takes (G1).
@@ -28,7 +16,7 @@ pub(crate) struct Home {
 
 #[derive(Clone, Debug)]
 struct Record {
-    key: DemandKey,
+    key: Ask,
     /// Requests that ask for it.
     queued: u64,
     /// Its homes in the order in which they are chosen, once a plan has looked for them.
@@ -39,28 +27,32 @@ struct Record {
     seen: u64,
 }
 
+impl Keyed for Record {
+    type Key = Ask;
+
+    fn key(&self) -> &Ask {
+        &self.key
+    }
+}
+
 /// The distinct demands.
 #[derive(Clone, Debug)]
 pub(crate) struct Demands {
-    records: Slab<Record>,
-    slots: HashTable<u32>,
+    records: Table<Record>,
     plans: u64,
 }
 
 impl Demands {
     pub(super) const fn new() -> Demands {
         Demands {
-            records: Slab::new(),
-            slots: HashTable::new(),
+            records: Table::new(),
             plans: 0,
         }
     }
 
     /// The slot of a demand, for a class that asks for it, and whether it is new.
-    pub(super) fn enter(&mut self, demand: Demand, kinds: Kinds) -> (u32, bool) {
-        let key = DemandKey { demand, kinds };
-        let same = |&slot: &u32| self.records[slot as usize].key == key;
-        if let Some(&slot) = self.slots.find(hash(key), same) {
+    pub(super) fn enter(&mut self, key: Ask) -> (u32, bool) {
+        if let Some(slot) = self.records.find(&key) {
             return (slot, false);
         }
         let record = Record {
@@ -70,28 +62,19 @@ impl Demands {
             no_home: false,
             seen: 0,
         };
-        let slot = list::put(&mut self.records, record);
-        let records = &self.records;
-        self.slots
-            .insert_unique(hash(key), slot, |&slot| hash(records[slot as usize].key));
-        (slot, true)
+        (self.records.insert(record), true)
     }
 
     pub(super) fn count(&mut self, slot: u32, requests: u64) {
-        self.records[slot as usize].queued += requests;
+        self.records[slot].queued += requests;
     }
 
     /// One request less; the demand is forgotten with its last one.
     pub(super) fn discount(&mut self, slot: u32) {
-        let record = &mut self.records[slot as usize];
+        let record = &mut self.records[slot];
         record.queued -= 1;
-        if record.queued > 0 {
-            return;
-        }
-        let key = record.key;
-        self.records.remove(slot as usize);
-        if let Ok(entry) = self.slots.find_entry(hash(key), |&other| other == slot) {
-            entry.remove();
+        if record.queued == 0 {
+            self.records.remove(slot);
         }
     }
 
@@ -102,50 +85,43 @@ impl Demands {
 
     /// The class's demand and how many ask for it, if this plan sees it for the first time.
     pub(super) fn see(&mut self, class: &super::Class) -> Option<(u32, u64)> {
-        let record = &mut self.records[class.demand as usize];
+        let record = &mut self.records[class.demand];
         let first = record.seen != self.plans;
         record.seen = self.plans;
         first.then_some((class.demand, record.queued))
     }
 
-    pub(crate) fn key(&self, slot: u32) -> &DemandKey {
-        &self.records[slot as usize].key
+    pub(crate) fn key(&self, slot: u32) -> &Ask {
+        &self.records[slot].key
     }
 
     /// The homes of a demand, which `find` looks for if they are not known.
-    pub(crate) fn homes(
-        &mut self,
-        slot: u32,
-        find: impl FnOnce(&DemandKey) -> Vec<Home>,
-    ) -> &[Home] {
-        let Record { key, homes, .. } = &mut self.records[slot as usize];
+    pub(crate) fn homes(&mut self, slot: u32, find: impl FnOnce(&Ask) -> Vec<Home>) -> &[Home] {
+        let Record { key, homes, .. } = &mut self.records[slot];
         homes.get_or_insert_with(|| find(key))
     }
 
     /// The expected offer of a kind has changed: homes are looked for anew.
     pub(crate) fn forget_homes(&mut self) {
-        for (_, record) in &mut self.records {
-            record.homes = None;
-        }
+        { self.records.iter_mut() }.for_each(|record| record.homes = None);
     }
 
     /// Whether it was said that the class's demand has no home; from now on it was.
     pub(crate) fn say_no_home(&mut self, class: &super::Class) -> bool {
-        core::mem::replace(&mut self.records[class.demand as usize].no_home, true)
+        core::mem::replace(&mut self.records[class.demand].no_home, true)
     }
 
     /// The demands of which that was said, to be kept and restored.
-    pub(crate) fn without_home(&self) -> impl Iterator<Item = DemandKey> {
-        let said = self.records.iter().filter(|(_, record)| record.no_home);
-        said.map(|(_, record)| record.key)
+    pub(crate) fn without_home(&self) -> impl Iterator<Item = Ask> {
+        let said = self.records.iter().filter(|record| record.no_home);
+        said.map(|record| record.key)
     }
 
     /// Restores that it was said; whether the demand is known.
     #[cfg(feature = "serde")]
-    pub(crate) fn restore_no_home(&mut self, key: DemandKey) -> bool {
-        let same = |&slot: &u32| self.records[slot as usize].key == key;
-        match self.slots.find(hash(key), same) {
-            Some(&slot) => !core::mem::replace(&mut self.records[slot as usize].no_home, true),
+    pub(crate) fn restore_no_home(&mut self, key: Ask) -> bool {
+        match self.records.find(&key) {
+            Some(slot) => !core::mem::replace(&mut self.records[slot].no_home, true),
             None => false,
         }
     }
@@ -157,9 +133,9 @@ impl Demands {
             *sums.entry(slot).or_default() += len;
         }
         let known = |(slot, queued): (&u32, &u64)| {
-            let record = self.records.get(*slot as usize);
+            let record = self.records.records().get(*slot as usize);
             record.is_some_and(|record| record.queued == *queued)
         };
-        sums.len() == self.records.len() && self.slots.len() == sums.len() && sums.iter().all(known)
+        sums.len() == self.records.len() && self.records.check() && sums.iter().all(known)
     }
 }

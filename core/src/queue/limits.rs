@@ -60,11 +60,7 @@ impl Limits {
 
     /// Whether all are of queued requests.
     pub(super) fn check(&self, requests: &Requests) -> bool {
-        let arrival = |id| {
-            requests
-                .find(id)
-                .and_then(|slot| requests.get(slot).queued())
-        };
+        let arrival = |id| requests.find(&id).and_then(|slot| requests[slot].queued());
         let known = |(&id, &(_, give_up)): (&RequestId, &(_, Option<Instant>))| {
             arrival(id).is_some_and(|queued| {
                 give_up.is_none_or(|at| self.give_ups.contains(&(at, queued.arrival, id)))

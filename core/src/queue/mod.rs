@@ -1,13 +1,11 @@
 //! The queued requests in their order (P1; under bigslice's policy S3).
 
+mod ask;
 mod class;
 mod demands;
 mod limits;
 
 use alloc::vec::Vec;
-
-use hashbrown::HashTable;
-use slab::Slab;
 
 use crate::index::{Queued, Request, Requests};
 use crate::protocol::config::Policy;
@@ -15,12 +13,13 @@ use crate::protocol::event::Submit;
 use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
 use crate::protocol::resources::{Demand, Resources, Totals};
 use crate::protocol::time::Instant;
-use crate::storage::hash::hash;
-use crate::storage::list::{self, Moves};
+use crate::storage::list::Moves;
+use crate::storage::table::Table;
 use crate::storage::tree::Tree;
 
-pub(crate) use class::{Class, ClassKey, Spot};
-pub(crate) use demands::{DemandKey, Demands, Home};
+pub(crate) use ask::{Ask, Spot};
+pub(crate) use class::{Class, ClassKey};
+pub(crate) use demands::{Demands, Home};
 use limits::Limits;
 
 /// The queue. The records of its requests are in [`Requests`], which every method that changes one
@@ -28,9 +27,7 @@ use limits::Limits;
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     policy: Policy,
-    classes: Slab<Class>,
-    /// The slots of the classes, by the hash of their keys.
-    slots: HashTable<u32>,
+    classes: Table<Class>,
     /// The class of the last request that came.
     last_found: u32,
     order: Tree<Class>,
@@ -53,8 +50,7 @@ impl Queue {
     pub(crate) fn new(policy: Policy) -> Queue {
         Queue {
             policy,
-            classes: Slab::new(),
-            slots: HashTable::new(),
+            classes: Table::new(),
             last_found: 0,
             order: Tree::EMPTY,
             next_arrival: 0,
@@ -85,12 +81,7 @@ impl Queue {
     ) -> u32 {
         let arrival = self.next_arrival;
         self.next_arrival += 1;
-        let key = ClassKey {
-            priority: spec.priority,
-            demand: spec.demand,
-            kinds: spec.kinds,
-            avoid: spec.avoid,
-        };
+        let key = ClassKey::of(spec);
         let class = match self.find(&key) {
             Some(class) => class,
             None => self.add_class(key, group, arrival),
@@ -103,12 +94,12 @@ impl Queue {
             granted_anywhere: granted.1,
         };
         let slot = requests.insert(Request::queue(id, queued));
-        let record = &mut self.classes[class as usize];
+        let record = &mut self.classes[class];
         record.members.push_back(requests.records_mut(), slot);
         record.len += 1;
         self.demands.count(record.demand, 1);
         if record.counted {
-            self.order.refresh(&mut self.classes, class);
+            self.order.refresh(self.classes.records_mut(), class);
         }
         self.limits.add(id, arrival, spec);
         self.len += 1;
@@ -122,12 +113,12 @@ impl Queue {
     /// Takes a request out of the queue; its record stays, in no list. Gives what it asks for, and its
     /// group.
     pub(crate) fn take(&mut self, requests: &mut Requests, slot: u32) -> (Demand, Kinds) {
-        let request = requests.get(slot);
+        let request = &requests[slot];
         let Some(Queued { class, arrival, .. }) = request.queued() else {
             unreachable!("the caller knows that it is queued");
         };
         self.limits.remove(request.id, arrival);
-        let record = &mut self.classes[class as usize];
+        let record = &mut self.classes[class];
         let was_first = record.members.head() == Some(slot);
         record.members.remove(requests.records_mut(), slot);
         record.len -= 1;
@@ -135,25 +126,25 @@ impl Queue {
         if record.len == 0 {
             self.remove_class(class);
         } else if record.counted {
-            self.order.refresh(&mut self.classes, class);
+            self.order.refresh(self.classes.records_mut(), class);
         } else if was_first {
             self.move_class(requests, class);
         }
         self.demands.discount(demand);
         self.len -= 1;
-        match key.demand {
+        match key.ask.demand {
             Demand::Amounts(amounts) => self.need.subtract(amounts),
             Demand::Machine => self.whole -= 1,
         }
-        (key.demand, group)
+        (key.ask.demand, group)
     }
 
     /// The first class in order whose requests fit on a machine and are not excluded (P2).
     #[inline]
     pub(crate) fn first_fit(&self, spot: &Spot, excluded: impl Fn(&Class) -> bool) -> Option<u32> {
-        let fits = |class: &Class| class.fits(spot) && !excluded(class);
+        let fits = |class: &Class| class.key.ask.fits(spot) && !excluded(class);
         self.order
-            .search(&self.classes, |least| least.may_fit(spot), fits)
+            .search(self.classes.records(), |least| least.may_fit(spot), fits)
     }
 
     /// The requests before the first that fits, and its class (S5).
@@ -161,7 +152,7 @@ impl Queue {
         let class = self.first_fit(spot, |_| false)?;
         let before = self
             .order
-            .before(&self.classes, &self.classes[class as usize].order);
+            .before(self.classes.records(), &self.classes[class].order);
         Some((class, before.map_or(0, |least| least.count)))
     }
 
@@ -174,10 +165,10 @@ impl Queue {
         amounts: Resources,
         kind: KindId,
     ) -> Option<u32> {
-        let first = self.order.alone(&self.classes)?;
-        let class = &mut self.classes[first as usize];
-        let alike = class.key.demand == Demand::Amounts(amounts)
-            && class.key.kinds.contains(kind)
+        let first = self.order.alone(self.classes.records())?;
+        let class = &mut self.classes[first];
+        let alike = class.key.ask.demand == Demand::Amounts(amounts)
+            && class.key.ask.kinds.contains(kind)
             && class.key.avoid.is_none()
             && !class.counted;
         if !alike || class.len < 2 || !self.limits.is_empty() {
@@ -187,7 +178,7 @@ impl Queue {
         class.members.remove(requests.records_mut(), slot);
         class.len -= 1;
         let next = class.members.head()?;
-        class.order.1 = requests.get(next).queued()?.arrival;
+        class.order.1 = requests[next].queued()?.arrival;
         self.demands.discount(class.demand);
         self.len -= 1;
         self.need.subtract(amounts);
@@ -195,33 +186,35 @@ impl Queue {
     }
 
     pub(crate) fn class(&self, class: u32) -> &Class {
-        &self.classes[class as usize]
+        &self.classes[class]
     }
 
     /// The first request of a class.
     pub(crate) fn first(&self, class: u32) -> u32 {
-        let head = self.classes[class as usize].members.head();
+        let head = self.classes[class].members.head();
         head.expect("a class that is there has a request")
     }
 
     /// The classes in order.
     pub(crate) fn classes(&self) -> impl Iterator<Item = u32> {
-        self.order.iter(&self.classes)
+        self.order.iter(self.classes.records())
     }
 
     pub(crate) fn first_class(&self) -> Option<u32> {
-        self.order.first(&self.classes)
+        self.order.first(self.classes.records())
     }
 
     /// The first class of a less urgent priority.
     pub(crate) fn first_less_urgent(&self, priority: i64) -> Option<u32> {
         let early = |class: &Class| class.order.0 <= priority;
-        let last = self.order.last_early(&self.classes, |_| true, early)?;
-        self.order.next(&self.classes, last)
+        let last = self
+            .order
+            .last_early(self.classes.records(), |_| true, early)?;
+        self.order.next(self.classes.records(), last)
     }
 
     pub(crate) fn next_class(&self, class: u32) -> Option<u32> {
-        self.order.next(&self.classes, class)
+        self.order.next(self.classes.records(), class)
     }
 
     /// The class of a demand that is new since the last plan of growth.
@@ -239,12 +232,12 @@ impl Queue {
     /// The demand of a class and how many requests ask for that in all, if this plan of growth sees
     /// it for the first time.
     pub(crate) fn see_demand(&mut self, class: u32) -> Option<(u32, u64)> {
-        self.demands.see(&self.classes[class as usize])
+        self.demands.see(&self.classes[class])
     }
 
     /// Whether it was said that the class's demand has no home; from now on it was.
     pub(crate) fn say_no_home(&mut self, class: u32) -> bool {
-        self.demands.say_no_home(&self.classes[class as usize])
+        self.demands.say_no_home(&self.classes[class])
     }
 
     /// The requests in order.
@@ -255,13 +248,13 @@ impl Queue {
         }
         let order = |slot: &u32| {
             let arrival = |queued: Queued| {
-                let (priority, order) = self.classes[queued.class as usize].order;
+                let (priority, order) = self.classes[queued.class].order;
                 match self.policy {
                     Policy::Bigslice => (priority, order, queued.arrival),
                     Policy::Fit => (priority, queued.arrival, 0),
                 }
             };
-            requests.get(*slot).queued().map(arrival)
+            requests[*slot].queued().map(arrival)
         };
         all.sort_unstable_by_key(order);
         all.into_iter()
@@ -271,10 +264,9 @@ impl Queue {
     pub(crate) fn spec(&self, id: RequestId, class: u32) -> Submit {
         let ClassKey {
             priority,
-            demand,
-            kinds,
+            ask: Ask { demand, kinds },
             avoid,
-        } = self.classes[class as usize].key;
+        } = self.classes[class].key;
         let spec = Submit::new(demand).priority(priority).kinds(kinds);
         let (prefer, give_up) = self.limits.of(id);
         Submit {
@@ -298,8 +290,8 @@ impl Queue {
         } else {
             Tree::EMPTY
         };
-        let classes = classes.iter(&self.classes);
-        classes.filter_map(|class| self.classes[class as usize].key.avoid)
+        let classes = classes.iter(self.classes.records());
+        classes.filter_map(|class| self.classes[class].key.avoid)
     }
 
     /// The next request that is given up, and when (Q1).
@@ -319,9 +311,7 @@ impl Queue {
 
     /// Follows requests that were moved in memory.
     pub(crate) fn follow(&mut self, moves: &Moves) {
-        for (_, class) in &mut self.classes {
-            class.members.follow(moves);
-        }
+        { self.classes.iter_mut() }.for_each(|class| class.members.follow(moves));
     }
 
     fn members<'a>(
@@ -329,94 +319,83 @@ impl Queue {
         requests: &'a Requests,
         class: u32,
     ) -> impl Iterator<Item = u32> + use<'a> {
-        self.classes[class as usize]
-            .members
-            .iter(requests.records())
+        self.classes[class].members.iter(requests.records())
     }
 
     fn find(&self, key: &ClassKey) -> Option<u32> {
         // Most often a request is like the one before it.
-        if let Some(class) = self.classes.get(self.last_found as usize)
-            && class.key == *key
-        {
+        let last = self.classes.records().get(self.last_found as usize);
+        if last.is_some_and(|class| class.key == *key) {
             return Some(self.last_found);
         }
-        let same = |&slot: &u32| self.classes[slot as usize].key == *key;
-        self.slots.find(hash(key), same).copied()
+        self.classes.find(key)
     }
 
     fn add_class(&mut self, key: ClassKey, group: Kinds, arrival: u64) -> u32 {
-        let (demand, is_new) = self.demands.enter(key.demand, key.kinds);
+        let (demand, is_new) = self.demands.enter(key.ask);
         let (order, counted) = match self.policy {
             Policy::Fit => ((key.priority, arrival), false),
             Policy::Bigslice => (
-                (key.priority, u64::from(u32::MAX - procs(key.demand))),
+                (
+                    key.priority,
+                    u64::from(u32::MAX - key.ask.demand.least().proc_count()),
+                ),
                 true,
             ),
         };
         let class = Class::new(key, group, order, demand, counted);
-        let slot = list::put(&mut self.classes, class);
+        let slot = self.classes.insert(class);
         if is_new {
             self.new_demand = Some(slot);
         }
-        let classes = &self.classes;
-        self.slots
-            .insert_unique(hash(key), slot, |&slot| hash(classes[slot as usize].key));
-        self.order.insert(&mut self.classes, slot);
+        self.order.insert(self.classes.records_mut(), slot);
         self.avoiding += u32::from(key.avoid.is_some());
         slot
     }
 
     fn remove_class(&mut self, slot: u32) {
-        self.order.remove(&mut self.classes, slot);
+        self.order.remove(self.classes.records_mut(), slot);
         self.new_demand = self.new_demand.filter(|&class| class != slot);
-        let class = self.classes.remove(slot as usize);
+        let class = self.classes.remove(slot);
         self.avoiding -= u32::from(class.key.avoid.is_some());
-        if let Ok(entry) = self
-            .slots
-            .find_entry(hash(class.key), |&other| other == slot)
-        {
-            entry.remove();
-        }
-        if list::is_sparse(&self.classes) && self.classes.is_empty() {
-            self.classes.shrink_to_fit();
-            self.slots.shrink_to(0, |_| 0);
+        if self.classes.len() == 0 {
+            self.classes.compact();
         }
     }
 
     /// Moves a class to where its first request belongs, after another one has left.
     fn move_class(&mut self, requests: &Requests, slot: u32) {
-        let first = requests.get(self.first(slot)).queued();
+        let first = requests[self.first(slot)].queued();
         let order = (
-            self.classes[slot as usize].key.priority,
+            self.classes[slot].key.priority,
             first.map_or(0, |queued| queued.arrival),
         );
-        let next = self.order.next(&self.classes, slot);
-        let stays = next.is_none_or(|next| order < self.classes[next as usize].order);
+        let next = self.order.next(self.classes.records(), slot);
+        let stays = next.is_none_or(|next| order < self.classes[next].order);
         if stays {
-            self.classes[slot as usize].order = order;
+            self.classes[slot].order = order;
             return;
         }
-        self.order.remove(&mut self.classes, slot);
-        self.classes[slot as usize].order = order;
-        self.order.insert(&mut self.classes, slot);
+        self.order.remove(self.classes.records_mut(), slot);
+        self.classes[slot].order = order;
+        self.order.insert(self.classes.records_mut(), slot);
     }
 
     /// Whether all is in order and counted right.
     pub(crate) fn check(&self, requests: &Requests) -> bool {
         let (mut len, mut whole, mut need) = (0, 0, Totals::default());
         for class in self.classes() {
-            let record = &self.classes[class as usize];
+            let record = &self.classes[class];
             let count = record.members.check(requests.records());
             if count != Some(record.len as usize) || count == Some(0) {
                 return false;
             }
-            let first = requests.get(self.first(class)).queued();
+            let first = requests[self.first(class)].queued();
             let ordered =
                 record.counted || first.map(|queued| queued.arrival) == Some(record.order.1);
             let members: Vec<Option<Queued>> = self
                 .members(requests, class)
-                .map(|slot| requests.get(slot).queued())
+                .map(|slot| requests[slot].queued())
                 .collect();
             let sorted = members.is_sorted_by_key(|queued| queued.map(|queued| queued.arrival));
             let mine = |queued: &Queued| queued.class == class;
@@ -429,31 +408,17 @@ impl Queue {
                 return false;
             }
             len += record.len;
-            match record.key.demand {
+            match record.key.ask.demand {
                 Demand::Amounts(amounts) => (0..record.len).for_each(|_| need.add(amounts)),
                 Demand::Machine => whole += record.len,
             }
         }
-        let found = self
-            .classes()
-            .all(|class| self.find(&self.classes[class as usize].key) == Some(class));
-        found
-            && self.order.check(&self.classes) == Some(self.classes.len())
-            && self.slots.len() == self.classes.len()
+        self.classes.check()
+            && self.order.check(self.classes.records()) == Some(self.classes.len())
             && (len, whole, need) == (self.len, self.whole, self.need)
-            && self.demands.check(
-                self.classes
-                    .iter()
-                    .map(|(_, class)| (class.demand, class.len)),
-            )
+            && self
+                .demands
+                .check(self.classes.iter().map(|class| (class.demand, class.len)))
             && self.limits.check(requests)
-    }
-}
-
-/// Under bigslice's policy a demand is a number of procs.
-fn procs(demand: Demand) -> u32 {
-    match demand {
-        Demand::Amounts(amounts) => amounts.proc_count(),
-        Demand::Machine => 0,
     }
 }

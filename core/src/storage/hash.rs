@@ -1,12 +1,7 @@
 //! The hash of ids and keys: fixed, so that every run is alike (F6), and good for ids that count up.
 //! No decision follows the order of a map.
 
-use core::hash::{BuildHasherDefault, Hash, Hasher};
-
-use indexmap::IndexMap;
-
-/// From what has an id to its slot.
-pub(crate) type SlotMap<K> = IndexMap<K, u32, BuildHasherDefault<IdHasher>>;
+use core::hash::{Hash, Hasher};
 
 /// The hash of anything that can be hashed.
 pub(crate) fn hash(value: impl Hash) -> u64 {
@@ -17,7 +12,7 @@ pub(crate) fn hash(value: impl Hash) -> u64 {
 
 /// A multiplication for each word, and the finaliser of splitmix64 at the end.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct IdHasher(u64);
+struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     #[inline]

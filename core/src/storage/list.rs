@@ -2,7 +2,6 @@
 //! list needs no search and joining one no memory.
 
 use alloc::vec::Vec;
-use core::marker::PhantomData;
 
 use slab::Slab;
 
@@ -69,9 +68,7 @@ impl Links {
         prev: NIL,
         next: NIL,
     };
-}
 
-impl Links {
     /// Follows the records beside this one, which may have moved.
     pub(crate) fn follow(&mut self, moves: &Moves) {
         moves.follow(&mut self.prev);
@@ -79,34 +76,23 @@ impl Links {
     }
 }
 
-/// A record that can be in a list of the kind `Tag`.
-pub(crate) trait Linked<Tag> {
+/// A record that can be in a list.
+pub(crate) trait Linked {
     fn links(&self) -> Links;
     fn links_mut(&mut self) -> &mut Links;
 }
 
 /// The ends of a list of records in some slab.
-#[derive(Debug)]
-pub(crate) struct List<Tag> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct List {
     head: u32,
     tail: u32,
-    tag: PhantomData<Tag>,
 }
 
-// Not derived, because a list is copied whatever its tag is.
-impl<Tag> Clone for List<Tag> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Tag> Copy for List<Tag> {}
-
-impl<Tag> List<Tag> {
-    pub(crate) const EMPTY: List<Tag> = List {
+impl List {
+    pub(crate) const EMPTY: List = List {
         head: NIL,
         tail: NIL,
-        tag: PhantomData,
     };
 
     /// Follows the records at the ends, which may have moved.
@@ -119,7 +105,7 @@ impl<Tag> List<Tag> {
         (self.head != NIL).then_some(self.head)
     }
 
-    pub(crate) fn push_back<T: Linked<Tag>>(&mut self, slab: &mut Slab<T>, slot: u32) {
+    pub(crate) fn push_back<T: Linked>(&mut self, slab: &mut Slab<T>, slot: u32) {
         *slab[slot as usize].links_mut() = Links {
             prev: self.tail,
             next: NIL,
@@ -131,7 +117,7 @@ impl<Tag> List<Tag> {
         self.tail = slot;
     }
 
-    pub(crate) fn remove<T: Linked<Tag>>(&mut self, slab: &mut Slab<T>, slot: u32) {
+    pub(crate) fn remove<T: Linked>(&mut self, slab: &mut Slab<T>, slot: u32) {
         let Links { prev, next } = slab[slot as usize].links();
         match prev {
             NIL => self.head = next,
@@ -145,10 +131,10 @@ impl<Tag> List<Tag> {
     }
 
     /// The slots from first to last.
-    pub(crate) fn iter<'a, T: Linked<Tag>>(
+    pub(crate) fn iter<'a, T: Linked>(
         &self,
         slab: &'a Slab<T>,
-    ) -> impl Iterator<Item = u32> + Clone + use<'a, T, Tag> {
+    ) -> impl Iterator<Item = u32> + Clone + use<'a, T> {
         core::iter::successors(self.head(), move |&slot| {
             let next = slab[slot as usize].links().next;
             (next != NIL).then_some(next)
@@ -156,7 +142,7 @@ impl<Tag> List<Tag> {
     }
 
     /// How many records the list has, if its links are sound in both directions.
-    pub(crate) fn check<T: Linked<Tag>>(&self, slab: &Slab<T>) -> Option<usize> {
+    pub(crate) fn check<T: Linked>(&self, slab: &Slab<T>) -> Option<usize> {
         let (mut count, mut prev, mut slot) = (0, NIL, self.head);
         while slot != NIL {
             let links = slab.get(slot as usize)?.links();
@@ -177,9 +163,7 @@ mod tests {
 
     struct Record(Links);
 
-    struct Tag;
-
-    impl Linked<Tag> for Record {
+    impl Linked for Record {
         fn links(&self) -> Links {
             self.0
         }
@@ -190,7 +174,7 @@ mod tests {
     }
 
     /// What the check says of a list of three, spoilt.
-    fn check(spoil: impl FnOnce(&mut Slab<Record>, &mut List<Tag>)) -> Option<usize> {
+    fn check(spoil: impl FnOnce(&mut Slab<Record>, &mut List)) -> Option<usize> {
         let (mut slab, mut list) = (Slab::new(), List::EMPTY);
         for _ in 0..3 {
             let slot = put(&mut slab, Record(Links::NONE));
@@ -210,7 +194,7 @@ mod tests {
         assert_eq!(check(|slab, _| slab[1].0.prev = NIL), None);
         assert_eq!(check(|slab, _| _ = slab.remove(1)), None);
         // A ring without end.
-        let ring = |slab: &mut Slab<Record>, list: &mut List<Tag>| {
+        let ring = |slab: &mut Slab<Record>, list: &mut List| {
             slab[2].0.next = 0;
             slab[0].0.prev = 2;
             list.head = 0;

@@ -4,4 +4,5 @@
 pub(crate) mod hash;
 pub(crate) mod heap;
 pub(crate) mod list;
+pub(crate) mod table;
 pub(crate) mod tree;

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::manager::{CapacityStop, Manager};
+use crate::machines::Ends;
+use crate::manager::{Growth, Manager};
 use crate::protocol::action::Action;
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::id::{MachineId, RequestId};
@@ -152,20 +153,13 @@ impl Manager {
             let idle = limit.filter(|_| self.machines.is_idle(slot));
             let idle = idle.and_then(|limit| record.idle_since.checked_add(limit));
             [
-                record.probation.flatten(),
-                record.draining.flatten(),
+                record.probation.and_then(Ends::at),
+                record.draining.and_then(Ends::at),
                 record.settles,
                 idle,
             ]
         });
-        let of_kinds = self.growth.iter().flat_map(|growth| {
-            let backoff = growth.until.filter(|_| growth.held);
-            let capacity = match growth.capacity {
-                CapacityStop::Until(at) => Some(at),
-                CapacityStop::No | CapacityStop::UntilGone => None,
-            };
-            [backoff, capacity]
-        });
+        let of_kinds = self.growth.iter().map(Growth::deadline);
         let holds = self.holds.groups.iter().map(|group| group.hold?.until);
         let give_up = self.queue.next_give_up().map(|(at, _)| at);
         let all = of_machines

@@ -6,7 +6,8 @@ use alloc::string::ToString;
 
 use super::*;
 use crate::index::{Queued, Request, Running};
-use crate::machines::Timer;
+use crate::machines::{Ends, Timer};
+use crate::queue::Ask;
 use crate::storage::heap::Heap;
 use crate::{
     Config, Event, Instant, Kind, Kinds, OnceKey, OnceOutcome, Outcome, RequestId, Resources,
@@ -122,7 +123,7 @@ fn slot(m: &Manager, id: u64) -> u32 {
 /// A machine's record, behind the back of all that is kept up to date about it.
 fn machine(m: &mut Manager, id: u64) -> &mut Machine {
     let slot = slot(m, id);
-    m.machines.holder(slot).1
+    m.machines.record(slot)
 }
 
 /// Changes a machine's record, and what is kept up to date about it.
@@ -132,8 +133,8 @@ fn change(m: &mut Manager, id: u64, how: impl FnOnce(&mut Machine)) {
 }
 
 fn request(m: &mut Manager, id: RequestId) -> &mut Request {
-    let slot = m.requests.find(id).unwrap();
-    m.requests.get_mut(slot)
+    let slot = m.requests.find(&id).unwrap();
+    &mut m.requests[slot]
 }
 
 fn running(machine: u32, procs: u32) -> Running {
@@ -170,11 +171,11 @@ fn a_queue_that_is_not_as_its_requests_say_is_noticed() {
     assert_eq!(broken_by(|m| request(m, QUEUED).run(running(0, 4))), 2);
     let behind_others = |m: &mut Manager| {
         // It says that it came later than the next of its class.
-        let slot = m.requests.find(RequestId(4)).unwrap();
-        let queued = m.requests.get(slot).queued().unwrap();
+        let slot = m.requests.find(&RequestId(4)).unwrap();
+        let queued = m.requests[slot].queued().unwrap();
         let arrival = queued.arrival + 50;
         let later = Request::queue(RequestId(4), Queued { arrival, ..queued });
-        *m.requests.get_mut(slot) = later;
+        m.requests[slot] = later;
     };
     assert_eq!(broken_by(behind_others), 2);
 }
@@ -182,7 +183,7 @@ fn a_queue_that_is_not_as_its_requests_say_is_noticed() {
 #[test]
 fn requests_that_are_in_no_list_are_noticed() {
     let taken_out = |m: &mut Manager| {
-        let slot = m.requests.find(QUEUED).unwrap();
+        let slot = m.requests.find(&QUEUED).unwrap();
         let _ = m.queue.take(&mut m.requests, slot);
     };
     assert_eq!(broken_by(taken_out), 4);
@@ -230,7 +231,7 @@ fn sums_of_a_kind_that_are_wrong_are_noticed() {
     assert_eq!(spoilt(&|kind| kind.sums.leaving += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.healthy -= 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.counted -= 1), 3);
-    assert_eq!(spoilt(&|kind| kind.sums.unlike += 1), 3);
+    assert_eq!(spoilt(&|kind| kind.sums.offers_less += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.ok += 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.pending -= 1), 3);
     assert_eq!(spoilt(&|kind| kind.sums.machines.probation += 1), 3);
@@ -244,10 +245,13 @@ fn sums_of_a_kind_that_are_wrong_are_noticed() {
 #[test]
 fn machines_that_are_not_as_they_are_known_are_noticed() {
     assert_eq!(broken_by(|m| machine(m, 0).id = MachineId(7)), 3);
-    assert_eq!(broken_by(|m| machine(m, 0).probation = Some(None)), 3);
+    assert_eq!(
+        broken_by(|m| machine(m, 0).probation = Some(Ends::Never)),
+        3
+    );
     assert_eq!(broken_by(|m| machine(m, 1).probation = None), 3);
     assert_eq!(broken_by(|m| machine(m, 1).passages = 2), 3);
-    assert_eq!(broken_by(|m| machine(m, 0).draining = Some(None)), 3);
+    assert_eq!(broken_by(|m| machine(m, 0).draining = Some(Ends::Never)), 3);
     assert_eq!(
         broken_by(|m| machine(m, 2).phase = Phase::Up),
         3,
@@ -270,7 +274,10 @@ fn deadlines_of_machines_that_are_missing_or_too_many_are_noticed() {
         };
         assert_eq!(broken_by(too_many), 3, "{timer:?}");
     }
-    assert_eq!(broken_by(|m| machine(m, 1).probation = Some(until)), 3);
+    assert_eq!(
+        broken_by(|m| machine(m, 1).probation = Some(until.into())),
+        3
+    );
     let due = Poll::Due(Instant::from_secs(99));
     assert_eq!(broken_by(|m| machine(m, 0).poll = due), 3);
     assert_eq!(broken_by(|m| machine(m, 1).poll = due), 3);
@@ -279,42 +286,44 @@ fn deadlines_of_machines_that_are_missing_or_too_many_are_noticed() {
 #[test]
 fn holdings_that_are_not_as_they_are_known_are_noticed() {
     let key = OnceKey { kind: 1, key: 7 };
-    let renamed = |m: &mut Manager| {
-        let (slot, _) = m.machines.holdings.tasks.iter().next().unwrap();
-        m.machines.holdings.tasks[slot].task = TaskId(99);
+    let task_elsewhere = |m: &mut Manager| {
+        let (from, to) = (slot(m, 0), slot(m, 1));
+        let tasks = &mut m.machines.holdings.tasks;
+        let number = tasks.remove(&(from, TaskId(1))).unwrap();
+        tasks.insert((to, TaskId(1)), number);
     };
-    assert_eq!(broken_by(renamed), 3);
-    let swapped = |m: &mut Manager| {
-        let (first, second) = (machine(m, 0).holds, machine(m, 1).holds);
-        machine(m, 0).holds = second;
-        machine(m, 1).holds = first;
+    assert_eq!(broken_by(task_elsewhere), 3);
+    let of_no_machine = |m: &mut Manager| {
+        let tasks = &mut m.machines.holdings.tasks;
+        tasks.insert((9, TaskId(98)), 0);
     };
-    assert_eq!(broken_by(swapped), 3);
+    assert_eq!(broken_by(of_no_machine), 3);
+    let work_of_no_machine = |m: &mut Manager| {
+        let (result, now) = (Some(OnceOutcome::Ok), Instant::ZERO);
+        m.machines.holdings.add_once(9, key, result, now);
+    };
+    assert_eq!(broken_by(work_of_no_machine), 3);
     let result = |id, result| {
         move |m: &mut Manager| {
             let slot = slot(m, id);
-            let once = m.machines.holdings.once(slot, key).unwrap();
-            m.machines.holdings.onces[once as usize].result = result;
+            let onces = &mut m.machines.holdings.onces;
+            onces.get_mut(&(slot, key)).unwrap().result = result;
         }
     };
     // Known, and waited for; not known, and not waited for.
     assert_eq!(broken_by(result(1, Some(OnceOutcome::Ok))), 3);
     assert_eq!(broken_by(result(0, None)), 3);
     let another_waiter = |m: &mut Manager| {
-        let (slot, _) = m.machines.holdings.waiters.iter().next().unwrap();
-        m.machines.holdings.waiters[slot].id = WaiterId(99);
+        let mut waiters = m.machines.holdings.waiters.values_mut();
+        *waiters.next().unwrap() = WaiterId(99);
     };
     assert_eq!(broken_by(another_waiter), 3);
     let of_other_work = |m: &mut Manager| {
-        let (slot, _) = m.machines.holdings.waiters.iter().next().unwrap();
-        m.machines.holdings.waiters[slot].key = OnceKey { kind: 9, key: 9 };
+        let waiters = &mut m.machines.holdings.waiters;
+        let ((machine, _, number), waiter) = waiters.pop_first().unwrap();
+        waiters.insert((machine, OnceKey { kind: 9, key: 9 }, number), waiter);
     };
     assert_eq!(broken_by(of_other_work), 3);
-    let known_and_not_there = |m: &mut Manager| {
-        let slots = &mut m.machines.holdings.task_slots;
-        slots.insert((9, TaskId(98)), 0);
-    };
-    assert_eq!(broken_by(known_and_not_there), 3);
 }
 
 #[test]
@@ -336,7 +345,7 @@ fn states_of_machines_that_contradict_themselves_are_noticed() {
     assert_eq!(broken_by(pending_and_polled), 6);
     assert_eq!(broken_by(|m| change(m, 2, |it| it.trial = Some(0))), 6);
     assert_eq!(
-        broken_by(|m| change(m, 2, |it| it.draining = Some(None))),
+        broken_by(|m| change(m, 2, |it| it.draining = Some(Ends::Never))),
         6
     );
     let stopping = |m: &mut Manager| {
@@ -349,7 +358,7 @@ fn states_of_machines_that_contradict_themselves_are_noticed() {
         "it is on probation"
     );
     assert_eq!(
-        broken_by(|m| change(m, 1, |it| it.draining = Some(None))),
+        broken_by(|m| change(m, 1, |it| it.draining = Some(Ends::Never))),
         6,
         "it is empty and should be told to stop"
     );
@@ -376,10 +385,10 @@ fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
     };
     assert_eq!(hold(|hold| hold.machine = MachineId(1)), 7);
     assert_eq!(hold(|hold| hold.request = 1_000), 7);
-    assert_eq!(hold(|hold| hold.turn.arrival += 1), 7);
-    assert_eq!(hold(|hold| hold.turn.priority -= 1), 7);
+    assert_eq!(hold(|hold| hold.arrival += 1), 7);
+    assert_eq!(hold(|hold| hold.priority -= 1), 7);
     let of_a_running_one = |m: &mut Manager| {
-        let slot = m.requests.find(RUNNING).unwrap();
+        let slot = m.requests.find(&RUNNING).unwrap();
         m.holds.groups[0].hold.as_mut().unwrap().request = slot;
     };
     assert_eq!(broken_by(of_a_running_one), 7);
@@ -387,7 +396,7 @@ fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
 
 /// Queues a request as if it fitted nowhere.
 fn enqueue(m: &mut Manager, spec: Submit) {
-    let group = m.machines.group_of(&spec);
+    let group = m.machines.group_of(&Ask::of(&spec));
     m.queue
         .push(&mut m.requests, RequestId(99), &spec, group, (0, 0));
     m.holds.enter(group);

@@ -50,7 +50,7 @@ impl Snapshot {
             groups: Vec::new(),
             no_home: Vec::new(),
             summary: match self.summary {
-                Summary::Unborn => manager::Summary::Unborn,
+                Summary::Unborn => manager::Summary::NotBegun,
                 Summary::Never => manager::Summary::Never,
                 Summary::Due(at) => manager::Summary::Due(Instant(at)),
             },
@@ -78,7 +78,7 @@ impl Snapshot {
             lost: kind.lost,
             growth: Growth::of(&kind.growth, today.next_machine),
             summary: match today.summary {
-                manager::Summary::Unborn => Summary::Unborn,
+                manager::Summary::NotBegun => Summary::Unborn,
                 manager::Summary::Never => Summary::Never,
                 manager::Summary::Due(at) => Summary::Due(at.0),
             },
@@ -170,7 +170,7 @@ impl Machine {
             // Each in service was told to stop (S22).
             stop_since: (shutdown && phase == Phase::Up).then_some(now),
             idle_since: now,
-            probation: probation.map(today::Ends::from),
+            probation: probation.map(machines::Ends::from),
             passages: probation.is_some().into(),
             draining: None,
             trial: None,
@@ -193,7 +193,7 @@ impl Machine {
             (Phase::Pending { steps }, None) => State::Pending { steps },
             (Phase::Up, None) => State::Ok,
             (Phase::Up, Some(until)) => State::Probation {
-                until: Option::from(until).map(|at: Instant| at.0),
+                until: until.at().map(|at| at.0),
             },
             (Phase::Pending { .. }, Some(_)) | (Phase::Stopping { .. }, _) => return None,
         };
@@ -269,8 +269,10 @@ impl Growth {
             failures: self.failures,
             steps: self.steps,
             step: self.step,
-            held: self.held,
-            until: self.until.map(Instant),
+            backoff: manager::Pause {
+                lasts: self.held,
+                until: self.until.map(Instant),
+            },
             // Bigslice's policy does not look at it; *up* ended both.
             cautious: self.step > 0,
             ..manager::Growth::new()
@@ -283,8 +285,8 @@ impl Growth {
             failures: today.failures,
             steps: today.steps,
             step: today.step,
-            held: today.held,
-            until: today.until.map(u64::from),
+            held: today.backoff.lasts,
+            until: today.backoff.until.map(u64::from),
         }
     }
 }

@@ -8,9 +8,10 @@ use core::time::Duration;
 use super::Manager;
 use crate::machines::{Phase, Timer};
 use crate::protocol::action::{Action, Notice};
-use crate::protocol::config::{Config, Kind, Policy};
+use crate::protocol::config::{Config, Policy};
 use crate::protocol::event::StartHint;
 use crate::protocol::id::{KindId, MachineId};
+use crate::protocol::kind::Kind;
 use crate::protocol::time::Instant;
 
 /// Failed starts in a row that raise no notice yet (S8).
@@ -28,24 +29,53 @@ pub(crate) struct Growth {
     pub(crate) steps: u64,
     /// Steps of the back-off since a machine stayed up; zero when there is none (F7).
     pub(crate) step: u32,
-    /// Whether the back-off holds growth back, and until when; without end when that is past the
-    /// end of time.
-    pub(crate) held: bool,
-    pub(crate) until: Option<Instant>,
+    /// The back-off (F7).
+    pub(crate) backoff: Pause,
     /// Whether no machine has come up since the last step: starts grow anew from one (G3).
     pub(crate) cautious: bool,
-    pub(crate) capacity: CapacityStop,
+    /// While it is known to have no more capacity, or until one of its machines is gone (G3).
+    pub(crate) capacity: Pause,
 }
 
-/// Whether a kind is known to have no more capacity (G3).
+/// A time in which no machine of a kind is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum CapacityStop {
-    No,
-    /// Until then, or one of its machines is gone.
-    Until(Instant),
-    /// Until one of its machines is gone.
-    UntilGone,
+pub(crate) struct Pause {
+    pub(crate) lasts: bool,
+    /// When it ends or has ended; `None` if it has no end, as that is past the end of time.
+    pub(crate) until: Option<Instant>,
+}
+
+impl Pause {
+    pub(crate) const NONE: Pause = Pause {
+        lasts: false,
+        until: None,
+    };
+
+    /// From now on it lasts at least so long.
+    fn extend(&mut self, delay: Duration, now: Instant) {
+        let until = now.checked_add(delay);
+        self.until = match self.lasts {
+            true => { self.until.zip(until) }.map(|(before, until)| before.max(until)),
+            false => until,
+        };
+        self.lasts |= !delay.is_zero();
+    }
+
+    /// When it ends, while it lasts.
+    fn deadline(self) -> Option<Instant> {
+        self.until.filter(|_| self.lasts)
+    }
+
+    /// The same, where [`Instant::MAX`] stands for never.
+    pub(crate) fn end(self) -> Option<Instant> {
+        self.lasts.then(|| self.until.unwrap_or(Instant::MAX))
+    }
+
+    /// Ends it, if it was to last until now.
+    fn end_by(&mut self, now: Instant) {
+        self.lasts &= self.until.is_none_or(|until| until > now);
+    }
 }
 
 impl Growth {
@@ -54,10 +84,9 @@ impl Growth {
             failures: 0,
             steps: 0,
             step: 0,
-            held: false,
-            until: None,
+            backoff: Pause::NONE,
             cautious: false,
-            capacity: CapacityStop::No,
+            capacity: Pause::NONE,
         }
     }
 
@@ -90,54 +119,38 @@ impl Growth {
             self.step,
             config.start_backoff_cap,
         );
-        self.hold_back(delay, now);
-    }
-
-    /// The back-off lasts at least so long; one that lasts longer, as a start was to be tried again only
-    /// later (G3), stays.
-    fn hold_back(&mut self, delay: Duration, now: Instant) {
-        let until = now.checked_add(delay);
-        self.until = match (self.held, self.until, until) {
-            (true, Some(before), Some(until)) => Some(until.max(before)),
-            (true, ..) => None,
-            (false, ..) => until,
-        };
-        self.held |= !delay.is_zero();
+        // One that lasts longer, as a start was to be tried again only later (G3), stays.
+        self.backoff.extend(delay, now);
     }
 
     /// One of its machines is gone: there may be capacity again (G3).
     pub(super) fn machine_gone(&mut self) {
-        self.capacity = CapacityStop::No;
+        self.capacity = Pause::NONE;
     }
 
     /// When something that keeps the kind from growing ends.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let backoff = self.until.filter(|_| self.held);
-        let capacity = match self.capacity {
-            CapacityStop::Until(at) => Some(at),
-            CapacityStop::No | CapacityStop::UntilGone => None,
-        };
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let (backoff, capacity) = (self.backoff.deadline(), self.capacity.deadline());
         backoff.into_iter().chain(capacity).min()
-    }
-
-    /// Whether nothing that keeps the kind from growing should have ended by now.
-    pub(crate) fn deadline_is_ahead(&self, now: Instant) -> bool {
-        self.deadline().is_none_or(|at| at > now)
     }
 
     /// Ends what has lasted until now.
     pub(super) fn end_pauses(&mut self, now: Instant) {
-        self.held &= self.until.is_none_or(|until| until > now);
-        if let CapacityStop::Until(at) = self.capacity
-            && at <= now
-        {
-            self.capacity = CapacityStop::No;
-        }
+        self.backoff.end_by(now);
+        self.capacity.end_by(now);
     }
 
     /// Whether a back-off or a lack of capacity keeps the kind from growing.
     pub(crate) fn is_paused(&self) -> bool {
-        self.held || self.capacity != CapacityStop::No
+        self.backoff.lasts || self.capacity.lasts
+    }
+
+    /// G3: at most so many machines may be pending that were asked for since the last step of the
+    /// back-off: one, then 2, 4, …
+    pub(crate) fn most_pending(&self) -> Option<u64> {
+        let doublings = self.step.saturating_sub(1);
+        let most = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
+        self.cautious.then_some(most)
     }
 }
 
@@ -176,9 +189,7 @@ impl Manager {
         self.deadlines_dirty = true;
         match hint.filter(|_| self.config.policy == Policy::Fit) {
             Some(StartHint::AtCapacity) => {
-                let until = self.now.checked_add(CAPACITY_PAUSE);
-                self.growth[index].capacity =
-                    until.map_or(CapacityStop::UntilGone, CapacityStop::Until);
+                self.growth[index].capacity.extend(CAPACITY_PAUSE, self.now);
             }
             hint => {
                 self.count_failure(index, steps, actions);
@@ -186,7 +197,7 @@ impl Manager {
                 if let Some(StartHint::RetryAfter(delay)) = hint
                     && !delay.is_zero()
                 {
-                    self.growth[index].hold_back(delay, self.now);
+                    self.growth[index].backoff.extend(delay, self.now);
                 }
             }
         }
@@ -252,7 +263,7 @@ impl Manager {
     /// How many machines S7 asks for.
     pub(crate) fn wanted_by_bigslice(&self) -> u64 {
         let kind = &self.machines.kinds[0];
-        if self.growth[0].held || self.shutdown {
+        if self.growth[0].backoff.lasts || self.shutdown {
             return 0;
         }
         let need = self.queue.counts().2.procs() + kind.need.procs();

@@ -4,6 +4,7 @@
 //! A plan is made in every step in which a kind may grow. It counts in *shares* of a machine: a
 //! demand of which an empty machine holds n takes 1/n of one, in units of 2^-32.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::super::Manager;
@@ -11,7 +12,7 @@ use crate::machines::KindState;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{KindId, RequestId};
 use crate::protocol::resources::{Demand, Resources};
-use crate::queue::{DemandKey, Home};
+use crate::queue::{Ask, Home, Spot};
 use crate::storage::list::MAX_RECORDS;
 
 /// A whole machine, in shares.
@@ -32,7 +33,7 @@ struct KindPlan {
     asked: u64,
     /// Shares that the queue may still ask for: what is left of the machines asked for, and those
     /// that there is room for.
-    open: u64,
+    may_ask: u64,
     /// Whether one more might be asked for if there were no `max_procs`.
     may_grow: bool,
     /// No share is less.
@@ -56,7 +57,7 @@ impl Plan {
     /// Whether something is left to give to the queue, or room to be made for it (G5).
     fn may_give(&self) -> bool {
         self.kinds.iter().any(|kind| {
-            kind.pool.max(kind.open) >= kind.least_share || !self.waiting && kind.may_grow
+            kind.pool.max(kind.may_ask) >= kind.least_share || !self.waiting && kind.may_grow
         })
     }
 
@@ -72,23 +73,6 @@ impl Plan {
         }
         left
     }
-
-    /// What was asked for so far, as a kind's room sees it.
-    fn asked(&self, index: usize) -> Asked {
-        Asked {
-            of_kind: self.kinds[index].asked,
-            procs: self.procs,
-            kept: self.kept,
-        }
-    }
-}
-
-/// What a plan asked for so far: machines of one kind, procs in all, and procs that are kept.
-#[derive(Clone, Copy, Default)]
-struct Asked {
-    of_kind: u64,
-    procs: u64,
-    kept: u64,
 }
 
 impl Manager {
@@ -122,13 +106,15 @@ impl Manager {
     #[inline]
     pub(in super::super) fn may_plan(&self) -> bool {
         let queued = self.queue.counts().0 > 0;
-        let left = self.max_procs.saturating_sub(self.machines.procs().0);
+        let left = self.max_procs.saturating_sub(self.machines.procs());
         // G5, where nothing but `max_procs` is in the way: machines that may be of no use are there.
-        let replaces = queued
-            && (self.machines.idle_count() > 0
-                || self.growth.len() > 1
-                || self.machines.kinds[0].sums.unlike > 0);
-        (replaces || left >= self.least_procs) && self.may_start() || self.may_say_or_withdraw()
+        let replaces = || {
+            queued
+                && (self.growth.len() > 1
+                    || self.machines.any_idle()
+                    || self.machines.kinds[0].sums.offers_less > 0)
+        };
+        (left >= self.least_procs || replaces()) && self.may_start() || self.may_say_or_withdraw()
     }
 
     /// Starts, for the queue or by a `min` or `spare`, if procs are left.
@@ -152,26 +138,22 @@ impl Manager {
         })
     }
 
-    /// How many more machines of a kind may be asked for, beside what is asked for now.
-    fn room(&self, index: usize, asked: Asked) -> u64 {
-        let kind = &self.machines.kinds[index];
-        if !kind.kind.startable || self.growth[index].is_paused() {
-            return 0;
-        }
-        let one = u64::from(kind.kind.capacity.proc_count());
-        let (there, leaving) = self.machines.procs();
+    /// How many more machines of a kind may be asked for, beside what the plan asks for.
+    fn room(&self, index: usize, plan: &Plan) -> u64 {
+        let (there, leaving) = (self.machines.procs(), self.machines.procs_leaving());
         let left = self
             .max_procs
-            .saturating_sub(there.saturating_add(asked.procs));
+            .saturating_sub(there.saturating_add(plan.procs));
         // G5: once what is leaving is gone, the machine that procs are kept for has to fit.
         let active = (there - leaving)
-            .saturating_add(asked.procs)
-            .saturating_add(asked.kept);
-        let beside = match asked.kept {
+            .saturating_add(plan.procs)
+            .saturating_add(plan.kept);
+        let beside = match plan.kept {
             0 => u64::MAX,
             _ => self.max_procs.saturating_sub(active),
         };
-        (left.min(beside) / one).min(self.room_but_for_procs(index, asked.of_kind))
+        let but_for_procs = self.room_but_for_procs(index, plan.kinds[index].asked);
+        (left.min(beside) / self.procs_of_one(index)).min(but_for_procs)
     }
 
     /// The same if there were no `max_procs`.
@@ -184,25 +166,18 @@ impl Manager {
         let by_pending =
             u64::from(kind.kind.max_pending).saturating_sub(kind.sums.machines.pending + asked);
         let by_memory = u64::from(MAX_RECORDS).saturating_sub(self.machines.len() as u64 + asked);
-        // G3: after a failure one machine, then 2, 4, …
-        let by_caution = match growth.cautious {
-            true => self.pending_since_last_step(index).map_or(0, |pending| {
-                let most = 1_u64
-                    .checked_shl(growth.step.saturating_sub(1))
-                    .unwrap_or(u64::MAX);
-                most.saturating_sub(pending.saturating_add(asked))
-            }),
-            false => u64::MAX,
-        };
+        let by_caution = growth.most_pending().map_or(u64::MAX, |most| {
+            most.saturating_sub(self.pending_since_last_step(index) + asked)
+        });
         by_max.min(by_pending).min(by_memory).min(by_caution)
     }
 
     /// Pending machines that were asked for since the last step of the back-off.
-    fn pending_since_last_step(&self, index: usize) -> Option<u64> {
+    pub(crate) fn pending_since_last_step(&self, index: usize) -> u64 {
         let steps = self.growth[index].steps;
         let pending = self.machines.kinds[index].pending.values();
         let since = pending.filter(|&&slot| self.machines.get(slot).asked_at() == Some(steps));
-        Some(since.count() as u64)
+        since.count() as u64
     }
 
     /// What pending machines hold, and those on probation for the first time (H1).
@@ -278,8 +253,8 @@ impl Manager {
         let mut homes = self.homes(demand).iter();
         if let Some(&Home { kind, .. }) = homes.find(|home| plan.kinds[home.kind].may_grow) {
             plan.waiting = true;
-            let key = *self.queue.demands.key(demand);
-            self.make_room(plan, &key, class, kind, actions);
+            let ask = *self.queue.demands.key(demand);
+            self.make_room(plan, &ask, class, kind, actions);
             self.measure(plan);
         }
     }
@@ -287,8 +262,7 @@ impl Manager {
     /// G1: the first request of the class is told of, once.
     fn say_no_home(&mut self, plan: &mut Plan, class: u32) {
         if !self.queue.say_no_home(class) {
-            plan.no_home
-                .push(self.requests.get(self.queue.first(class)).id);
+            plan.no_home.push(self.requests[self.queue.first(class)].id);
         }
     }
 
@@ -298,7 +272,7 @@ impl Manager {
         for nth in 0..count {
             let Home { kind: index, share } = self.homes(demand)[nth];
             let kind = &mut plan.kinds[index];
-            let placed = left.min(kind.open / share);
+            let placed = left.min(kind.may_ask / share);
             if placed == 0 {
                 continue;
             }
@@ -315,11 +289,11 @@ impl Manager {
     /// Finds out how much the queue may still ask for.
     fn measure(&self, plan: &mut Plan) {
         for index in 0..plan.kinds.len() {
-            let room = self.room(index, plan.asked(index));
+            let room = self.room(index, plan);
             let may_grow = self.room_but_for_procs(index, plan.kinds[index].asked) > 0;
             let kind = &mut plan.kinds[index];
             // At most `MAX_RECORDS` machines, so it is below 2^64.
-            kind.open = (kind.for_queue + room) * ONE - kind.asked_shares;
+            kind.may_ask = (kind.for_queue + room) * ONE - kind.asked_shares;
             kind.may_grow = may_grow;
         }
     }
@@ -364,9 +338,7 @@ impl Manager {
                     true => self.target(index, plan),
                 };
                 let there = self.counted(index) + plan.kinds[index].asked;
-                let lacking = target
-                    .saturating_sub(there)
-                    .min(self.room(index, plan.asked(index)));
+                let lacking = target.saturating_sub(there).min(self.room(index, plan));
                 plan.kinds[index].asked += lacking;
                 plan.procs += lacking * self.procs_of_one(index);
             }
@@ -400,7 +372,7 @@ impl Manager {
     fn make_room(
         &mut self,
         plan: &mut Plan,
-        key: &DemandKey,
+        ask: &Ask,
         class: u32,
         kind: usize,
         actions: &mut Vec<Action>,
@@ -412,8 +384,8 @@ impl Manager {
         let lacking = self.lacking(plan, kind);
         if lacking > 0
             && self.has_waited(class)
-            && !self.has_machine(key)
-            && let Some(slot) = self.one_to_drain(key, lacking)
+            && !self.has_machine(ask)
+            && let Some(slot) = self.one_to_drain(ask, lacking)
         {
             self.drain(slot, None, actions);
             self.stop_drained(actions);
@@ -426,7 +398,7 @@ impl Manager {
 
     /// Procs that have to go for one machine of a kind, beside those that are leaving already.
     fn lacking(&self, plan: &Plan, kind: usize) -> u64 {
-        let (there, leaving) = self.machines.procs();
+        let (there, leaving) = (self.machines.procs(), self.machines.procs_leaving());
         let wanted = there
             .saturating_add(plan.procs)
             .saturating_add(self.procs_of_one(kind));
@@ -440,7 +412,7 @@ impl Manager {
     /// enough.
     fn idle_to_replace(&self, lacking: u64) -> Vec<u32> {
         let get = |slot: u32| self.machines.get(slot);
-        if lacking == 0 || self.machines.idle_count() == 0 {
+        if lacking == 0 || !self.machines.any_idle() {
             return Vec::new();
         }
         let mut above = self.above_min();
@@ -449,12 +421,18 @@ impl Manager {
         let mut idle: Vec<u32> = kinds.flat_map(|(_, kind)| kind.idle_slots()).collect();
         idle.sort_unstable_by_key(|&slot| (get(slot).idle_since, core::cmp::Reverse(get(slot).id)));
         let (mut stops, mut procs) = (Vec::new(), 0);
+        // Machines that are alike are held against the queue once.
+        let mut wanted = BTreeMap::new();
+        let mut is_wanted = |spot: Spot| {
+            let first = || self.queue.first_fit(&spot, |_| false).is_some();
+            *wanted.entry(spot).or_insert_with(first)
+        };
         for slot in idle {
             let machine = get(slot);
             let above = &mut above[usize::from(machine.kind.0)];
             let mut spot = machine.spot();
             spot.free = machine.offer;
-            if *above > 0 && self.queue.first_fit(&spot, |_| false).is_none() {
+            if *above > 0 && !is_wanted(spot) {
                 *above -= u64::from(machine.counts());
                 procs += u64::from(machine.offer.proc_count());
                 stops.push(slot);
@@ -475,23 +453,20 @@ impl Manager {
     }
 
     /// Whether a machine in good health could ever take the demand.
-    fn has_machine(&self, key: &DemandKey) -> bool {
-        let mut kinds = self.machines.accepted(key.kinds);
-        kinds.any(|kind| kind.healthy_that_fit(key.demand) > 0)
+    fn has_machine(&self, ask: &Ask) -> bool {
+        let mut kinds = self.machines.accepted(ask.kinds);
+        kinds.any(|kind| kind.healthy_that_fit(ask.demand) > 0)
     }
 
     /// The machine to drain for a demand that it could not take: the one with the fewest procs used,
     /// then the lowest id, that is not held and whose kind is above its `min`. None if all such
     /// machines together would not be enough.
-    fn one_to_drain(&self, key: &DemandKey, lacking: u64) -> Option<u32> {
+    fn one_to_drain(&self, ask: &Ask, lacking: u64) -> Option<u32> {
         let get = |slot: u32| self.machines.get(slot);
         let useless = |slot: &u32| {
             let machine = get(*slot);
-            let fits = match key.demand {
-                Demand::Amounts(amounts) => amounts.fits(machine.offer),
-                Demand::Machine => machine.offer.proc_count() > 0,
-            };
-            machine.is_active() && !machine.held && !(fits && key.kinds.contains(machine.kind))
+            let fits = ask.could_fit(machine.kind, machine.offer);
+            machine.is_active() && !machine.held && !fits
         };
         let mut others: Vec<u32> = self.machines.slots().filter(useless).collect();
         others.sort_by_key(|&slot| get(slot).offer.minus(get(slot).free).proc_count());

@@ -7,9 +7,9 @@ use super::super::Manager;
 use crate::machines::Phase;
 use crate::protocol::action::Action;
 use crate::protocol::event::Submit;
-use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
+use crate::protocol::id::{KindId, Kinds, RequestId};
 use crate::protocol::resources::{Demand, Resources};
-use crate::queue::Spot;
+use crate::queue::{Ask, Spot};
 
 impl Manager {
     /// Queues a new request. A whole machine is as many procs as a machine has (R5).
@@ -27,7 +27,7 @@ impl Manager {
             avoid: None,
             ..*spec
         };
-        let group = self.machines.group_of(&spec);
+        let group = self.machines.group_of(&Ask::of(&spec));
         self.queue
             .push(&mut self.requests, request, &spec, group, (0, 0));
         self.holds.enter(group);
@@ -59,9 +59,8 @@ impl Manager {
         loop {
             let (free, count, lowest) = self.machines.free.freest_below(bound)?;
             let spot = Spot {
-                machine: MachineId(0),
-                kind: KindId(0),
                 free: Resources::procs(free),
+                kind: KindId(0),
                 empty: false,
             };
             // A request that asks for more than this asks for more than all that follow.

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::super::Manager;
-use super::fit::Turn;
 use crate::machines::Machine;
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::{Kinds, MachineId};
@@ -29,11 +28,18 @@ pub(crate) struct Group {
 pub(crate) struct Hold {
     /// The slot of the request.
     pub(crate) request: u32,
-    /// Its place among all requests.
-    pub(crate) turn: Turn,
+    /// Its place among all requests (P1).
+    pub(crate) priority: i64,
+    pub(crate) arrival: u64,
     pub(crate) machine: MachineId,
     /// When it ends at the latest.
     pub(crate) until: Option<Instant>,
+}
+
+impl Hold {
+    const fn order(&self) -> (i64, u64) {
+        (self.priority, self.arrival)
+    }
 }
 
 /// All groups, by their kinds.
@@ -179,16 +185,15 @@ impl Manager {
 
     /// The group of a queued request (P4), if its class is right.
     pub(crate) fn group_of_queued(&self, slot: u32) -> Option<Kinds> {
-        let record = self.requests.get(slot);
-        let class = self.queue.class(record.queued()?.class);
-        let spec = self.queue.spec(record.id, record.queued()?.class);
-        Some(class.group).filter(|group| *group == self.machines.group_of(&spec))
+        let class = self.requests[slot].queued()?.class;
+        let Class { key, group, .. } = self.queue.class(class);
+        Some(*group).filter(|group| *group == self.machines.group_of(&key.ask))
     }
 
-    /// After how many procs granted to others a request of a group has its turn; `None` while there are
-    /// no machines for it.
-    pub(crate) fn patience(&self, group: Kinds) -> Option<u64> {
-        let healthy = self.machines.accepted(group).map(|kind| kind.sums.healthy);
+    /// After how many procs that were granted to others on these kinds a request has its turn; `None`
+    /// while they have no machines in good health.
+    pub(crate) fn patience_in_procs(&self, kinds: Kinds) -> Option<u64> {
+        let healthy = self.machines.accepted(kinds).map(|kind| kind.sums.healthy);
         let procs: u64 = healthy.sum();
         let patience = procs.saturating_mul(u64::from(self.config.patience));
         (patience > 0).then_some(patience)
@@ -212,17 +217,12 @@ impl Manager {
     /// Whether the first request of a class was passed by for long, counted as for its turn but over
     /// all kinds: where its own kinds have no machines, nothing is granted there (G5).
     pub(in super::super) fn has_waited(&self, class: u32) -> bool {
-        let Some(queued) = self.requests.get(self.queue.first(class)).queued() else {
+        let Some(queued) = self.requests[self.queue.first(class)].queued() else {
             return false;
         };
-        let healthy: u64 = self
-            .machines
-            .kinds
-            .iter()
-            .map(|kind| kind.sums.healthy)
-            .sum();
-        let patience = healthy.saturating_mul(u64::from(self.config.patience));
-        patience > 0 && self.machines.granted() - queued.granted_anywhere >= patience
+        let passed_by = self.granted(Kinds::ALL) - queued.granted_anywhere;
+        let patience = self.patience_in_procs(Kinds::ALL);
+        patience.is_some_and(|patience| passed_by >= patience)
     }
 
     /// A new request of a group is in the queue: its turn may be the next that comes.
@@ -231,7 +231,7 @@ impl Manager {
         if self.config.patience == 0 {
             return;
         }
-        let patience = self.patience(kinds).unwrap_or(u64::MAX);
+        let patience = self.patience_in_procs(kinds).unwrap_or(u64::MAX);
         let due = self.granted(kinds).saturating_add(patience);
         if let Ok(index) = self.holds.find(kinds) {
             let group = &mut self.holds.groups[index];
@@ -322,7 +322,7 @@ impl Manager {
                 if !given.contains(&index)
                     && self.is_due(index)
                     && let Some(hold) = self.next_hold(index)
-                    && first.is_none_or(|(other, _)| hold.turn < other.turn)
+                    && first.is_none_or(|(other, _)| hold.order() < other.order())
                 {
                     first = Some((hold, index));
                 }
@@ -343,8 +343,8 @@ impl Manager {
         }
     }
 
-    #[cold]
     /// Chooses other machines for the holders whose machine is not held any more.
+    #[cold]
     fn move_holds(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.holds.groups.len() {
             let Some(hold) = self.holds.groups[index].hold else {
@@ -375,7 +375,7 @@ impl Manager {
         let Group {
             kinds, mark, hold, ..
         } = self.holds.groups[index];
-        let (granted, patience) = (self.granted(kinds), self.patience(kinds));
+        let (granted, patience) = (self.granted(kinds), self.patience_in_procs(kinds));
         // Those of one priority have their turns in the order in which they came.
         let mut check_at = u64::MAX;
         let mut found = None;
@@ -383,14 +383,14 @@ impl Manager {
         while let Some(class) = next {
             next = self.queue.next_class(class);
             let Class { key, group, .. } = *self.queue.class(class);
-            if hold.is_some_and(|hold| key.priority >= hold.turn.priority) {
+            if hold.is_some_and(|hold| key.priority >= hold.priority) {
                 break;
             }
             if group != kinds {
                 continue;
             }
             let request = self.queue.first(class);
-            let Some(queued) = self.requests.get(request).queued() else {
+            let Some(queued) = self.requests[request].queued() else {
                 continue;
             };
             let due = queued
@@ -407,18 +407,13 @@ impl Manager {
                 Some(hold) => self.held_machine_for(&key, hold.machine),
             };
             if let Some(slot) = slot {
-                let turn = Turn {
-                    priority: key.priority,
-                    without_hold: false,
-                    arrival: queued.arrival,
-                };
                 let limit = self.config.hold_limit;
                 let until = limit.and_then(|limit| self.now.checked_add(limit));
-                let machine = self.machines.get(slot).id;
                 found = Some(Hold {
                     request,
-                    turn,
-                    machine,
+                    priority: key.priority,
+                    arrival: queued.arrival,
+                    machine: self.machines.get(slot).id,
                     until,
                 });
                 check_at = 0;
@@ -440,7 +435,7 @@ impl Manager {
         // This change is our own: the other groups need not look again.
         self.holds.health_changes = self.machines.health_changes;
         actions.push(Action::Notice(Notice::Held {
-            request: self.requests.get(hold.request).id,
+            request: self.requests[hold.request].id,
             machine: hold.machine,
         }));
     }
@@ -450,7 +445,7 @@ impl Manager {
     fn machine_to_hold(&self, key: &ClassKey) -> Option<u32> {
         let less_urgent = |record: &Machine| {
             let hold = self.holds.on(record.id);
-            hold.is_some_and(|hold| hold.turn.priority > key.priority)
+            hold.is_some_and(|hold| hold.priority > key.priority)
         };
         self.free_to_hold(key)
             .or_else(|| self.soonest_empty(key, less_urgent))
@@ -466,7 +461,7 @@ impl Manager {
     fn soonest_empty(&self, key: &ClassKey, may: impl Fn(&Machine) -> bool) -> Option<u32> {
         let age = |slot: &u32| {
             let oldest = self.machines.get(*slot).running.head();
-            let since = oldest.and_then(|request| self.requests.get(request).running());
+            let since = oldest.and_then(|request| self.requests[request].running());
             // Nothing running comes first, then the newest.
             (
                 since.is_some(),
@@ -489,7 +484,7 @@ impl Manager {
 
     fn may_hold(&self, key: &ClassKey, record: &Machine) -> bool {
         record.is_healthy()
-            && self.could_take(key, record)
-            && (key.avoid != Some(record.id) || self.may_have_avoided(key, record.id))
+            && key.ask.could_fit(record.kind, record.offer)
+            && self.may_have(key, record.id)
     }
 }

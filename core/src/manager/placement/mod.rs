@@ -9,9 +9,8 @@ use alloc::vec::Vec;
 
 use super::Manager;
 use crate::protocol::action::Action;
+use crate::protocol::resources::Demand;
 pub(super) use fit::Candidates;
-#[cfg(feature = "serde")]
-pub(crate) use fit::Turn;
 
 impl Manager {
     /// Grants a queued request a machine on which it fits.
@@ -26,18 +25,12 @@ impl Manager {
 
     /// Gives a machine to a request that is in no list.
     #[inline]
-    fn occupy(
-        &mut self,
-        request: u32,
-        demand: crate::Demand,
-        machine: u32,
-        actions: &mut Vec<Action>,
-    ) {
+    fn occupy(&mut self, request: u32, demand: Demand, machine: u32, actions: &mut Vec<Action>) {
         let taken = self.machines.taken(machine, demand);
         self.machines
             .occupy(&mut self.requests, machine, request, taken, self.now);
         actions.push(Action::Grant {
-            request: self.requests.get(request).id,
+            request: self.requests[request].id,
             machine: self.machines.get(machine).id,
         });
     }

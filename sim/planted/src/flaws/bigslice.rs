@@ -13,7 +13,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "under bigslice's policy a higher priority value goes first",
         &[edit(
             QUEUE,
-            "(«key.priority», u64::from(u32::MAX - procs(key.demand)))",
+            "(«key.priority», u64::from(u32::MAX - key.ask.demand.least().proc_count()),), true",
             "!key.priority",
         )],
     ),
@@ -22,8 +22,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "within a priority, small requests go first",
         &[edit(
             QUEUE,
-            "u64::from(u32::MAX - procs(key.demand))",
-            "u64::from(procs(key.demand))",
+            "u64::from(u32::MAX - key.ask.demand.least().proc_count())",
+            "u64::from(key.ask.demand.least().proc_count())",
         )],
     ),
     Flaw::new(
@@ -116,7 +116,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "under bigslice's policy no back-off holds growth",
         &[edit(
             GROW,
-            "self.growth[0].held || self.shutdown",
+            "self.growth[0].backoff.lasts || self.shutdown",
             "self.shutdown",
         )],
     ),
@@ -125,8 +125,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "under bigslice's policy the cluster grows after the shutdown",
         &[edit(
             GROW,
-            "self.growth[0].held || self.shutdown",
-            "self.growth[0].held",
+            "self.growth[0].backoff.lasts || self.shutdown",
+            "self.growth[0].backoff.lasts",
         )],
     ),
     Flaw::new(

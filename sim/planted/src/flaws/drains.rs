@@ -44,15 +44,19 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "D1",
         "of two ends of a drain the second counts, though it is later",
-        &[edit(FILE, "until < end", "until != end")],
+        &[edit(
+            FILE,
+            "before <= ends",
+            "before == ends || ends == Ends::Never",
+        )],
     ),
     Flaw::new(
         "D1",
         "a second drain without an end takes the end of the first away",
         &[edit(
             FILE,
-            "(Some(_), None) => «false»",
-            "matches!(self.machines.get(slot).draining, Some(Some(_)))",
+            "before <= ends",
+            "before <= ends && (ends != Ends::Never || before == Ends::Never)",
         )],
     ),
     Flaw::new(
@@ -60,14 +64,18 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a drain that has no end is never given one",
         &[edit(
             FILE,
-            "(None, _) | (Some(None), Some(_)) => «true»",
-            "self.machines.get(slot).draining.is_none()",
+            "before <= ends",
+            "before <= ends || before == Ends::Never",
         )],
     ),
     Flaw::new(
         "D1",
         "that a machine drains again with the same end is said again",
-        &[edit(FILE, "until < end", "until <= end")],
+        &[edit(
+            FILE,
+            "before <= ends",
+            "before < ends || ends == Ends::Never",
+        )],
     ),
     Flaw::new(
         "D1",
@@ -133,8 +141,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a draining machine that is empty after the shutdown is told to stop again",
         &[edit(
             FILE,
-            "self.machines.kinds.iter().any(drains) && !self.shutdown",
-            "self.machines.kinds.iter().any(drains)",
+            "«if self.shutdown { return; }» let is_drained",
+            "",
         )],
     ),
     Flaw::new(
@@ -152,7 +160,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             FILE,
             "record.draining.is_some() && record.grants == 0",
-            "record.draining.is_some() && record.grants == 0 && record.holds.tasks.head().is_none()",
+            "record.draining.is_some() && record.grants == 0 && record.tasks == 0",
         )],
     ),
     Flaw::new(

@@ -19,8 +19,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             ),
             edit(
                 QUEUE,
-                "(«self.classes[slot as usize].key.priority», first",
-                "!self.classes[slot as usize].key.priority",
+                "(«self.classes[slot].key.priority», first",
+                "!self.classes[slot].key.priority",
             ),
         ],
     ),
@@ -29,7 +29,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a class of requests keeps its place in the queue when its first has left",
         &[edit(
             QUEUE,
-            "next.is_none_or(|next| order < self.classes[next as usize].order)",
+            "next.is_none_or(|next| order < self.classes[next].order)",
             "true",
         )],
     ),
@@ -42,11 +42,7 @@ pub(super) const FLAWS: &[Flaw] = &[
                 "Policy::Fit => ((«key.priority», arrival), false)",
                 "0",
             ),
-            edit(
-                QUEUE,
-                "(«self.classes[slot as usize].key.priority», first",
-                "0",
-            ),
+            edit(QUEUE, "(«self.classes[slot].key.priority», first", "0"),
         ],
     ),
     Flaw::new(
@@ -60,7 +56,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine is looked at once in a step, however much is free there",
         &[edit(
             FIT,
-            "grants += 1; «first = self.candidate(next.machine, grants);»",
+            "grants += 1; «candidates.extend(self.candidate(next.machine, grants));»",
             "",
         )],
     ),
@@ -83,18 +79,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a queued request is never given the machine that it avoids",
         &[edit(
             FIT,
-            "class.key.avoid == Some(record.id) && !self.may_have_avoided(&class.key, record.id)",
+            "!self.may_have(&class.key, record.id)",
             "class.key.avoid == Some(record.id)",
         )],
     ),
     Flaw::new(
         "P3",
         "a queued request may be given the machine that it avoids",
-        &[edit(
-            FIT,
-            "class.key.avoid == Some(record.id) && !self.may_have_avoided(&class.key, record.id)",
-            "false",
-        )],
+        &[edit(FIT, "!self.may_have(&class.key, record.id)", "false")],
     ),
     Flaw::new(
         "P3",
@@ -117,11 +109,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "P3",
         "a machine too small for a request keeps it off the one that it avoids",
-        &[edit(
-            "machines/kind.rs",
-            "Demand::Amounts(amounts) => «amounts.fits(*offer)»",
-            "true",
-        )],
+        &[edit("machines/kind.rs", "asked.fits(**offer)", "true")],
     ),
     Flaw::new(
         "P3",
@@ -165,8 +153,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a new request is given the first machine under best fit",
         &[edit(
             FREE,
-            "Packing::BestFit => «self.best_fit(ask)»",
-            "self.first_fit(ask)",
+            "Packing::BestFit => «self.best_fit(ask, without)»",
+            "self.first_fit(ask, without)",
         )],
     ),
     Flaw::new(
@@ -174,8 +162,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a new request is given the fullest machine under first fit",
         &[edit(
             FREE,
-            "Packing::FirstFit => «self.first_fit(ask)»",
-            "self.best_fit(ask)",
+            "Packing::FirstFit => «self.first_fit(ask, without)»",
+            "self.best_fit(ask, without)",
         )],
     ),
     Flaw::new(
@@ -189,36 +177,44 @@ pub(super) const FLAWS: &[Flaw] = &[
         "machines with as many procs free are taken for equally free",
         &[edit(
             FREE,
-            "self.sets[next as usize].level.free == free",
-            "self.sets[next as usize].level.free.proc_count() == free.proc_count()",
+            "self.sets[next as usize].spot.free == free",
+            "self.sets[next as usize].spot.free.proc_count() == free.proc_count()",
         )],
     ),
     Flaw::new(
         "R5",
         "a whole machine may be one on which something runs, for a new request",
-        &[edit(FREE, "Demand::Machine => «self.level.empty»", "true")],
+        &[edit(
+            FREE,
+            "_ if !«ask.fits(&self.spot)» => None",
+            "ask.could_fit(self.spot.kind, self.spot.free)",
+        )],
     ),
     Flaw::new(
         "R5",
         "a whole machine may be one on which something runs, for a queued request",
-        &[edit(CLASS, "Demand::Machine => «spot.empty»", "true")],
+        &[edit(
+            QUEUE,
+            "«class.key.ask.fits(spot)» && !excluded(class)",
+            "class.key.ask.could_fit(spot.kind, spot.free)",
+        )],
     ),
     Flaw::new(
         "R3",
         "a new request may be given a machine of any kind",
         &[edit(
             FREE,
-            "if !ask.kinds.contains(self.level.kind) { return None; }",
-            "",
+            "_ if !«ask.fits(&self.spot)» => None",
+            "Ask { kinds: Kinds::ALL, ..*ask }.fits(&self.spot)",
         )],
     ),
     Flaw::new(
         "R3",
         "a queued request may be given a machine of any kind",
         &[edit(
-            CLASS,
-            "«self.key.kinds.contains(spot.kind)» && match",
-            "true",
+            QUEUE,
+            "«class.key.ask.fits(spot)» && !excluded(class)",
+            "Ask { kinds: Kinds::ALL, ..class.key.ask }.fits(spot)",
         )],
     ),
     Flaw::new(
@@ -277,8 +273,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P2",
         "a search of the queue or of the free machines does not look left of the root",
         &[edit(
-            "storage/tree.rs",
-            "search_below(slab, record.branch().left, may, is)",
+            "storage/tree/search.rs",
+            "search_below(slab, record.branch().children[LEFT], may, is)",
             "None",
         )],
     ),
@@ -286,8 +282,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P3",
         "the search for the lowest id does not look right of the root",
         &[edit(
-            "storage/tree.rs",
-            "cheapest_below(slab, record.branch().right, of_set, of_one, best);",
+            "storage/tree/search.rs",
+            "cheapest_below(slab, record.branch().children[RIGHT], of_set, of_one, best);",
             "",
         )],
     ),

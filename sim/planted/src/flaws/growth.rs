@@ -31,19 +31,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "that a request has no home is said again and again",
         &[edit(
             DEMANDS,
-            "core::mem::replace(&mut self.records[class.demand as usize].no_home, true)",
+            "core::mem::replace(&mut self.records[class.demand].no_home, true)",
             "false",
         )],
     ),
     Flaw::new(
         "G1",
         "that a demand has no home is said once for all requests that ever come",
-        &[edit(
-            DEMANDS,
-            "«self.records.remove(slot as usize); if let Ok(entry) = self.slots.find_entry(hash(key), |&other| other == slot)
-             { entry.remove(); }»",
-            "",
-        )],
+        &[edit(DEMANDS, "self.records.remove(slot);", "")],
     ),
     Flaw::new(
         "G1",
@@ -95,14 +90,18 @@ pub(super) const FLAWS: &[Flaw] = &[
         "machines that are leaving do not count for the limit of procs",
         &[edit(
             PLAN,
-            "there.saturating_add(asked.procs)",
-            "(there - leaving).saturating_add(asked.procs)",
+            "saturating_sub(«there.saturating_add(plan.procs)»)",
+            "(there - leaving).saturating_add(plan.procs)",
         )],
     ),
     Flaw::new(
         "R2",
         "what is asked for in the same step does not count for the limit of procs",
-        &[edit(PLAN, "there.saturating_add(asked.procs)", "there")],
+        &[edit(
+            PLAN,
+            "saturating_sub(«there.saturating_add(plan.procs)»)",
+            "there",
+        )],
     ),
     Flaw::new(
         "R2",
@@ -147,10 +146,6 @@ pub(super) const FLAWS: &[Flaw] = &[
             PLAN,
             "if «!kind.kind.startable || growth.is_paused()» {",
             "growth.is_paused()",
-        ), edit(
-            PLAN,
-            "if «!kind.kind.startable || self.growth[index].is_paused()» {",
-            "self.growth[index].is_paused()",
         )],
     ),
     Flaw::new(
@@ -160,20 +155,12 @@ pub(super) const FLAWS: &[Flaw] = &[
             PLAN,
             "if «!kind.kind.startable || growth.is_paused()» {",
             "!kind.kind.startable",
-        ), edit(
-            PLAN,
-            "if «!kind.kind.startable || self.growth[index].is_paused()» {",
-            "!kind.kind.startable",
         )],
     ),
     Flaw::new(
         "H1",
         "the free part of a machine on its first passage is not planned with",
-        &[edit(
-            PLAN,
-            "pool: «pending + on_probation»",
-            "pending",
-        )],
+        &[edit(PLAN, "pool: «pending + on_probation»", "pending")],
     ),
     Flaw::new(
         "H1",
@@ -265,7 +252,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G2",
         "there are no spare machines",
-        &[edit(PLAN, "for spares in «[false, true]»", "[false, false]")],
+        &[edit(
+            PLAN,
+            "for spares in «[false, true]»",
+            "[false, false]",
+        )],
     ),
     Flaw::new(
         "G2",
@@ -287,7 +278,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "idle machines are no spare ones",
         &[edit(
             KIND,
-            "self.sums.counted - self.idle_count()",
+            "self.sums.counted - self.idle_counted()",
             "self.sums.counted",
         )],
     ),
@@ -332,7 +323,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "nothing is stopped to make room for others",
         &[edit(
             PLAN,
-            "self.make_room(plan, &key, class, kind, actions);",
+            "self.make_room(plan, &ask, class, kind, actions);",
             "",
         )],
     ),
@@ -353,7 +344,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine is drained for a request that has machines of its own kinds",
-        &[edit(PLAN, "!self.has_machine(key)", "true")],
+        &[edit(PLAN, "!self.has_machine(ask)", "true")],
     ),
     Flaw::new(
         "G5",
@@ -402,8 +393,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine that a queued request fits is stopped to make room",
         &[edit(
             PLAN,
-            "self.queue.first_fit(&spot, |_| false).is_none()",
-            "true",
+            "self.queue.first_fit(&spot, |_| false).is_some()",
+            "false",
         )],
     ),
     Flaw::new(
@@ -418,7 +409,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine is drained although that can never be enough",
-        &[edit(PLAN, "emptiest.filter(|_| «procs >= lacking»)", "true")],
+        &[edit(
+            PLAN,
+            "emptiest.filter(|_| «procs >= lacking»)",
+            "true",
+        )],
     ),
     Flaw::new(
         "G5",
@@ -432,19 +427,15 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G5",
         "a machine that the request accepts is drained for it",
-        &[edit(
-            PLAN,
-            "!(«fits && key.kinds.contains(machine.kind)»)",
-            "false",
-        )],
+        &[edit(PLAN, "!machine.held && !«fits»", "false")],
     ),
     Flaw::new(
         "G5",
         "how long a request has waited is counted over its own kinds",
         &[edit(
             "manager/placement/hold.rs",
-            "self.machines.granted() - queued.granted_anywhere >= patience",
-            "self.granted(self.queue.class(class).key.kinds) - queued.granted >= patience",
+            "self.granted(Kinds::ALL) - queued.granted_anywhere",
+            "self.granted(self.queue.class(class).key.ask.kinds) - queued.granted",
         )],
     ),
 ];

@@ -11,9 +11,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S14",
         "lost tasks are told of from the last assigned on",
         &[edit(
-            FILE,
-            "holder.tasks.head()?",
-            "holder.tasks.iter(&self.tasks).last()?",
+            "manager/lifecycle.rs",
+            "holdings.tasks_on(slot)",
+            "{ let mut all = holdings.tasks_on(slot); all.reverse(); all }",
         )],
     ),
     Flaw::new(
@@ -21,8 +21,12 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a task assigned again loses its place",
         &[edit(
             FILE,
-            "if self.task_slots.contains_key(&(machine, task)) { return false; }",
-            "self.discard(machine, holder, task);",
+            "if self.tasks.contains_key(&(machine, task)) { return false; }",
+            "if self.discard(machine, task) {
+                let number = self.number();
+                self.tasks.insert((machine, task), number);
+                return false;
+            }",
         )],
     ),
     Flaw::new(
@@ -39,8 +43,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a discarded task stays, and is lost once more",
         &[edit(
             TASKS,
-            "holdings.discard(slot, &mut record.holds, task)",
-            "record.holds.tasks.iter(&holdings.tasks).any(|held| holdings.tasks[held as usize].task == task)",
+            "self.machines.discard(slot, task)",
+            "self.machines.holdings.tasks_on(slot).contains(&task)",
         )],
     ),
     Flaw::new(
@@ -84,7 +88,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "work is run once for each that asks",
         &[edit(
             FILE,
-            "if known.is_some() { Asked::Wait } else { Asked::Run }",
+            "Some(_) => «Asked::Wait»",
             "Asked::Run",
         )],
     ),
@@ -93,14 +97,14 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a result that is an error is not remembered",
         &[edit(
             ONCE,
-            "while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+            "for waiter in self.machines.holdings.end_once(slot, key, outcome) {
                 actions.push(Action::OnceReady { waiter, key, outcome, });
             }",
-            "while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+            "for waiter in self.machines.holdings.end_once(slot, key, outcome) {
                 actions.push(Action::OnceReady { waiter, key, outcome });
             }
             if outcome != OnceOutcome::Ok {
-                holdings.remove_once(slot, &mut record.holds, once);
+                self.machines.holdings.forget_once(slot, key);
             }",
         )],
     ),
@@ -109,10 +113,10 @@ pub(super) const FLAWS: &[Flaw] = &[
         "of several that ask for work the first is answered",
         &[edit(
             ONCE,
-            "while let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+            "for waiter in self.machines.holdings.end_once(slot, key, outcome) {
                 actions.push(Action::OnceReady { waiter, key, outcome, });
             }",
-            "if let Some(waiter) = holdings.take_waiter(&mut record.holds, once) {
+            "if let Some(waiter) = self.machines.holdings.end_once(slot, key, outcome).into_iter().next() {
                 actions.push(Action::OnceReady { waiter, key, outcome });
             }",
         )],
@@ -121,18 +125,18 @@ pub(super) const FLAWS: &[Flaw] = &[
         "F11",
         "those that ask for work are answered from the last on",
         &[edit(
-            FILE,
-            "let slot = «waiters.head()?»",
-            "waiters.iter(&self.waiters).last()?",
+            ONCE,
+            "self.machines.holdings.end_once(slot, key, outcome)",
+            "{ let mut all = self.machines.holdings.end_once(slot, key, outcome); all.reverse(); all }",
         )],
     ),
     Flaw::new(
         "F11",
         "when a machine is gone, those that asked for its work are told from the last on",
         &[edit(
-            FILE,
-            "holder.waiters.head()?",
-            "holder.waiters.iter(&self.waiters).last()?",
+            "manager/lifecycle.rs",
+            "holdings.waiters_on(slot)",
+            "{ let mut all = holdings.waiters_on(slot); all.reverse(); all }",
         )],
     ),
     Flaw::new(
@@ -147,7 +151,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "S16",
         "one that was answered cannot ask for work again",
-        &[edit(FILE, "self.waiter_slots.swap_remove(&waiter.id);", "")],
+        &[edit(
+            FILE,
+            "«waiters.iter().for_each(|waiter| _ = self.waiting.remove(waiter));» waiters",
+            "",
+        )],
     ),
     Flaw::new(
         "S16",
@@ -199,7 +207,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "work that is to be forgotten is not",
         &[edit(
             ONCE,
-            "holdings.remove_once(slot, &mut record.holds, once);",
+            "self.machines.holdings.forget_once(slot, key);",
             "",
         )],
     ),

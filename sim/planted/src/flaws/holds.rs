@@ -39,8 +39,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a group is who accepts the same kinds, whether they fit or not",
         &[edit(
             "machines/mod.rs",
-            "Demand::Amounts(amounts) => «amounts.fits(kind.kind.capacity)»",
-            "true",
+            "ask.could_fit(*id, kind.kind.capacity)",
+            "ask.kinds.contains(*id)",
         )],
     ),
     Flaw::new(
@@ -64,7 +64,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hold is not taken over by one that is more urgent",
         &[edit(
             HOLD,
-            "hold.is_some_and(|hold| key.priority >= hold.turn.priority)",
+            "hold.is_some_and(|hold| key.priority >= hold.priority)",
             "hold.is_some()",
         )],
     ),
@@ -73,8 +73,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hold is taken over by one that is just as urgent",
         &[edit(
             HOLD,
-            "key.priority >= hold.turn.priority",
-            "key.priority > hold.turn.priority",
+            "key.priority >= hold.priority",
+            "key.priority > hold.priority",
         )],
     ),
     Flaw::new(
@@ -129,7 +129,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hold of a less urgent request does not yield",
         &[edit(
             HOLD,
-            "hold.is_some_and(|hold| «hold.turn.priority > key.priority»)",
+            "hold.is_some_and(|hold| «hold.priority > key.priority»)",
             "false",
         )],
     ),
@@ -138,8 +138,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hold of a request as urgent yields",
         &[edit(
             HOLD,
-            "hold.is_some_and(|hold| «hold.turn.priority > key.priority»)",
-            "hold.turn.priority >= key.priority",
+            "hold.is_some_and(|hold| «hold.priority > key.priority»)",
+            "hold.priority >= key.priority",
         )],
     ),
     Flaw::new(
@@ -147,7 +147,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "holds are given in the order of the groups' kinds",
         &[edit(
             HOLD,
-            "first.is_none_or(|(other, _)| «hold.turn < other.turn»)",
+            "first.is_none_or(|(other, _)| «hold.order() < other.order()»)",
             "false",
         )],
     ),
@@ -174,7 +174,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machine that a request avoids may be held for it",
         &[edit(
             HOLD,
-            "(«key.avoid != Some(record.id) || self.may_have_avoided(key, record.id)»)",
+            "self.may_have(key, record.id)",
             "true",
         )],
     ),
@@ -183,7 +183,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the machine that a request avoids is never held for it",
         &[edit(
             HOLD,
-            "(«key.avoid != Some(record.id) || self.may_have_avoided(key, record.id)»)",
+            "self.may_have(key, record.id)",
             "key.avoid != Some(record.id)",
         )],
     ),
@@ -191,9 +191,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P4",
         "a machine that is too small may be held",
         &[edit(
-            FIT,
-            "Demand::Amounts(amounts) => «amounts.fits(record.offer)»",
-            "true",
+            HOLD,
+            "key.ask.could_fit(record.kind, record.offer)",
+            "key.ask.kinds.contains(record.kind)",
         )],
     ),
     Flaw::new(
@@ -240,8 +240,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a queued request that is just as urgent may be given a held machine",
         &[edit(
             FIT,
-            ".is_none_or(|hold| «priority >= hold.turn.priority»)",
-            "priority > hold.turn.priority",
+            "self.is_held_for_other(record, None, priority)",
+            "self.is_held_for_other(record, None, priority.saturating_sub(1))",
         )],
     ),
     Flaw::new(
@@ -249,8 +249,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a queued request that is more urgent may not be given a held machine",
         &[edit(
             FIT,
-            ".is_none_or(|hold| «priority >= hold.turn.priority»)",
-            "true",
+            "self.is_held_for_other(record, None, priority)",
+            "record.held",
         )],
     ),
     Flaw::new(
@@ -258,8 +258,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a new request that is more urgent may not be given a held machine",
         &[edit(
             FIT,
-            "Some(hold.request) != holder && key.priority >= hold.turn.priority",
-            "Some(hold.request) != holder",
+            "self.is_held_for_other(record, request, key.priority)",
+            "self.is_held_for_other(record, request, i64::MAX)",
         )],
     )
     .shown_in(24),
@@ -268,8 +268,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a new request that is just as urgent may be given a held machine",
         &[edit(
             FIT,
-            "Some(hold.request) != holder && key.priority >= hold.turn.priority",
-            "Some(hold.request) != holder && key.priority > hold.turn.priority",
+            "self.is_held_for_other(record, request, key.priority)",
+            "self.is_held_for_other(record, request, key.priority.saturating_sub(1))",
         )],
     ),
     Flaw::new(
@@ -277,22 +277,22 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a holder may be given the held machine of any other",
         &[edit(
             FIT,
-            "hold.request == request || turn.priority < hold.turn.priority",
-            "true",
+            "self.fits_now(&key, Some(hold.request), machine)",
+            "{ let record = self.machines.get(machine); record.is_healthy() && key.ask.fits(&record.spot()) && self.may_have(&key, record.id) }",
         )],
     )
     .shown_in(24),
     Flaw::new(
         "P4",
         "a holder does not go before the others of its priority",
-        &[edit(HOLD, "without_hold: «false»", "true")],
+        &[edit(FIT, "without_hold: «false»", "true")],
     ),
     Flaw::new(
         "P2",
         "what was held for one that is granted elsewhere is not looked at again",
         &[edit(
             FIT,
-            "candidates.0.extend(held.and_then(|slot| self.candidate(slot, grants)));",
+            "candidates.extend(held.and_then(|slot| self.candidate(slot, grants)));",
             "",
         )],
     ),

@@ -315,8 +315,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S16",
         "the work of a machine that is gone is known on the next in its slot",
         &[edit(
-            FILE,
-            "holdings.lose_onces(slot, &mut record.holds);",
+            "machines/holdings.rs",
+            "take(&mut self.onces, onces_of(machine));",
             "",
         )],
     ),

@@ -139,11 +139,11 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a cancel ends what runs",
         &[edit(
             FILE,
-            "if self.requests.get(slot).queued().is_some() {
+            "if self.requests[slot].queued().is_some() {
                 self.unqueue(slot);
                 self.requests.remove(slot);
             }",
-            "if self.requests.get(slot).queued().is_some() {
+            "if self.requests[slot].queued().is_some() {
                 self.unqueue(slot);
             } else {
                 self.machines.release(&mut self.requests, slot, self.now);
@@ -156,7 +156,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the id of a cancelled request is remembered",
         &[edit(
             FILE,
-            "if self.requests.get(slot).queued().is_some() { self.unqueue(slot); «self.requests.remove(slot);»",
+            "if self.requests[slot].queued().is_some() { self.unqueue(slot); «self.requests.remove(slot);»",
             "",
         )],
     ),

@@ -84,8 +84,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "by the shortcut one that asks for less takes a place",
         &[edit(
             QUEUE,
-            "class.key.demand == Demand::Amounts(amounts)",
-            "matches!(class.key.demand, Demand::Amounts(asked) if asked.fits(amounts))",
+            "class.key.ask.demand == Demand::Amounts(amounts)",
+            "matches!(class.key.ask.demand, Demand::Amounts(asked) if asked.fits(amounts))",
         )],
     )
     .shown_in(24),

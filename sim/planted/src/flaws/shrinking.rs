@@ -62,7 +62,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "spare machines are stopped when they have been idle for long",
         &[edit(
             FILE,
-            "&& «idle(u64::from(kind.idle_count())) && (spare == 0 || idle(kind.idle_for(limit, self.now).0))»",
+            "&& «idle(u64::from(kind.idle_counted())) && (spare == 0 || idle(kind.idle_for(limit, self.now).0))»",
             "true",
         )],
     ),
@@ -186,8 +186,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "leaving machines count for a new limit of procs",
         &[edit(
             FILE,
-            "there - leaving > manager.max_procs",
-            "there > manager.max_procs",
+            "machines.procs() - machines.procs_leaving() > manager.max_procs",
+            "machines.procs() > manager.max_procs",
         )],
     ),
     Flaw::new(

@@ -43,8 +43,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         &[edit(
             FILE,
             "*self = Growth { steps, capacity, ..Growth::new() };",
-            "let (held, until) = (self.held, self.until);
-            *self = Growth { held, until, steps, capacity, ..Growth::new() };",
+            "let backoff = self.backoff;
+            *self = Growth { backoff, steps, capacity, ..Growth::new() };",
         )],
     ),
     Flaw::new(
@@ -117,15 +117,15 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F7",
         "there is no back-off",
-        &[edit(FILE, "self.held |= !delay.is_zero();", "")],
+        &[edit(FILE, "self.lasts |= !delay.is_zero();", "")],
     ),
     Flaw::new(
         "F7",
         "a back-off of zero lasts until the next event",
         &[edit(
             FILE,
-            "self.held |= !delay.is_zero();",
-            "self.held = true;",
+            "self.lasts |= !delay.is_zero();",
+            "self.lasts = true;",
         )],
     ),
     Flaw::new(
@@ -136,12 +136,12 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G3",
         "caution begins with two machines",
-        &[edit(PLAN, "growth.step.saturating_sub(1)", "growth.step")],
+        &[edit(FILE, "self.step.saturating_sub(1)", "self.step")],
     ),
     Flaw::new(
         "G3",
         "caution asks for one machine after each failure",
-        &[edit(PLAN, "growth.step.saturating_sub(1)", "0")],
+        &[edit(FILE, "self.step.saturating_sub(1)", "0")],
     ),
     Flaw::new(
         "G3",
@@ -155,24 +155,32 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "G3",
         "caution does not count what is asked for in the same step",
-        &[edit(PLAN, "pending.saturating_add(asked)", "pending")],
+        &[edit(
+            PLAN,
+            "self.pending_since_last_step(index) + asked",
+            "self.pending_since_last_step(index)",
+        )],
     ),
     Flaw::new(
         "G3",
         "caution does not count pending machines",
-        &[edit(PLAN, "pending.saturating_add(asked)", "asked")],
+        &[edit(
+            PLAN,
+            "self.pending_since_last_step(index) + asked",
+            "asked",
+        )],
     ),
     Flaw::new(
         "G3",
         "a hint when to try again shortens the back-off",
-        &[edit(FILE, "Some(until.max(before))", "Some(until)")],
+        &[edit(FILE, "before.max(until)", "until")],
     ),
     Flaw::new(
         "G3",
         "a hint when to try again counts from the end of the back-off before it",
         &[edit(
             FILE,
-            "(false, ..) => «until»",
+            "false => «until»",
             "self.until.map_or(until, |until| until.checked_add(delay))",
         )],
     ),
@@ -181,7 +189,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a hint when to try again is not looked at",
         &[edit(
             FILE,
-            "self.growth[index].hold_back(delay, self.now);",
+            "self.growth[index].backoff.extend(delay, self.now);",
             "",
         )],
     ),
@@ -190,8 +198,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a kind without capacity is left alone for half a minute",
         &[edit(
             FILE,
-            "self.now.checked_add(CAPACITY_PAUSE)",
-            "self.now.checked_add(CAPACITY_PAUSE / 2)",
+            "extend(«CAPACITY_PAUSE», self.now)",
+            "CAPACITY_PAUSE / 2",
         )],
     ),
     Flaw::new(
@@ -199,8 +207,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a lack of capacity is a failed start",
         &[edit(
             FILE,
-            "= «until.map_or(CapacityStop::UntilGone, CapacityStop::Until)»;",
-            "{ self.count_failure(index, steps, actions); until.map_or(CapacityStop::UntilGone, CapacityStop::Until) }",
+            "self.growth[index].capacity.extend(CAPACITY_PAUSE, self.now);",
+            "self.count_failure(index, steps, actions);
+            self.growth[index].capacity.extend(CAPACITY_PAUSE, self.now);",
         )],
     ),
     Flaw::new(
@@ -217,8 +226,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a lack of capacity keeps no kind from growing",
         &[edit(
             FILE,
-            "self.held || self.capacity != CapacityStop::No",
-            "self.held",
+            "self.backoff.lasts || self.capacity.lasts",
+            "self.backoff.lasts",
         )],
     ),
     Flaw::new(

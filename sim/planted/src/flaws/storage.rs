@@ -4,7 +4,7 @@ use super::{Flaw, edit};
 
 const HEAP: &str = "storage/heap.rs";
 const LIST: &str = "storage/list.rs";
-const TREE: &str = "storage/tree.rs";
+const TREE: &str = "storage/tree/mod.rs";
 const MANAGER: &str = "manager/mod.rs";
 
 pub(super) const FLAWS: &[Flaw] = &[
@@ -51,19 +51,15 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "P2",
-        "the new root of a subtree that turns left does not know what is below it",
-        &[edit(
-            TREE,
-            "branch_mut(slab, inner).parent = at; } update(slab, at); «update(slab, right);»",
-            "",
-        )],
+        "the new root of a subtree that turns does not know what is below it",
+        &[edit(TREE, "update(slab, at); «update(slab, child);»", "")],
     ),
     Flaw::new(
         "P2",
-        "the old root of a subtree that turns right does not know what is below it",
+        "the old root of a subtree that turns does not know what is below it",
         &[edit(
             TREE,
-            "branch_mut(slab, inner).parent = at; } «update(slab, at);» update(slab, left);",
+            "branch_mut(slab, inner).parent = at; } «update(slab, at);»",
             "",
         )],
     ),
@@ -71,8 +67,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "S5",
         "of the requests before another those in left subtrees are not counted",
         &[edit(
-            TREE,
-            "join::<N>(self.below(slab, left), Some(own))",
+            "storage/tree/search.rs",
+            "join::<N>(below(slab, left), Some(own))",
             "Some(own)",
         )],
     ),
@@ -97,7 +93,11 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "F5",
         "a request that was moved in memory is not found beside its neighbours",
-        &[edit("index/mod.rs", "request.links.follow(&moves);", "")],
+        &[edit(
+            MANAGER,
+            "{ self.requests.iter_mut() }.for_each(|request| request.follow(&moves));",
+            "",
+        )],
     )
     .shown_in(70),
 ];

@@ -40,11 +40,6 @@ pub(super) const FLAWS: &[Flaw] = &[
         )],
     ),
     Flaw::new(
-        "F5",
-        "a machine about which something wrong is said is not looked at any more",
-        &[edit(MANAGER, "} else { «self.machines.relist();»", "")],
-    ),
-    Flaw::new(
         "S22",
         "timers go on after the shutdown",
         &[edit(FILE, "if self.shutdown { return None; }", "")],
@@ -111,7 +106,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a late summary is made up for",
         &[edit(
             FILE,
-            "lost: counts.lost, })); self.summary = self.summary_after(«now»);",
+            "lost: machines.lost, })); self.summary = self.summary_after(«now»);",
             "self.now",
         )],
     ),
@@ -120,8 +115,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the summary is of the last kind alone",
         &[edit(
             FILE,
-            "counts.ok += kind.sums.machines.ok;",
-            "counts.ok = kind.sums.machines.ok;",
+            "ok: «machines.ok»,",
+            "self.machines.kinds.last().map_or(0, |kind| kind.sums.machines.ok)",
         )],
     ),
     Flaw::new(
@@ -129,8 +124,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "the summary counts draining machines as ok",
         &[edit(
             FILE,
-            "counts.ok += kind.sums.machines.ok;",
-            "counts.ok += kind.sums.machines.ok + kind.sums.machines.draining;",
+            "ok: «machines.ok»,",
+            "machines.ok + machines.draining",
         )],
     ),
     Flaw::new(

@@ -3,6 +3,8 @@
 //!
 //! It is an AVL tree: the heights of two siblings differ by one at the most.
 
+mod search;
+
 use core::marker::PhantomData;
 
 use slab::Slab;
@@ -29,19 +31,21 @@ pub(crate) trait Node {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Branch<S> {
     parent: u32,
-    left: u32,
-    right: u32,
+    /// The one on the left, where the keys are less, and the one on the right.
+    children: [u32; 2],
     height: u32,
     summary: S,
 }
+
+const LEFT: usize = 0;
+const RIGHT: usize = 1;
 
 impl<S> Branch<S> {
     /// The place of a record that is in no tree yet, with any summary.
     pub(crate) const fn new(summary: S) -> Branch<S> {
         Branch {
             parent: NIL,
-            left: NIL,
-            right: NIL,
+            children: [NIL; 2],
             height: 1,
             summary,
         }
@@ -71,12 +75,11 @@ impl<N: Node> Tree<N> {
 
     pub(crate) fn insert(&mut self, slab: &mut Slab<N>, slot: u32) {
         let key = slab[slot as usize].key();
-        let (mut parent, mut at, mut left) = (NIL, self.root, false);
+        let (mut parent, mut at, mut side) = (NIL, self.root, LEFT);
         while at != NIL {
-            parent = at;
-            left = key < slab[at as usize].key();
-            let branch = branch(slab, at);
-            at = if left { branch.left } else { branch.right };
+            let less = key < slab[at as usize].key();
+            (parent, side) = (at, if less { LEFT } else { RIGHT });
+            at = branch(slab, at).children[side];
         }
         let own = slab[slot as usize].own();
         *branch_mut(slab, slot) = Branch {
@@ -85,8 +88,7 @@ impl<N: Node> Tree<N> {
         };
         match parent {
             NIL => self.root = slot,
-            _ if left => branch_mut(slab, parent).left = slot,
-            _ => branch_mut(slab, parent).right = slot,
+            _ => branch_mut(slab, parent).children[side] = slot,
         }
         self.repair(slab, parent);
     }
@@ -94,8 +96,7 @@ impl<N: Node> Tree<N> {
     pub(crate) fn remove(&mut self, slab: &mut Slab<N>, slot: u32) {
         let Branch {
             parent,
-            left,
-            right,
+            children: [left, right],
             height,
             summary,
         } = *branch(slab, slot);
@@ -109,12 +110,12 @@ impl<N: Node> Tree<N> {
         let next = leftmost(slab, right);
         let above = branch(slab, next).parent;
         if above != slot {
-            let child = branch(slab, next).right;
+            let child = branch(slab, next).children[RIGHT];
             self.replace(slab, above, next, child);
-            branch_mut(slab, next).right = right;
+            branch_mut(slab, next).children[RIGHT] = right;
             branch_mut(slab, right).parent = next;
         }
-        branch_mut(slab, next).left = left;
+        branch_mut(slab, next).children[LEFT] = left;
         branch_mut(slab, left).parent = next;
         // What those above know of this subtree, against which the repair compares.
         branch_mut(slab, next).height = height;
@@ -143,7 +144,7 @@ impl<N: Node> Tree<N> {
 
     /// The record that follows in order.
     pub(crate) fn next(&self, slab: &Slab<N>, slot: u32) -> Option<u32> {
-        let right = branch(slab, slot).right;
+        let right = branch(slab, slot).children[RIGHT];
         if right != NIL {
             return Some(leftmost(slab, right));
         }
@@ -153,7 +154,7 @@ impl<N: Node> Tree<N> {
             if parent == NIL {
                 return None;
             }
-            if branch(slab, parent).left == child {
+            if branch(slab, parent).children[LEFT] == child {
                 return Some(parent);
             }
             child = parent;
@@ -166,87 +167,13 @@ impl<N: Node> Tree<N> {
         core::iter::successors(self.first(slab), move |&slot| tree.next(slab, slot))
     }
 
-    /// The first record in order that `is` what is sought. Subtrees are left out whose summary says
-    /// that they have none: `may` must hold for every summary of a set with such a record.
-    pub(crate) fn search(
-        &self,
-        slab: &Slab<N>,
-        may: impl Fn(&N::Summary) -> bool,
-        is: impl Fn(&N) -> bool,
-    ) -> Option<u32> {
-        search_below(slab, self.root, &may, &is)
-    }
-
-    /// The last record that counts, of those at the beginning for which `early` holds; it holds for
-    /// none after one for which it does not. Whether a record or one of a set counts, its summary
-    /// says.
-    pub(crate) fn last_early(
-        &self,
-        slab: &Slab<N>,
-        counts: impl Fn(&N::Summary) -> bool,
-        early: impl Fn(&N) -> bool,
-    ) -> Option<u32> {
-        last_early_below(slab, self.root, &counts, &early)
-    }
-
-    /// The record for which `cost` is least, when the cost of a set is never above that of its
-    /// records; `None` for a cost excludes.
-    pub(crate) fn cheapest<C: Ord>(
-        &self,
-        slab: &Slab<N>,
-        of_set: impl Fn(&N::Summary) -> Option<C>,
-        of_one: impl Fn(&N) -> Option<C>,
-    ) -> Option<u32> {
-        let mut best = None;
-        cheapest_below(slab, self.root, &of_set, &of_one, &mut best);
-        best.map(|(_, slot)| slot)
-    }
-
-    /// The record with this key, found by comparing.
-    pub(crate) fn find(&self, slab: &Slab<N>, key: &N::Key) -> Option<u32> {
-        let mut at = self.root;
-        while at != NIL {
-            let branch = branch(slab, at);
-            at = match key.cmp(&slab[at as usize].key()) {
-                core::cmp::Ordering::Less => branch.left,
-                core::cmp::Ordering::Equal => return Some(at),
-                core::cmp::Ordering::Greater => branch.right,
-            };
-        }
-        None
-    }
-
-    /// The summary of all records before this key; `None` if there are none.
-    pub(crate) fn before(&self, slab: &Slab<N>, key: &N::Key) -> Option<N::Summary> {
-        let (mut at, mut sum) = (self.root, None);
-        while at != NIL {
-            let Branch { left, right, .. } = *branch(slab, at);
-            if slab[at as usize].key() < *key {
-                let own = slab[at as usize].own();
-                let own = join::<N>(self.below(slab, left), Some(own));
-                sum = join::<N>(sum, own);
-                at = right;
-            } else {
-                at = left;
-            }
-        }
-        sum
-    }
-
-    fn below(&self, slab: &Slab<N>, slot: u32) -> Option<N::Summary> {
-        (slot != NIL).then(|| branch(slab, slot).summary)
-    }
-
     /// Puts `child` where `slot` is below `parent`.
     fn replace(&mut self, slab: &mut Slab<N>, parent: u32, slot: u32, child: u32) {
         match parent {
             NIL => self.root = child,
             _ => {
-                let above = branch_mut(slab, parent);
-                match above.left == slot {
-                    true => above.left = child,
-                    false => above.right = child,
-                }
+                let children = &mut branch_mut(slab, parent).children;
+                children[usize::from(children[LEFT] != slot)] = child;
             }
         }
         if child != NIL {
@@ -269,64 +196,39 @@ impl<N: Node> Tree<N> {
 
     /// Rotates where one side is higher by two; gives the root of the subtree, which is up to date.
     fn rebalance(&mut self, slab: &mut Slab<N>, at: u32) -> u32 {
-        let Branch { left, right, .. } = *branch(slab, at);
-        let (low, high) = (height(slab, left), height(slab, right));
-        if low > high + 1 {
-            let Branch {
-                left: outer,
-                right: inner,
-                ..
-            } = *branch(slab, left);
-            if height(slab, outer) < height(slab, inner) {
-                self.rotate_left(slab, left);
+        let heights = heights(slab, at);
+        for side in [LEFT, RIGHT] {
+            let other = 1 - side;
+            if heights[side] > heights[other] + 1 {
+                let high = branch(slab, at).children[side];
+                let below = self::heights(slab, high);
+                if below[side] < below[other] {
+                    self.rotate(slab, high, side);
+                }
+                return self.rotate(slab, at, other);
             }
-            return self.rotate_right(slab, at);
-        }
-        if high > low + 1 {
-            let Branch {
-                left: inner,
-                right: outer,
-                ..
-            } = *branch(slab, right);
-            if height(slab, outer) < height(slab, inner) {
-                self.rotate_right(slab, right);
-            }
-            return self.rotate_left(slab, at);
         }
         update(slab, at);
         at
     }
 
-    /// The right child takes the place of its parent.
-    fn rotate_left(&mut self, slab: &mut Slab<N>, at: u32) -> u32 {
-        let Branch { parent, right, .. } = *branch(slab, at);
-        let inner = branch(slab, right).left;
-        self.replace(slab, parent, at, right);
-        branch_mut(slab, right).left = at;
-        branch_mut(slab, at).parent = right;
-        branch_mut(slab, at).right = inner;
+    /// Moves a node down to one side: its child on the other takes its place.
+    fn rotate(&mut self, slab: &mut Slab<N>, at: u32, side: usize) -> u32 {
+        let Branch {
+            parent, children, ..
+        } = *branch(slab, at);
+        let child = children[1 - side];
+        let inner = branch(slab, child).children[side];
+        self.replace(slab, parent, at, child);
+        branch_mut(slab, child).children[side] = at;
+        branch_mut(slab, at).parent = child;
+        branch_mut(slab, at).children[1 - side] = inner;
         if inner != NIL {
             branch_mut(slab, inner).parent = at;
         }
         update(slab, at);
-        update(slab, right);
-        right
-    }
-
-    /// The left child takes the place of its parent.
-    fn rotate_right(&mut self, slab: &mut Slab<N>, at: u32) -> u32 {
-        let Branch { parent, left, .. } = *branch(slab, at);
-        let inner = branch(slab, left).right;
-        self.replace(slab, parent, at, left);
-        branch_mut(slab, left).right = at;
-        branch_mut(slab, at).parent = left;
-        branch_mut(slab, at).left = inner;
-        if inner != NIL {
-            branch_mut(slab, inner).parent = at;
-        }
-        update(slab, at);
-        update(slab, left);
-        left
+        update(slab, child);
+        child
     }
 
     /// How many records there are, if order, balance, links and summaries are sound.
@@ -352,35 +254,28 @@ fn branch_mut<N: Node>(slab: &mut Slab<N>, slot: u32) -> &mut Branch<N::Summary>
     slab[slot as usize].branch_mut()
 }
 
-fn height<N: Node>(slab: &Slab<N>, slot: u32) -> u32 {
-    match slot {
+/// The heights of what is on either side of a node.
+fn heights<N: Node>(slab: &Slab<N>, at: u32) -> [u32; 2] {
+    branch(slab, at).children.map(|child| match child {
         NIL => 0,
-        slot => branch(slab, slot).height,
-    }
+        child => branch(slab, child).height,
+    })
 }
 
 fn leftmost<N: Node>(slab: &Slab<N>, mut at: u32) -> u32 {
     loop {
-        match branch(slab, at).left {
+        match branch(slab, at).children[LEFT] {
             NIL => return at,
             left => at = left,
         }
     }
 }
 
-fn join<N: Node>(a: Option<N::Summary>, b: Option<N::Summary>) -> Option<N::Summary> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(N::join(a, b)),
-        (a, b) => a.or(b),
-    }
-}
-
 /// What a node's height and summary should be, by its children's.
 fn expected<N: Node>(slab: &Slab<N>, at: u32) -> (u32, N::Summary) {
-    let Branch { left, right, .. } = *branch(slab, at);
     let mut summary = slab[at as usize].own();
     let mut height = 0;
-    for child in [left, right] {
+    for child in branch(slab, at).children {
         if child != NIL {
             let child = branch(slab, child);
             summary = N::join(summary, child.summary);
@@ -396,76 +291,18 @@ fn update<N: Node>(slab: &mut Slab<N>, at: u32) {
     (branch.height, branch.summary) = (height, summary);
 }
 
-fn search_below<N: Node>(
-    slab: &Slab<N>,
-    at: u32,
-    may: &impl Fn(&N::Summary) -> bool,
-    is: &impl Fn(&N) -> bool,
-) -> Option<u32> {
-    if at == NIL || !may(&branch(slab, at).summary) {
-        return None;
-    }
-    let record = &slab[at as usize];
-    search_below(slab, record.branch().left, may, is)
-        .or_else(|| is(record).then_some(at))
-        .or_else(|| search_below(slab, record.branch().right, may, is))
-}
-
-fn last_early_below<N: Node>(
-    slab: &Slab<N>,
-    at: u32,
-    counts: &impl Fn(&N::Summary) -> bool,
-    early: &impl Fn(&N) -> bool,
-) -> Option<u32> {
-    if at == NIL || !counts(&branch(slab, at).summary) {
-        return None;
-    }
-    let record = &slab[at as usize];
-    let left = || last_early_below(slab, record.branch().left, counts, early);
-    if !early(record) {
-        return left();
-    }
-    last_early_below(slab, record.branch().right, counts, early)
-        .or_else(|| counts(&record.own()).then_some(at))
-        .or_else(left)
-}
-
-fn cheapest_below<N: Node, C: Ord>(
-    slab: &Slab<N>,
-    at: u32,
-    of_set: &impl Fn(&N::Summary) -> Option<C>,
-    of_one: &impl Fn(&N) -> Option<C>,
-    best: &mut Option<(C, u32)>,
-) {
-    let better =
-        |cost: &C, best: &Option<(C, u32)>| best.as_ref().is_none_or(|(least, _)| cost < least);
-    if at == NIL {
-        return;
-    }
-    let record = &slab[at as usize];
-    match of_set(&record.branch().summary) {
-        Some(cost) if better(&cost, best) => {}
-        _ => return,
-    }
-    if let Some(cost) = of_one(record)
-        && better(&cost, best)
-    {
-        *best = Some((cost, at));
-    }
-    cheapest_below(slab, record.branch().left, of_set, of_one, best);
-    cheapest_below(slab, record.branch().right, of_set, of_one, best);
-}
-
 fn check_below<N: Node>(slab: &Slab<N>, at: u32, parent: u32, budget: usize) -> Option<usize> {
     if at == NIL {
         return Some(0);
     }
     let place = slab.get(at as usize)?.branch();
     let budget = budget.checked_sub(1)?;
-    let left = check_below(slab, place.left, at, budget)?;
-    let right = check_below(slab, place.right, at, budget.checked_sub(left)?)?;
+    let [left, right] = place.children;
+    let left = check_below(slab, left, at, budget)?;
+    let right = check_below(slab, right, at, budget.checked_sub(left)?)?;
     let (height, summary) = expected(slab, at);
-    let balanced = self::height(slab, place.left).abs_diff(self::height(slab, place.right)) <= 1;
+    let [low, high] = heights(slab, at);
+    let balanced = low.abs_diff(high) <= 1;
     let sound =
         balanced && place.parent == parent && place.height == height && place.summary == summary;
     sound.then_some(left + right + 1)
@@ -600,6 +437,9 @@ mod tests {
         assert_eq!(spoilt(|slab| slab[2].branch.height = 2), None);
         assert_eq!(spoilt(|slab| slab[2].branch.parent = 6), None);
         // A ring without end.
-        assert_eq!(spoilt(|slab| slab[6].branch.right = 3), None);
+        assert_eq!(
+            spoilt(|slab| slab[6].branch.children[super::RIGHT] = 3),
+            None
+        );
     }
 }
