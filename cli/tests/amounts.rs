@@ -4,6 +4,7 @@ mod readme;
 mod support;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use support::{Dir, REMUDA, Run, remuda};
 
@@ -146,6 +147,29 @@ fn no_two_jobs_have_one_gpu_at_a_time() {
     command.env("CUDA_VISIBLE_DEVICES", "5");
     let finished = Run::start(command, "echo $CUDA_VISIBLE_DEVICES\n").finish();
     assert_eq!(finished.out, "5\n");
+}
+
+#[test]
+fn gpus_are_those_that_the_driver_of_the_cards_lists() {
+    let dir = Dir::new();
+    let script = "#!/bin/sh\n[ \"$*\" = -L ] || exit 1\necho 'GPU 0: T4 (UUID: GPU-a)'\necho 'GPU 1: T4 (UUID: GPU-b)'\n";
+    let program = dir.write("nvidia-smi", script);
+    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let job =
+        |gpus: u32| format!("{{\"cmd\": \"echo $CUDA_VISIBLE_DEVICES\", \"gpus\": {gpus}}}\n");
+    let with = |jobs: &str| {
+        let mut command = remuda(&["--format", "jsonl", "-"]);
+        let path = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{path}", dir.path().display()));
+        command.env_remove("CUDA_VISIBLE_DEVICES");
+        Run::start(command, jobs).finish()
+    };
+    let finished = with(&job(2));
+    finished.ends(0, "1 job: 1 ok, 0 failed; ");
+    assert_eq!(finished.out, "0,1\n");
+    let finished = with(&job(3));
+    assert_eq!(finished.status, Some(2));
+    finished.says("gpus 3 is more than a machine has (limit 2)");
 }
 
 /// Takes so many MiB until the file is there.

@@ -21,7 +21,7 @@ const TWO: [&str; 4] = ["--max-procs", "2", "--machine-procs", "1"];
 
 #[test]
 fn a_machine_without_descriptors_costs_no_job() {
-    let launch = launch("m0", "ulimit -n 10");
+    let launch = launch("m0", "ulimit -n 12");
     let words = [&TWO[..], &["--launch", &launch]].concat();
     let finished = run(&words, &echoes(200));
     finished.ends(0, "200 jobs: 200 ok, 0 failed; ");
@@ -32,7 +32,7 @@ fn a_machine_without_descriptors_costs_no_job() {
 
 #[test]
 fn a_job_that_no_machine_can_run_fails_after_its_attempts_and_says_why() {
-    let launch = launch("*", "ulimit -n 10");
+    let launch = launch("*", "ulimit -n 12");
     let words = [&TWO[..], &["--launch", &launch, "--attempts", "1"]].concat();
     let finished = run(&words, "echo hi\n");
     finished.ends(1, "1 job: 0 ok, 1 failed; 0 lost and run again; ");
@@ -61,10 +61,12 @@ fn a_machine_on_which_jobs_fail_that_go_well_elsewhere_is_set_aside() {
     assert_eq!(failed.expect("it is in the log")["attempts"], 2);
     // Without the flag each is a failure of the job.
     let words = [&TWO[..], &["--launch", &launch]].concat();
-    let finished = run(
-        &words,
-        "sleep 0.05; [ -z \"$ILL\" ]\nsleep 0.05; [ -z \"$ILL\" ]\n",
+    // Each goes on until both run, so that there is one on each machine.
+    let at = dir.text("meeting");
+    let meet = format!(
+        "mkdir -p {at}; touch {at}/$REMUDA_JOB; until [ -e {at}/1 -a -e {at}/2 ]; do sleep 0.02; done"
     );
+    let finished = run(&words, &format!("{meet}; [ -z \"$ILL\" ]\n").repeat(2));
     finished.ends(1, "2 jobs: 1 ok, 1 failed; ");
 }
 

@@ -68,7 +68,7 @@ fn bad_json_and_impossible_sizes() {
     );
     assert_eq!(
         json(r#"{"cmd": "a", "procs": 0}"#),
-        "remuda: FILE: line 3: procs 0: a job takes at least 1 (limit 4)\n"
+        "remuda: FILE: line 3: procs 0: a job takes at least 1\n"
     );
     assert_eq!(
         json(r#"{"cmd": "a", "procs": 5}"#),

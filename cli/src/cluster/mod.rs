@@ -1,18 +1,18 @@
 //! The machines that a run may have: kinds, each with what one machine has, how many there may be, and how one is started.
 //! Flags, hosts and cluster files all come to this description, which comes to a `Config` and to launch commands.
 mod ask;
+mod config;
 mod file;
 mod hosts;
+mod launch;
 mod ssh;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use remuda::{Config, ConfigError, Kind, KindId, Kinds, Resources};
+use remuda::{Config, KindId, Kinds, Resources};
 use remuda_cli::jobs::Job;
 use remuda_cli::offers::{Offer, Offers, UNKNOWN};
-use remuda_tokio::{ProcessSystem, Runtime, Tokio};
 use remuda_worker::Offer as Found;
 
 use crate::args::{BatchArgs, MachineArgs, Sizes};
@@ -22,13 +22,6 @@ pub(crate) use ssh::Ssh;
 
 /// How long a machine that is not on this computer may be idle, unless the user says otherwise.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// How many machines may be starting at a time where `ssh` starts them: below ten connections that have not logged in yet,
-/// from which on sshd begins to refuse some (its `MaxStartups`).
-const STARTS_BY_SSH: usize = 8;
-
-/// How long a launcher may take to end its worker after SIGTERM, before it is killed. `srun` gives its allocation back.
-const LAUNCHER_GRACE: Duration = Duration::from_secs(10);
 
 /// The kind of machines that connect back.
 const CONNECTED: &str = "connected";
@@ -324,70 +317,6 @@ impl Machines {
         Offers::new(offers.collect())
     }
 
-    /// The procs of a machine that are used (S1).
-    fn loaded(&self, procs: u32) -> Result<u32, ConfigError> {
-        let config = Config::with_max_load(procs, u64::from(procs), self.max_load)?;
-        Ok(config.kinds[0].capacity.proc_count())
-    }
-
-    /// What the manager is told of all this, once it was learned.
-    ///
-    /// # Errors
-    /// One line that names the flag, or the kind, and the limit.
-    pub(crate) fn config(&self) -> Result<Config, String> {
-        let mut config = match &self.kinds[..] {
-            [kind] if kind.name.is_empty() => self.config_of_one(kind.procs())?,
-            _ => Config::empty(),
-        };
-        config.kinds.clear();
-        let mut most = 0_u64;
-        for plan in &self.kinds {
-            let name = |error: ConfigError| match plan.name.is_empty() {
-                true => format!("--machine-procs, with --max-load: {error}"),
-                false => format!("kind {}: {error}", plan.name),
-            };
-            let procs = match plan.launch {
-                Launch::Elsewhere => plan.procs(),
-                _ => self.loaded(plan.procs()).map_err(name)?,
-            };
-            let capacity = Resources::procs(procs)
-                .memory_mib(plan.said.memory_mib.unwrap_or(0))
-                .gpus(plan.said.gpus.unwrap_or(0));
-            let mut kind = Kind::new(capacity)
-                .min(plan.min)
-                .max(plan.max)
-                .spare(plan.spare)
-                .cost(plan.cost);
-            kind.idle = plan.idle;
-            kind.startable = plan.launch != Launch::Elsewhere;
-            if let Some(pending) = plan.max_pending.or(self.max_pending) {
-                kind = kind.max_pending(pending);
-            }
-            config = config.kind(kind);
-            config.validate().map_err(name)?;
-            most = most.saturating_add(u64::from(procs).saturating_mul(u64::from(plan.max)));
-        }
-        if self.kinds.len() > 1 || !self.kinds[0].name.is_empty() {
-            config = config.max_procs(self.max_procs.map_or(most, |max| max.min(most)));
-        }
-        Ok(config)
-    }
-
-    /// The limits of the one kind without a name: `--max-procs` is never exceeded, and rounded down to whole machines (S1).
-    fn config_of_one(&self, machine_procs: u32) -> Result<Config, String> {
-        let max_procs = self.max_procs.unwrap_or(u64::from(machine_procs));
-        let config = Config::with_max_load(machine_procs, max_procs, self.max_load);
-        config.map_err(|error| match error {
-            ConfigError::MachineProcs { .. } => {
-                format!("--machine-procs, with --max-load: {error}")
-            }
-            ConfigError::MaxProcs { least, .. } => {
-                format!("--max-procs {max_procs} is less than one machine needs: {least}")
-            }
-            _ => error.to_string(),
-        })
-    }
-
     /// Whether machines may come with less than their kind is taken to have.
     pub(crate) fn admit_less(&self) -> bool {
         self.assumed
@@ -420,60 +349,6 @@ impl Machines {
         let numbered = (0..).map(KindId).zip(&self.kinds);
         let named = numbered.map(|(kind, plan)| (kind, plan.name.as_str()));
         named.filter(|(_, name)| !name.is_empty())
-    }
-
-    /// The system that starts them.
-    pub(crate) fn system(&self, runtime: &Tokio) -> ProcessSystem {
-        let templates = self.kinds.iter().map(|kind| self.template(&kind.launch));
-        self.system_with(runtime, templates.collect())
-    }
-
-    /// A system with these commands, one for each kind.
-    fn system_with(&self, runtime: &Tokio, templates: Vec<Vec<String>>) -> ProcessSystem
-    where
-        Tokio: Runtime,
-    {
-        let mut system = ProcessSystem::new(runtime.clone(), templates[0].clone())
-            .hello_timeout(self.hello_timeout)
-            .queued_of(self.queued)
-            // It ends the command when this program is gone.
-            .prefix(vec![own_program(), "launch".into(), "--".into()]);
-        if !self.are_all_here() {
-            system = system.grace(LAUNCHER_GRACE);
-        }
-        for (kind, template) in (0..).map(KindId).zip(templates) {
-            system = system.template_of(kind, template);
-        }
-        for (kind, name) in self.names() {
-            system = system.name_of(kind, hosts::shown(name));
-        }
-        let by_ssh = self.kinds.iter();
-        let by_ssh = by_ssh.filter(|kind| matches!(kind.launch, Launch::Ssh { .. }));
-        if by_ssh.count() > 0 {
-            let limit = self.max_pending.map_or(STARTS_BY_SSH, |max| max as usize);
-            system = system.starts_at_a_time(limit).advice(ssh::advice);
-        }
-        system
-    }
-
-    /// The words that start a machine.
-    fn template(&self, launch: &Launch) -> Vec<String> {
-        match launch {
-            Launch::Command(words) => words.clone(),
-            Launch::Elsewhere | Launch::StartCommand => Vec::new(),
-            Launch::Here => {
-                let words = ["worker", "--procs", "{procs}"].map(str::to_owned);
-                [&[own_program()], &words[..], &self.worker_args].concat()
-            }
-            Launch::Ssh { host, procs_said } => {
-                // Without a number it offers what it has: it may not have been asked yet.
-                let procs = procs_said.then(|| ["--procs", "{procs}"].map(str::to_owned));
-                let procs = procs.into_iter().flatten();
-                let arguments: Vec<String> =
-                    procs.chain(self.worker_args.iter().cloned()).collect();
-                self.ssh.words(host, &arguments)
-            }
-        }
     }
 }
 
@@ -525,12 +400,4 @@ impl Needs {
             gpus: jobs.iter().any(|job| job.gpus > 0),
         }
     }
-}
-
-/// This very program.
-fn own_program() -> String {
-    // The link outlives the path: a program that was moved or deleted meanwhile can still start itself.
-    let own: Option<PathBuf> = std::env::current_exe().ok().filter(|path| path.exists());
-    let own = own.and_then(|path| path.into_os_string().into_string().ok());
-    own.unwrap_or_else(|| "/proc/self/exe".to_owned())
 }
