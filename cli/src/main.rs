@@ -1,8 +1,13 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `replay` plays a
 //! recorded run again, `minimise` cuts it down to a failure.
 mod args;
+mod attempt;
+mod book;
+mod dry_run;
+mod ended;
 mod joblog;
 mod limits;
+mod lines;
 mod log;
 mod minimise;
 mod output;
@@ -10,10 +15,13 @@ mod plan;
 mod printer;
 mod progress;
 mod replay;
+mod results;
 mod run;
 mod signals;
+mod source;
 mod spool;
 mod summary;
+mod text;
 mod values;
 
 use std::io::{IsTerminal, Write};
@@ -60,6 +68,10 @@ fn main() -> ExitCode {
 
 fn run(args: &RunArgs) -> ExitCode {
     match Plan::new(args) {
+        Ok(plan) if args.jobs.dry_run => match dry_run::print(plan) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => refuse(&error),
+        },
         Ok(plan) => match run::run(plan) {
             Ok(status) => ExitCode::from(status),
             Err(error) => refuse(&format!("cannot start: {error}")),
@@ -84,6 +96,6 @@ fn worker(args: &WorkerArgs) -> ExitCode {
 }
 
 fn refuse(error: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "remuda: {error}");
+    let _ = writeln!(std::io::stderr(), "remuda: {}", text::short(error));
     ExitCode::from(USAGE)
 }

@@ -1,21 +1,29 @@
 //! All that can be wrong with a run before anything starts: from the command line to a plan that can be carried out.
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use remuda::journal::Label;
 use remuda::{Config, ConfigError};
-use remuda_cli::jobs::{self, Job};
 use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{JobArgs, MachineArgs, OutputArgs, RunArgs, Sizes, When};
-use crate::joblog::Joblog;
-use crate::spool::Spools;
-use crate::{log, output};
+use crate::args::{
+    Given, Groups, JobArgs, LogFormatName, MachineArgs, OutputArgs, RunArgs, Sizes, Values, When,
+};
+use crate::book::Rules;
+use crate::joblog::{Done, Joblog, LogFormat};
+use crate::log;
+use crate::output::{Files, Mode};
+use crate::progress::How;
+use crate::results::Results;
+use crate::source::{Arguments, Input, Source, Survey};
+use crate::spool::{self, Spools};
 
 /// Polls in a silent machine's span (F8), and how many it may leave unanswered: each takes up to an interval of a sixth of
 /// the span and a time-out of a twelfth, and 4 × (1/6 + 1/12) is the span.
@@ -25,24 +33,38 @@ const SILENT_POLLS: u32 = 4;
 /// A worker that hears nothing gives up no sooner than this (F8), so that a driver that was stopped for a moment finds it again.
 const LEAST_SILENCE: Duration = Duration::from_secs(10);
 
+/// How many jobs to hold at least; more if more can run at a time.
+const LEAST_WINDOW: usize = 1024;
+
 /// A run that may begin.
 pub(crate) struct Plan {
-    pub(crate) jobs: Vec<Job>,
+    /// Where jobs come from, until they are read.
+    pub(crate) source: Option<Source>,
+    /// What an earlier run has done.
+    pub(crate) done: Option<Done>,
+    pub(crate) rules: Rules,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) cwd: Option<OsString>,
     pub(crate) config: Config,
     pub(crate) options: Options,
     /// How long a worker waits for a word of ours.
     pub(crate) silence: Duration,
     pub(crate) launch: Vec<String>,
-    pub(crate) attempts: u32,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
     pub(crate) spools: Spools,
     pub(crate) spool_dir: PathBuf,
     pub(crate) filter: EnvFilter,
     pub(crate) keep_order: bool,
+    pub(crate) line_buffer: bool,
+    pub(crate) tag: bool,
+    /// Where output is kept besides, until the printer has it; and whether it is.
+    pub(crate) results: Option<Results>,
+    pub(crate) keeps_results: bool,
     pub(crate) quiet: bool,
-    /// A bar (true) or lines (false), if any.
-    pub(crate) progress: Option<bool>,
+    pub(crate) progress: Option<How>,
 }
 
 /// A journal that is to be written.
@@ -61,35 +83,74 @@ impl Plan {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let config = config(&args.machines)?;
         let options = options(args.machines.silent_after);
-        let spool_dir = std::env::temp_dir();
-        spool_dir
-            .read_dir()
-            .map_err(|error| format!("TMPDIR {}: {error}", spool_dir.display()))?;
-        let jobs = read(&args.jobs, config.kinds[0].capacity.proc_count())?;
-        let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
-        let joblog = args
-            .output
-            .joblog
-            .as_ref()
-            .map(|path| Joblog::open(path, file))
+        let spool_dir = spool::directory();
+        spool::check(&spool_dir)?;
+        let machine_procs = config.kinds[0].capacity.proc_count();
+        let mut files = Files::new();
+        let (source, jobs) = source(&args.jobs, machine_procs, &mut files)?;
+        let env = args.jobs.env()?;
+        let format = match args.output.joblog_format {
+            LogFormatName::Json => LogFormat::Json,
+            LogFormatName::Gnu => LogFormat::Gnu,
+        };
+        let joblog = args.output.joblog.as_ref();
+        let joblog = joblog
+            .map(|path| Joblog::open(path, format, &mut files))
             .transpose()?;
-        let journal = journal(&args.output, file)?;
+        let done = match &joblog {
+            Some(log) if args.jobs.resume || args.jobs.resume_failed => {
+                Some(log.done(!args.jobs.resume_failed)?)
+            }
+            _ => None,
+        };
+        let journal = journal(&args.output, &jobs, &mut files)?;
+        let results = args
+            .output
+            .results
+            .as_deref()
+            .map(Results::new)
+            .transpose()?;
         Ok(Plan {
-            jobs,
+            rules: rules(&args.jobs, &source.survey, config.max_procs),
+            source: Some(source),
+            done,
+            timeout: args.jobs.timeout,
+            grace: args.jobs.grace,
+            env,
+            cwd: args.jobs.cwd.clone(),
             config,
             options,
             silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
             launch: args.machines.launch(),
-            attempts: args.jobs.attempts.get(),
             joblog,
             journal,
             spools: Spools::new(&spool_dir),
             spool_dir,
             filter,
             keep_order: args.output.keep_order,
+            line_buffer: args.output.line_buffer,
+            tag: args.output.tag,
+            keeps_results: results.is_some(),
+            results,
             quiet: args.output.quiet,
             progress: progress(&args.output, io::stderr().is_terminal()),
         })
+    }
+}
+
+fn rules(args: &JobArgs, survey: &Survey, max_procs: u64) -> Rules {
+    let most = usize::try_from(max_procs).unwrap_or(usize::MAX);
+    Rules {
+        attempts: args.attempts.get(),
+        retries: args.retries,
+        retry_delay: args.retry_delay,
+        halt: args.halt.0,
+        window: match survey.whole {
+            true => usize::MAX,
+            // Twice what runs at a time is always there to be started.
+            false => LEAST_WINDOW.max(most.saturating_mul(2)),
+        },
+        names: survey.names,
     }
 }
 
@@ -112,25 +173,18 @@ fn config(args: &MachineArgs) -> Result<Config, String> {
         .silent_polls(SILENT_POLLS))
 }
 
-fn journal(args: &OutputArgs, jobs: Option<&Path>) -> Result<Option<Journal>, String> {
+fn journal(args: &OutputArgs, jobs: &str, files: &mut Files) -> Result<Option<Journal>, String> {
     let Some(path) = &args.journal else {
         return Ok(None);
     };
-    if args.joblog.as_ref() == Some(path) {
-        return Err(format!(
-            "--journal {}: it is the job log too",
-            path.display()
-        ));
-    }
     let mut options = RecordOptions::default();
     options.flush_every = args.journal_flush;
-    let jobs_name = jobs.map_or("-".into(), Path::to_string_lossy);
     options.labels = vec![
         Label::new("command", "remuda run"),
-        Label::new("jobs", jobs_name),
+        Label::new("jobs", jobs),
     ];
     Ok(Some(Journal {
-        file: output::open("--journal", path, jobs)?,
+        file: files.open("--journal", path, Mode::Replace, "it is the journal too")?,
         path: path.clone(),
         options,
     }))
@@ -142,11 +196,13 @@ fn options(silent_after: Duration) -> Options {
     options
 }
 
-fn progress(args: &OutputArgs, terminal: bool) -> Option<bool> {
+fn progress(args: &OutputArgs, terminal: bool) -> Option<How> {
+    let how = |full| How { terminal, full };
     match args.progress {
         _ if args.quiet => None,
-        When::Auto => (terminal && !piped()).then_some(true),
-        When::Always => Some(terminal),
+        When::Auto => (terminal && !piped()).then_some(how(false)),
+        When::Always => Some(how(false)),
+        When::Full => Some(how(true)),
         When::Never => None,
     }
 }
@@ -158,24 +214,70 @@ fn piped() -> bool {
     status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Fifo)
 }
 
-fn is_stdin(file: &Path) -> bool {
-    file == Path::new("-")
+/// Where jobs come from, and what a journal calls that.
+fn source(
+    args: &JobArgs,
+    machine_procs: u32,
+    files: &mut Files,
+) -> Result<(Source, String), String> {
+    const JOBS: &str = "it is the job file itself";
+    match args.given()? {
+        Given::Command(command, groups) => {
+            know(&groups, files);
+            let separator = args.colsep.as_ref().map(|separator| separator.0.clone());
+            let (arguments, total) = Arguments::new(&command, groups, separator, args.null())?;
+            let survey = Survey {
+                total,
+                ..Survey::default()
+            };
+            Ok((
+                Source::new(Input::Arguments(arguments), survey),
+                "arguments".into(),
+            ))
+        }
+        Given::File(Some(path)) => {
+            let name = path.display().to_string();
+            let file = File::open(&path).map_err(|error| missing(&name, &error))?;
+            files.read(&path, JOBS);
+            let source = Source::file(file, name.clone(), args.format(), machine_procs)?;
+            Ok((source, name))
+        }
+        Given::File(None) if io::stdin().is_terminal() && !args.is_told_to_read_stdin() => {
+            let error = "no job file: name one, pipe jobs in, or say - to type them here (try: remuda run --help)";
+            Err(error.into())
+        }
+        Given::File(None) => {
+            files.stream(io::stdin().as_fd(), JOBS);
+            let name = "standard input".to_owned();
+            let file = io::stdin().as_fd().try_clone_to_owned();
+            let file = File::from(file.map_err(|error| format!("{name}: {error}"))?);
+            let source = Source::file(file, name, args.format(), machine_procs)?;
+            Ok((source, "-".into()))
+        }
+    }
 }
 
-/// Reads the job file whole: it is run whole or not at all.
-fn read(args: &JobArgs, machine_procs: u32) -> Result<Vec<Job>, String> {
-    let (name, bytes) = match &args.file {
-        Some(file) if !is_stdin(file) => (file.display().to_string(), std::fs::read(file)),
-        None if io::stdin().is_terminal() => {
-            let error = "no job file: name one, pipe jobs in, or say - to type them here (try: remuda run --help)";
-            return Err(error.into());
+/// A job file that is not there may well be a command.
+fn missing(name: &str, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound if name.contains([' ', '{']) => {
+            " (to run it as a command, say for what: remuda run COMMAND ::: ARGUMENT...)"
         }
-        _ => {
-            let mut bytes = Vec::new();
-            let read = io::stdin().lock().read_to_end(&mut bytes);
-            ("standard input".to_owned(), read.map(|_| bytes))
-        }
+        _ => "",
     };
-    let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
-    jobs::parse(&bytes, args.format(), machine_procs).map_err(|error| format!("{name}: {error}"))
+    format!("{name}: {error}{hint}")
+}
+
+/// Files of arguments are not to be written over.
+fn know(groups: &Groups, files: &mut Files) {
+    const ARGUMENTS: &str = "it is a file of arguments";
+    for values in groups.iter().flatten() {
+        match values {
+            Values::File(path) if path == Path::new("-") => {
+                files.stream(io::stdin().as_fd(), ARGUMENTS);
+            }
+            Values::File(path) => files.read(path, ARGUMENTS),
+            Values::Words(_) => {}
+        }
+    }
 }

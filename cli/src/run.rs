@@ -1,30 +1,38 @@
-//! The main job: every job of a plan on a cluster, each one's output to the printer, its end to the job log.
+//! The main job: connects where jobs come from ([`source`](crate::source)), what becomes of them ([`book`](crate::book)), the
+//! cluster, the printer and the job log.
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use futures::future::{FusedFuture, LocalBoxFuture, pending};
-use futures::stream::FuturesUnordered;
+use futures::channel::mpsc::{Receiver, UnboundedReceiver, unbounded};
+use futures::channel::oneshot;
+use futures::future::{BoxFuture, FusedFuture, LocalBoxFuture, pending, poll_fn};
+use futures::stream::{Fuse, FuturesUnordered};
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
-use remuda::{Demand, MachineCounts, Outcome};
-use remuda_cli::jobs::{Command, Job, Size};
+use remuda::{Demand, MachineCounts, MachineId, Outcome};
+use remuda_cli::jobs::{Job, Size};
 use remuda_tokio::{
-    CallError, Cluster, FileRecorder, Lease, ProcessSystem, Recording, Request, RequestError,
+    Cluster, FileRecorder, Lease, MachineStatus, ProcessSystem, Recording, Request, RequestError,
     Runtime, Tokio,
 };
-use remuda_worker::{EXEC, Exec, Exit, Program};
+use remuda_worker::EXEC;
 
-use crate::joblog::{Attempt, Ended, Joblog};
+use crate::attempt::{Attempting, GRACE, LAST_GRACE, Lost, Slots, Stop, exec};
+use crate::book::{Book, Id, Step};
+use crate::ended::Ended;
+use crate::joblog::{Attempt, Joblog};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
 use crate::signals::{self, Control};
-use crate::spool::{Output, Spool};
+use crate::source::{Batch, Source};
+use crate::spool::Output;
 use crate::summary::{End, Summary, Tally};
 use crate::{limits, log};
 
@@ -35,13 +43,16 @@ use crate::{limits, log};
 pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let began = Instant::now();
     limits::raise(plan.config.max_procs);
+    limits::check().map_err(io::Error::other)?;
     let (control, controls) = unbounded();
     let board = Board::default();
     let (printer, thread) = Printer::start(Settings {
         keep_order: plan.keep_order,
         quiet: plan.quiet,
+        live: plan.line_buffer,
+        results: plan.results.take(),
         progress: match plan.progress {
-            Some(terminal) => Progress::new(terminal, board.clone()),
+            Some(how) => Progress::new(how, board.clone()),
             None => Progress::Nothing,
         },
         control: control.clone(),
@@ -49,19 +60,24 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     log::install(std::mem::take(&mut plan.filter), &printer);
     signals::watch(control)?;
 
-    let mut tally = Tally {
-        jobs: plan.jobs.len(),
-        ..Tally::default()
-    };
-    let (end, machines) = if plan.jobs.is_empty() {
+    let survey = plan
+        .source
+        .as_ref()
+        .map(|source| source.survey)
+        .unwrap_or_default();
+    let mut tally = Tally::default();
+    let (end, machines) = if survey.total == Some(0) {
         (End::Done, MachineCounts::default())
     } else {
         let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
+        let source = plan.source.take().map(Source::start).transpose()?;
+        let book = Book::new(plan.rules, survey.total);
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            Running::new(runtime, plan, printer, board, tally, recorder)
-                .run_all(controls)
-                .await
+            let running = Running::new(runtime, plan, printer, board, book, recorder);
+            let (end, machines, counted) = running.run_all(source, controls).await;
+            *tally = counted;
+            (end, machines)
         })?;
         if let Some((path, recording)) = recording
             && let Err(error) = recording.finish()
@@ -112,33 +128,46 @@ struct Running<'a> {
     plan: &'a mut Plan,
     printer: &'a Printer,
     board: Board,
-    tally: &'a mut Tally,
+    book: Book<Left>,
+    env: Vec<(OsString, OsString)>,
+    slots: Slots,
+    /// What to do when all attempts are to end, until that is said.
+    stop: Option<oneshot::Sender<Duration>>,
+    stopped: Stop,
+    asking: FuturesUnordered<Asking>,
+    running: FuturesUnordered<LocalBoxFuture<'static, Attempted>>,
+    later: FuturesUnordered<BoxFuture<'static, Id>>,
+    /// Where jobs with a name ran, if some may want to run there too.
+    homes: HashMap<String, MachineId>,
+    /// Why the run ends before its jobs do.
+    end: Option<End>,
+    began: Instant,
 }
 
-/// A job that waits for a lease: all there is of it, a million may wait.
+/// A job that waits for a lease: all there is of it, many may wait.
 struct Asking {
-    job: usize,
-    attempt: u32,
+    job: Id,
     request: Request,
 }
 
+/// What an attempt leaves.
+type Left = (Attempt, Option<Output>);
+
 /// An attempt that ended.
 struct Attempted {
-    job: usize,
+    job: Id,
+    machine: MachineId,
     attempt: Attempt,
     result: Result<(Ended, Option<Output>), Lost>,
 }
 
-/// The machine was lost under a job, and why.
-struct Lost(String);
-
 impl Future for Asking {
-    type Output = (usize, u32, Result<Lease, RequestError>);
+    type Output = (Id, Result<Lease, RequestError>);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.request
             .poll_unpin(context)
-            .map(|lease| (self.job, self.attempt, lease))
+            .map(|lease| (self.job, lease))
     }
 }
 
@@ -148,7 +177,7 @@ impl<'a> Running<'a> {
         plan: &'a mut Plan,
         printer: &'a Printer,
         board: Board,
-        tally: &'a mut Tally,
+        book: Book<Left>,
         recorder: Option<FileRecorder>,
     ) -> Running<'a> {
         let system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
@@ -162,109 +191,220 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        let (stop, stopped) = oneshot::channel();
         Running {
             runtime,
             cluster,
+            env: std::mem::take(&mut plan.env),
             plan,
             printer,
             board,
-            tally,
+            book,
+            slots: Slots::default(),
+            stop: Some(stop),
+            stopped: stopped.shared(),
+            asking: FuturesUnordered::new(),
+            running: FuturesUnordered::new(),
+            later: FuturesUnordered::new(),
+            homes: HashMap::new(),
+            end: None,
+            began: Instant::now(),
         }
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.
-    async fn run_all(mut self, controls: UnboundedReceiver<Control>) -> (End, MachineCounts) {
-        let end = self.serve(controls).await;
+    async fn run_all(
+        mut self,
+        source: Option<Fuse<Receiver<Batch>>>,
+        controls: UnboundedReceiver<Control>,
+    ) -> (End, MachineCounts, Tally) {
+        let end = self.serve(source, controls).await;
         let machines = self.cluster.counts().machines;
         self.cluster.shutdown().await;
-        (end, machines)
+        (end, machines, self.book.tally())
     }
 
-    async fn serve(&mut self, mut controls: UnboundedReceiver<Control>) -> End {
-        let mut asking: FuturesUnordered<Asking> = (0..self.plan.jobs.len())
-            .map(|job| self.ask(job, 1))
-            .collect();
-        let mut running: FuturesUnordered<LocalBoxFuture<'static, Attempted>> =
-            FuturesUnordered::new();
+    async fn serve(
+        &mut self,
+        mut source: Option<Fuse<Receiver<Batch>>>,
+        mut controls: UnboundedReceiver<Control>,
+    ) -> End {
         let mut tick = self.tick();
-        let end = loop {
-            if self.tally.done() == self.tally.jobs {
-                break End::Done;
-            }
+        while !self.book.is_over() {
+            let wants_more = self.book.wants_more();
+            let mut batch = poll_fn(|context| match &mut source {
+                Some(source) if wants_more => source.poll_next_unpin(context),
+                _ => Poll::Pending,
+            })
+            .fuse();
             select_biased! {
                 control = controls.next() => match control {
-                    Some(Control::OutputClosed) => break End::OutputClosed,
-                    Some(Control::Interrupt) | None => break End::Interrupted,
+                    Some(Control::OutputClosed) => return End::OutputClosed,
+                    Some(Control::Interrupt) | None => self.interrupt(),
                 },
-                attempted = running.select_next_some() => {
-                    asking.extend(self.attempted(attempted));
+                attempted = self.running.select_next_some() => self.attempted(attempted),
+                (job, lease) = self.asking.select_next_some() => {
+                    if self.leased(job, lease) == Flow::NoMachines {
+                        return End::NoMachines;
+                    }
                 }
-                (job, attempt, lease) = asking.select_next_some() => match lease {
-                    Ok(lease) => running.push(self.start(job, attempt, lease)),
-                    Err(RequestError::Lost(machine)) => {
-                        asking.extend(self.attempted(never_ran(job, attempt, Some(machine.to_string()))));
-                    }
-                    Err(RequestError::NoMachines(error)) => {
-                        self.printer.note(format!("no machine could be started: {error}"));
-                        break End::NoMachines;
-                    }
-                    Err(error) => {
-                        let Attempted { attempt, .. } = never_ran(job, attempt, None);
-                        self.ended(job, &attempt, Ended::Error(error.to_string()), None);
-                    }
-                },
+                job = self.later.select_next_some() => self.book.again(job),
+                batch = batch => self.read(batch),
                 () = tick => {
-                    self.publish(running.len());
+                    self.publish();
                     tick = self.tick();
                 }
             }
-        };
-        if end == End::Interrupted {
-            let count = running.len();
-            let jobs = if count == 1 { "job" } else { "jobs" };
-            self.printer.interrupted(format!(
-                "interrupted: ending {count} running {jobs} (once more ends at once)"
-            ));
+            self.take_steps();
         }
-        self.publish(running.len());
-        end
+        self.publish();
+        self.end.unwrap_or(End::Done)
     }
 
-    fn ask(&self, job: usize, attempt: u32) -> Asking {
-        let Job { size, priority, .. } = &self.plan.jobs[job];
-        let demand = match size {
+    /// Takes what was read into the book.
+    fn read(&mut self, batch: Option<Batch>) {
+        match batch {
+            None => self.book.source_ended(),
+            Some(Ok(jobs)) => {
+                for job in jobs {
+                    match self.plan.done.as_ref().and_then(|done| done.find(&job)) {
+                        Some(ok) => self.book.add_done(&job, ok),
+                        None => self.book.add(job),
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                self.printer.note(error);
+                self.end.get_or_insert(End::BadInput);
+                self.book.source_ended();
+            }
+        }
+    }
+
+    fn take_steps(&mut self) {
+        while let Some(step) = self.book.next_step() {
+            match step {
+                Step::Ask(job) => self.asking.push(self.ask(job)),
+                Step::Later(job, delay) => {
+                    let sleep = self.runtime.sleep_until(self.runtime.now() + delay);
+                    self.later.push(sleep.map(move |()| job).boxed());
+                }
+                Step::Through {
+                    id,
+                    job,
+                    ended,
+                    left,
+                } => self.through(id, &job, &ended, left),
+                Step::Stop => {
+                    self.asking.clear();
+                    self.later.clear();
+                    if self.end.is_none() {
+                        self.printer.note("--halt: the rest is not run".into());
+                    }
+                }
+                Step::EndRunning => {
+                    if let Some(stop) = self.stop.take() {
+                        let _ = stop.send(self.plan.grace.unwrap_or(LAST_GRACE));
+                    }
+                }
+            }
+        }
+    }
+
+    fn interrupt(&mut self) {
+        self.end = Some(End::Interrupted);
+        let count = self.book.running();
+        let jobs = if count == 1 { "job" } else { "jobs" };
+        self.printer.interrupted(format!(
+            "interrupted: ending {count} running {jobs} (once more ends at once)"
+        ));
+        self.book.stop(true);
+    }
+
+    fn ask(&self, id: Id) -> Asking {
+        let job = self.book.job(id);
+        let demand = match &job.size {
             Size::Procs(procs) => Demand::procs(*procs).expect("the parser refuses zero"),
             Size::Machine => Demand::Machine,
         };
-        Asking {
-            job,
-            attempt,
-            request: self.cluster.request(demand).priority(*priority),
+        let mut request = self.cluster.request(demand).priority(job.priority);
+        let prefers = job.extra.as_ref().and_then(|extra| extra.prefer.as_ref());
+        if let Some(&machine) = prefers.and_then(|name| self.homes.get(name)) {
+            request = request.prefer(machine);
         }
+        Asking { job: id, request }
+    }
+
+    /// A request has its answer.
+    fn leased(&mut self, job: Id, lease: Result<Lease, RequestError>) -> Flow {
+        match lease {
+            Ok(lease) => {
+                self.book.started(job);
+                let attempt = self.start(job, lease);
+                self.running.push(attempt);
+            }
+            Err(RequestError::Lost(machine)) => {
+                let why = format!("{machine} was lost before it began");
+                let left = self.never_ran(job, Some(machine.to_string()));
+                self.book.lost(job, &why, left);
+            }
+            Err(RequestError::NoMachines(error)) => {
+                self.printer
+                    .note(format!("no machine could be started: {error}"));
+                return Flow::NoMachines;
+            }
+            Err(error) => {
+                let left = self.never_ran(job, None);
+                self.book.ended(job, Ended::Error(error.to_string()), left);
+            }
+        }
+        Flow::On
+    }
+
+    fn never_ran(&self, job: Id, machine: Option<String>) -> Left {
+        let attempt = Attempt {
+            machine,
+            number: self.book.attempt(job),
+            ..Attempt::none()
+        };
+        (attempt, None)
     }
 
     /// What one attempt does, from its lease to its end.
-    fn start(&self, job: usize, number: u32, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
-        let exec = exec(&self.plan.jobs[job], number);
-        let mut spool = self.plan.spools.attempt();
-        let dir = self.plan.spool_dir.display().to_string();
+    fn start(&self, id: Id, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
+        let (job, number, machine) = (self.book.job(id), self.book.attempt(id), lease.id());
+        let slot = self.slots.take(machine);
+        let extra = job.extra.as_deref();
+        let cwd = self.plan.cwd.as_ref();
+        let attempting = Attempting {
+            exec: exec(job, number, machine, slot.number(), &self.env, cwd),
+            runtime: self.runtime.clone(),
+            spool: self.plan.spools.attempt(),
+            live: self.plan.line_buffer.then(|| {
+                let tag = self.plan.tag.then(|| job.tag().into_owned());
+                self.printer.live(tag)
+            }),
+            timeout: extra.and_then(|extra| extra.timeout).or(self.plan.timeout),
+            grace: self.plan.grace.unwrap_or(GRACE),
+            stop: self.stopped.clone(),
+            dir: self.plan.spool_dir.display().to_string(),
+            _slot: slot,
+        };
         async move {
-            let machine = Some(lease.id().to_string());
             let start = Timestamp::now();
-            let result = attempt(&lease, &exec, &mut spool, &dir).await;
-            let result = match result {
-                Ok(ended) => {
-                    let ok = ended == Ended::Exit(0);
-                    lease.finish(if ok { Outcome::Ok } else { Outcome::Remote });
-                    Ok((ended, spool.finish()))
-                }
-                // Whatever it printed is thrown away with the spool: it is run again.
-                Err(lost) => Err(lost),
-            };
+            let result = attempting.run(&lease).await;
+            if let Ok((ended, _)) = &result {
+                lease.finish(if ended.is_ok() {
+                    Outcome::Ok
+                } else {
+                    Outcome::Remote
+                });
+            }
             Attempted {
-                job,
+                job: id,
+                machine,
                 attempt: Attempt {
-                    machine,
+                    machine: Some(machine.to_string()),
                     start,
                     end: Timestamp::now(),
                     number,
@@ -275,59 +415,55 @@ impl<'a> Running<'a> {
         .boxed_local()
     }
 
-    /// Books an attempt; gives the request for the next one if there is to be one.
-    fn attempted(
-        &mut self,
-        Attempted {
+    fn attempted(&mut self, attempted: Attempted) {
+        let Attempted {
             job,
+            machine,
             attempt,
             result,
-        }: Attempted,
-    ) -> Option<Asking> {
-        match result {
-            Ok((ended, output)) => self.ended(job, &attempt, ended, output),
-            Err(Lost(_)) if attempt.number < self.plan.attempts => {
-                self.tally.run_again += 1;
-                return Some(self.ask(job, attempt.number + 1));
-            }
-            Err(Lost(why)) => {
-                let times = match attempt.number {
-                    1 => "once".to_owned(),
-                    times => format!("{times} times"),
-                };
-                let error = format!("lost with its machine {times}, the last time as {why}");
-                self.ended(job, &attempt, Ended::Error(error), None);
-            }
+        } = attempted;
+        if self.plan.rules.names
+            && let Some(name) = &self.book.job(job).given_name
+        {
+            self.homes.insert(name.clone(), machine);
         }
-        None
+        match result {
+            Ok((ended, output)) => self.book.ended(job, ended, (attempt, output)),
+            Err(Lost(why)) => self.book.lost(job, &why, (attempt, None)),
+        }
     }
 
-    /// Books a job that is through.
-    fn ended(&mut self, index: usize, attempt: &Attempt, ended: Ended, output: Option<Output>) {
-        let job = &self.plan.jobs[index];
+    /// Logs and prints a job that is through.
+    fn through(&mut self, index: Id, job: &Job, ended: &Ended, left: Option<Left>) {
+        let (attempt, output) = left.unwrap_or_else(|| (Attempt::none(), None));
         if let Some(joblog) = &mut self.plan.joblog
-            && let Err(error) = joblog.write(job, attempt, &ended)
+            && let Err(error) = joblog.write(job, &attempt, ended)
         {
             self.printer.note(error);
-        }
-        let failed = failure(&ended).map(|how| format!("job {} failed: {how}", job.name()));
-        match failed {
-            None => self.tally.ok += 1,
-            Some(_) => self.tally.failed += 1,
         }
         self.printer.print(Print {
             index,
             output,
-            failed,
+            tag: self.plan.tag.then(|| job.tag().into_owned()),
+            name: self.plan.keeps_results.then(|| job.name().into_owned()),
+            failed: ended.told(&job.name()),
         });
     }
 
-    fn publish(&self, running: usize) {
+    fn publish(&self) {
         let machines = self.cluster.counts().machines;
+        let full = self.plan.progress.is_some_and(|how| how.full);
+        let each = if full {
+            self.cluster.machines()
+        } else {
+            Vec::new()
+        };
         self.board.publish(Status {
-            tally: *self.tally,
-            running,
+            tally: self.book.tally(),
+            running: self.book.running(),
             machines,
+            each: each.iter().map(machine).collect(),
+            elapsed: self.began.elapsed(),
         });
     }
 
@@ -340,69 +476,15 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Runs a job under a lease, its output into the spool.
-async fn attempt(lease: &Lease, exec: &Exec, spool: &mut Spool, dir: &str) -> Result<Ended, Lost> {
-    let mut call = pin!(lease.call::<Exec, Exit>(EXEC, exec));
-    while let Some(chunk) = call.output().await {
-        if let Err(error) = spool.write(chunk.stream, &chunk.bytes) {
-            // The space first: other jobs may need it.
-            spool.discard();
-            call.cancel();
-            let _ = call.await;
-            return Ok(Ended::Error(format!(
-                "cannot keep its output in {dir} (see TMPDIR): {error}"
-            )));
-        }
-    }
-    match call.await {
-        Ok(Exit::Code(code)) => Ok(Ended::Exit(code)),
-        Ok(Exit::Signal(signal)) => Ok(Ended::Signal(signal)),
-        Err(CallError::Lost(why)) => Err(Lost(format!("{} was lost: {why}", lease.id()))),
-        Err(error) => Ok(Ended::Error(error.to_string())),
-    }
+/// A machine in one line.
+fn machine(status: &MachineStatus) -> String {
+    let (used, offer) = (status.used.proc_count(), status.offer.proc_count());
+    format!("{}: {used} of {offer} procs busy, {status}", status.name)
 }
 
-fn never_ran(job: usize, number: u32, machine: Option<String>) -> Attempted {
-    let now = Timestamp::now();
-    let why = format!(
-        "{} was lost before it began",
-        machine.as_deref().unwrap_or("its machine")
-    );
-    Attempted {
-        job,
-        attempt: Attempt {
-            machine,
-            start: now,
-            end: now,
-            number,
-        },
-        result: Err(Lost(why)),
-    }
-}
-
-fn exec(job: &Job, attempt: u32) -> Exec {
-    Exec {
-        program: match &job.command {
-            Command::Shell(text) => Program::Shell(text.clone()),
-            Command::Argv(words) => Program::Argv(words.clone()),
-        },
-        env: vec![
-            ("REMUDA_JOB".into(), job.name().into_owned()),
-            ("REMUDA_ATTEMPT".into(), attempt.to_string()),
-        ],
-        dir: None,
-    }
-}
-
-/// How a job failed; none if it did not.
-fn failure(ended: &Ended) -> Option<String> {
-    match ended {
-        Ended::Exit(0) => None,
-        Ended::Exit(code) => Some(format!("exit status {code}")),
-        Ended::Signal(signal) => Some(match signal_hook::low_level::signal_name(*signal) {
-            Some(name) => format!("killed by signal {signal} ({name})"),
-            None => format!("killed by signal {signal}"),
-        }),
-        Ended::Error(error) => Some(error.clone()),
-    }
+/// Whether the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    On,
+    NoMachines,
 }

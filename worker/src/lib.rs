@@ -43,7 +43,7 @@ mod sync;
 pub mod wire;
 
 pub use context::{Context, Output};
-pub use exec::{EXEC, Exec, Exit, Program};
+pub use exec::{EXEC, Exec, Exit, Program, Word};
 pub use figures::Counter;
 pub use guard::init;
 pub use registry::{Registry, names};

@@ -181,6 +181,6 @@ fn the_seeds_hold_every_syntax_of_a_jobs_file_and_every_problem() {
         }
     }
     assert_eq!(good, words("Shell Argv Procs Machine"));
-    let expected = "NotUtf8 Json Nul EmptyCommand BadName Procs ProcsAndMachine";
+    let expected = "NotUtf8 Json Nul EmptyCommand BadName Procs ProcsAndMachine NoObject Field";
     assert_eq!(problems, words(expected));
 }
