@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::TcpListener;
 use std::process::{Command, ExitStatus, Stdio};
 
 use futures::future::BoxFuture;
@@ -18,6 +19,8 @@ pub type Cluster<S = ProcessSystem> = remuda_driver::Cluster<AsyncStd, S>;
 pub type Request<S = ProcessSystem> = remuda_driver::Request<AsyncStd, S>;
 /// A lease of a cluster on async-std.
 pub type Lease<S = ProcessSystem> = remuda_driver::Lease<AsyncStd, S>;
+/// A TCP port for workers that connect back, on async-std.
+pub type Listener = remuda_driver::Listener<AsyncStd>;
 /// Machines that are child processes, on async-std.
 pub type ProcessSystem = remuda_driver::ProcessSystem<AsyncStd>;
 
@@ -76,6 +79,27 @@ impl Runtime for AsyncStd {
             stdout: Box::new(stdout.expect("it is piped")),
             stderr: Box::new(stderr.expect("it is piped")),
             process: Box::new(AsyncStdProcess(child)),
+        })
+    }
+
+    fn listen(&self, listener: TcpListener) -> io::Result<Box<dyn Accept>> {
+        listener.set_nonblocking(true)?;
+        Ok(Box::new(AsyncStdListener(listener.into())))
+    }
+}
+
+struct AsyncStdListener(async_std::net::TcpListener);
+
+impl Accept for AsyncStdListener {
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Connection>> {
+        Box::pin(async {
+            let (stream, peer) = self.0.accept().await?;
+            stream.set_nodelay(true)?;
+            Ok(Connection {
+                peer,
+                reader: Box::new(stream.clone()),
+                writer: Box::new(stream),
+            })
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::TcpListener;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub type Cluster<S = ProcessSystem> = remuda_driver::Cluster<Tokio, S>;
 pub type Request<S = ProcessSystem> = remuda_driver::Request<Tokio, S>;
 /// A lease of a cluster on tokio.
 pub type Lease<S = ProcessSystem> = remuda_driver::Lease<Tokio, S>;
+/// A TCP port for workers that connect back, on tokio.
+pub type Listener = remuda_driver::Listener<Tokio>;
 /// Machines that are child processes, on tokio.
 pub type ProcessSystem = remuda_driver::ProcessSystem<Tokio>;
 
@@ -91,6 +94,30 @@ impl Runtime for Tokio {
             stdout: Box::new(stdout.expect("it is piped").compat()),
             stderr: Box::new(stderr.expect("it is piped").compat()),
             process: Box::new(TokioProcess(child)),
+        })
+    }
+
+    fn listen(&self, listener: TcpListener) -> io::Result<Box<dyn Accept>> {
+        listener.set_nonblocking(true)?;
+        let _context = self.handle.enter();
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        Ok(Box::new(TokioListener(listener)))
+    }
+}
+
+struct TokioListener(tokio::net::TcpListener);
+
+impl Accept for TokioListener {
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Connection>> {
+        Box::pin(async {
+            let (stream, peer) = self.0.accept().await?;
+            stream.set_nodelay(true)?;
+            let (reader, writer) = stream.into_split();
+            Ok(Connection {
+                peer,
+                reader: Box::new(reader.compat()),
+                writer: Box::new(writer.compat_write()),
+            })
         })
     }
 }

@@ -15,6 +15,7 @@ use remuda_cli::jobs::{Command, Job};
 use remuda_tokio::{CallError, Lease, Runtime, Tokio};
 use remuda_worker::{EXEC, Exec, Exit, Program, Word};
 
+use crate::book::Loss;
 use crate::ended::Ended;
 use crate::printer::Live;
 use crate::spool::{Output, Spool};
@@ -45,12 +46,9 @@ pub(crate) struct Attempting {
     pub(crate) _slot: Slot,
 }
 
-/// The machine was lost under a job, and why.
-pub(crate) struct Lost(pub(crate) String);
-
 impl Attempting {
     /// Runs the job under its lease.
-    pub(crate) async fn run(mut self, lease: &Lease) -> Result<(Ended, Option<Output>), Lost> {
+    pub(crate) async fn run(mut self, lease: &Lease) -> Result<(Ended, Option<Output>), Loss> {
         let ended = self.call(lease).await?;
         if let Some(live) = &mut self.live {
             live.end();
@@ -58,7 +56,7 @@ impl Attempting {
         Ok((ended, self.spool.finish()))
     }
 
-    async fn call(&mut self, lease: &Lease) -> Result<Ended, Lost> {
+    async fn call(&mut self, lease: &Lease) -> Result<Ended, Loss> {
         let mut call = pin!(lease.call::<Exec, Exit>(EXEC, &self.exec));
         let runtime = self.runtime.clone();
         let after = |time: Option<Duration>| match time {
@@ -109,7 +107,8 @@ impl Attempting {
         match result {
             Ok(Exit::Code(code)) => Ok(Ended::Exit(code)),
             Ok(Exit::Signal(signal)) => Ok(Ended::Signal(signal)),
-            Err(CallError::Lost(why)) => Err(Lost(format!("{} was lost: {why}", lease.id()))),
+            Err(CallError::Lost(why)) => Err(Loss::Lost(format!("{} was lost: {why}", lease.id()))),
+            Err(CallError::Machine(why)) => Err(Loss::Unfit(why)),
             Err(error) => Ok(Ended::Error(error.to_string())),
         }
     }

@@ -95,6 +95,17 @@ struct Entry {
     state: State,
     lost: u32,
     failed: u32,
+    /// Runs that count as neither.
+    more: u32,
+}
+
+/// Why an attempt says nothing of its job, which is run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The machine was lost under the job.
+    Lost(String),
+    /// The machine could not run the job.
+    Unfit(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +175,8 @@ impl<T> Book<T> {
     /// The number of a job's attempt that is next or runs, from 1 up.
     pub(crate) fn attempt(&self, id: Id) -> u32 {
         let entry = &self.entries[&id];
-        entry.lost.saturating_add(entry.failed).saturating_add(1)
+        let before = entry.lost.saturating_add(entry.failed);
+        before.saturating_add(entry.more).saturating_add(1)
     }
 
     /// A job was read.
@@ -195,6 +207,7 @@ impl<T> Book<T> {
             state,
             lost: 0,
             failed: 0,
+            more: 0,
         };
         self.entries.insert(id, entry);
         match failed {
@@ -256,8 +269,15 @@ impl<T> Book<T> {
         });
     }
 
-    /// An attempt was lost with its machine, and why.
-    pub(crate) fn lost(&mut self, id: Id, why: &str, left: T) {
+    /// An attempt has failed, and the job is to be run once more before that counts.
+    pub(crate) fn once_more(&mut self, id: Id) {
+        self.at_rest(id);
+        self.entry(id).more += 1;
+        self.steps.push_back(Step::Ask(id));
+    }
+
+    /// An attempt came to nothing on this machine, if it had one.
+    pub(crate) fn lost(&mut self, id: Id, machine: Option<&str>, loss: &Loss, left: T) {
         self.at_rest(id);
         let (stopped, attempts) = (self.stopped, self.rules.attempts);
         let entry = self.entry(id);
@@ -273,8 +293,19 @@ impl<T> Book<T> {
             1 => "once".to_owned(),
             times => format!("{times} times"),
         };
-        let error = format!("lost with its machine {times}, the last time as {why}");
+        let error = match loss {
+            Loss::Lost(why) => format!("lost with its machine {times}, the last time as {why}"),
+            Loss::Unfit(why) => {
+                let machine = machine.unwrap_or("its machine");
+                format!("no machine could run it, tried {times}, the last time {machine}: {why}")
+            }
+        };
         self.through(id, Ended::Error(error), Some(left));
+    }
+
+    /// Whether nothing new is started any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Starts nothing any more; what runs is to be ended if it is to be `now`.

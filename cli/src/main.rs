@@ -21,10 +21,11 @@ mod signals;
 mod source;
 mod spool;
 mod summary;
+mod suspects;
 mod text;
 mod values;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use remuda_worker::{Registry, Worker};
@@ -81,11 +82,6 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn worker(args: &WorkerArgs) -> ExitCode {
-    if std::io::stdin().is_terminal() || std::io::stdout().is_terminal() {
-        return refuse(
-            "a worker talks to a driver, not to a terminal: `remuda run` starts it (try: remuda worker --help)",
-        );
-    }
     let cores = || {
         std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))

@@ -2,7 +2,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{
-    Given, Groups, JobArgs, LogFormatName, MachineArgs, OutputArgs, RunArgs, Sizes, Values, When,
+    FaultArgs, Given, Groups, JobArgs, LogFormatName, MachineArgs, OutputArgs, RunArgs, Sizes,
+    Values, When,
 };
 use crate::book::Rules;
 use crate::joblog::{Done, Joblog, LogFormat};
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     /// How long a worker waits for a word of ours.
     pub(crate) silence: Duration,
     pub(crate) launch: Vec<String>,
+    /// After how many jobs that failed there alone a machine is set aside, if at all.
+    pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
     pub(crate) journal: Option<Journal>,
     pub(crate) spools: Spools,
@@ -82,7 +85,7 @@ impl Plan {
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let config = config(&args.machines)?;
-        let options = options(args.machines.silent_after);
+        let options = options(args.machines.silent_after, &args.faults);
         let spool_dir = spool::directory();
         spool::check(&spool_dir)?;
         let machine_procs = config.kinds[0].capacity.proc_count();
@@ -122,6 +125,7 @@ impl Plan {
             options,
             silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
             launch: args.machines.launch(),
+            suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
             spools: Spools::new(&spool_dir),
@@ -190,8 +194,9 @@ fn journal(args: &OutputArgs, jobs: &str, files: &mut Files) -> Result<Option<Jo
     }))
 }
 
-fn options(silent_after: Duration) -> Options {
+fn options(silent_after: Duration, faults: &FaultArgs) -> Options {
     let mut options = Options::default();
+    options.no_machines_timeout = Some(faults.give_up_after);
     options.poll_timeout = silent_after / (2 * POLLS);
     options
 }

@@ -23,8 +23,8 @@ use remuda_tokio::{
 };
 use remuda_worker::EXEC;
 
-use crate::attempt::{Attempting, GRACE, LAST_GRACE, Lost, Slots, Stop, exec};
-use crate::book::{Book, Id, Step};
+use crate::attempt::{Attempting, GRACE, LAST_GRACE, Slots, Stop, exec};
+use crate::book::{Book, Id, Loss, Step};
 use crate::ended::Ended;
 use crate::joblog::{Attempt, Joblog};
 use crate::plan::{Journal, Plan};
@@ -34,6 +34,7 @@ use crate::signals::{self, Control};
 use crate::source::{Batch, Source};
 use crate::spool::Output;
 use crate::summary::{End, Summary, Tally};
+use crate::suspects::Suspects;
 use crate::{limits, log};
 
 /// Carries a plan out, to the last line; gives the exit status.
@@ -139,9 +140,21 @@ struct Running<'a> {
     later: FuturesUnordered<BoxFuture<'static, Id>>,
     /// Where jobs with a name ran, if some may want to run there too.
     homes: HashMap<String, MachineId>,
+    suspects: Suspects,
+    /// Of jobs that were not run to their end at once.
+    turns: HashMap<Id, Turn>,
     /// Why the run ends before its jobs do.
     end: Option<End>,
     began: Instant,
+}
+
+/// What is known of a job from its attempts so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turn {
+    /// The machine of the last attempt, which is to be another's next time.
+    avoid: Option<MachineId>,
+    /// Where the job has failed, if it is run once more to see whether that machine is to blame.
+    suspect: Option<MachineId>,
 }
 
 /// A job that waits for a lease: all there is of it, many may wait.
@@ -158,7 +171,7 @@ struct Attempted {
     job: Id,
     machine: MachineId,
     attempt: Attempt,
-    result: Result<(Ended, Option<Output>), Lost>,
+    result: Result<(Ended, Option<Output>), Loss>,
 }
 
 impl Future for Asking {
@@ -191,6 +204,7 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        let suspects = Suspects::new(plan.suspect);
         let (stop, stopped) = oneshot::channel();
         Running {
             runtime,
@@ -207,6 +221,8 @@ impl<'a> Running<'a> {
             running: FuturesUnordered::new(),
             later: FuturesUnordered::new(),
             homes: HashMap::new(),
+            suspects,
+            turns: HashMap::new(),
             end: None,
             began: Instant::now(),
         }
@@ -332,6 +348,9 @@ impl<'a> Running<'a> {
         if let Some(&machine) = prefers.and_then(|name| self.homes.get(name)) {
             request = request.prefer(machine);
         }
+        if let Some(machine) = self.turns.get(&id).and_then(|turn| turn.avoid) {
+            request = request.avoid(machine);
+        }
         Asking { job: id, request }
     }
 
@@ -344,9 +363,11 @@ impl<'a> Running<'a> {
                 self.running.push(attempt);
             }
             Err(RequestError::Lost(machine)) => {
-                let why = format!("{machine} was lost before it began");
-                let left = self.never_ran(job, Some(machine.to_string()));
-                self.book.lost(job, &why, left);
+                let loss = Loss::Lost(format!("{machine} was lost before it began"));
+                let name = machine.to_string();
+                let left = self.never_ran(job, Some(name.clone()));
+                self.turns.entry(job).or_default().avoid = Some(machine);
+                self.book.lost(job, Some(&name), &loss, left);
             }
             Err(RequestError::NoMachines(error)) => {
                 self.printer
@@ -393,13 +414,12 @@ impl<'a> Running<'a> {
         async move {
             let start = Timestamp::now();
             let result = attempting.run(&lease).await;
-            if let Ok((ended, _)) = &result {
-                lease.finish(if ended.is_ok() {
-                    Outcome::Ok
-                } else {
-                    Outcome::Remote
-                });
-            }
+            lease.finish(match &result {
+                Ok((ended, _)) if ended.is_ok() => Outcome::Ok,
+                Ok(_) => Outcome::Remote,
+                // Whatever it printed is thrown away with the spool: it is run again.
+                Err(_) => Outcome::Unreachable,
+            });
             Attempted {
                 job: id,
                 machine,
@@ -428,13 +448,66 @@ impl<'a> Running<'a> {
             self.homes.insert(name.clone(), machine);
         }
         match result {
-            Ok((ended, output)) => self.book.ended(job, ended, (attempt, output)),
-            Err(Lost(why)) => self.book.lost(job, &why, (attempt, None)),
+            Ok((ended, output)) => {
+                if self.second_opinion(job, machine, &ended) {
+                    self.turns.entry(job).or_default().avoid = Some(machine);
+                    self.book.once_more(job);
+                } else {
+                    self.book.ended(job, ended, (attempt, output));
+                }
+            }
+            Err(loss) => {
+                if let Loss::Unfit(why) = &loss
+                    && self.suspects.cannot_run(machine)
+                {
+                    self.printer.note(format!(
+                        "warning: machine {machine} cannot run jobs, which are run elsewhere: {why}"
+                    ));
+                }
+                self.turns.entry(job).or_default().avoid = Some(machine);
+                let name = machine.to_string();
+                self.book.lost(job, Some(&name), &loss, (attempt, None));
+            }
+        }
+    }
+
+    /// What is learnt of a machine from how a job ended there (`--suspect`). Whether the job is to be run once more elsewhere
+    /// before it counts as failed.
+    fn second_opinion(&mut self, job: Id, machine: MachineId, ended: &Ended) -> bool {
+        if !self.suspects.watches() {
+            return false;
+        }
+        let suspect = self.turns.get(&job).and_then(|turn| turn.suspect);
+        match (ended, suspect) {
+            (Ended::Exit(0), suspect) => {
+                self.suspects.succeeded(machine);
+                if let Some(suspect) = suspect.filter(|suspect| *suspect != machine)
+                    && let Some(count) = self.suspects.failed_only(suspect)
+                {
+                    self.set_aside(suspect, count);
+                }
+                false
+            }
+            (Ended::Exit(_) | Ended::Signal(_), None) if !self.book.is_stopped() => {
+                self.turns.entry(job).or_default().suspect = Some(machine);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn set_aside(&self, machine: MachineId, count: u32) {
+        // It may be gone by now, which is as well.
+        if self.cluster.drain(machine, None).is_ok() {
+            self.printer.note(format!(
+                "warning: machine {machine} is set aside: {count} jobs in a row failed there and went well elsewhere"
+            ));
         }
     }
 
     /// Logs and prints a job that is through.
     fn through(&mut self, index: Id, job: &Job, ended: &Ended, left: Option<Left>) {
+        self.turns.remove(&index);
         let (attempt, output) = left.unwrap_or_else(|| (Attempt::none(), None));
         if let Some(joblog) = &mut self.plan.joblog
             && let Err(error) = joblog.write(job, &attempt, ended)

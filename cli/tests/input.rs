@@ -280,6 +280,7 @@ fn without_a_file_at_a_terminal_it_says_what_to_do() {
         said.contains("remuda: no job file: name one, pipe jobs in, or say - to type them here"),
         "{said}"
     );
+    assert_eq!(said.lines().count(), 1, "{said}");
     assert_eq!(status, Some(2));
 }
 
@@ -287,8 +288,9 @@ fn without_a_file_at_a_terminal_it_says_what_to_do() {
 fn a_worker_at_a_terminal_says_that_it_is_none_of_a_persons_business() {
     let (said, status) = at_a_terminal("worker");
     assert!(
-        said.starts_with("remuda: a worker talks to a driver, not to a terminal"),
+        said.contains(": a worker talks to a driver, not to a terminal"),
         "{said}"
     );
+    assert_eq!(said.lines().count(), 1, "{said}");
     assert_eq!(status, Some(2));
 }

@@ -184,7 +184,10 @@ impl<T> Call<T> {
             // The lease before the client: what the client does next finds the call ended.
             registration.end = match (&result, abandoned) {
                 (_, true) => CallEnd::Abandoned,
-                (Err(CallError::Unreachable(_) | CallError::Lost(_)), _) => CallEnd::Unreachable,
+                (
+                    Err(CallError::Machine(_) | CallError::Unreachable(_) | CallError::Lost(_)),
+                    _,
+                ) => CallEnd::Unreachable,
                 _ => CallEnd::Answered,
             };
             drop(registration);

@@ -282,7 +282,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         self.shared().handle(event).map_or(Ok(()), Err)
     }
 
-    fn shared(&self) -> &Arc<Shared<R, S>> {
+    pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {
         self.handle.shared()
     }
 }

@@ -100,6 +100,10 @@ impl std::error::Error for StartError {}
 pub enum CallError {
     /// The function itself failed on the machine. This says nothing about the machine's health (S11).
     Remote(String),
+    /// The machine could not run the call, and nothing is wrong with the call: the machine has no descriptor, process, memory
+    /// or space left, or lacks what every machine has to have. The call may run elsewhere, and the machine goes on probation
+    /// (S9).
+    Machine(String),
     /// The call got no valid answer, because something other than the function failed (S9).
     Unreachable(String),
     /// The machine is lost, and all that it ran has ended (S12). When a system returns this error, its
@@ -118,7 +122,9 @@ impl CallError {
     pub fn outcome(&self) -> Outcome {
         match self {
             CallError::Remote(_) | CallError::Invalid(_) => Outcome::Remote,
-            CallError::Unreachable(_) | CallError::Lost(_) => Outcome::Unreachable,
+            CallError::Machine(_) | CallError::Unreachable(_) | CallError::Lost(_) => {
+                Outcome::Unreachable
+            }
             CallError::Cancelled => Outcome::Unused,
         }
     }
@@ -128,6 +134,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Remote(text) | CallError::Invalid(text) => f.write_str(text),
+            CallError::Machine(why) => write!(f, "the machine cannot run it: {why}"),
             CallError::Unreachable(why) => write!(f, "no answer from the machine: {why}"),
             CallError::Lost(why) => write!(f, "the machine was lost: {why}"),
             CallError::Cancelled => f.write_str("the call was cancelled"),

@@ -24,7 +24,8 @@
 //! - A [`Runtime`] is four methods: spawn, sleep until, now, start a child process. The crates `remuda-tokio` and
 //!   `remuda-async-std` implement it.
 //! - A [`System`] defines how machines of each kind start, stop, are polled and called. With [`ProcessSystem`] a machine is
-//!   a child process, started on this host, through `ssh`, or under Slurm.
+//!   a child process, started on this host, through `ssh`, or under Slurm. With a [`Listener`] it is a worker that connects
+//!   back over TCP ([`ConnectSystem`]); a [`ByKind`] has both in one cluster.
 //! - A [`Cluster`] connects both with a manager. [`Cluster::request`] resolves to a [`Lease`], and [`Lease::call`] starts a
 //!   [`Call`].
 //!
@@ -68,8 +69,13 @@ mod file_recorder;
 mod lost_tasks;
 mod machine;
 mod options;
-pub mod process;
 mod status;
+
+// Our systems.
+mod by_kind;
+pub mod listen;
+pub mod process;
+mod worker_link;
 
 // The state, from its records to its lock.
 mod effect;
@@ -79,6 +85,7 @@ mod state;
 mod tables;
 
 // The driver's tasks, and the handles of its clients.
+mod admit;
 mod background;
 mod call;
 mod cluster;
@@ -88,11 +95,13 @@ mod once;
 mod request;
 mod timer;
 
+pub use by_kind::{ByKind, OneOf};
 pub use call::Call;
 pub use cluster::Cluster;
 pub use error::{CallError, OnceError, RequestError, StartError};
 pub use file_recorder::{FileRecorder, RecordOptions, Recording, RecordingError};
 pub use lease::Lease;
+pub use listen::{ConnectSystem, ConnectedWorker, Listen, Listener};
 pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
 pub use once::OnceMachine;
@@ -100,8 +109,9 @@ pub use options::Options;
 pub use process::ProcessSystem;
 pub use record::Recorder;
 pub use remuda;
+pub use remuda_worker::session::{Key, KeyError};
 pub use remuda_worker::wire::{Figures, Stream, Usage};
 pub use request::Request;
-pub use runtime::{Child, Process, Runtime};
+pub use runtime::{Accept, Child, Connection, Process, Runtime};
 pub use status::MachineStatus;
 pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};

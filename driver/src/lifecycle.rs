@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::channel::oneshot;
@@ -176,7 +177,7 @@ async fn refuse<R: Runtime, S: System>(
     handle: &S::Machine,
 ) {
     kill(shared, name, handle);
-    let limit = shared.options.kill_timeout;
+    let limit = kill_timeout(shared, handle);
     let stopped = catch_panic_in(shared.system.stopped(handle));
     if timeout(&shared.runtime, limit, stopped).await.is_none() {
         tracing::warn!(machine = %name, "did not end within {limit:?} although it was killed");
@@ -248,6 +249,15 @@ fn kill<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, name: &str, handle: &
     }
 }
 
+/// How long a machine that was killed may take to end.
+fn kill_timeout<R: Runtime, S: System>(
+    shared: &Arc<Shared<R, S>>,
+    handle: &S::Machine,
+) -> Duration {
+    let limit = catch_panic(|| shared.system.kill_limit(handle));
+    limit.unwrap_or_default().max(shared.options.kill_timeout)
+}
+
 /// Ends a machine: asks it to end unless `urgent`, then kills it, and at last counts it as ended although it has not.
 pub(crate) async fn stop<R: Runtime, S: System>(
     shared: Arc<Shared<R, S>>,
@@ -274,13 +284,10 @@ pub(crate) async fn stop<R: Runtime, S: System>(
         }
     }
     kill(&shared, machine.name(), machine.handle());
-    if timeout(
-        &shared.runtime,
-        shared.options.kill_timeout,
-        machine.dead.clone(),
-    )
-    .await
-    .is_none()
+    let limit = kill_timeout(&shared, machine.handle());
+    if timeout(&shared.runtime, limit, machine.dead.clone())
+        .await
+        .is_none()
     {
         machine.abandoned.raise();
     }

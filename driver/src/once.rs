@@ -136,7 +136,9 @@ fn done<R: Runtime, S: System>(
 ) {
     let outcome = match &result {
         Ok(()) => OnceOutcome::Ok,
-        Err(CallError::Unreachable(_) | CallError::Lost(_)) => OnceOutcome::Unreachable,
+        Err(CallError::Machine(_) | CallError::Unreachable(_) | CallError::Lost(_)) => {
+            OnceOutcome::Unreachable
+        }
         Err(_) => OnceOutcome::Remote,
     };
     shared.with(|state| {

@@ -3,9 +3,7 @@
 //! The command is a template, so the same code starts a worker on this host, with `ssh host …` on another, or with `srun …`
 //! under Slurm. Those programs do authentication, encryption and placement. No port is opened.
 
-mod events;
 mod group;
-mod link;
 mod pump;
 mod tail;
 
@@ -22,10 +20,14 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
-use group::{EXIT_GRACE, Group};
-use link::Link;
+use crate::worker_link::{Link, compare_functions};
+use group::EXIT_GRACE;
 use pump::{Exit, Pipes};
-use tail::{Tail, readable};
+use tail::readable;
+
+pub(crate) use group::Group;
+pub(crate) use pump::read;
+pub(crate) use tail::Tail;
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -145,26 +147,7 @@ impl<R: Runtime> ProcessSystem<R> {
 
     /// Compares the hello of a worker with what this system requires (S19).
     fn check_hello(&self, functions: &[String]) -> Result<(), String> {
-        let Some(wanted) = &self.functions else {
-            return Ok(());
-        };
-        let not_in = |these: &[String], those: &[String]| -> Vec<String> {
-            let missing = these.iter().filter(|name| !those.contains(name));
-            missing.map(|name| format!("`{name}`")).collect()
-        };
-        let lacks = not_in(wanted, functions);
-        let more = not_in(functions, wanted);
-        if lacks.is_empty() && more.is_empty() {
-            return Ok(());
-        }
-        let mut parts = Vec::new();
-        if !lacks.is_empty() {
-            parts.push(format!("lacks {}", lacks.join(", ")));
-        }
-        if !more.is_empty() {
-            parts.push(format!("has {} besides", more.join(", ")));
-        }
-        Err(format!("its functions differ: it {}", parts.join(" and ")))
+        compare_functions(self.functions.as_deref(), functions)
     }
 
     /// Reads the hello. The error says what was wrong; it does not quote what the process printed.
@@ -181,7 +164,7 @@ impl<R: Runtime> ProcessSystem<R> {
             if let Some(opened) = opened.map_err(|error| error.to_string())? {
                 break opened.decoder;
             }
-            match pump::read(stdout, &mut buffer).await {
+            match read(stdout, &mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
                 n => opened = opening.push(&buffer[..n]),
             }
@@ -196,7 +179,7 @@ impl<R: Runtime> ProcessSystem<R> {
                     });
                 }
                 Some(_) => return Err("its first frame is no hello".into()),
-                None => match pump::read(stdout, &mut buffer).await {
+                None => match read(stdout, &mut buffer).await {
                     0 => return Err(format!("{} amid its hello", self.exit(process).await)),
                     n => decoder.push(&buffer[..n]),
                 },
@@ -244,7 +227,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         if self.queued {
             start.queued();
             first.resize(8 * 1024, 0);
-            let length = pump::read(&mut *stdout, &mut first).await;
+            let length = read(&mut *stdout, &mut first).await;
             first.truncate(length);
             start.booting();
         }

@@ -1,8 +1,10 @@
-//! The trait of async runtimes, with four methods, and the types of a child process.
+//! The trait of async runtimes, with four methods and one that may be left out, and the types of a child process and of a
+//! TCP connection.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -29,6 +31,43 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// # Errors
     /// The error of the operating system, if the command cannot be started.
     fn start(&self, command: Command) -> io::Result<Child>;
+
+    /// Accepts TCP connections on `listener`, which is bound. Only workers that connect back need it
+    /// ([`Listener`](crate::Listener)): by default it is an error.
+    ///
+    /// # Errors
+    /// The runtime cannot take the listener over.
+    fn listen(&self, listener: TcpListener) -> io::Result<Box<dyn Accept>> {
+        drop(listener);
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this runtime does not listen",
+        ))
+    }
+}
+
+/// A TCP listener of a runtime.
+pub trait Accept: Send {
+    /// The next connection, with `TCP_NODELAY` set. May be called again after an earlier future was dropped.
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Connection>>;
+}
+
+/// A TCP connection. It is closed when both halves are dropped.
+pub struct Connection {
+    /// The address of the other side.
+    pub peer: SocketAddr,
+    /// What the other side sends.
+    pub reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// What is sent to it.
+    pub writer: Box<dyn AsyncWrite + Send + Unpin>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A running child process and its three pipes.

@@ -58,6 +58,14 @@ pub trait System: Send + Sync + 'static {
     /// Ends the machine by force. Must return at once.
     fn kill(&self, machine: &Self::Machine);
 
+    /// How long after [`kill`](System::kill) the machine may still run something, where it cannot be reached. The driver waits
+    /// at least so long for [`stopped`](System::stopped), whatever [`Options::kill_timeout`](crate::Options::kill_timeout) says,
+    /// before it gives the machine's work to others. Zero by default.
+    fn kill_limit(&self, machine: &Self::Machine) -> Duration {
+        let _ = machine;
+        Duration::ZERO
+    }
+
     /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.
     fn poll(&self, machine: &Self::Machine) -> impl Future<Output = Figures> + Send;
 

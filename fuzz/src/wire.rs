@@ -163,7 +163,7 @@ fn decoded<M: Message + PartialEq>(
             }
         }
         let held = decoder.held();
-        assert!(held < 4 + MAX_FRAME, "{held} bytes held and no frame");
+        assert!(held <= 4 + MAX_FRAME, "{held} bytes held and no frame");
         let Some(piece) = pieces.next() else {
             return (messages, decoder.finish());
         };

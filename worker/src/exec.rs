@@ -12,7 +12,9 @@ mod word;
 pub use word::Word;
 
 use crate::context::Context;
+use crate::wire::Failure;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -27,8 +29,9 @@ pub const EXEC: &str = "exec";
 /// The environment variable of every job that has the mark of its worker. A worker that a job starts appends its own mark.
 pub(crate) const MARKER: &str = "REMUDA_WORKER";
 
-/// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal; a process that cannot be
-/// started is a remote error that names the program and the reason.
+/// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal. A process that cannot be
+/// started is a remote error that names the program and the reason, unless that is the machine's: it has no descriptor,
+/// process, memory or space left, no `/bin/sh`, or no such directory. Then it is a [`Failure::Machine`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Exec {
     /// The program and its arguments.
@@ -86,7 +89,7 @@ impl Exec {
     }
 
     /// The command, with all but its output set.
-    fn command(&self, marker: &str) -> Result<Command, String> {
+    fn command(&self, marker: &str) -> Result<Command, Failure> {
         let mut command = match &self.program {
             Program::Shell(line) => {
                 // By its path: a search would try every directory of PATH before it.
@@ -95,9 +98,9 @@ impl Exec {
                 command
             }
             Program::Argv(words) => {
-                let (program, args) = words
-                    .split_first()
-                    .ok_or("cannot start a job without a program")?;
+                let (program, args) = words.split_first().ok_or_else(|| {
+                    Failure::Remote("cannot start a job without a program".into())
+                })?;
                 let mut command = Command::new(program);
                 command.args(args);
                 command
@@ -106,10 +109,10 @@ impl Exec {
         for (name, value) in &self.env {
             let bytes = name.as_bytes();
             if bytes.is_empty() || bytes.iter().any(|byte| b"=\0".contains(byte)) {
-                return Err(format!(
+                return Err(Failure::Remote(format!(
                     "cannot start {}: {name:?} is no name of a variable",
                     self.name()
-                ));
+                )));
             }
             command.env(name, value);
         }
@@ -120,7 +123,11 @@ impl Exec {
         let stdin = match &self.stdin {
             None => Stdio::inherit(),
             Some(path) => self.input(path).map_err(|error| {
-                format!("cannot start {}: its input {path:?}: {error}", self.name())
+                let text = format!("cannot start {}: its input {path:?}: {error}", self.name());
+                match is_shortage(&error) {
+                    true => Failure::Machine(text),
+                    false => Failure::Remote(text),
+                }
             })?,
         };
         command.env(MARKER, marker).stdin(stdin);
@@ -153,15 +160,27 @@ impl Exec {
     }
 
     /// Why it could not be started. The system says "not found" for a program and a directory alike.
-    fn why(&self, error: &io::Error) -> String {
-        match &self.dir {
-            Some(dir) if !Path::new(dir.as_os_str()).is_dir() => {
-                format!(
-                    "cannot start {} in {dir:?}: there is no such directory",
-                    self.name()
-                )
+    fn failure(&self, error: &io::Error) -> Failure {
+        if let Some(dir) = &self.dir
+            && !Path::new(dir.as_os_str()).is_dir()
+        {
+            return Failure::Machine(format!(
+                "cannot start {} in {dir:?}: there is no such directory",
+                self.name()
+            ));
+        }
+        let text = format!("cannot start {}: {error}", self.name());
+        let unfit = match &self.program {
+            // Every machine has to have a shell: what remains is a line that no shell takes, too long or with a NUL.
+            Program::Shell(_) => {
+                error.kind() != io::ErrorKind::InvalidInput
+                    && Errno::from_io_error(error) != Some(Errno::TOOBIG)
             }
-            _ => format!("cannot start {}: {error}", self.name()),
+            Program::Argv(_) => is_shortage(error),
+        };
+        match unfit {
+            true => Failure::Machine(text),
+            false => Failure::Remote(text),
         }
     }
 }
@@ -183,12 +202,62 @@ impl fmt::Display for Exit {
     }
 }
 
+/// Whether an error of the system says that this machine has run out of something, and nothing of what was to be started.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::MFILE
+                | Errno::NFILE
+                | Errno::AGAIN
+                | Errno::NOMEM
+                | Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::IO
+        )
+    )
+}
+
 /// The function itself.
-pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, String> {
+pub(crate) fn run(context: &Context, exec: Exec) -> Result<Exit, Failure> {
     if context.is_cancelled() {
-        return Err("cancelled".into());
+        return Err(Failure::Cancelled);
     }
     let command = exec.command(context.jobs.marker())?;
-    let process = process::start(command, &context.jobs).map_err(|error| exec.why(&error))?;
+    let process = process::start(command, &context.jobs).map_err(|error| exec.failure(&error))?;
     process::run(context, process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_lacks_is_its_own_failure_and_what_is_wrong_with_the_job_is_not() {
+        let failure = |exec: &Exec, errno: Errno| exec.failure(&errno.into());
+        let (shell, argv) = (Exec::shell("true"), Exec::argv(["true"]));
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::AGAIN,
+            Errno::NOMEM,
+            Errno::NOSPC,
+        ] {
+            for exec in [&shell, &argv] {
+                assert!(
+                    matches!(failure(exec, errno), Failure::Machine(_)),
+                    "{errno}"
+                );
+            }
+        }
+        // No /bin/sh is the machine's, no program of the user's is not.
+        assert!(matches!(failure(&shell, Errno::NOENT), Failure::Machine(_)));
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::TOOBIG] {
+            assert!(
+                matches!(failure(&argv, errno), Failure::Remote(_)),
+                "{errno}"
+            );
+        }
+        assert!(matches!(failure(&shell, Errno::TOOBIG), Failure::Remote(_)));
+    }
 }

@@ -7,13 +7,16 @@
 
 mod watch;
 
+use crate::clock;
+use crate::connect::Letter;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The environment variable that marks a process as a guard, and describes its worker.
 const GUARD: &str = "REMUDA_GUARD";
@@ -31,6 +34,51 @@ pub fn init() {
     }
 }
 
+/// What a worker tells its guard, eight bytes each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// A job leads this process group.
+    Started(i32),
+    /// The job has ended, and nothing of its group is left.
+    Ended(i32),
+    /// The worker connects back, and may live until then, on the clock of [`crate::clock`].
+    Lease(Duration),
+}
+
+impl Record {
+    /// Numbers below are groups, above are times in milliseconds.
+    const TIMES: i64 = 1 << 32;
+
+    pub(crate) fn bytes(self) -> [u8; 8] {
+        let number = match self {
+            Record::Started(group) => group.into(),
+            Record::Ended(group) => -i64::from(group),
+            Record::Lease(until) => clock::millis(until).cast_signed() + Record::TIMES,
+        };
+        number.to_le_bytes()
+    }
+
+    fn parse(bytes: [u8; 8]) -> Option<Record> {
+        let number = i64::from_le_bytes(bytes);
+        if let Some(millis) = number.checked_sub(Record::TIMES).filter(|&n| n >= 0) {
+            return Some(Record::Lease(Duration::from_millis(millis as u64)));
+        }
+        let group = i32::try_from(number.abs()).ok()?;
+        Some(match number {
+            ..0 => Record::Ended(group),
+            _ => Record::Started(group),
+        })
+    }
+}
+
+/// What the driver must see of the end of a worker, and how.
+pub(crate) enum Proof {
+    /// The end of a stream: the guard holds it open.
+    Stream(OwnedFd),
+    /// A sealed record: the guard connects to the driver and sends it.
+    Letter(Letter),
+}
+
 /// The worker that a guard belongs to.
 #[derive(Debug, PartialEq, Eq)]
 struct GuardedWorker {
@@ -40,21 +88,26 @@ struct GuardedWorker {
     pid: i32,
     /// Whether that process leads a process group.
     leads: bool,
+    /// Whether the worker connects back: the guard's standard input is a letter.
+    connects: bool,
 }
 
 impl GuardedWorker {
     fn text(&self) -> String {
-        format!("{}:{}:{}", self.nonce, self.pid, u8::from(self.leads))
+        let (leads, connects) = (u8::from(self.leads), u8::from(self.connects));
+        format!("{}:{}:{leads}:{connects}", self.nonce, self.pid)
     }
 
     fn parse(text: &str) -> Option<GuardedWorker> {
         let mut parts = text.split(':');
-        let (nonce, pid, leads) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        let (nonce, pid) = (parts.next()?, parts.next()?.parse().ok()?);
+        let (leads, connects) = (parts.next()?, parts.next()?);
         let well = !nonce.is_empty() && pid > 0 && parts.next().is_none();
         well.then(|| GuardedWorker {
             nonce: nonce.into(),
             pid,
             leads: leads == "1",
+            connects: connects == "1",
         })
     }
 }
@@ -70,7 +123,7 @@ pub(crate) fn nonce() -> String {
 /// It is this program again, in its own process group, so that signals to the worker's group do not reach it. Its standard
 /// input and output are exchanged: it holds the protocol's output as 0 and reads the pipe from 1. So text that the program
 /// prints before [`init`] is lost and does not break the protocol.
-pub(crate) fn start(output: &OwnedFd, nonce: &str) -> io::Result<File> {
+pub(crate) fn start(proof: &Proof, nonce: &str) -> io::Result<File> {
     let (reader, writer) = io::pipe()?;
     let pid = rustix::process::getpid();
     // Not `getpgrp`: the group may belong to an outer process name space and have no id here.
@@ -79,13 +132,22 @@ pub(crate) fn start(output: &OwnedFd, nonce: &str) -> io::Result<File> {
         nonce: nonce.into(),
         pid: pid.as_raw_nonzero().get(),
         leads,
+        connects: matches!(proof, Proof::Letter(_)),
+    };
+    let input = match proof {
+        Proof::Stream(output) => output.try_clone()?,
+        Proof::Letter(letter) => {
+            let (reader, mut writer) = io::pipe()?;
+            writer.write_all(&letter.bytes())?; // It is far shorter than what a pipe holds.
+            reader.into()
+        }
     };
     Command::new(program()?)
         .arg0("remuda-guard")
         .args(std::env::args_os().skip(1))
         .env(GUARD, worker.text())
         .process_group(0)
-        .stdin(Stdio::from(output.try_clone()?))
+        .stdin(Stdio::from(input))
         .stdout(Stdio::from(OwnedFd::from(reader)))
         .spawn()?;
     Ok(File::from(OwnedFd::from(writer)))
@@ -110,11 +172,35 @@ mod tests {
             nonce: nonce(),
             pid: 77,
             leads: true,
+            connects: false,
         };
         assert_eq!(GuardedWorker::parse(&worker.text()), Some(worker));
-        for text in ["", "1", "a:b:c", "a:-4:1", ":4:1", "a:4:1:2"] {
+        for text in [
+            "",
+            "1",
+            "a:b:c:0",
+            "a:-4:1:0",
+            ":4:1:0",
+            "a:4:1:0:2",
+            "a:4:1",
+        ] {
             assert_eq!(GuardedWorker::parse(text), None, "{text}");
         }
         assert_ne!(nonce(), nonce());
+    }
+
+    #[test]
+    fn records_survive_the_pipe() {
+        let until = Duration::from_millis(1 << 40);
+        for record in [
+            Record::Started(1),
+            Record::Started(i32::MAX),
+            Record::Ended(1),
+            Record::Ended(i32::MAX),
+            Record::Lease(Duration::ZERO),
+            Record::Lease(until),
+        ] {
+            assert_eq!(Record::parse(record.bytes()), Some(record));
+        }
     }
 }

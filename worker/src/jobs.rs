@@ -1,5 +1,6 @@
 //! The process groups of the running jobs, so that all are killed when the worker ends for any reason.
 
+use crate::guard::Record;
 use crate::processes;
 use crate::sync::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -84,7 +85,7 @@ impl Jobs {
             }
         }
         if let Ok((_, group)) = &result {
-            self.send_record(group.as_raw_nonzero().get());
+            self.send_record(Record::Started(group.as_raw_nonzero().get()));
         }
         Some(result)
     }
@@ -93,7 +94,7 @@ impl Jobs {
     pub(crate) fn end(&self, group: Pid) {
         let _ = kill_process_group(group, Signal::KILL);
         lock(&self.state).groups.remove(&group);
-        self.send_record(-group.as_raw_nonzero().get());
+        self.send_record(Record::Ended(group.as_raw_nonzero().get()));
     }
 
     /// Kills all jobs and starts no more. Waits until they are dead only if the guard has ended, which does that otherwise.
@@ -137,9 +138,14 @@ impl Jobs {
         )
     }
 
+    /// Tells the guard until when the worker may live, on the clock of [`crate::clock`].
+    pub(crate) fn send_lease(&self, until: Duration) {
+        self.send_record(Record::Lease(until));
+    }
+
     /// Writes of this size are atomic on a pipe. An error means that the guard has ended, which the reader detects too.
-    fn send_record(&self, record: i32) {
-        let _ = (&self.guard).write_all(&record.to_le_bytes());
+    fn send_record(&self, record: Record) {
+        let _ = (&self.guard).write_all(&record.bytes());
     }
 }
 

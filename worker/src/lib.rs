@@ -16,9 +16,10 @@
 //! |---|---|
 //! | [`Registry`] | the functions, typed with serde |
 //! | [`Context`] | what a function has besides its argument: outputs, cancellation, counters |
-//! | [`Worker`] | the serve loop on standard input and output |
+//! | [`Worker`] | the serve loop, on standard input and output or on a connection back to the driver ([`Connect`]) |
 //! | [`Exec`], [`Exit`] | the built-in function [`EXEC`]: runs a process and streams its output |
 //! | [`wire`] | the protocol, sans-IO: bytes in, messages out; the driver uses it too |
+//! | [`session`] | what carries the protocol where a worker connects back: sealed, and resumed after a cut; sans-IO too |
 //!
 //! What the program prints cannot break the protocol, which moves to private descriptors. What runs ends with the worker, however
 //! that ends: when its driver is gone it kills its jobs by process group, and when it is itself killed (-9) a small guard process,
@@ -28,6 +29,8 @@
 compile_error!("a worker needs Unix: process groups, pipes and poll(2)");
 
 mod call;
+mod clock;
+mod connect;
 mod context;
 mod exec;
 mod figures;
@@ -38,10 +41,12 @@ mod pool;
 mod processes;
 mod registry;
 mod serve;
+pub mod session;
 mod stdio;
 mod sync;
 pub mod wire;
 
+pub use connect::Connect;
 pub use context::{Context, Output};
 pub use exec::{EXEC, Exec, Exit, Program, Word};
 pub use figures::Counter;

@@ -17,6 +17,24 @@ const BLOCK: usize = 64 * 1024;
 /// How many written blocks are kept for use again.
 const SPARE: usize = 4;
 
+/// What carries the bytes to the driver.
+pub(crate) trait Sink {
+    /// Writes all bytes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Somebody has called [`Outbox::kick`].
+    fn kicked(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pipe.
+impl<T: Write + AsFd> Sink for T {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        write_all(self, bytes)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queues: Mutex<Queues>,
@@ -35,6 +53,8 @@ struct Queues {
     writing: bool,
     /// Nothing more is queued except the goodbye.
     closed: bool,
+    /// The writer is to look after its [`Sink`].
+    kicked: bool,
 }
 
 impl Outbox {
@@ -64,6 +84,12 @@ impl Outbox {
         self.append(|block| encode_output(call, stream, bytes, block))
     }
 
+    /// Wakes the writer although there may be nothing to write: see [`Sink::kicked`].
+    pub(crate) fn kick(&self) {
+        lock(&self.queues).kicked = true;
+        self.filled.notify_one();
+    }
+
     /// Queues nothing more. The output of a job that is killed because the worker ends must not be taken for its result.
     pub(crate) fn close(&self) {
         lock(&self.queues).closed = true;
@@ -91,15 +117,18 @@ impl Outbox {
     }
 
     /// The writer's loop: it ends with the error that writing gave.
-    pub(crate) fn write_to(&self, mut output: impl Write + AsFd) -> io::Error {
+    pub(crate) fn write_to(&self, mut output: impl Sink) -> io::Error {
         let mut control = Vec::new();
         loop {
             let block = self.take(&mut control);
-            for bytes in [&control, &block] {
-                if let Err(error) = write_all(&mut output, bytes) {
-                    self.discard_all();
-                    return error;
-                }
+            let written = match (control.is_empty(), block.is_empty()) {
+                (true, true) => output.kicked(),
+                (false, _) => output.write(&control),
+                (true, false) => output.write(&block),
+            };
+            if let Err(error) = written {
+                self.discard_all();
+                return error;
             }
             self.written(block);
         }
@@ -126,17 +155,18 @@ impl Outbox {
         result
     }
 
-    /// Waits for something to write: all control frames, or else one block.
+    /// Waits for something to write: all control frames, or else one block; neither after a kick.
     fn take(&self, control: &mut Vec<u8>) -> Vec<u8> {
         control.clear();
         let mut queues = lock(&self.queues);
-        while queues.is_empty() {
+        while queues.is_empty() && !queues.kicked {
             queues = self
                 .filled
                 .wait(queues)
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
         }
         queues.writing = true;
+        queues.kicked = false;
         if !queues.control.is_empty() {
             std::mem::swap(control, &mut queues.control);
             return Vec::new();

@@ -82,12 +82,9 @@ impl Registry {
         R: Serialize,
         E: Display,
     {
-        let name = name.into();
-        assert!(
-            !self.functions.contains_key(&name),
-            "the function {name:?} is registered twice"
-        );
-        self.functions.insert(name.clone(), typed(name, function));
+        self.add(name.into(), move |context: &Context, args| {
+            function(context, args).map_err(|error| Failure::Remote(error.to_string()))
+        });
         self
     }
 
@@ -96,8 +93,22 @@ impl Registry {
     /// # Panics
     /// Where the name is taken.
     #[must_use]
-    pub fn exec(self) -> Registry {
-        self.function_with(EXEC, exec::run)
+    pub fn exec(mut self) -> Registry {
+        self.add(EXEC.into(), exec::run);
+        self
+    }
+
+    fn add<A, R, F>(&mut self, name: String, function: F)
+    where
+        F: Fn(&Context, A) -> Result<R, Failure> + Send + Sync + 'static,
+        A: DeserializeOwned,
+        R: Serialize,
+    {
+        assert!(
+            !self.functions.contains_key(&name),
+            "the function {name:?} is registered twice"
+        );
+        self.functions.insert(name.clone(), typed(name, function));
     }
 
     /// Says what drops the result of a task that the driver discards (S15). It is called for one task after the other. Without
@@ -156,12 +167,11 @@ impl fmt::Debug for Registry {
 }
 
 /// Wraps a function's types: postcard in, postcard out.
-fn typed<A, R, E, F>(name: String, function: F) -> Function
+fn typed<A, R, F>(name: String, function: F) -> Function
 where
-    F: Fn(&Context, A) -> Result<R, E> + Send + Sync + 'static,
+    F: Fn(&Context, A) -> Result<R, Failure> + Send + Sync + 'static,
     A: DeserializeOwned,
     R: Serialize,
-    E: Display,
 {
     Box::new(move |context, args| {
         let args = match postcard::take_from_bytes(args) {
@@ -183,7 +193,9 @@ where
                 .map_err(|error| remote(format!("the result of {name:?} cannot be sent: {error}"))),
             // It gave up because it was told to.
             Err(_) if context.is_cancelled() => Err(Failure::Cancelled),
-            Err(error) => Err(remote(error.to_string())),
+            Err(Failure::Remote(text)) => Err(remote(text)),
+            Err(Failure::Machine(text)) => Err(Failure::Machine(shorten(text))),
+            Err(Failure::Cancelled) => Err(Failure::Cancelled),
         }
     })
 }

@@ -4,11 +4,13 @@
 //! for polls, one per call. The worker always ends through [`Serving::end`] or [`Serving::goodbye`].
 
 use crate::call::{Call, Calls};
+use crate::connect::{self, Carrier, Connect, Reader};
 use crate::context::Context;
 use crate::exec::MARKER;
 use crate::figures::{Counters, Sampler};
+use crate::guard::Proof;
 use crate::jobs::Jobs;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Sink};
 use crate::pool::Pool;
 use crate::registry::{Registry, names};
 use crate::sync::lock;
@@ -19,7 +21,7 @@ use crate::{guard, processes, stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
@@ -70,28 +72,59 @@ impl Worker {
 
     /// Serves the driver at the other end of the standard input and output, until either says goodbye or the driver is gone;
     /// then kills what still runs and ends the process. The exit status is 0 after a goodbye, 1 where the driver is gone, is
-    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal.
+    /// silent for too long (F8) or sends what is no protocol, and 2 where there is no driver: when started at a terminal. (A
+    /// terminal as standard output alone, as `srun -u` gives it, is told to rewrite no bytes.)
     ///
     /// From its first line on the standard input is /dev/null and the standard output is the standard error, for the whole
     /// process. What runs besides in this process ends with it, without destructors.
     pub fn serve(self) -> ! {
         guard::init();
-        if io::stdin().is_terminal() {
-            eprintln!(
-                "This is a worker. It is not for a terminal: a driver (for one `remuda run`) starts it \
-                 and talks to it on its standard input and output."
-            );
+        if let Err(why) = stdio::check_terminals() {
+            stdio::write_error(why);
             exit(2);
         }
-        let begun = Serving::begin(self);
+        let begun = stdio::take().and_then(|protocol| {
+            let proof = Proof::Stream(protocol.output.try_clone()?);
+            let output = File::from(protocol.output);
+            Ok((Serving::begin(self, &proof, output, None)?, protocol.input))
+        });
         match begun {
-            Ok((serving, input)) => serving.read(&input),
-            Err(error) => {
-                stdio::write_error(&format!("cannot start: {error}"));
-                exit(1)
-            }
+            Ok((serving, input)) => serving.read(Input::Pipe(input)),
+            Err(error) => fail(&error),
         }
     }
+
+    /// Connects to a driver that listens, and serves it as [`serve`](Worker::serve) does. A connection that is cut is made
+    /// anew: jobs go on meanwhile, and nothing of their output is lost. The exit status is 1 where the driver was out of
+    /// reach for [`Connect::reconnect`], at the start or later; the jobs were killed then.
+    ///
+    /// Both sides prove to each other that they have the same key, and everything is sealed. The standard input is /dev/null
+    /// from the first line on.
+    pub fn connect(self, to: Connect) -> ! {
+        guard::init();
+        let (reader, writer) = connect::begin(to).unwrap_or_else(|why| {
+            stdio::write_error(&why);
+            exit(1)
+        });
+        let proof = Proof::Letter(reader.letter());
+        let carrier = Some(reader.carrier());
+        let begun = connect::take_stdin();
+        match begun.and_then(|()| Serving::begin(self, &proof, writer, carrier)) {
+            Ok(serving) => serving.read(Input::Connection(Box::new(reader))),
+            Err(error) => fail(&error),
+        }
+    }
+}
+
+fn fail(error: &io::Error) -> ! {
+    stdio::write_error(&format!("cannot start: {error}"));
+    exit(1)
+}
+
+/// Where the driver's bytes come from.
+enum Input {
+    Pipe(OwnedFd),
+    Connection(Box<Reader>),
 }
 
 /// The state that the threads share.
@@ -103,6 +136,8 @@ struct Serving {
     calls: Calls,
     pool: Arc<Pool>,
     discards: Mutex<Discards>,
+    /// What carries the bytes, if this worker connects back.
+    carrier: Option<Arc<Carrier>>,
     /// Held by the thread that ends the process.
     ending: Mutex<()>,
 }
@@ -115,16 +150,20 @@ struct Discards {
 }
 
 impl Serving {
-    /// Takes the descriptors, starts the guard and the threads, and queues the hello.
-    fn begin(worker: Worker) -> io::Result<(Arc<Serving>, OwnedFd)> {
+    /// Starts the guard and the threads, and queues the hello.
+    fn begin(
+        worker: Worker,
+        proof: &Proof,
+        output: impl Sink + Send + 'static,
+        carrier: Option<Arc<Carrier>>,
+    ) -> io::Result<Arc<Serving>> {
         if processes::sigchld_is_ignored() {
             return Err(io::Error::other(
                 "SIGCHLD is ignored here, so how jobs end could not be learnt",
             ));
         }
-        let protocol = stdio::take()?;
         let nonce = guard::nonce();
-        let guard = guard::start(&protocol.output, &nonce).map_err(|error| {
+        let guard = guard::start(proof, &nonce).map_err(|error| {
             io::Error::new(
                 error.kind(),
                 format!("the guard process does not start: {error}"),
@@ -146,6 +185,7 @@ impl Serving {
             calls: Calls::default(),
             pool: Arc::default(),
             discards: Mutex::default(),
+            carrier,
             ending: Mutex::default(),
         });
         serving.outbox.raw(&hello_preamble());
@@ -154,10 +194,10 @@ impl Serving {
             .control(&hello)
             .map_err(|error| io::Error::other(format!("too many functions: {error}")))?;
         serving.thread("remuda-writer", move |serving| {
-            let error = serving.outbox.write_to(File::from(protocol.output));
+            let error = serving.outbox.write_to(output);
             serving.end(1, &format!("cannot write to the driver: {error}"))
         })?;
-        Ok((serving, protocol.input))
+        Ok(serving)
     }
 
     /// Starts a thread of the worker. If it panics, the worker ends, because it could not serve without that thread.
@@ -176,7 +216,7 @@ impl Serving {
     }
 
     /// The reader's loop.
-    fn read(self: Arc<Self>, input: &OwnedFd) -> ! {
+    fn read(self: Arc<Self>, mut input: Input) -> ! {
         let polls = match self.start_polls() {
             Ok(polls) => polls,
             Err(error) => self.end(1, &format!("cannot start a thread: {error}")),
@@ -186,20 +226,28 @@ impl Serving {
         let mut silence = Some(SILENCE);
         let mut last_message = Instant::now();
         loop {
-            if let Some(why) = self.wait(
-                input,
-                silence.and_then(|silence| last_message.checked_add(silence)),
-            ) {
-                self.end(1, &why);
-            }
-            let read = match rustix::io::read(input, &mut buffer) {
-                Ok(0) => match decoder.finish() {
-                    Ok(()) => self.end(1, "the driver is gone"),
-                    Err(error) => self.end(1, &format!("the driver is gone: {error}")),
-                },
-                Ok(read) => read,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
-                Err(error) => self.end(1, &format!("cannot read from the driver: {error}")),
+            let read = match &mut input {
+                Input::Connection(reader) => {
+                    let read = reader.read(&self.jobs, &self.outbox, &mut buffer);
+                    read.unwrap_or_else(|why| self.end(1, &why))
+                }
+                Input::Pipe(input) => {
+                    if let Some(why) = self.wait(
+                        input,
+                        silence.and_then(|silence| last_message.checked_add(silence)),
+                    ) {
+                        self.end(1, &why);
+                    }
+                    match rustix::io::read(input, &mut buffer) {
+                        Ok(0) => match decoder.finish() {
+                            Ok(()) => self.end(1, "the driver is gone"),
+                            Err(error) => self.end(1, &format!("the driver is gone: {error}")),
+                        },
+                        Ok(read) => read,
+                        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
+                        Err(error) => self.end(1, &format!("cannot read from the driver: {error}")),
+                    }
+                }
             };
             last_message = Instant::now();
             decoder.push(&buffer[..read]);
@@ -283,7 +331,7 @@ impl Serving {
         });
         if let Err(error) = started {
             let why = format!("the worker cannot start a thread: {error}");
-            self.reply(&call, function, Err(Failure::Remote(why)));
+            self.reply(&call, function, Err(Failure::Machine(why)));
         }
     }
 
@@ -375,6 +423,9 @@ impl Serving {
         self.outbox.close();
         self.jobs.kill_all();
         self.outbox.goodbye(GOODBYE_TIMEOUT);
+        if let Some(carrier) = &self.carrier {
+            carrier.finish(GOODBYE_TIMEOUT);
+        }
         exit(0)
     }
 

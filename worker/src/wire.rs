@@ -2,8 +2,9 @@
 //!
 //! The worker speaks first: the [preamble](hello_preamble) ([`MAGIC`], [`VERSION`]), then frames, the first of them
 //! [`FromWorker::Hello`]. The driver answers with frames alone, the first of them [`ToWorker::Welcome`]. A frame is a
-//! length (`u32`, little endian) and that many bytes of [postcard](https://docs.rs/postcard). Whatever was printed before
-//! the preamble (by ssh, srun, a login script) is a banner, which [`Opening`] passes over.
+//! length (`u32`, little endian), that many bytes of [postcard](https://docs.rs/postcard), and a line feed, so that a relay
+//! which passes output on line by line (`srun`) holds no frame back. Whatever was printed before the preamble (by ssh, srun, a
+//! login script) is a banner, which [`Opening`] passes over.
 //!
 //! ```
 //! use remuda_worker::wire::{Decoder, Opening, FromWorker, ToWorker, encode, hello_preamble};
@@ -38,7 +39,7 @@ use std::fmt;
 pub const MAGIC: [u8; 8] = *b"\xffremuda\n";
 
 /// The version of the protocol, the two bytes after [`MAGIC`]. Both sides must speak the same.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The largest body of a frame, in bytes. It is checked before anything is allocated; [`encode`] refuses larger ones.
 pub const MAX_FRAME: usize = 1 << 20;
@@ -165,12 +166,15 @@ pub enum Failure {
     Remote(String),
     /// The call ended because it was cancelled.
     Cancelled,
+    /// The machine could not run the call, and nothing is wrong with the call: the machine has no descriptor, process, memory
+    /// or space left, or lacks what every machine has to have. What it says of it.
+    Machine(String),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Remote(text) => f.write_str(text),
+            Failure::Remote(text) | Failure::Machine(text) => f.write_str(text),
             Failure::Cancelled => f.write_str("cancelled"),
         }
     }

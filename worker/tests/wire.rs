@@ -48,6 +48,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
         vec(any::<u8>(), 0..300).prop_map(Ok),
         any::<String>().prop_map(|text| Err(Failure::Remote(text))),
         Just(Err(Failure::Cancelled)),
+        any::<String>().prop_map(|text| Err(Failure::Machine(text))),
     ];
     prop_oneof![
         (any::<u32>(), vec(any::<String>(), 0..5))
@@ -138,6 +139,7 @@ proptest! {
         for body in bodies {
             let mut bytes = u32::try_from(body.len()).expect("short").to_le_bytes().to_vec();
             bytes.extend(body);
+            bytes.push(b'\n');
             let _ = decode::<ToWorker>(&mut Decoder::new(), &[&bytes]);
             let _ = decode::<FromWorker>(&mut Decoder::new(), &[&bytes]);
         }
@@ -211,10 +213,10 @@ fn the_largest_frame_passes_and_one_byte_more_does_not() {
         call: 0,
         result: Ok(vec![7; length]),
     };
-    let overhead = encoded(&[reply(MAX_CHUNK)]).len() - 4 - MAX_CHUNK;
+    let overhead = encoded(&[reply(MAX_CHUNK)]).len() - 5 - MAX_CHUNK;
     let largest = reply(MAX_FRAME - overhead);
     let bytes = encoded(std::slice::from_ref(&largest));
-    assert_eq!(bytes.len(), 4 + MAX_FRAME);
+    assert_eq!(bytes.len(), 4 + MAX_FRAME + 1);
     assert_eq!(decode(&mut Decoder::new(), &[&bytes]), Ok(vec![largest]));
 
     let mut out = b"before".to_vec();
@@ -230,9 +232,30 @@ fn the_largest_frame_passes_and_one_byte_more_does_not() {
 }
 
 #[test]
+fn each_frame_ends_in_a_line_feed_so_that_no_relay_holds_it_back() {
+    for frame in [
+        encoded(&[FromWorker::Goodbye]),
+        encoded(&[ToWorker::Poll { poll: 10 }]),
+    ] {
+        assert_eq!(frame.last(), Some(&b'\n'));
+    }
+    let mut bytes = encoded(&[FromWorker::Goodbye]);
+    let (end, frame) = bytes.split_last_mut().expect("it is not empty");
+    let mut decoder = Decoder::<FromWorker>::new();
+    decoder.push(frame);
+    assert_eq!(decoder.next(), Ok(None), "its line feed is a part of it");
+    *end = b'\r';
+    decoder.push(&[*end]);
+    assert_eq!(
+        decoder.next().expect_err("no line feed").to_string(),
+        "malformed frame: it ends in byte 0x0d and not in a line feed"
+    );
+}
+
+#[test]
 fn bytes_left_over_in_a_frame_are_malformed() {
     let mut bytes = encoded(&[FromWorker::Goodbye]);
-    bytes.push(0);
+    bytes.insert(bytes.len() - 1, 0);
     bytes[0] += 1;
     let error = decode::<FromWorker>(&mut Decoder::new(), &[&bytes]).expect_err("a byte too many");
     assert_eq!(
@@ -247,6 +270,7 @@ fn a_list_that_claims_to_be_huge_is_malformed() {
     let body = [0, 1, 0xff, 0xff, 0xff, 0xff, 0x3f];
     let mut bytes = 7u32.to_le_bytes().to_vec();
     bytes.extend(body);
+    bytes.push(b'\n');
     let error =
         decode::<FromWorker>(&mut Decoder::new(), &[&bytes]).expect_err("they are not there");
     assert!(matches!(error, WireError::Malformed { .. }), "{error}");
@@ -266,7 +290,7 @@ fn another_version_is_refused_by_name() {
     );
     assert_eq!(
         error.to_string(),
-        "the worker speaks version 9 of the protocol, we speak 1"
+        "the worker speaks version 9 of the protocol, we speak 2"
     );
 }
 
@@ -349,7 +373,7 @@ fn a_decoder_holds_no_more_than_a_frame_and_takes_linear_time() {
 fn the_limits_are_what_the_protocol_says() {
     assert_eq!((MAX_FRAME, MAX_CHUNK), (1_048_576, 65_536));
     assert_eq!((WINDOW, MAX_BANNER), (262_144, 65_536));
-    assert_eq!(VERSION, 1);
+    assert_eq!(VERSION, 2);
 }
 
 #[test]
@@ -357,6 +381,8 @@ fn a_failure_says_what_it_is() {
     let remote = Failure::Remote("no such file".into());
     assert_eq!(remote.to_string(), "no such file");
     assert_eq!(Failure::Cancelled.to_string(), "cancelled");
+    let machine = Failure::Machine("too many open files".into());
+    assert_eq!(machine.to_string(), "too many open files");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod faults;
 mod jobs;
 mod machines;
 mod output;
@@ -13,6 +14,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
+pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::{Given, JobArgs};
 pub(crate) use machines::{MachineArgs, Sizes};
 pub(crate) use output::{LogFormatName, OutputArgs, When};
@@ -69,6 +71,9 @@ pub(crate) struct RunArgs {
     #[command(flatten, next_help_heading = "Machines")]
     pub(crate) machines: MachineArgs,
 
+    #[command(flatten, next_help_heading = "Faults")]
+    pub(crate) faults: FaultArgs,
+
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
 }
@@ -87,7 +92,7 @@ Exit status:
        rest is not run)
   2    wrong use or bad input; nothing was started, unless jobs come from a pipe: then those
        before the bad line have run
-  3    no machine could be started
+  3    no machine could be started, or none was up for --give-up-after
   130  interrupted: jobs got SIGTERM and the time of --grace; a second Ctrl-C ends at once
 
 The output of a job waits in a temporary file, in TMPDIR or else /tmp, until the job is done.";

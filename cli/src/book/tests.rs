@@ -94,11 +94,11 @@ fn losses_have_a_limit_of_their_own() {
         },
         [named("a", "")],
     );
-    book.lost(0, "m0 was lost", ());
+    book.lost(0, None, &Loss::Lost("m0 was lost".into()), ());
     book.ended(0, Ended::Exit(1), ());
-    book.lost(0, "m1 was lost", ());
+    book.lost(0, None, &Loss::Lost("m1 was lost".into()), ());
     assert_eq!(steps(&mut book), ["ask 0"; 4]);
-    book.lost(0, "m2 was lost", ());
+    book.lost(0, None, &Loss::Lost("m2 was lost".into()), ());
     let Some(Step::Through {
         ended: Ended::Error(error),
         ..
@@ -111,6 +111,18 @@ fn losses_have_a_limit_of_their_own() {
         "lost with its machine 3 times, the last time as m2 was lost"
     );
     assert_eq!((book.tally().run_again, book.tally().retried), (2, 1));
+}
+
+#[test]
+fn a_run_that_counts_as_neither_is_one_more_attempt() {
+    let mut book = with(RULES, [named("a", "")]);
+    book.once_more(0);
+    assert_eq!(steps(&mut book), ["ask 0"; 2]);
+    assert_eq!(book.attempt(0), 2);
+    for _ in 0..RULES.attempts {
+        book.lost(0, Some("m3"), &Loss::Unfit("no shell".into()), ());
+    }
+    assert_eq!(steps(&mut book), ["ask 0", "ask 0", "failed 0"]);
 }
 
 #[test]
@@ -178,7 +190,7 @@ fn a_stop_gives_up_what_does_not_run() {
     assert_eq!(steps(&mut book), ["stop", "end running"]);
     book.ended(0, Ended::Interrupted, ());
     book.ended(1, Ended::Exit(1), ());
-    book.lost(2, "its machine went", ());
+    book.lost(2, None, &Loss::Lost("its machine went".into()), ());
     assert_eq!(
         steps(&mut book),
         ["interrupted 0", "failed 1", "interrupted 2"]
@@ -285,7 +297,7 @@ proptest! {
             match fates.next().expect("it has no end") {
                 Fate::Ok => book.ended(id, Ended::Exit(0), ()),
                 Fate::Fail => book.ended(id, Ended::Exit(1), ()),
-                Fate::Lose => book.lost(id, "lost", ()),
+                Fate::Lose => book.lost(id, None, &Loss::Lost("lost".into()), ()),
             }
         }
         prop_assert!(book.is_over());

@@ -13,9 +13,9 @@ use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use remuda_worker::wire::{Decoder, FromWorker};
 
 use super::group::{EXIT_GRACE, Group};
-use super::link::Link;
 use super::tail::Tail;
 use crate::runtime::{Runtime, timeout};
+use crate::worker_link::Link;
 
 /// How long a killed process may take to end, and its output to end after that.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
 }
 
 /// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
-pub(super) async fn read(
+pub(crate) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
 ) -> usize {

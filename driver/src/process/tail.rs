@@ -15,7 +15,7 @@ use crate::runtime::{Runtime, timeout};
 const TAIL: usize = 2 * 1024;
 
 /// The last bytes of a worker's standard error.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
     /// Ends the task when it is dropped: a process that escaped the worker may hold its standard error open for ever.
@@ -24,7 +24,7 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Starts the task that reads the standard error of a worker.
-    pub(super) fn follow<R: Runtime>(
+    pub(crate) fn follow<R: Runtime>(
         runtime: &R,
         id: MachineId,
         stderr: Box<dyn AsyncRead + Send + Unpin>,
@@ -44,7 +44,7 @@ impl Tail {
     }
 
     /// The last bytes as text. Waits for the end of the standard error, at most 200 ms.
-    pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
+    pub(crate) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
         let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         readable(&text)

@@ -183,7 +183,7 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
     });
     match mode {
         "garbage" => raw.bytes(b"GET / HTTP/1.1\r\n\r\n"),
-        "malformed" => raw.bytes(&[2, 0, 0, 0, 99, 99]),
+        "malformed" => raw.bytes(&[2, 0, 0, 0, 99, 99, b'\n']),
         "long-frame" => raw.bytes(&too_long),
         "half-frame" => {
             raw.bytes(&[200, 0, 0, 0, 1]);

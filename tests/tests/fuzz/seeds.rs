@@ -556,16 +556,26 @@ pub(crate) fn wire() -> Vec<Seed> {
         ),
         (
             "a-frame-with-bytes-to-spare",
-            sent(&[&announced(3)[..], &[6, 6, 6]].concat()),
+            sent(&[&announced(3)[..], &[6, 6, 6, b'\n']].concat()),
+        ),
+        (
+            "a-frame-without-its-line-feed",
+            sent(&[&announced(1)[..], &[6, b'\r']].concat()),
         ),
         (
             "a-frame-of-an-unknown-kind",
-            sent(&[&announced(2)[..], &[99, 0]].concat()),
+            sent(&[&announced(2)[..], &[99, 0, b'\n']].concat()),
         ),
-        // A call with as long an argument as a frame can hold.
+        // A call with as long an argument as a frame can hold, of line feeds, as its end must be one.
         (
             "a-frame-as-long-as-they-get",
-            long(&[&announced(MAX_FRAME)[..], &[1, 7, 0, 0xfa, 0xff, 0x3f, 1]].concat()),
+            long(
+                &[
+                    &announced(MAX_FRAME)[..],
+                    &[1, 7, 0, 0xfa, 0xff, 0x3f, b'\n'],
+                ]
+                .concat(),
+            ),
         ),
         // A hello with 2^60 functions.
         (
@@ -573,7 +583,9 @@ pub(crate) fn wire() -> Vec<Seed> {
             sent(
                 &[
                     &announced(11)[..],
-                    &[0, 2, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10],
+                    &[
+                        0, 2, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10, b'\n',
+                    ],
                 ]
                 .concat(),
             ),
@@ -608,7 +620,7 @@ pub(crate) fn to_worker() -> [ToWorker; 7] {
 }
 
 /// Every message of a worker.
-pub(crate) fn from_worker() -> [FromWorker; 10] {
+pub(crate) fn from_worker() -> [FromWorker; 11] {
     let usage = Some(Usage { used: 1, total: 2 });
     [
         FromWorker::Hello {
@@ -631,6 +643,10 @@ pub(crate) fn from_worker() -> [FromWorker; 10] {
         FromWorker::Reply {
             call: 3,
             result: Err(Failure::Cancelled),
+        },
+        FromWorker::Reply {
+            call: 4,
+            result: Err(Failure::Machine("too many open files".into())),
         },
         FromWorker::Figures {
             poll: 3,

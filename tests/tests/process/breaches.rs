@@ -65,7 +65,7 @@ async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runt
         ),
         (
             &["version"],
-            "the worker speaks version 2 of the protocol, we speak 1",
+            "the worker speaks version 3 of the protocol, we speak 2",
         ),
         (&["no-hello"], "its first frame is no hello"),
         (
@@ -219,7 +219,7 @@ async fn a_breach_of_the_protocol_loses_the_machine_with_a_clear_word<R: Runtime
         ),
         (
             &["half-frame"],
-            "its process ended (exit status: 0); the stream ended after 5 of a frame's 204 bytes",
+            "its process ended (exit status: 0); the stream ended after 5 of a frame's 205 bytes",
         ),
         (
             &["two-hellos"],

@@ -4,7 +4,7 @@ use super::{Exit, exit::ExitWatch};
 use crate::context::Context;
 use crate::jobs::{Jobs, wait_for_group};
 use crate::sync::Wake;
-use crate::wire::{MAX_CHUNK, Stream};
+use crate::wire::{Failure, MAX_CHUNK, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::cell::RefCell;
@@ -56,7 +56,7 @@ thread_local! {
 }
 
 /// Runs the process until it has ended.
-pub(super) fn run(context: &Context, process: Process) -> Result<Exit, String> {
+pub(super) fn run(context: &Context, process: Process) -> Result<Exit, Failure> {
     THREAD_STATE.with_borrow_mut(|slot| {
         let thread_state = match slot.take() {
             Some(thread_state) => Ok(thread_state),
@@ -70,7 +70,8 @@ pub(super) fn run(context: &Context, process: Process) -> Result<Exit, String> {
             (Ok(thread_state), Ok(watch)) => (thread_state, watch),
             (Err(error), _) | (_, Err(error)) => {
                 process.reap(&context.jobs).ok();
-                return Err(format!("cannot watch the job, so it was killed: {error}"));
+                let why = format!("cannot watch the job, so it was killed: {error}");
+                return Err(Failure::Machine(why));
             }
         };
         let mut job = Job::new(context, process, watch, thread_state);
@@ -141,20 +142,22 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn run(&mut self) -> Result<Exit, String> {
+    fn run(&mut self) -> Result<Exit, Failure> {
         self.pass_until_exit();
         if !self.cancelled {
             self.drain_after_exit();
         }
         let process = self.process.take().expect("it is taken here alone");
         let exit = process.reap(&self.context.jobs).map_err(|error| {
-            format!("the job has ended, and how is not to be learnt: {error} (is SIGCHLD ignored?)")
+            Failure::Machine(format!(
+                "the job has ended, and how is not to be learnt: {error} (is SIGCHLD ignored?)"
+            ))
         })?;
         if !self.cancelled {
             self.pass_rest();
         }
         if self.cancelled {
-            Err("cancelled".into())
+            Err(Failure::Cancelled)
         } else {
             Ok(exit)
         }

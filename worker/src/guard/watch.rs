@@ -1,6 +1,8 @@
 //! The guard process: it waits for the end of the worker, then kills the jobs that are left.
 
-use super::GuardedWorker;
+use super::{GuardedWorker, Record};
+use crate::clock;
+use crate::connect::{Letter, report_end};
 use crate::exec::MARKER;
 use crate::processes::{self, Process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -30,13 +32,18 @@ pub(super) fn run(worker: &GuardedWorker) -> ! {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"remuda-guard");
     ignore_signals();
+    let letter = worker.connects.then(|| Letter::read(proof())).flatten();
     let mut guard = Guard {
         worker,
         groups: HashSet::new(),
         partial: Vec::new(),
+        lease: None,
     };
     guard.wait();
     guard.kill();
+    if let Some(letter) = letter {
+        report_end(&letter, guard.lease.unwrap_or_default());
+    }
     std::process::exit(0)
 }
 
@@ -53,6 +60,8 @@ struct Guard<'a> {
     groups: HashSet<i32>,
     /// The beginning of a record.
     partial: Vec<u8>,
+    /// Until when the worker may live, if it connects back.
+    lease: Option<Duration>,
 }
 
 /// The pipe from the worker: see [`super::start`] for the crossing.
@@ -60,8 +69,8 @@ fn pipe() -> BorrowedFd<'static> {
     rustix::stdio::stdout()
 }
 
-/// The protocol's output.
-fn output() -> BorrowedFd<'static> {
+/// The protocol's output, or a letter.
+fn proof() -> BorrowedFd<'static> {
     rustix::stdio::stdin()
 }
 
@@ -72,8 +81,9 @@ struct PollResult {
     driver_gone: bool,
 }
 
-/// Waits for the end of the worker or of the driver, and for records if `records` is set.
-fn poll_both(records: bool, limit: Option<Duration>) -> PollResult {
+/// Waits for the end of the worker or of the driver, and for records if `records` is set. The driver's end shows on the output
+/// of the protocol alone, and not on a letter.
+fn poll_both(records: bool, connects: bool, limit: Option<Duration>) -> PollResult {
     let wanted = if records {
         PollFlags::IN
     } else {
@@ -81,14 +91,15 @@ fn poll_both(records: bool, limit: Option<Duration>) -> PollResult {
     };
     let mut fds = [
         PollFd::from_borrowed_fd(pipe(), wanted),
-        PollFd::from_borrowed_fd(output(), PollFlags::empty()),
+        PollFd::from_borrowed_fd(proof(), PollFlags::empty()),
     ];
+    let polled = if connects { 1 } else { 2 };
     let timeout = limit.map(|limit| Timespec {
         tv_sec: limit.as_secs().cast_signed(),
         tv_nsec: limit.subsec_nanos().into(),
     });
     let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
-    match poll(&mut fds, timeout.as_ref()) {
+    match poll(&mut fds[..polled], timeout.as_ref()) {
         Ok(_) => PollResult {
             records: fds[0].revents().contains(PollFlags::IN),
             worker_gone: fds[0].revents().intersects(gone),
@@ -106,15 +117,18 @@ impl Guard<'_> {
     /// Returns when the worker is dead.
     fn wait(&mut self) {
         loop {
-            let mut polled = poll_both(true, None);
+            let connects = self.worker.connects;
+            let left = self.lease.map(|lease| lease.saturating_sub(clock::now()));
+            let mut polled = poll_both(true, connects, left);
             if polled.records && !polled.worker_gone && !polled.driver_gone {
                 self.read();
-                polled = poll_both(false, Some(NAP));
+                polled = poll_both(false, connects, Some(NAP));
             }
             if polled.worker_gone {
                 break;
             }
-            if polled.driver_gone {
+            let over = self.lease.is_some_and(|lease| lease <= clock::now());
+            if polled.driver_gone || over {
                 self.end_worker();
                 break;
             }
@@ -122,7 +136,7 @@ impl Guard<'_> {
         while self.read() > 0 {}
     }
 
-    /// The driver is gone: waits for the worker to end. A stopped worker does not, so it is killed after a time-out.
+    /// The driver is gone, or the lease is over: waits for the worker to end. A stopped worker does not, so it is killed after a time-out.
     fn end_worker(&mut self) {
         let mut deadline = Instant::now() + WORKER_TIMEOUT;
         let mut killed = false;
@@ -160,11 +174,12 @@ impl Guard<'_> {
         let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe(), &mut buffer)).unwrap_or(0);
         self.partial.extend_from_slice(&buffer[..read]);
         let (records, rest) = self.partial.as_chunks();
-        for record in records {
-            match i32::from_le_bytes(*record) {
-                group if group > 0 => self.groups.insert(group),
-                group => self.groups.remove(&group.saturating_neg()),
-            };
+        for record in records.iter().copied().filter_map(Record::parse) {
+            match record {
+                Record::Started(group) => drop(self.groups.insert(group)),
+                Record::Ended(group) => drop(self.groups.remove(&group)),
+                Record::Lease(until) => self.lease = Some(until),
+            }
         }
         self.partial = rest.to_vec();
         read

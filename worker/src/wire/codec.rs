@@ -8,6 +8,9 @@ use std::marker::PhantomData;
 /// The bytes of a frame's length.
 const HEADER: usize = 4;
 
+/// The last byte of a frame. Relays such as `srun` pass output on line by line: so no frame waits in one for the next.
+const END: u8 = b'\n';
+
 /// An empty buffer keeps its memory up to this size, so that one large frame does not cost a megabyte for ever.
 const KEEP: usize = 256 * 1024;
 
@@ -56,6 +59,7 @@ fn frame<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireError> 
     match u32::try_from(length) {
         Ok(header) if length <= MAX_FRAME => {
             out[start..start + HEADER].copy_from_slice(&header.to_le_bytes());
+            out.push(END);
             Ok(())
         }
         _ => {
@@ -80,7 +84,7 @@ impl Extend<u8> for Tail<'_> {
 /// Turns bytes, cut anywhere, back into messages.
 ///
 /// It holds what was pushed and not yet taken: with [`next`](Decoder::next) called until it says `None` after each push,
-/// that is less than one frame, at most [`MAX_FRAME`] bytes and the length. The cost is linear in the bytes, however they are
+/// that is less than one frame, at most [`MAX_FRAME`] bytes and the length before them. The cost is linear in the bytes, however they are
 /// cut. After an error every call says the same error: behind a bad frame there is no way to find the next.
 #[derive(Debug)]
 pub struct Decoder<M> {
@@ -125,7 +129,7 @@ impl<M: Message> Decoder<M> {
     ///
     /// # Errors
     /// [`WireError::TooLong`] as soon as the length is read, [`WireError::Malformed`] for a body that is no message or has
-    /// bytes to spare.
+    /// bytes to spare, and for a frame that does not end in a line feed.
     #[allow(clippy::should_implement_trait)] // It is fallible and resumes after None, which Iterator would hide.
     pub fn next(&mut self) -> Result<Option<M>, WireError> {
         if let Some(error) = &self.failed {
@@ -152,7 +156,7 @@ impl<M: Message> Decoder<M> {
             0 => Ok(()),
             have => Err(WireError::Truncated {
                 have,
-                need: HEADER + self.length().unwrap_or(0),
+                need: self.length().map_or(HEADER, |length| HEADER + length + 1),
             }),
         }
     }
@@ -191,11 +195,20 @@ impl<M: Message> Decoder<M> {
             });
         }
         let body = self.start + HEADER;
-        let Some(bytes) = self.buffer.get(body..body + length) else {
+        let Some((end, bytes)) = self
+            .buffer
+            .get(body..=body + length)
+            .and_then(<[u8]>::split_last)
+        else {
             return Ok(None);
         };
+        if *end != END {
+            return Err(WireError::Malformed {
+                reason: format!("it ends in byte {end:#04x} and not in a line feed"),
+            });
+        }
         let message = decode(bytes)?;
-        self.start = body + length;
+        self.start = body + length + 1;
         if self.start == self.buffer.len() {
             self.start = 0;
             self.buffer.clear();

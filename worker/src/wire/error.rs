@@ -22,7 +22,7 @@ pub enum WireError {
     Truncated {
         /// The bytes of the frame that came, its length included.
         have: usize,
-        /// The bytes it has; only its length (4) where that did not come whole.
+        /// The bytes it has, its length and its line feed included; 4 where its length did not come whole.
         need: usize,
     },
     /// The worker speaks another version of the protocol.

@@ -229,14 +229,6 @@ fn a_process_that_cannot_be_started_is_a_remote_error_that_says_why() {
         error(Exec::argv([""; 0])),
         "cannot start a job without a program"
     );
-    let elsewhere = Exec {
-        dir: Some("/no/such/place".into()),
-        ..Exec::shell("true")
-    };
-    assert_eq!(
-        error(elsewhere),
-        "cannot start /bin/sh in \"/no/such/place\": there is no such directory"
-    );
     let nameless = Exec {
         env: vec![("A=B".into(), "1".into())],
         ..Exec::shell("true")
@@ -253,6 +245,38 @@ fn a_process_that_cannot_be_started_is_a_remote_error_that_says_why() {
         })
         .contains("\"/\"")
     );
+}
+
+#[test]
+fn what_a_machine_lacks_is_not_the_jobs_failure() {
+    let mut driver = Driver::start();
+    let elsewhere = Exec {
+        dir: Some("/no/such/place".into()),
+        ..Exec::shell("true")
+    };
+    let call = driver.call("exec", &elsewhere);
+    assert_eq!(
+        driver.finish(call).machine(),
+        "cannot start /bin/sh in \"/no/such/place\": there is no such directory"
+    );
+    // From here on it can open no file.
+    let pid = rustix::process::Pid::from_raw(driver.pid());
+    let limit = |open: u64| {
+        let limit = rustix::process::Rlimit {
+            current: Some(open),
+            maximum: Some(1024),
+        };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).expect("ours");
+    };
+    limit(3);
+    for exec in [Exec::shell("true"), Exec::argv(["true"])] {
+        let call = driver.call("exec", &exec);
+        let ended = driver.finish(call);
+        let said = ended.machine();
+        assert!(said.contains("Too many open files"), "{said}");
+    }
+    limit(1024);
+    assert_eq!(driver.run("echo on").1, "on\n");
 }
 
 #[test]
@@ -449,7 +473,6 @@ fn a_job_reads_the_file_it_was_given() {
         reads(None, "/no/such/file").error(),
         "cannot start /bin/sh: its input \"/no/such/file\": No such file or directory (os error 2)"
     );
-    drop(reads);
     // A word need not be text.
     let odd = std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
     let words: [remuda_worker::Word; 3] =

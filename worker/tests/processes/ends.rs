@@ -250,7 +250,7 @@ fn garbage_from_the_driver_ends_the_worker_with_a_clear_word() {
             &oversize,
             "frame of 1048577 bytes, over the limit of 1048576",
         ),
-        (&[2, 0, 0, 0, 99, 99], "malformed frame"),
+        (&[2, 0, 0, 0, 99, 99, b'\n'], "malformed frame"),
     ];
     for (bytes, word) in cases {
         let seconds = unique();
@@ -271,7 +271,7 @@ fn half_a_frame_and_a_number_used_twice_end_the_worker_with_a_clear_word() {
     assert!(
         driver
             .complaint()
-            .contains("the driver is gone: the stream ended after 5 of a frame's 204 bytes")
+            .contains("the driver is gone: the stream ended after 5 of a frame's 205 bytes")
     );
 
     let mut driver = Driver::start();
@@ -321,10 +321,26 @@ fn a_worker_at_a_terminal_says_that_it_is_not_for_one() {
     let Ok(output) = output else { return }; // There is no `script` here.
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
-        text.contains("This is a worker. It is not for a terminal"),
+        text.contains(": a worker talks to a driver, not to a terminal"),
         "{text}"
     );
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_terminal_as_output_alone_rewrites_no_byte() {
+    let mut driver = Driver::behind_a_terminal();
+    driver.open();
+    driver.send(&ToWorker::Welcome { silence_ms: 0 });
+    // Line feeds, tabs, and what a terminal would take for commands of its own.
+    let (exit, out, _) =
+        driver.run(r"printf 'a\nb\tc\r\n\004\003\021\023\377' | od -An -tx1; printf '1\n2\n'");
+    assert_eq!(exit, remuda_worker::Exit::Code(0));
+    assert!(out.ends_with("ff\n1\n2\n"), "{out:?}");
+    let call = driver.call("zeros", &100_000usize);
+    assert_eq!(driver.finish(call).value::<Vec<u8>>().len(), 100_000);
+    let call = driver.exec(r"seq 1 20000");
+    assert_eq!(driver.finish(call).stdout.len(), 108_894);
 }
 
 #[test]

@@ -122,6 +122,14 @@ impl Ended {
         }
     }
 
+    /// What the machine says of itself.
+    pub(crate) fn machine(&self) -> &str {
+        match &self.result {
+            Err(Failure::Machine(text)) => text,
+            other => panic!("expected a failure of the machine, not {other:?}"),
+        }
+    }
+
     pub(crate) fn text(&self) -> (&str, &str) {
         let text = |bytes| std::str::from_utf8(bytes).expect("text");
         (text(&self.stdout), text(&self.stderr))
@@ -162,6 +170,23 @@ impl Driver {
             next_call: 0,
             ended: false,
         }
+    }
+
+    /// A worker whose standard output is a terminal, as `srun -u` makes it.
+    pub(crate) fn behind_a_terminal() -> Driver {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&ours).expect("it is ours");
+        unlockpt(&ours).expect("it is ours");
+        let name = ptsname(&ours, Vec::new()).expect("it has a name");
+        let name = name.to_str().expect("of letters and digits");
+        let mut options = fs::File::options();
+        let theirs = options.read(true).write(true).open(name);
+        let mut driver = Driver::launch(|command| {
+            command.stdout(theirs.expect("it is there"));
+        });
+        driver.stdout = Some(ours.into());
+        driver
     }
 
     /// Takes the preamble and the hello.

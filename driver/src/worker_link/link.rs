@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -81,24 +81,26 @@ impl Link {
 
     /// The next bytes to write, control frames first. `None` when the connection is closed.
     pub(crate) async fn next_batch(&self) -> Option<Vec<u8>> {
-        poll_fn(|cx| {
-            let mut outgoing = lock(&self.outgoing);
-            let mut batch = std::mem::take(&mut outgoing.control);
-            while batch.len() < BATCH
-                && let Some((_, call)) = outgoing.calls.pop_front()
-            {
-                batch.extend(call);
-            }
-            if !batch.is_empty() {
-                return Poll::Ready(Some(batch));
-            }
-            if outgoing.closed {
-                return Poll::Ready(None);
-            }
-            outgoing.writer = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await
+        poll_fn(|cx| self.poll_batch(cx)).await
+    }
+
+    /// Like [`next_batch`](Link::next_batch).
+    pub(crate) fn poll_batch(&self, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+        let mut outgoing = lock(&self.outgoing);
+        let mut batch = std::mem::take(&mut outgoing.control);
+        while batch.len() < BATCH
+            && let Some((_, call)) = outgoing.calls.pop_front()
+        {
+            batch.extend(call);
+        }
+        if !batch.is_empty() {
+            return Poll::Ready(Some(batch));
+        }
+        if outgoing.closed {
+            return Poll::Ready(None);
+        }
+        outgoing.writer = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Handles a message of the worker. The error describes a breach of the protocol.
@@ -244,6 +246,9 @@ impl Link {
                 }
                 Some(CallEvent::Reply(Err(Failure::Cancelled))) => {
                     return Err(CallError::Cancelled);
+                }
+                Some(CallEvent::Reply(Err(Failure::Machine(why)))) => {
+                    return Err(CallError::Machine(why));
                 }
                 None => return Err(self.lost()),
             }

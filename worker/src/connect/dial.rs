@@ -1,0 +1,222 @@
+//! One connection to the driver: TCP, the handshake, the first record and its answer. And the guard's connection, which says
+//! that the worker is gone.
+
+use crate::clock;
+use crate::session::{
+    Accept, HANDSHAKE, Initiator, Key, Open, Opener, Purpose, Record, Sealer, SessionError,
+    SessionId,
+};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+/// How long TCP may take for a connection: then it is tried anew.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the driver may take for each of its two answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pauses between attempts: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// A connection on which the session goes on.
+pub(super) struct Dialled {
+    pub(super) socket: TcpStream,
+    pub(super) sealer: Sealer,
+    pub(super) opener: Opener,
+    pub(super) accept: Accept,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(super) enum DialError {
+    /// The next attempt may go better.
+    Again(String),
+    /// The driver says why it wants nothing of this worker.
+    Refused(String),
+}
+
+impl From<io::Error> for DialError {
+    fn from(error: io::Error) -> Self {
+        DialError::Again(match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".into(),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
+                "it closed the connection without an answer (is its key the same?)".into()
+            }
+            _ => error.to_string(),
+        })
+    }
+}
+
+impl From<SessionError> for DialError {
+    fn from(error: SessionError) -> Self {
+        DialError::Again(error.to_string())
+    }
+}
+
+/// Makes one connection. No wait is longer than `limit`.
+pub(super) fn dial(
+    address: &str,
+    key: &Key,
+    open: &Open,
+    limit: Duration,
+) -> Result<Dialled, DialError> {
+    let limit = limit.max(Duration::from_millis(1));
+    let socket = connect(address, CONNECT_TIMEOUT.min(limit))?;
+    socket.set_nodelay(true)?;
+    let limit = Some(ANSWER_TIMEOUT.min(limit));
+    socket.set_read_timeout(limit)?;
+    socket.set_write_timeout(limit)?;
+    let mut handshake = Initiator::new(key)?;
+    (&socket).write_all(&handshake.start()?)?;
+    let mut answer = [0; HANDSHAKE];
+    (&socket).read_exact(&mut answer)?;
+    let (mut sealer, mut opener) = handshake.finish(&answer)?;
+    let mut sealed = Vec::new();
+    sealer.seal(&Record::Open(open.clone()), &mut sealed);
+    (&socket).write_all(&sealed)?;
+    let accept = read_accept(&socket, &mut opener)?;
+    socket.set_read_timeout(None)?;
+    socket.set_write_timeout(None)?;
+    Ok(Dialled {
+        socket,
+        sealer,
+        opener,
+        accept,
+    })
+}
+
+fn connect(address: &str, limit: Duration) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn read_accept(mut socket: &TcpStream, opener: &mut Opener) -> Result<Accept, DialError> {
+    let mut buffer = [0; 2048];
+    loop {
+        match opener.next()? {
+            Some(Record::Accept(accept)) => return Ok(accept),
+            Some(Record::Refuse { reason }) => return Err(DialError::Refused(reason)),
+            Some(_) => return Err(DialError::Again("its first record is no answer".into())),
+            None => match socket.read(&mut buffer)? {
+                0 => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+                read => opener.push(&buffer[..read]),
+            },
+        }
+    }
+}
+
+/// Makes one attempt after another until one succeeds, the driver refuses, or `deadline` (of [`clock`]) has passed; then the
+/// error of the last one. `pause` waits for the time it is given, or says why there is to be no further attempt.
+pub(super) fn dial_until(
+    address: &str,
+    key: &Key,
+    open: &Open,
+    deadline: Duration,
+    mut pause: impl FnMut(Duration) -> Option<String>,
+) -> Result<Dialled, DialError> {
+    let mut wait = PAUSES.0;
+    loop {
+        let left = deadline.saturating_sub(clock::now());
+        match dial(address, key, open, left) {
+            Err(DialError::Again(error)) => {
+                let left = deadline.saturating_sub(clock::now());
+                if left.is_zero() {
+                    return Err(DialError::Again(error));
+                }
+                // Workers that were cut off together do not come back at the same instant.
+                let spread = wait.mul_f64(0.5 + f64::from(fraction()) / 255.0);
+                if let Some(why) = pause(spread.min(left)) {
+                    return Err(DialError::Again(why));
+                }
+                wait = (wait * 2).min(PAUSES.1);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// A byte at random, or a fixed one.
+fn fraction() -> u8 {
+    let mut byte = [127];
+    let _ = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut byte));
+    byte[0]
+}
+
+/// What a guard needs to say that its worker is gone. It comes through a pipe, as others may see arguments.
+pub(crate) struct Letter {
+    pub(crate) session: SessionId,
+    pub(crate) key: Key,
+    pub(crate) address: String,
+}
+
+impl Letter {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.session.bytes().to_vec();
+        bytes.extend(self.key.bytes());
+        bytes.extend(self.address.as_bytes());
+        bytes
+    }
+
+    /// Reads a letter to its end.
+    pub(crate) fn read(input: impl AsFd) -> Option<Letter> {
+        let input = input.as_fd().try_clone_to_owned().ok()?;
+        let mut bytes = Vec::new();
+        File::from(input).read_to_end(&mut bytes).ok()?;
+        let (session, rest) = bytes.split_first_chunk()?;
+        let (key, address) = rest.split_first_chunk()?;
+        Some(Letter {
+            session: SessionId::new(*session),
+            key: Key::new(*key),
+            address: String::from_utf8(address.to_vec()).ok()?,
+        })
+    }
+}
+
+/// Tells the driver that a worker is gone and nothing that it ran is alive. Gives up at `deadline`: the driver has given the
+/// worker up by then.
+pub(crate) fn report_end(letter: &Letter, deadline: Duration) {
+    let open = Open {
+        session: letter.session,
+        purpose: Purpose::Ended,
+    };
+    let pause = |time| {
+        thread::sleep(time);
+        None
+    };
+    let _ = dial_until(&letter.address, &letter.key, &open, deadline, pause);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_comes_out_of_its_pipe_as_it_was_written() {
+        let letter = Letter {
+            session: SessionId::random().expect("random bytes"),
+            key: Key::generate().expect("random bytes"),
+            address: "host:1".into(),
+        };
+        let read = |bytes: &[u8]| {
+            let (reader, mut writer) = io::pipe().expect("a pipe");
+            writer.write_all(bytes).expect("it fits");
+            drop(writer);
+            Letter::read(reader)
+        };
+        let bytes = letter.bytes();
+        let found = read(&bytes).expect("it is whole");
+        assert!(found.session == letter.session && found.key == letter.key);
+        assert_eq!(found.address, "host:1");
+        assert!(read(&bytes[..47]).is_none());
+    }
+}
