@@ -218,10 +218,11 @@ impl<T> Book<T> {
     }
 
     /// A job was read that an earlier run has brought to its end, well or not.
-    pub(crate) fn add_done(&mut self, job: &Job, ok: bool) {
-        self.read();
+    pub(crate) fn add_done(&mut self, job: &Job, ok: bool) -> Id {
+        let id = self.read();
         self.tally.before += 1;
         self.settle(job.given_name.as_deref(), ok);
+        id
     }
 
     /// There are no more jobs.

@@ -130,6 +130,17 @@ impl Printer {
         }
     }
 
+    /// A job has nothing to print, and no folder for results.
+    pub(crate) fn pass_over(&self, index: usize) {
+        self.print(Print {
+            index,
+            output: None,
+            tag: None,
+            name: None,
+            failed: None,
+        });
+    }
+
     /// Prints an attempt's lines as they come.
     pub(crate) fn live(&self, tag: Option<String>) -> Live {
         Live {

@@ -284,7 +284,11 @@ impl<'a> Running<'a> {
             Some(Ok(jobs)) => {
                 for job in jobs {
                     match self.plan.done.as_ref().and_then(|done| done.find(&job)) {
-                        Some(ok) => self.book.add_done(&job, ok),
+                        Some(ok) => {
+                            let index = self.book.add_done(&job, ok);
+                            // Those behind it need not wait for it (--keep-order).
+                            self.printer.pass_over(index);
+                        }
                         None => self.book.add(job),
                     }
                 }

@@ -20,6 +20,9 @@ const MOST_OPEN: usize = 32;
 /// Length of what stands before each chunk: its stream (one byte), its length (four).
 const HEAD: usize = 5;
 
+/// How much is written to see whether anything can be: a block of any file system.
+const TRIED: usize = 4096;
+
 /// Most bytes to write at once when an output is printed.
 const BLOCK: usize = 64 * 1024;
 
@@ -86,7 +89,7 @@ pub(crate) fn directory() -> PathBuf {
 /// # Errors
 /// One line that names the directory.
 pub(crate) fn check(dir: &Path) -> Result<(), String> {
-    let tried = tempfile::tempfile_in(dir).and_then(|file| file.write_all_at(&[0; BLOCK], 0));
+    let tried = tempfile::tempfile_in(dir).and_then(|file| file.write_all_at(&[0; TRIED], 0));
     tried.map_err(|error| {
         let (error, dir) = (without_path(&error), dir.display());
         format!("TMPDIR {dir}: output of jobs cannot be kept there: {error}")

@@ -1,6 +1,9 @@
 //! A run that goes on where an earlier one ended, by its job log.
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use rustix::process::Signal;
 use support::{Dir, Run, mark, remuda, run, wait_for, with_word};
 
@@ -131,4 +134,28 @@ fn a_log_in_the_format_of_gnu_parallel_has_its_columns() {
     let finished = run(&["--joblog", &log, "-"], "true\n");
     assert_eq!(finished.status, Some(2));
     finished.says("it is in the format of GNU parallel (see --joblog-format)");
+}
+
+#[test]
+fn what_was_done_before_holds_up_nothing_that_is_printed_in_order() {
+    let dir = Dir::new();
+    let (log, go) = (dir.text("log"), dir.text("go"));
+    let first = dir.write("jobs", "echo a\n");
+    run(&["--joblog", &log, &first], "").ends(0, "1 job: 1 ok");
+    let file = dir.write(
+        "jobs",
+        format!("echo a\necho b\nuntil [ -e {go} ]; do sleep 0.02; done; echo c\n"),
+    );
+    let mut command = remuda(&["-k", "--joblog", &log, "--resume", &file]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut run = Run::spawn(&mut command);
+    let mut out = BufReader::new(run.child().stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "b\n");
+    dir.write("go", "");
+    assert_eq!(run.finish().status, Some(0));
 }

@@ -594,7 +594,7 @@ pub(crate) fn wire() -> Vec<Seed> {
 }
 
 /// Every message to a worker.
-pub(crate) fn to_worker() -> [ToWorker; 7] {
+pub(crate) fn to_worker() -> [ToWorker; 8] {
     [
         ToWorker::Welcome {
             silence_ms: 120_000,
