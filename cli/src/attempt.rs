@@ -12,11 +12,12 @@ use futures::future::{Either, Shared};
 use futures::{FutureExt, select_biased};
 use remuda::MachineId;
 use remuda_cli::jobs::{Command, Job};
-use remuda_tokio::{CallError, Lease, Runtime, Tokio};
+use remuda_tokio::{CallError, Runtime, Tokio};
 use remuda_worker::{EXEC, Exec, Exit, Program, Word};
 
 use crate::book::Loss;
 use crate::ended::Ended;
+use crate::listen::Lease;
 use crate::printer::Live;
 use crate::spool::{Output, Spool};
 

@@ -1,4 +1,4 @@
-//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `replay` plays a
+//! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the key of those that connect back, `replay` plays a
 //! recorded run again, `minimise` cuts it down to a failure.
 mod args;
 mod attempt;
@@ -8,6 +8,7 @@ mod ended;
 mod joblog;
 mod limits;
 mod lines;
+mod listen;
 mod log;
 mod minimise;
 mod output;
@@ -28,6 +29,8 @@ mod values;
 use std::io::Write;
 use std::process::ExitCode;
 
+use remuda_tokio::{Keep, harmless};
+use remuda_worker::session::Key;
 use remuda_worker::{Registry, Worker};
 
 use args::{Cli, Command, RunArgs, WorkerArgs};
@@ -46,6 +49,12 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Worker(args),
         }) => worker(&args),
+        Ok(Cli {
+            command: Command::Key(args),
+        }) => match Key::create(&args.file) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => refuse(&error.to_string()),
+        },
         Ok(Cli {
             command: Command::Replay(args),
         }) => match replay::replay(&args) {
@@ -88,10 +97,18 @@ fn worker(args: &WorkerArgs) -> ExitCode {
     };
     let procs = args.procs.map_or_else(cores, std::num::NonZeroU32::get);
     limits::raise(u64::from(procs));
-    Worker::new(Registry::new().exec()).procs(procs).serve()
+    let worker = Worker::new(Registry::new().exec()).procs(procs);
+    match args.connect.read() {
+        Ok(None) => worker.serve(),
+        Ok(Some(connect)) => worker.connect(connect),
+        Err(error) => refuse(&error),
+    }
 }
 
 fn refuse(error: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "remuda: {}", text::short(error));
+    let error = text::short(error);
+    let lines = error.lines().map(|line| harmless(line, Keep::Start(4000)));
+    let lines: Vec<String> = lines.collect();
+    let _ = writeln!(std::io::stderr(), "remuda: {}", lines.join("\n"));
     ExitCode::from(USAGE)
 }

@@ -19,6 +19,7 @@ use crate::args::{
 };
 use crate::book::Rules;
 use crate::joblog::{Done, Joblog, LogFormat};
+use crate::listen::Port;
 use crate::log;
 use crate::output::{Files, Mode};
 use crate::progress::How;
@@ -31,11 +32,9 @@ use crate::spool::{self, Spools};
 const POLLS: u32 = 6;
 const SILENT_POLLS: u32 = 4;
 
-/// A worker that hears nothing gives up no sooner than this (F8), so that a driver that was stopped for a moment finds it again.
-const LEAST_SILENCE: Duration = Duration::from_secs(10);
-
-/// How many jobs to hold at least; more if more can run at a time.
+/// How many jobs to hold at least, and at most where more can run at a time.
 const LEAST_WINDOW: usize = 1024;
+const MOST_WINDOW: usize = 100_000;
 
 /// A run that may begin.
 pub(crate) struct Plan {
@@ -50,9 +49,11 @@ pub(crate) struct Plan {
     pub(crate) cwd: Option<OsString>,
     pub(crate) config: Config,
     pub(crate) options: Options,
-    /// How long a worker waits for a word of ours.
-    pub(crate) silence: Duration,
+    /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
+    pub(crate) silence: Option<Duration>,
     pub(crate) launch: Vec<String>,
+    /// Where workers connect to, if any do.
+    pub(crate) port: Option<Port>,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -84,7 +85,8 @@ impl Plan {
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
-        let config = config(&args.machines)?;
+        let mut port = Port::open(&args.listen)?;
+        let config = config(&args.machines, port.as_mut())?;
         let options = options(args.machines.silent_after, &args.faults);
         let spool_dir = spool::directory();
         spool::check(&spool_dir)?;
@@ -123,8 +125,10 @@ impl Plan {
             cwd: args.jobs.cwd.clone(),
             config,
             options,
-            silence: LEAST_SILENCE.max(args.machines.silent_after * 2),
+            // The end of a pipe on this computer is proof enough.
+            silence: args.machines.launches_itself().then_some(Duration::ZERO),
             launch: args.machines.launch(),
+            port,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
@@ -152,29 +156,52 @@ fn rules(args: &JobArgs, survey: &Survey, max_procs: u64) -> Rules {
         window: match survey.whole {
             true => usize::MAX,
             // Twice what runs at a time is always there to be started.
-            false => LEAST_WINDOW.max(most.saturating_mul(2)),
+            false => most.saturating_mul(2).clamp(LEAST_WINDOW, MOST_WINDOW),
         },
         names: survey.names,
     }
 }
 
-fn config(args: &MachineArgs) -> Result<Config, String> {
+fn config(args: &MachineArgs, port: Option<&mut Port>) -> Result<Config, String> {
+    let config = match port {
+        None => launched(args)?,
+        // Nothing is started here unless the user says how.
+        Some(port) if args.launches_itself() => match args.max_procs() {
+            None => port.alone(),
+            Some(max_procs) => port.alone().max_procs(max_procs.into()),
+        },
+        Some(port) => {
+            let mut config = launched(args)?;
+            let kind = &mut config.kinds[0];
+            let machines = config.max_procs / u64::from(kind.capacity.proc_count());
+            kind.max = u32::try_from(machines).unwrap_or(u32::MAX);
+            // The limit of this computer's cores is none for others.
+            match args.max_procs() {
+                None => port.beside(config).max_procs(u64::MAX),
+                Some(_) => port.beside(config),
+            }
+        }
+    };
+    Ok(config
+        .poll_interval(args.silent_after / POLLS)
+        .silent_polls(SILENT_POLLS))
+}
+
+/// The machines that are started here.
+fn launched(args: &MachineArgs) -> Result<Config, String> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let Sizes {
         machine_procs,
         max_procs,
     } = args.sizes(u32::try_from(cores).unwrap_or(u32::MAX))?;
     let config = Config::with_max_load(machine_procs, u64::from(max_procs), args.max_load);
-    let config = config.map_err(|error| match error {
+    config.map_err(|error| match error {
         ConfigError::MachineProcs { .. } => format!("--machine-procs, with --max-load: {error}"),
         ConfigError::MaxProcs { least, .. } => {
             format!("--max-procs {max_procs} is less than one machine needs: {least}")
         }
         _ => error.to_string(),
-    })?;
-    Ok(config
-        .poll_interval(args.silent_after / POLLS)
-        .silent_polls(SILENT_POLLS))
+    })
 }
 
 fn journal(args: &OutputArgs, jobs: &str, files: &mut Files) -> Result<Option<Journal>, String> {

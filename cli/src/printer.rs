@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
+use remuda_tokio::{Keep, harmless};
 use remuda_worker::wire::Stream;
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -27,6 +28,9 @@ use crate::text::short;
 
 /// Most messages to print before the bar is drawn again.
 const BATCH: usize = 256;
+
+/// The most characters of a line of ours that has text of others in it.
+const LONGEST_LINE: usize = 4000;
 
 /// Most bytes of lines that wait to be printed as they come; who has more waits with it.
 const MOST_WAITING: usize = 4 << 20;
@@ -245,8 +249,8 @@ impl State {
                 && Instant::now() >= *at
             {
                 *at = Instant::now() + every;
-                if let Some(line) = self.settings.progress.tick() {
-                    self.say(&line);
+                for line in self.settings.progress.tick().unwrap_or_default().lines() {
+                    self.say(line);
                 }
             }
         }
@@ -382,8 +386,10 @@ impl State {
         self.say(&format!("cannot write to standard output: {error}"));
     }
 
+    /// A line about the run, in which there may be text of others.
     fn say(&mut self, line: &str) {
-        self.line(&format!("remuda: {}", short(line)));
+        let line = harmless(&short(line), Keep::Start(LONGEST_LINE));
+        self.line(&format!("remuda: {line}"));
     }
 
     /// A line of our own. Standard error may be closed; then the line is dropped.

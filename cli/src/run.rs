@@ -18,8 +18,7 @@ use jiff::Timestamp;
 use remuda::{Demand, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Job, Size};
 use remuda_tokio::{
-    Cluster, FileRecorder, Lease, MachineStatus, ProcessSystem, Recording, Request, RequestError,
-    Runtime, Tokio,
+    FileRecorder, Listener, MachineStatus, ProcessSystem, Recording, RequestError, Runtime, Tokio,
 };
 use remuda_worker::EXEC;
 
@@ -27,6 +26,7 @@ use crate::attempt::{Attempting, GRACE, LAST_GRACE, Slots, Stop, exec};
 use crate::book::{Book, Id, Loss, Step};
 use crate::ended::Ended;
 use crate::joblog::{Attempt, Joblog};
+use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
@@ -75,11 +75,11 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         let book = Book::new(plan.rules, survey.total);
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            let running = Running::new(runtime, plan, printer, board, book, recorder);
+            let running = Running::new(runtime, plan, printer, board, book, recorder)?;
             let (end, machines, counted) = running.run_all(source, controls).await;
             *tally = counted;
-            (end, machines)
-        })?;
+            Ok::<_, io::Error>((end, machines))
+        })??;
         if let Some((path, recording)) = recording
             && let Err(error) = recording.finish()
         {
@@ -126,6 +126,8 @@ fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> 
 struct Running<'a> {
     runtime: Tokio,
     cluster: Cluster,
+    /// Keeps the port open.
+    _listener: Option<Listener>,
     plan: &'a mut Plan,
     printer: &'a Printer,
     board: Board,
@@ -192,11 +194,18 @@ impl<'a> Running<'a> {
         board: Board,
         book: Book<Left>,
         recorder: Option<FileRecorder>,
-    ) -> Running<'a> {
-        let system = ProcessSystem::new(runtime.clone(), plan.launch.clone())
+    ) -> io::Result<Running<'a>> {
+        let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count())
-            .silence(plan.silence);
+            .procs(plan.config.kinds[0].capacity.proc_count());
+        if let Some(silence) = plan.silence {
+            launched = launched.silence(silence);
+        }
+        let port = plan.port.take();
+        if let Some(address) = port.as_ref().and_then(listen::Port::address) {
+            printer.note(format!("workers connect to {address}"));
+        }
+        let (system, listener) = listen::system(&runtime, launched, port)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let cluster = match recorder {
             None => Cluster::new(runtime.clone(), system, config, options),
@@ -204,11 +213,15 @@ impl<'a> Running<'a> {
         };
         let cluster =
             cluster.expect("the plan's configuration was made by a constructor that validates");
+        if let Some(listener) = &listener {
+            listen::admit(listener, &cluster);
+        }
         let suspects = Suspects::new(plan.suspect);
         let (stop, stopped) = oneshot::channel();
-        Running {
+        Ok(Running {
             runtime,
             cluster,
+            _listener: listener,
             env: std::mem::take(&mut plan.env),
             plan,
             printer,
@@ -225,7 +238,7 @@ impl<'a> Running<'a> {
             turns: HashMap::new(),
             end: None,
             began: Instant::now(),
-        }
+        })
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.

@@ -113,11 +113,8 @@ fn a_file_that_may_not_grow_is_an_error_of_its_write_and_no_death() {
 
     let journal = dir.text("journal");
     let words = ["--max-procs", "1", "--journal", &journal, "-"];
-    let finished = Run::start(
-        remuda_after("ulimit -f 32", &words),
-        &"true\n".repeat(1500),
-    )
-    .finish();
+    let finished =
+        Run::start(remuda_after("ulimit -f 32", &words), &"true\n".repeat(1500)).finish();
     finished
         .ends(0, "1500 jobs: 1500 ok, 0 failed; ")
         .says("File too large");

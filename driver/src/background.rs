@@ -15,6 +15,7 @@ use crate::runtime::{Runtime, timeout};
 use crate::shared::Shared;
 use crate::status::DisplayFigures;
 use crate::system::System;
+use crate::text::{Keep, harmless};
 
 /// Starts a task on the runtime.
 pub(crate) fn spawn<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, task: Task<S>) {
@@ -97,6 +98,7 @@ async fn discard<R: Runtime, S: System>(
         return;
     };
     if let Err(error) = answer.unwrap_or_else(Err) {
+        let error = harmless(&error, Keep::Start(500));
         tracing::warn!(machine = %machine.name(), %task, "could not drop a task's result: {error}");
     }
 }

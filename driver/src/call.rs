@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::error::CallError;
 use crate::machine::Machine;
 use crate::panics::catch_panic_in;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, pass};
 use crate::shared::Shared;
 use crate::signal::Signal;
 use crate::system::{Caller, Chunk, Invocation, System};
@@ -200,7 +200,7 @@ impl<T> Call<T> {
 /// Resolves when a call was cancelled and the time-out has passed since.
 async fn ignored<R: Runtime>(runtime: &R, cancel: &Signal, limit: Duration) {
     cancel.wait().await;
-    runtime.sleep_until(runtime.now() + limit).await;
+    pass(runtime, limit).await;
 }
 
 /// Adds a call to its lease, if it has one. Returns `None` if the lease is lost.

@@ -57,6 +57,7 @@
 mod ids;
 mod panics;
 mod signal;
+mod text;
 
 // The traits that a user implements, and their types.
 mod error;
@@ -79,6 +80,7 @@ mod worker_link;
 
 // The state, from its records to its lock.
 mod effect;
+mod failures;
 mod membership;
 mod shared;
 mod state;
@@ -105,7 +107,7 @@ pub use listen::{ConnectSystem, ConnectedWorker, Listen, Listener};
 pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
 pub use once::OnceMachine;
-pub use options::Options;
+pub use options::{Options, worker_silence};
 pub use process::ProcessSystem;
 pub use record::Recorder;
 pub use remuda;
@@ -115,3 +117,4 @@ pub use request::Request;
 pub use runtime::{Accept, Child, Connection, Process, Runtime};
 pub use status::MachineStatus;
 pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};
+pub use text::{Keep, harmless};

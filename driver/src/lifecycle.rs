@@ -14,7 +14,7 @@ use crate::effect::Effect;
 use crate::error::StartError;
 use crate::machine::Machine;
 use crate::panics::{catch_panic, catch_panic_in};
-use crate::runtime::{Runtime, timeout};
+use crate::runtime::{Runtime, pass, timeout};
 use crate::shared::Shared;
 use crate::signal::Signal;
 use crate::state::State;
@@ -77,8 +77,12 @@ pub(crate) fn start<R: Runtime, S: System>(
     async move {
         let capacity = shared.read(|state| state.capacity(kind));
         let ids = lifecycles.iter().map(|(lifecycle, _)| lifecycle.id);
-        let (starts, progress): (Vec<_>, Vec<_>) =
-            ids.map(|id| Start::new(id, kind, capacity)).unzip();
+        let start = |id| {
+            let (mut start, progress) = Start::new(id, kind, capacity);
+            start.silence = shared.silence;
+            (start, progress)
+        };
+        let (starts, progress): (Vec<_>, Vec<_>) = ids.map(start).unzip();
         let starting = catch_panic_in(async { shared.system.start_many(starts) }).await;
         let (futures, missing) = match starting {
             Ok(futures) => (futures, "the system started fewer machines".to_owned()),
@@ -166,7 +170,7 @@ async fn overdue<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, progress: &P
     let limit = shared.options.start_timeout;
     if timeout(runtime, limit, progress.untimed()).await.is_some() {
         progress.booting().await;
-        runtime.sleep_until(runtime.now() + limit).await;
+        pass(runtime, limit).await;
     }
 }
 
@@ -314,7 +318,14 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
         let wanted = self.shared.read(|state| state.is_start_wanted(self.id));
         let error = match end {
             StartEnd::Failed(error) if wanted => {
-                tracing::warn!(machine = %self.id, "did not start: {error}");
+                let (id, now) = (self.id, self.shared.runtime.now());
+                let text = error.to_string();
+                let told = self
+                    .shared
+                    .with(|state| state.failures.tell(id, &text, now));
+                if let Some(told) = told {
+                    tracing::warn!("{told}");
+                }
                 Ok(error)
             }
             StartEnd::Failed(error) => Err(error.to_string()),

@@ -20,14 +20,11 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 use crate::error::{CallError, StartError};
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
+use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
-use group::EXIT_GRACE;
+use group::{EXIT_GRACE, Group};
 use pump::{Exit, Pipes};
-use tail::readable;
-
-pub(crate) use group::Group;
-pub(crate) use pump::read;
-pub(crate) use tail::Tail;
+use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -40,7 +37,7 @@ pub struct ProcessSystem<R> {
     procs: Option<u32>,
     queued: bool,
     hello_timeout: Duration,
-    silence: Duration,
+    silence: Option<Duration>,
 }
 
 /// A worker process.
@@ -72,7 +69,7 @@ impl<R: Runtime> ProcessSystem<R> {
             procs: None,
             queued: false,
             hello_timeout: Duration::from_secs(30),
-            silence: Duration::from_secs(120),
+            silence: None,
         }
     }
 
@@ -114,30 +111,26 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
-    /// A worker that receives nothing from its driver for this time kills its jobs and exits (F8); default 2 minutes. Zero:
-    /// never. Polls are the heartbeat, so make it longer than a few poll intervals.
+    /// A worker that receives nothing from its driver for this time kills its jobs and exits (F8); by default the time that
+    /// [`worker_silence`](crate::worker_silence) gives. Zero: never, which is right where worker and driver are on one host, as
+    /// nothing can part them: a driver that is stopped for long then loses no worker.
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
-        self.silence = silence;
+        self.silence = Some(silence);
         self
     }
 
-    fn command(&self, start: &Start) -> Result<Command, StartError> {
+    /// The words of the template for a machine.
+    fn words(&self, start: &Start) -> Vec<String> {
         let procs = self.procs.unwrap_or(start.capacity.proc_count());
         let procs = procs.to_string();
         let (machine, kind) = (start.id.to_string(), start.kind.to_string());
-        let mut words = self.template(start.kind).iter().map(|word| {
+        let words = self.template(start.kind).iter().map(|word| {
             word.replace("{procs}", &procs)
                 .replace("{machine}", &machine)
                 .replace("{kind}", &kind)
         });
-        let program = words
-            .next()
-            .ok_or_else(|| StartError::new("the launch template is empty"))?;
-        let mut command = Command::new(program);
-        // In its own process group, Ctrl-C at the terminal signals only the driver.
-        command.args(words).process_group(0);
-        Ok(command)
+        words.collect()
     }
 
     /// The template of a kind.
@@ -164,7 +157,7 @@ impl<R: Runtime> ProcessSystem<R> {
             if let Some(opened) = opened.map_err(|error| error.to_string())? {
                 break opened.decoder;
             }
-            match read(stdout, &mut buffer).await {
+            match pump::read(stdout, &mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
                 n => opened = opening.push(&buffer[..n]),
             }
@@ -179,7 +172,7 @@ impl<R: Runtime> ProcessSystem<R> {
                     });
                 }
                 Some(_) => return Err("its first frame is no hello".into()),
-                None => match read(stdout, &mut buffer).await {
+                None => match pump::read(stdout, &mut buffer).await {
                     0 => return Err(format!("{} amid its hello", self.exit(process).await)),
                     n => decoder.push(&buffer[..n]),
                 },
@@ -197,6 +190,37 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 }
 
+fn command(words: &[String]) -> Result<Command, StartError> {
+    let (program, words) = words
+        .split_first()
+        .ok_or_else(|| StartError::new("the launch template is empty"))?;
+    let mut command = Command::new(program);
+    // In its own process group, Ctrl-C at the terminal signals only the driver.
+    command.args(words).process_group(0);
+    Ok(command)
+}
+
+/// What to add to an error where a word is written for a shell, and no shell comes to read it.
+fn shell_hint(words: &[String]) -> String {
+    let program = words.first().map_or("", String::as_str);
+    let program = program.rsplit('/').next().unwrap_or_default();
+    if program.ends_with("sh") {
+        return String::new(); // sh, bash, …; and ssh, which has one read its words elsewhere.
+    }
+    let variable = |word: &str| {
+        let mut behind = word.split('$').skip(1);
+        behind.any(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{'))
+    };
+    let for_a_shell = |word: &&String| word.starts_with('~') || variable(word);
+    match words.iter().find(for_a_shell) {
+        None => String::new(),
+        Some(word) => {
+            let word = harmless(word, Keep::Start(100));
+            format!(" (no shell reads this command, so `{word}` is taken as it is)")
+        }
+    }
+}
+
 struct Hello {
     procs: u32,
     functions: Vec<String>,
@@ -207,11 +231,13 @@ impl<R: Runtime> System for ProcessSystem<R> {
     type Machine = Worker;
 
     async fn start(&self, start: Start) -> Result<Worker, StartError> {
-        let template = self.template(start.kind).join(" ");
-        let refuse = |what: String| StartError::new(format!("`{template}`: {what}"));
+        let words = self.words(&start);
+        let shown = harmless(&words.join(" "), Keep::Start(500));
+        let hint = shell_hint(&words);
+        let refuse = |what: String| StartError::new(format!("`{shown}`: {what}{hint}"));
         let child = self
             .runtime
-            .start(self.command(&start)?)
+            .start(command(&words)?)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
         let Child {
             id: pid,
@@ -227,7 +253,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         if self.queued {
             start.queued();
             first.resize(8 * 1024, 0);
-            let length = read(&mut *stdout, &mut first).await;
+            let length = pump::read(&mut *stdout, &mut first).await;
             first.truncate(length);
             start.booting();
         }
@@ -255,12 +281,13 @@ impl<R: Runtime> System for ProcessSystem<R> {
                     .collect();
                 return Err(refuse(match said.is_empty() {
                     true => what,
-                    false => format!("{what}; it printed: {}", said.join("\n")),
+                    false => format!("{what}; it printed: {}", said.join(" | ")),
                 }));
             }
         };
         let link = Arc::new(Link::new(hello.functions));
-        let silence_ms = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX);
+        let silence = self.silence.unwrap_or(start.silence).as_millis();
+        let silence_ms = u64::try_from(silence).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
         let pipes = Pipes { stdin, stdout };
         let decoder = hello.decoder;
@@ -354,17 +381,35 @@ mod tests {
     #[test]
     fn the_template_is_filled_in() {
         let start = |kind| Start::new(MachineId(7), KindId(kind), Resources::procs(4)).0;
-        let words = |system: &ProcessSystem<NoRuntime>, kind| {
-            let command = system.command(&start(kind)).unwrap();
-            let words = command.get_args().map(|word| word.to_string_lossy().into());
-            words.collect::<Vec<String>>()
-        };
+        let words =
+            |system: &ProcessSystem<NoRuntime>, kind| system.words(&start(kind)).split_off(1);
         let other = ["gpu", "{machine}", "{kind}"].map(str::to_owned);
         let system = system().template_of(KindId(1), other.into());
         assert_eq!(words(&system, 0), ["--procs=4"]);
         assert_eq!(words(&system, 1), ["m7", "k1"]);
         assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
-        assert!(empty.command(&start(0)).is_err());
+        assert!(command(&empty.words(&start(0))).is_err());
+    }
+
+    #[test]
+    fn words_that_only_a_shell_would_read_are_pointed_out() {
+        let hint = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            shell_hint(&words)
+        };
+        assert_eq!(
+            hint(&["~/bin/remuda", "worker"]),
+            " (no shell reads this command, so `~/bin/remuda` is taken as it is)"
+        );
+        assert!(hint(&["srun", "$HOME/remuda", "worker"]).contains("`$HOME/remuda`"));
+        assert!(hint(&["srun", "${HOME}/remuda"]).contains("taken as it is"));
+        for words in [
+            &["ssh", "host", "~/bin/remuda"][..],
+            &["/bin/sh", "-c", "exec $0"],
+            &["remuda", "a~b", "5$", "worker"],
+        ] {
+            assert_eq!(hint(words), "");
+        }
     }
 }

@@ -104,13 +104,28 @@ pub trait Process: Send {
     fn wait(&mut self) -> BoxFuture<'_, io::Result<ExitStatus>>;
 }
 
-/// Resolves like `future`, or with `None` once `limit` has passed.
+/// A sleep that ends later than this was slept through: this process was stopped, or its host slept.
+const SLEPT_THROUGH: Duration = Duration::from_secs(1);
+
+/// Resolves once `limit` has passed in which this process ran. If it was stopped meanwhile, what it waits for may have come
+/// long ago and not be read yet: it waits anew.
+pub(crate) async fn pass<R: Runtime>(runtime: &R, limit: Duration) {
+    loop {
+        let deadline = runtime.now() + limit;
+        runtime.sleep_until(deadline).await;
+        if runtime.now() <= deadline + SLEPT_THROUGH {
+            return;
+        }
+    }
+}
+
+/// Resolves like `future`, or with `None` once `limit` has [passed](pass).
 pub(crate) async fn timeout<R: Runtime, F: Future>(
     runtime: &R,
     limit: Duration,
     future: F,
 ) -> Option<F::Output> {
-    let sleep = std::pin::pin!(runtime.sleep_until(runtime.now() + limit));
+    let sleep = std::pin::pin!(pass(runtime, limit));
     match select(std::pin::pin!(future), sleep).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,

@@ -6,6 +6,7 @@
 //! without a deadlock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
@@ -14,18 +15,21 @@ use remuda::{Event, Manager, Notice, Reject};
 
 use crate::effect::{Effect, Task};
 use crate::lost_tasks::LostTask;
-use crate::options::Options;
+use crate::options::{Options, worker_silence};
 use crate::panics::{catch_panic, drop_payload};
 use crate::record::Recorder;
 use crate::runtime::Runtime;
 use crate::state::State;
 use crate::system::System;
+use crate::text::{Keep, harmless};
 
 /// Everything that the handles and tasks of one cluster share.
 pub(crate) struct Shared<R, S: System> {
     pub(crate) runtime: R,
     pub(crate) system: S,
     pub(crate) options: Options,
+    /// How long workers wait for a word of the driver (F8).
+    pub(crate) silence: Duration,
     /// Resolves when the cluster shuts down: running starts are then dropped.
     pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
     /// Starts a task on the runtime. The tasks import this file, so the function is passed in and not imported.
@@ -73,11 +77,13 @@ impl<R: Runtime, S: System> Shared<R, S> {
         let (open, closing) = oneshot::channel();
         let clock = runtime.clone();
         let clock = Box::new(move || clock.now());
+        let silence = worker_silence(manager.config(), &options);
         let state = State::new(manager, recorder, clock, open, &options);
         Arc::new(Shared {
             runtime,
             system,
             options,
+            silence,
             closing: closing.shared(),
             spawn,
             state: Mutex::new(state),
@@ -175,16 +181,16 @@ impl<R: Runtime, S: System> Shared<R, S> {
 }
 
 fn log_notice(notice: &Notice, about: Option<&str>, expected: bool) {
+    let shown = |or: &str| harmless(about.unwrap_or(or), Keep::Start(1500));
     match notice {
         Notice::Ended { machine } => {
-            let about = about.unwrap_or("it was not up yet");
-            tracing::info!(%machine, "ended, as it was told to: {about}");
+            tracing::info!(%machine, "ended, as it was told to: {}", shown("it was not up yet"));
         }
         Notice::MachineLost { machine, .. } if expected => {
-            tracing::info!(%machine, "ended: {}", about.unwrap_or_default());
+            tracing::info!(%machine, "ended: {}", shown(""));
         }
         Notice::MachineLost { machine, .. } => {
-            tracing::warn!(%machine, "was lost: {}", about.unwrap_or_default());
+            tracing::warn!(%machine, "was lost: {}", shown(""));
         }
         Notice::Probation { .. } | Notice::StartsFailing { .. } | Notice::NoHome { .. } => {
             tracing::warn!("{notice}");

@@ -19,6 +19,7 @@ use remuda::{
 
 use crate::effect::{Effect, Task};
 use crate::error::{CallError, OnceError, RequestError};
+use crate::failures::Failures;
 use crate::ids::IdMap;
 use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
@@ -48,6 +49,7 @@ pub(crate) struct State<S: System> {
     pub(crate) subscribers: Vec<mpsc::UnboundedSender<LostTask>>,
     pub(crate) timer: TimerState,
     pub(crate) last_start_error: String,
+    pub(crate) failures: Failures,
     pub(crate) ever_up: bool,
     /// The number of machines whose task has not ended.
     pub(crate) machine_tasks: usize,
@@ -85,6 +87,7 @@ impl<S: System> State<S> {
             subscribers: Vec::new(),
             timer: TimerState::default(),
             last_start_error: String::new(),
+            failures: Failures::default(),
             ever_up: false,
             machine_tasks: 0,
             open: Some(open),
@@ -407,6 +410,11 @@ impl<S: System> State<S> {
                 self.lost.pop_front();
             }
             self.lost.push_back(status);
+        }
+        if let Notice::StartsFailing { .. } = &notice
+            && !self.failures.may_say(&notice.to_string(), (self.clock)())
+        {
+            return;
         }
         let expected = self.open.is_none();
         self.push(Effect::Notice {

@@ -5,6 +5,8 @@ use std::fmt;
 use remuda::{Health, KindId, MachineId, Resources};
 use remuda_worker::wire::{Figures, Usage};
 
+use crate::text::{Keep, harmless};
+
 /// The status of a machine at one moment. `Display` writes the status line of rule S17,
 /// `mem USED/TOTAL disk USED/TOTAL load 1.0/0.5/0.2 counters a:1 b:2`, with ` (probation)`, ` (draining)`, ` (stopping)` or
 /// ` (lost)` at the end.
@@ -53,7 +55,7 @@ impl fmt::Display for DisplayFigures<'_> {
         write!(f, "mem {} disk {}", UsedOfTotal(memory), UsedOfTotal(disk))?;
         write!(f, " load {one:.1}/{five:.1}/{fifteen:.1} counters")?;
         for (name, value) in self.0.counters.iter().flatten() {
-            write!(f, " {name}:{value}")?;
+            write!(f, " {}:{value}", harmless(name, Keep::Start(100)))?;
         }
         Ok(())
     }

@@ -103,17 +103,21 @@ pub struct Start {
     pub kind: KindId,
     /// What a machine of this kind has.
     pub capacity: Resources,
+    /// How long the machine should wait for a word of its driver before it ends by itself (F8), see
+    /// [`worker_silence`](crate::worker_silence). Zero: for ever.
+    pub silence: Duration,
     progress: Progress,
 }
 
 impl Start {
-    /// A start, and the driver's end of it. You need it to test a [`System`] without a cluster.
+    /// A start without a limit of silence, and the driver's end of it. You need it to test a [`System`] without a cluster.
     pub fn new(id: MachineId, kind: KindId, capacity: Resources) -> (Start, Progress) {
         let progress = Progress::default();
         let start = Start {
             id,
             kind,
             capacity,
+            silence: Duration::ZERO,
             progress: progress.clone(),
         };
         (start, progress)

@@ -43,6 +43,8 @@ pub(crate) enum Record {
     Ended(i32),
     /// The worker connects back, and may live until then, on the clock of [`crate::clock`].
     Lease(Duration),
+    /// The worker ends by itself, and has reported every group.
+    Orderly,
 }
 
 impl Record {
@@ -54,6 +56,7 @@ impl Record {
             Record::Started(group) => group.into(),
             Record::Ended(group) => -i64::from(group),
             Record::Lease(until) => clock::millis(until).cast_signed() + Record::TIMES,
+            Record::Orderly => 0,
         };
         number.to_le_bytes()
     }
@@ -66,6 +69,7 @@ impl Record {
         let group = i32::try_from(number.abs()).ok()?;
         Some(match number {
             ..0 => Record::Ended(group),
+            0 => Record::Orderly,
             _ => Record::Started(group),
         })
     }
@@ -198,6 +202,7 @@ mod tests {
             Record::Ended(1),
             Record::Ended(i32::MAX),
             Record::Lease(Duration::ZERO),
+            Record::Orderly,
             Record::Lease(until),
         ] {
             assert_eq!(Record::parse(record.bytes()), Some(record));

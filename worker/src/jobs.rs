@@ -118,7 +118,11 @@ impl Jobs {
             let _ = kill_process(*group, Signal::KILL); // Its leader may have moved to another.
         }
         let groups = state.groups.clone();
+        let all_known = state.starting == 0;
         drop(state);
+        if all_known {
+            self.send_record(Record::Orderly);
+        }
         if self.guard_has_ended() {
             wait_until_dead(&groups);
         }

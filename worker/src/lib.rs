@@ -42,6 +42,7 @@ mod processes;
 mod registry;
 mod serve;
 pub mod session;
+mod silence;
 mod stdio;
 mod sync;
 pub mod wire;

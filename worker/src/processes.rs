@@ -14,7 +14,26 @@ pub(crate) struct Process {
     pub(crate) alive: bool,
     /// When it was started, in ticks of the system.
     pub(crate) started: u64,
+    /// A guard, by its name.
+    pub(crate) guard: bool,
 }
+
+/// The ids of a process's children, or `None` where they cannot be listed. While children end, others may be missing.
+pub(crate) fn children(pid: i32) -> Option<impl Iterator<Item = i32>> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut children: Vec<i32> = Vec::new();
+    for task in tasks {
+        let list = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        children.extend(
+            list.split_ascii_whitespace()
+                .filter_map(|pid| pid.parse::<i32>().ok()),
+        );
+    }
+    Some(children.into_iter())
+}
+
+/// The name of a guard in the list of processes.
+pub(crate) const GUARD_NAME: &std::ffi::CStr = c"remuda-guard";
 
 /// All processes, or `None` where they cannot be listed.
 pub(crate) fn all() -> Option<impl Iterator<Item = Process>> {
@@ -50,7 +69,9 @@ impl Process {
     /// `pid (name) state ppid group session … started …`; the name may hold blanks and parentheses.
     fn parse(pid: i32, stat: &str) -> Option<Process> {
         const STARTED: usize = 22 - 6 - 1; // The 22nd field, counted behind the session, the sixth.
-        let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+        let (opened, closed) = (stat.find('(')?, stat.rfind(')')?);
+        let guard = stat.get(opened + 1..closed)?.as_bytes() == GUARD_NAME.to_bytes();
+        let mut fields = stat[closed + 1..].split_ascii_whitespace();
         let state = fields.next()?;
         let (_parent, group, session) = (
             fields.next()?,
@@ -64,6 +85,7 @@ impl Process {
             session,
             alive: !matches!(state, "Z" | "X" | "x"),
             started,
+            guard,
         })
     }
 
@@ -93,8 +115,11 @@ mod tests {
             session: 6,
             alive: false,
             started: 991,
+            guard: false,
         };
         assert_eq!(Process::parse(7, stat), Some(process));
+        let stat = "7 (remuda-guard) S 1 5 6 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 991 14";
+        assert!(Process::parse(7, stat).is_some_and(|process| process.guard));
         assert_eq!(Process::parse(7, "7 (cut"), None);
         assert_eq!(Process::parse(7, "7 (cut) S 1"), None);
     }

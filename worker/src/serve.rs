@@ -13,6 +13,7 @@ use crate::jobs::Jobs;
 use crate::outbox::{Outbox, Sink};
 use crate::pool::Pool;
 use crate::registry::{Registry, names};
+use crate::silence::Silence;
 use crate::sync::lock;
 use crate::wire::{
     Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, hello_preamble,
@@ -223,8 +224,7 @@ impl Serving {
         };
         let mut decoder = Decoder::new();
         let mut buffer = vec![0; MAX_CHUNK];
-        let mut silence = Some(SILENCE);
-        let mut last_message = Instant::now();
+        let mut silence = Silence::new(SILENCE, Instant::now());
         loop {
             let read = match &mut input {
                 Input::Connection(reader) => {
@@ -232,10 +232,7 @@ impl Serving {
                     read.unwrap_or_else(|why| self.end(1, &why))
                 }
                 Input::Pipe(input) => {
-                    if let Some(why) = self.wait(
-                        input,
-                        silence.and_then(|silence| last_message.checked_add(silence)),
-                    ) {
+                    if let Some(why) = self.wait(input, &mut silence) {
                         self.end(1, &why);
                     }
                     match rustix::io::read(input, &mut buffer) {
@@ -249,12 +246,12 @@ impl Serving {
                     }
                 }
             };
-            last_message = Instant::now();
+            silence.heard(Instant::now());
             decoder.push(&buffer[..read]);
             loop {
                 match decoder.next() {
                     Ok(Some(ToWorker::Welcome { silence_ms })) => {
-                        silence = (silence_ms > 0).then(|| Duration::from_millis(silence_ms));
+                        silence.set_limit(Duration::from_millis(silence_ms));
                     }
                     Ok(Some(message)) => self.on_message(message, &polls),
                     Ok(None) => break,
@@ -267,24 +264,28 @@ impl Serving {
     }
 
     /// Waits for input from the driver. Returns a reason if the worker must end instead.
-    fn wait(&self, input: &OwnedFd, deadline: Option<Instant>) -> Option<String> {
+    fn wait(&self, input: &OwnedFd, silence: &mut Silence) -> Option<String> {
+        let mut over = false;
         loop {
             // The only event on the guard's pipe is an error, when the guard has ended.
             let mut fds = [
                 PollFd::new(input, PollFlags::IN),
                 PollFd::new(self.jobs.guard(), PollFlags::empty()),
             ];
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout = left.map(|left| Timespec {
-                tv_sec: left.as_secs().cast_signed(),
-                tv_nsec: left.subsec_nanos().into(),
+            let tick = if over {
+                Some(Duration::ZERO)
+            } else {
+                silence.tick()
+            };
+            let timeout = tick.map(|tick| Timespec {
+                tv_sec: tick.as_secs().cast_signed(),
+                tv_nsec: tick.subsec_nanos().into(),
             });
             match poll(&mut fds, timeout.as_ref()) {
-                // Counts only if this poll began after the deadline: after a SIGSTOP there may be unread input.
-                Ok(0) if left.is_some_and(|left| left.is_zero()) => {
-                    return Some("the driver has been silent for too long".into());
-                }
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // Only if this poll began when it was over: there may be unread input.
+                Ok(0) if over => return Some("the driver has been silent for too long".into()),
+                Ok(0) => over = silence.look(Instant::now()),
+                Err(rustix::io::Errno::INTR) => {}
                 Ok(_) if !fds[1].revents().is_empty() => {
                     return Some("the guard process has ended (was it killed?)".into());
                 }

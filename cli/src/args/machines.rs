@@ -38,7 +38,8 @@ pub(crate) struct MachineArgs {
 
     /// Take a machine for lost whose worker answers no poll for this long.
     ///
-    /// It is polled six times in this span. Example: --silent-after 10
+    /// It is polled six times in this span. A worker that another program has started gives up when it has heard nothing
+    /// for seven twelfths of it, so that no job runs twice at once when the network fails. Example: --silent-after 10
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) silent_after: Duration,
 }
@@ -76,6 +77,16 @@ impl MachineArgs {
             machine_procs,
             max_procs,
         })
+    }
+
+    /// Whether machines are processes of this computer, started by this very program, which nothing can part from it.
+    pub(crate) fn launches_itself(&self) -> bool {
+        self.launch.is_none()
+    }
+
+    /// The most procs, if the user says so.
+    pub(crate) fn max_procs(&self) -> Option<u32> {
+        self.max_procs.map(NonZeroU32::get)
     }
 
     /// The words that start a machine: the user's, or this very program.

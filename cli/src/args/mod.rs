@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod connect;
 mod faults;
 mod jobs;
 mod machines;
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
+pub(crate) use connect::{KeyArgs, ListenArgs};
 pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::{Given, JobArgs};
 pub(crate) use machines::{MachineArgs, Sizes};
@@ -33,6 +35,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
+    Key(KeyArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }
@@ -70,6 +73,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten, next_help_heading = "Machines")]
     pub(crate) machines: MachineArgs,
+
+    #[command(flatten, next_help_heading = "Machines")]
+    pub(crate) listen: ListenArgs,
 
     #[command(flatten, next_help_heading = "Faults")]
     pub(crate) faults: FaultArgs,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use remuda_sim::find::answers;
 use remuda_sim::shrink::Run;
+use remuda_tokio::{Keep, harmless};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
@@ -134,17 +135,9 @@ impl Check {
     pub(super) fn last_output(&mut self) -> String {
         let text = self.output.as_mut().and_then(|file| tail(file).ok());
         let text = text.unwrap_or_default();
-        let clean: String = text
-            .chars()
-            .map(|c| {
-                if c.is_control() && c != '\n' && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
-        match clean.trim_end() {
+        let lines = text.lines().map(|line| harmless(line, Keep::Start(1000)));
+        let clean: Vec<String> = lines.collect();
+        match clean.join("\n").trim_end() {
             "" => "; it printed nothing".to_owned(),
             text => format!("; its last output:\n{text}"),
         }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use remuda::journal::Note;
 use remuda::{Action, Manager};
 use remuda_sim::script;
+use remuda_tokio::{Keep, harmless};
 
 use super::items::Step;
 use super::play::Watch;
@@ -89,7 +90,7 @@ impl<W: Write> Watch for Lines<W> {
         writeln!(
             self.out,
             "note {time} {machine} {topic}: {}",
-            text.escape_debug()
+            harmless(text, Keep::Start(1000))
         )
     }
 }

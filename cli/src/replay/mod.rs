@@ -24,6 +24,7 @@ use std::time::Instant;
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use remuda::{Config, Packing, Policy, RequestId};
+use remuda_tokio::{Keep, harmless};
 use serde_json::json;
 
 use crate::values::id;
@@ -259,7 +260,8 @@ fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out)?;
     for label in &head.labels {
-        let (name, value) = (label.name.escape_debug(), label.value.escape_debug());
+        let name = harmless(&label.name, Keep::Start(100));
+        let value = harmless(&label.value, Keep::Start(1000));
         writeln!(out, "label        {name}: {value}")?;
     }
     print_config(&head.config, out)

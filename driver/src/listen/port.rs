@@ -17,7 +17,7 @@ use super::system::ConnectedWorker;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 
-/// What a port for workers is to be like. [`bind`](Listen::bind) opens it.
+/// What a port for workers is to be like. [`bind`](Listen::bind) opens it. See the [module](crate::listen).
 #[derive(Clone, Debug)]
 pub struct Listen {
     pub(super) key: Key,
@@ -97,7 +97,14 @@ impl Listen {
     /// # Errors
     /// The address cannot be bound, or the runtime cannot listen.
     pub fn bind<R: Runtime>(self, runtime: &R, address: SocketAddr) -> io::Result<Listener<R>> {
-        let listener = TcpListener::bind(address)?;
+        self.on(runtime, TcpListener::bind(address)?)
+    }
+
+    /// Like [`bind`](Listen::bind), on what is bound already.
+    ///
+    /// # Errors
+    /// The runtime cannot listen on it.
+    pub fn on<R: Runtime>(self, runtime: &R, listener: TcpListener) -> io::Result<Listener<R>> {
         let address = listener.local_addr()?;
         let incoming = runtime.listen(listener)?;
         let closed = Signal::default();

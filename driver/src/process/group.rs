@@ -13,14 +13,14 @@ use crate::runtime::Process;
 pub(super) const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 /// A process that leads a process group. Dropping it kills the group.
-pub(crate) struct Group {
+pub(super) struct Group {
     /// `None` once the process was waited for: its id may then be used for another process.
     leader: Option<Pid>,
     process: Box<dyn Process>,
 }
 
 impl Group {
-    pub(crate) fn new(pid: u32, process: Box<dyn Process>) -> Group {
+    pub(super) fn new(pid: u32, process: Box<dyn Process>) -> Group {
         let leader = i32::try_from(pid).ok().and_then(Pid::from_raw);
         Group { leader, process }
     }
@@ -32,7 +32,7 @@ impl Group {
     }
 
     /// Waits for the leader. May be called again after an earlier future was dropped.
-    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.process.wait().await;
         self.leader = None;
         status

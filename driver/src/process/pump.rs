@@ -62,7 +62,7 @@ async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
 }
 
 /// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
-pub(crate) async fn read(
+pub(super) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
 ) -> usize {

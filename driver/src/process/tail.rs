@@ -10,12 +10,13 @@ use futures::{AsyncBufReadExt as _, FutureExt as _};
 use remuda::MachineId;
 
 use crate::runtime::{Runtime, timeout};
+use crate::text::{Keep, harmless};
 
 /// How many bytes of the standard error are kept for an error message.
 const TAIL: usize = 2 * 1024;
 
 /// The last bytes of a worker's standard error.
-pub(crate) struct Tail {
+pub(super) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
     /// Ends the task when it is dropped: a process that escaped the worker may hold its standard error open for ever.
@@ -24,7 +25,7 @@ pub(crate) struct Tail {
 
 impl Tail {
     /// Starts the task that reads the standard error of a worker.
-    pub(crate) fn follow<R: Runtime>(
+    pub(super) fn follow<R: Runtime>(
         runtime: &R,
         id: MachineId,
         stderr: Box<dyn AsyncRead + Send + Unpin>,
@@ -44,7 +45,7 @@ impl Tail {
     }
 
     /// The last bytes as text. Waits for the end of the standard error, at most 200 ms.
-    pub(crate) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
+    pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
         let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         readable(&text)
@@ -66,7 +67,8 @@ async fn log_lines(
             Ok(n) if n > 0 => {}
             _ => break,
         }
-        tracing::info!(machine = %id, "{}", String::from_utf8_lossy(&line).trim_end());
+        let text = String::from_utf8_lossy(&line);
+        tracing::info!(machine = %id, "{}", harmless(&text, Keep::Start(TAIL)));
         let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
         tail.append(&mut line);
         let excess = tail.len().saturating_sub(TAIL);
@@ -75,22 +77,8 @@ async fn log_lines(
     drop(done);
 }
 
-/// The last characters of what a process printed, without control characters.
+/// The last characters of what a process printed.
 pub(super) fn readable(bytes: &[u8]) -> String {
     const SHOWN: usize = 300;
-    let text = String::from_utf8_lossy(bytes);
-    let text: Vec<char> = text
-        .trim()
-        .chars()
-        .map(|c| match c {
-            '\n' => c,
-            char::REPLACEMENT_CHARACTER => '.',
-            c if c.is_control() => '.',
-            c => c,
-        })
-        .collect();
-    match text.len().checked_sub(SHOWN) {
-        None | Some(0) => text.into_iter().collect(),
-        Some(cut) => format!("…{}", text[cut..].iter().collect::<String>()),
-    }
+    harmless(&String::from_utf8_lossy(bytes), Keep::End(SHOWN))
 }

@@ -16,9 +16,14 @@ use crate::error::CallError;
 use crate::ids::IdMap;
 use crate::signal::{Defer, Signal};
 use crate::system::{Chunk, Invocation, Order};
+use crate::text::{Keep, harmless};
 
 /// The size in bytes at which a batch is full. A single frame may be larger.
 const BATCH: usize = 64 * 1024;
+
+/// The most counters that are kept of a worker, and the most bytes of the name of each.
+const MAX_COUNTERS: usize = 1000;
+const MAX_NAME: usize = 200;
 
 /// The connection to one worker.
 #[derive(Debug)]
@@ -113,6 +118,10 @@ impl Link {
                 bytes,
             } => {
                 let length = bytes.len();
+                // It would cost no credit and a record each.
+                if length == 0 {
+                    return Err("it sent an empty chunk of output".into());
+                }
                 if length > MAX_CHUNK {
                     return Err(format!(
                         "it sent a chunk of {length} bytes, over the limit of {MAX_CHUNK}"
@@ -133,7 +142,16 @@ impl Link {
                 let slot = slot.ok_or("it answered a call that does not run")?;
                 slot.events.reply(result);
             }
-            FromWorker::Figures { poll, figures } => {
+            FromWorker::Figures { poll, mut figures } => {
+                // They are kept for as long as the machine is known.
+                if let Some(counters) = &mut figures.counters {
+                    counters.truncate(MAX_COUNTERS);
+                    counters.shrink_to_fit();
+                    for (name, _) in counters {
+                        name.truncate(name.floor_char_boundary(MAX_NAME));
+                        name.shrink_to_fit();
+                    }
+                }
                 // Not found if it came after the time-out.
                 if let Some(reply) = lock(&self.waiting).polls.remove(&poll) {
                     let _ = reply.send(figures);
@@ -259,7 +277,7 @@ impl Link {
         // Not a binary search: the list comes from the worker and may be unsorted.
         let named = self.functions.iter().position(|name| name == function);
         let Some(index) = named else {
-            let has = self.functions.join("`, `");
+            let has = harmless(&self.functions.join("`, `"), Keep::Start(500));
             return Err(CallError::Invalid(format!(
                 "the machine has no function `{function}`; it has `{has}`"
             )));

@@ -10,10 +10,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use remuda_worker::session::Key;
 use remuda_worker::wire::{
     Decoder, FromWorker, MAX_CHUNK, MAX_FRAME, Stream, ToWorker, VERSION, encode, hello_preamble,
 };
-use remuda_worker::{Context, Registry, Worker, names};
+use remuda_worker::{Connect, Context, Registry, Worker, names};
 
 /// No process of a test lives longer, whatever goes wrong.
 const LIFETIME: Duration = Duration::from_secs(90);
@@ -115,11 +116,12 @@ fn main() {
     let number = || argument.parse::<usize>().expect("a number");
     let mode = match mode.strip_prefix("always-") {
         Some(mode) => mode,
-        None if machine == "m0" => mode.as_str(),
+        None if machine == "m0" || mode == "connect" => mode.as_str(),
         None => "serve",
     };
     match mode {
         "serve" => {}
+        "connect" => connect(procs, &machine, &argument),
         "banner" => io::stdout()
             .write_all(&vec![b'b'; number()])
             .expect("the driver reads"),
@@ -134,6 +136,22 @@ fn main() {
         _ => misbehave(procs, mode, &argument, &mark),
     }
     Worker::new(registry()).procs(procs).serve()
+}
+
+/// Connects back. The argument is an address, a key file, for how many milliseconds to come back, and a kind perhaps.
+fn connect(procs: u32, machine: &str, argument: &str) -> ! {
+    let mut words = argument.split(' ');
+    let mut next = || words.next().expect("a word");
+    let (address, key, millis) = (next(), next(), next().parse().expect("a number"));
+    let key = Key::read(key.as_ref()).expect("a key");
+    let mut connect = Connect::new(address, key).reconnect(Duration::from_millis(millis));
+    if let Some(number) = machine.strip_prefix('m') {
+        connect = connect.machine(number.parse().expect("a number"));
+    }
+    if let Some(kind) = words.next() {
+        connect = connect.kind(kind);
+    }
+    Worker::new(registry()).procs(procs).connect(connect)
 }
 
 /// What a program does that is no proper worker.
@@ -177,6 +195,13 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         _ => {}
     }
     raw.bytes(&hello_preamble());
+    if mode == "many-names" {
+        raw.say(&FromWorker::Hello {
+            procs,
+            functions: vec!["x".into(); 500_000],
+        });
+        idle()
+    }
     raw.say(&FromWorker::Hello {
         procs,
         functions: names(&registry()),
@@ -201,6 +226,10 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
         "flood" => {
             let call = raw.call();
             (0..64).for_each(|_| raw.output(call, MAX_CHUNK));
+        }
+        "empty-chunks" => {
+            let call = raw.call();
+            raw.output(call, 0);
         }
         "big-chunk" => {
             let call = raw.call();

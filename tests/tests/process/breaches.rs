@@ -50,18 +50,22 @@ async fn loss<R: Runtime>(runtime: &R, mode: &[&str]) -> String {
 }
 
 async fn a_program_that_is_no_worker_is_a_failed_start_with_a_clear_word<R: Runtime>(runtime: R) {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
+        (
+            &["many-names"],
+            "it has 500000 functions, over the limit of 1000",
+        ),
         (
             &["exit", "3"],
             "it ended (exit status: 3) before its hello; it printed: cannot find the moon",
         ),
         (
             &["noise"],
-            "no worker's hello in the first 65536 bytes; they begin \"one line of noise\\none line",
+            "no worker's hello in the first 65536 bytes; they end \"one line of noise\\none line",
         ),
         (
             &["banner", "65537"],
-            "no worker's hello in the first 65536 bytes; they begin \"bbbbbbbb",
+            "no worker's hello in the first 65536 bytes; they end \"bbbbbbbb",
         ),
         (
             &["version"],
@@ -207,7 +211,11 @@ async fn output_without_credits_is_a_breach_of_the_protocol<R: Runtime>(runtime:
 }
 
 async fn a_breach_of_the_protocol_loses_the_machine_with_a_clear_word<R: Runtime>(runtime: R) {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 11] = [
+        (
+            &["empty-chunks"],
+            "it broke the protocol: it sent an empty chunk of output",
+        ),
         (
             &["garbage"],
             "it broke the protocol: frame of 542393671 bytes, over the limit of 1048576",

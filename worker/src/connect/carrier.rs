@@ -77,7 +77,8 @@ pub(crate) fn begin(connect: Connect) -> Result<(Reader, Writer), String> {
     };
     let address = &connect.address;
     let asked = clock::now();
-    let dialled = dial_until(address, &connect.key, &open, deadline, pause);
+    let window = connect.reconnect;
+    let dialled = dial_until(address, &connect.key, &open, deadline, window, pause);
     let dialled = dialled.map_err(|error| match error {
         DialError::Again(error) => format!("cannot connect to the driver at {address}: {error}"),
         DialError::Refused(reason) => format!("the driver at {address} refuses it: {reason}"),
@@ -316,7 +317,7 @@ impl Reader {
             }
         };
         let (address, key) = (&self.connect.address, &self.connect.key);
-        let dialled = dial_until(address, key, &open, self.lease(), pause);
+        let dialled = dial_until(address, key, &open, self.lease(), self.window, pause);
         match dialled {
             Ok(dialled) => {
                 self.resume(dialled)?;

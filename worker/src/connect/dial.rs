@@ -16,7 +16,8 @@ use std::time::Duration;
 /// How long TCP may take for a connection: then it is tried anew.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the driver may take for each of its two answers.
+/// How long the driver may take for each of its two answers, at most. A connection over which nothing comes is not worth
+/// more than a part of the time that there is.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pauses between attempts: the first, and the longest.
@@ -58,12 +59,7 @@ impl From<SessionError> for DialError {
 }
 
 /// Makes one connection. No wait is longer than `limit`.
-pub(super) fn dial(
-    address: &str,
-    key: &Key,
-    open: &Open,
-    limit: Duration,
-) -> Result<Dialled, DialError> {
+fn dial(address: &str, key: &Key, open: &Open, limit: Duration) -> Result<Dialled, DialError> {
     let limit = limit.max(Duration::from_millis(1));
     let socket = connect(address, CONNECT_TIMEOUT.min(limit))?;
     socket.set_nodelay(true)?;
@@ -116,18 +112,19 @@ fn read_accept(mut socket: &TcpStream, opener: &mut Opener) -> Result<Accept, Di
 }
 
 /// Makes one attempt after another until one succeeds, the driver refuses, or `deadline` (of [`clock`]) has passed; then the
-/// error of the last one. `pause` waits for the time it is given, or says why there is to be no further attempt.
+/// error of the last one. No wait of one is longer than a quarter of `window`. `pause` waits for the time it is given, or says why there is to be no further attempt.
 pub(super) fn dial_until(
     address: &str,
     key: &Key,
     open: &Open,
     deadline: Duration,
+    window: Duration,
     mut pause: impl FnMut(Duration) -> Option<String>,
 ) -> Result<Dialled, DialError> {
     let mut wait = PAUSES.0;
     loop {
         let left = deadline.saturating_sub(clock::now());
-        match dial(address, key, open, left) {
+        match dial(address, key, open, left.min(window / 4)) {
             Err(DialError::Again(error)) => {
                 let left = deadline.saturating_sub(clock::now());
                 if left.is_zero() {
@@ -193,7 +190,8 @@ pub(crate) fn report_end(letter: &Letter, deadline: Duration) {
         thread::sleep(time);
         None
     };
-    let _ = dial_until(&letter.address, &letter.key, &open, deadline, pause);
+    let (address, key) = (&letter.address, &letter.key);
+    let _ = dial_until(address, key, &open, deadline, ANSWER_TIMEOUT * 4, pause);
 }
 
 #[cfg(test)]

@@ -24,13 +24,16 @@ const WORKER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the guard tries to kill the jobs. It does not wait longer for a process that the kernel keeps.
 const KILL_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// For how long a guard relies on the list of its parent's children. Then it lists all processes.
+const CHILDREN_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// For how long a process with an empty environment counts as one that is being started.
 const EXEC_TIMEOUT: Duration = Duration::from_millis(200);
 
 pub(super) fn run(worker: &GuardedWorker) -> ! {
     // For the list of processes. On systems other than Linux the name stays that of the program.
     #[cfg(target_os = "linux")]
-    let _ = rustix::thread::set_name(c"remuda-guard");
+    let _ = rustix::thread::set_name(processes::GUARD_NAME);
     ignore_signals();
     let letter = worker.connects.then(|| Letter::read(proof())).flatten();
     let mut guard = Guard {
@@ -38,6 +41,7 @@ pub(super) fn run(worker: &GuardedWorker) -> ! {
         groups: HashSet::new(),
         partial: Vec::new(),
         lease: None,
+        orderly: false,
     };
     guard.wait();
     guard.kill();
@@ -62,6 +66,8 @@ struct Guard<'a> {
     partial: Vec<u8>,
     /// Until when the worker may live, if it connects back.
     lease: Option<Duration>,
+    /// The worker has ended by itself and has reported every group.
+    orderly: bool,
 }
 
 /// The pipe from the worker: see [`super::start`] for the crossing.
@@ -179,6 +185,7 @@ impl Guard<'_> {
                 Record::Started(group) => drop(self.groups.insert(group)),
                 Record::Ended(group) => drop(self.groups.remove(&group)),
                 Record::Lease(until) => self.lease = Some(until),
+                Record::Orderly => self.orderly = true,
             }
         }
         self.partial = rest.to_vec();
@@ -193,6 +200,9 @@ impl Guard<'_> {
         }
         let begun = Instant::now();
         let mut pause = Duration::from_millis(1);
+        if self.orderly && self.kill_children() {
+            return;
+        }
         while begun.elapsed() < KILL_TIMEOUT {
             let groups = self.groups.iter().copied().filter_map(Pid::from_raw);
             // If processes cannot be listed, a group counts as alive while it exists, even with zombies only.
@@ -209,6 +219,62 @@ impl Guard<'_> {
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
         }
+    }
+
+    /// Kills what is left of an orderly end: the groups, and what has left its group, which is now among the children of the
+    /// process that adopted this one too, or among theirs. So it need not look at every process of the host, as a thousand
+    /// guards would at once. Returns whether all are dead; false where the children cannot be listed, or it takes long.
+    fn kill_children(&self) -> bool {
+        let Some(me) = Process::read(rustix::process::getpid().as_raw_nonzero().get()) else {
+            return false;
+        };
+        let begun = Instant::now();
+        let mut clean = 0;
+        while begun.elapsed() < CHILDREN_TIMEOUT {
+            let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+            if parent == self.worker.pid {
+                // Its children are given away when it is gone.
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            let groups = self.groups.iter().copied().filter_map(Pid::from_raw);
+            let there = groups
+                .filter(|group| kill_process_group(*group, Signal::KILL).is_ok())
+                .count();
+            let Some(children) = processes::children(parent) else {
+                return false;
+            };
+            let mut killed = false;
+            let mut unseen: Vec<Process> = children.filter_map(Process::read).collect();
+            while let Some(process) = unseen.pop() {
+                if !process.alive || process.session != me.session || process.guard {
+                    continue;
+                }
+                let ours = self.groups.contains(&process.group)
+                    || process
+                        .environment()
+                        .is_some_and(|bytes| marked(&bytes, &self.worker.nonce));
+                if ours {
+                    unseen.extend(
+                        processes::children(process.pid)
+                            .into_iter()
+                            .flatten()
+                            .filter_map(Process::read),
+                    );
+                    let _ = Pid::from_raw(process.pid).map(|pid| kill_process(pid, Signal::KILL));
+                    killed = true;
+                }
+            }
+            // The list may miss one while others end, hardly twice.
+            clean = if there > 0 || killed { 0 } else { clean + 1 };
+            if clean == 2 {
+                return true;
+            }
+            if clean == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        false
     }
 
     /// Kills the worker's processes, also those that it had no time to report. Returns whether any of them is alive.

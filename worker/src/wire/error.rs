@@ -34,7 +34,7 @@ pub enum WireError {
     },
     /// So much came and no hello that this is no worker.
     NoMagic {
-        /// What came instead, as text, shortened.
+        /// The last of what came instead, as text.
         banner: String,
         /// The most that may come before a hello: [`MAX_BANNER`](super::MAX_BANNER).
         limit: usize,
@@ -65,7 +65,7 @@ impl fmt::Display for WireError {
             WireError::NoMagic { banner, limit } => {
                 write!(
                     f,
-                    "no worker's hello in the first {limit} bytes; they begin {banner:?}"
+                    "no worker's hello in the first {limit} bytes; they end {banner:?}"
                 )
             }
             WireError::NoHello { banner } if banner.is_empty() => {

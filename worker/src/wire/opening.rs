@@ -99,8 +99,14 @@ impl Opening {
     }
 }
 
-/// The start of a banner, as text.
+/// The last lines of a banner, as text: what went wrong stands there.
 fn shown(banner: &[u8]) -> String {
-    let start = &banner[..banner.len().min(SHOWN)];
-    String::from_utf8_lossy(start).trim_end().to_owned()
+    let mut end = &banner[banner.len().saturating_sub(SHOWN)..];
+    if end.len() < banner.len()
+        && let Some(line) = end.iter().position(|&byte| byte == b'\n')
+        && line + 1 < end.len()
+    {
+        end = &end[line + 1..];
+    }
+    String::from_utf8_lossy(end).trim_end().to_owned()
 }

@@ -239,6 +239,26 @@ fn a_worker_that_was_stopped_for_longer_than_its_silence_reads_before_it_judges(
 }
 
 #[test]
+fn a_worker_that_was_stopped_together_with_its_driver_waits_anew() {
+    let mut driver = Driver::launch(|_| ());
+    driver.open();
+    driver.send(&ToWorker::Welcome { silence_ms: 2000 });
+    driver.poll(1);
+    driver.stop();
+    std::thread::sleep(Duration::from_millis(3000));
+    driver.signal(Signal::CONT);
+    // It has waited for two seconds and more, but it was not there.
+    std::thread::sleep(Duration::from_millis(700));
+    driver.poll(2);
+    driver.until_end();
+    assert!(
+        driver
+            .complaint()
+            .contains("the driver has been silent for too long")
+    );
+}
+
+#[test]
 fn garbage_from_the_driver_ends_the_worker_with_a_clear_word() {
     let oversize = u32::try_from(MAX_FRAME + 1).expect("small").to_le_bytes();
     let cases: [(&[u8], &str); 3] = [

@@ -1,0 +1,6 @@
+//! Workers that connect back, with real processes, sockets and signals, on both adapters.
+
+mod cuts;
+mod hostile;
+mod machines;
+mod support;
