@@ -108,7 +108,10 @@ impl Attempting {
         match result {
             Ok(Exit::Code(code)) => Ok(Ended::Exit(code)),
             Ok(Exit::Signal(signal)) => Ok(Ended::Signal(signal)),
-            Err(CallError::Lost(why)) => Err(Loss::Lost(format!("{} was lost: {why}", lease.id()))),
+            Err(CallError::Lost(why)) => Err(Loss::Lost {
+                why: format!("{} was lost: {why}", lease.id()),
+                spared: lease.is_leaving(),
+            }),
             Err(CallError::Machine(why)) => Err(Loss::Unfit(why)),
             Err(error) => Ok(Ended::Error(error.to_string())),
         }

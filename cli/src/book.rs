@@ -102,8 +102,8 @@ struct Entry {
 /// Why an attempt says nothing of its job, which is run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The machine was lost under the job.
-    Lost(String),
+    /// The machine was lost under the job. If it was to go in any case, that does not count (`spared`).
+    Lost { why: String, spared: bool },
     /// The machine could not run the job.
     Unfit(String),
 }
@@ -282,7 +282,12 @@ impl<T> Book<T> {
         self.at_rest(id);
         let (stopped, attempts) = (self.stopped, self.rules.attempts);
         let entry = self.entry(id);
-        entry.lost += 1;
+        let spared = matches!(loss, Loss::Lost { spared: true, .. });
+        *(if spared {
+            &mut entry.more
+        } else {
+            &mut entry.lost
+        }) += 1;
         if stopped {
             return self.through(id, Ended::Interrupted, Some(left));
         }
@@ -290,12 +295,15 @@ impl<T> Book<T> {
             self.tally.run_again += 1;
             return self.steps.push_back(Step::Ask(id));
         }
-        let times = match entry.lost {
+        // Those that do not count were attempts as well.
+        let times = match entry.lost + entry.more {
             1 => "once".to_owned(),
             times => format!("{times} times"),
         };
         let error = match loss {
-            Loss::Lost(why) => format!("lost with its machine {times}, the last time as {why}"),
+            Loss::Lost { why, .. } => {
+                format!("lost with its machine {times}, the last time as {why}")
+            }
             Loss::Unfit(why) => {
                 let machine = machine.unwrap_or("its machine");
                 format!("no machine could run it, tried {times}, the last time {machine}: {why}")

@@ -2,10 +2,12 @@
 //! recorded run again, `minimise` cuts it down to a failure.
 mod args;
 mod attempt;
+mod awake;
 mod book;
 mod dry_run;
 mod ended;
 mod joblog;
+mod launch;
 mod limits;
 mod lines;
 mod listen;
@@ -56,6 +58,9 @@ fn main() -> ExitCode {
             Err(error) => refuse(&error.to_string()),
         },
         Ok(Cli {
+            command: Command::Launch(args),
+        }) => launch::launch(&args.command),
+        Ok(Cli {
             command: Command::Replay(args),
         }) => match replay::replay(&args) {
             Ok(status) => ExitCode::from(status),
@@ -95,7 +100,11 @@ fn worker(args: &WorkerArgs) -> ExitCode {
         std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
     };
-    let procs = args.procs.map_or_else(cores, std::num::NonZeroU32::get);
+    // Slurm binds its tasks to their CPUs only where it was set up to do so.
+    let given = std::env::var("SLURM_CPUS_PER_TASK");
+    let given = given.ok().and_then(|procs| procs.parse().ok());
+    let procs = args.procs.or(given);
+    let procs = procs.map_or_else(cores, std::num::NonZeroU32::get);
     limits::raise(u64::from(procs));
     let worker = Worker::new(Registry::new().exec()).procs(procs);
     match args.connect.read() {

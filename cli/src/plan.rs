@@ -14,8 +14,7 @@ use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{
-    FaultArgs, Given, Groups, JobArgs, LogFormatName, MachineArgs, OutputArgs, RunArgs, Sizes,
-    Values, When,
+    Given, Groups, JobArgs, LogFormatName, MachineArgs, OutputArgs, RunArgs, Sizes, Values, When,
 };
 use crate::book::Rules;
 use crate::joblog::{Done, Joblog, LogFormat};
@@ -52,6 +51,14 @@ pub(crate) struct Plan {
     /// How long a worker waits for a word of ours, if not for as long as the driver's options say.
     pub(crate) silence: Option<Duration>,
     pub(crate) launch: Vec<String>,
+    /// Whether that is this very program, on this computer.
+    pub(crate) launches_itself: bool,
+    /// What runs that command, where it may be queued before it starts a worker.
+    pub(crate) launch_prefix: Option<Vec<String>>,
+    /// How long a worker may take to say hello.
+    pub(crate) hello_timeout: Duration,
+    /// Within which time a machine that is silent is noticed.
+    pub(crate) silent_after: Duration,
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
@@ -87,7 +94,7 @@ impl Plan {
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let mut port = Port::open(&args.listen)?;
         let config = config(&args.machines, port.as_mut())?;
-        let options = options(args.machines.silent_after, &args.faults);
+        let options = options(args);
         let spool_dir = spool::directory();
         spool::check(&spool_dir)?;
         let machine_procs = config.kinds[0].capacity.proc_count();
@@ -128,6 +135,10 @@ impl Plan {
             // The end of a pipe on this computer is proof enough.
             silence: args.machines.launches_itself().then_some(Duration::ZERO),
             launch: args.machines.launch(),
+            launches_itself: args.machines.launches_itself(),
+            launch_prefix: args.machines.launch_prefix(),
+            hello_timeout: args.machines.batch.start_timeout,
+            silent_after: args.machines.silent_after,
             port,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
@@ -221,10 +232,16 @@ fn journal(args: &OutputArgs, jobs: &str, files: &mut Files) -> Result<Option<Jo
     }))
 }
 
-fn options(silent_after: Duration, faults: &FaultArgs) -> Options {
+fn options(
+    RunArgs {
+        machines, faults, ..
+    }: &RunArgs,
+) -> Options {
     let mut options = Options::default();
     options.no_machines_timeout = Some(faults.give_up_after);
-    options.poll_timeout = silent_after / (2 * POLLS);
+    options.poll_timeout = machines.silent_after / (2 * POLLS);
+    // The system's own time-out comes first: it tells what the launcher has printed.
+    options.start_timeout = machines.batch.start_timeout + Duration::from_secs(30);
     options
 }
 

@@ -23,6 +23,7 @@ use remuda_tokio::{
 use remuda_worker::EXEC;
 
 use crate::attempt::{Attempting, GRACE, LAST_GRACE, Slots, Stop, exec};
+use crate::awake::{self, Awake};
 use crate::book::{Book, Id, Loss, Step};
 use crate::ended::Ended;
 use crate::joblog::{Attempt, Joblog};
@@ -111,6 +112,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     Ok(end.status(&tally, printed && logged))
 }
 
+/// How long a launcher may take to end its worker after SIGTERM, before it is killed. `srun` gives its allocation back.
+const LAUNCHER_GRACE: Duration = Duration::from_secs(10);
+
 /// Begins to write a journal.
 fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> {
     let Journal {
@@ -143,6 +147,7 @@ struct Running<'a> {
     /// Where jobs with a name ran, if some may want to run there too.
     homes: HashMap<String, MachineId>,
     suspects: Suspects,
+    awake: Awake,
     /// Of jobs that were not run to their end at once.
     turns: HashMap<Id, Turn>,
     /// Why the run ends before its jobs do.
@@ -197,9 +202,16 @@ impl<'a> Running<'a> {
     ) -> io::Result<Running<'a>> {
         let mut launched = ProcessSystem::new(runtime.clone(), plan.launch.clone())
             .functions([EXEC])
-            .procs(plan.config.kinds[0].capacity.proc_count());
+            .procs(plan.config.kinds[0].capacity.proc_count())
+            .hello_timeout(plan.hello_timeout);
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
+        }
+        if let Some(prefix) = plan.launch_prefix.take() {
+            launched = launched.queued().prefix(prefix);
+        }
+        if !plan.launches_itself {
+            launched = launched.grace(LAUNCHER_GRACE);
         }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {
@@ -217,6 +229,7 @@ impl<'a> Running<'a> {
             listen::admit(listener, &cluster);
         }
         let suspects = Suspects::new(plan.suspect);
+        let awake = Awake::new(plan.silent_after);
         let (stop, stopped) = oneshot::channel();
         Ok(Running {
             runtime,
@@ -235,6 +248,7 @@ impl<'a> Running<'a> {
             later: FuturesUnordered::new(),
             homes: HashMap::new(),
             suspects,
+            awake,
             turns: HashMap::new(),
             end: None,
             began: Instant::now(),
@@ -259,6 +273,7 @@ impl<'a> Running<'a> {
         mut controls: UnboundedReceiver<Control>,
     ) -> End {
         let mut tick = self.tick();
+        let mut look = self.look();
         while !self.book.is_over() {
             let wants_more = self.book.wants_more();
             let mut batch = poll_fn(|context| match &mut source {
@@ -282,6 +297,10 @@ impl<'a> Running<'a> {
                 () = tick => {
                     self.publish();
                     tick = self.tick();
+                }
+                () = look => {
+                    self.awake.look();
+                    look = self.look();
                 }
             }
             self.take_steps();
@@ -380,7 +399,10 @@ impl<'a> Running<'a> {
                 self.running.push(attempt);
             }
             Err(RequestError::Lost(machine)) => {
-                let loss = Loss::Lost(format!("{machine} was lost before it began"));
+                let loss = Loss::Lost {
+                    why: format!("{machine} was lost before it began"),
+                    spared: self.awake.slept_lately(),
+                };
                 let name = machine.to_string();
                 let left = self.never_ran(job, Some(name.clone()));
                 self.turns.entry(job).or_default().avoid = Some(machine);
@@ -473,7 +495,11 @@ impl<'a> Running<'a> {
                     self.book.ended(job, ended, (attempt, output));
                 }
             }
-            Err(loss) => {
+            Err(mut loss) => {
+                // What was lost because this driver slept counts for nothing.
+                if let Loss::Lost { spared, .. } = &mut loss {
+                    *spared |= self.awake.slept_lately();
+                }
                 if let Loss::Unfit(why) = &loss
                     && self.suspects.cannot_run(machine)
                 {
@@ -555,6 +581,12 @@ impl<'a> Running<'a> {
             each: each.iter().map(machine).collect(),
             elapsed: self.began.elapsed(),
         });
+    }
+
+    /// The next time to look whether this process has slept.
+    fn look(&self) -> Pin<Box<dyn FusedFuture<Output = ()>>> {
+        let at = self.runtime.now() + awake::LOOK_EVERY;
+        Box::pin(self.runtime.sleep_until(at).fuse())
     }
 
     /// The next time to publish; never, if no progress is shown.

@@ -34,6 +34,7 @@ mod connect;
 mod context;
 mod exec;
 mod figures;
+mod first;
 mod guard;
 mod jobs;
 mod outbox;

@@ -46,7 +46,8 @@ pub(crate) struct JobArgs {
 
     /// How often a job may be lost with its machine before it counts as failed.
     ///
-    /// Example: --attempts 1 never runs a job again that was lost.
+    /// What was lost with a machine that drained, or because this computer slept, does not count. Example: --attempts 1 never
+    /// runs a job again that was lost.
     #[arg(long, value_name = "N", default_value = "5", value_parser = count)]
     pub(crate) attempts: NonZeroU32,
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::batch::BatchArgs;
 use crate::values::{count, seconds};
 
 #[derive(Args, Debug)]
@@ -42,6 +43,9 @@ pub(crate) struct MachineArgs {
     /// for seven twelfths of it, so that no job runs twice at once when the network fails. Example: --silent-after 10
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) silent_after: Duration,
+
+    #[command(flatten)]
+    pub(crate) batch: BatchArgs,
 }
 
 /// The words of a launch command.
@@ -94,14 +98,25 @@ impl MachineArgs {
         if let Some(Template(words)) = &self.launch {
             return words.clone();
         }
-        // The link outlives the path: a program that was moved or deleted meanwhile can still start itself.
-        let own = std::env::current_exe().ok().filter(|path| path.exists());
-        let own = own.and_then(|path| path.into_os_string().into_string().ok());
-        let own = own.unwrap_or_else(|| "/proc/self/exe".to_owned());
+        let own = own_program();
         [own.as_str(), "worker", "--procs", "{procs}"]
             .map(str::to_owned)
             .to_vec()
     }
+
+    /// The words that run a launch command that may be queued, none for others: `remuda launch` ends it with this program.
+    pub(crate) fn launch_prefix(&self) -> Option<Vec<String>> {
+        let queued = self.batch.is_queued(&self.launch());
+        queued.then(|| vec![own_program(), "launch".into(), "--".into()])
+    }
+}
+
+/// The path of this program.
+fn own_program() -> String {
+    // The link outlives the path: a program that was moved or deleted meanwhile can still start itself.
+    let own = std::env::current_exe().ok().filter(|path| path.exists());
+    let own = own.and_then(|path| path.into_os_string().into_string().ok());
+    own.unwrap_or_else(|| "/proc/self/exe".to_owned())
 }
 
 fn load(text: &str) -> Result<f64, String> {

@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod batch;
 mod connect;
 mod faults;
 mod jobs;
@@ -21,7 +22,7 @@ pub(crate) use jobs::{Given, JobArgs};
 pub(crate) use machines::{MachineArgs, Sizes};
 pub(crate) use output::{LogFormatName, OutputArgs, When};
 pub(crate) use sources::{Groups, Values};
-pub(crate) use worker::WorkerArgs;
+pub(crate) use worker::{LaunchArgs, WorkerArgs};
 
 /// Runs shell commands on a cluster of worker processes that manages itself.
 #[derive(Debug, Parser)]
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
     Key(KeyArgs),
+    Launch(LaunchArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }

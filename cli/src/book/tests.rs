@@ -32,6 +32,13 @@ fn steps(book: &mut Book<()>) -> Vec<String> {
     std::iter::from_fn(|| book.next_step()).map(step).collect()
 }
 
+fn lost(why: &str) -> Loss {
+    Loss::Lost {
+        why: why.into(),
+        spared: false,
+    }
+}
+
 fn with(rules: Rules, jobs: impl IntoIterator<Item = Job>) -> Book<()> {
     let mut book = Book::new(rules, None);
     for job in jobs {
@@ -94,11 +101,11 @@ fn losses_have_a_limit_of_their_own() {
         },
         [named("a", "")],
     );
-    book.lost(0, None, &Loss::Lost("m0 was lost".into()), ());
+    book.lost(0, None, &lost("m0 was lost"), ());
     book.ended(0, Ended::Exit(1), ());
-    book.lost(0, None, &Loss::Lost("m1 was lost".into()), ());
+    book.lost(0, None, &lost("m1 was lost"), ());
     assert_eq!(steps(&mut book), ["ask 0"; 4]);
-    book.lost(0, None, &Loss::Lost("m2 was lost".into()), ());
+    book.lost(0, None, &lost("m2 was lost"), ());
     let Some(Step::Through {
         ended: Ended::Error(error),
         ..
@@ -117,8 +124,13 @@ fn losses_have_a_limit_of_their_own() {
 fn a_run_that_counts_as_neither_is_one_more_attempt() {
     let mut book = with(RULES, [named("a", "")]);
     book.once_more(0);
-    assert_eq!(steps(&mut book), ["ask 0"; 2]);
-    assert_eq!(book.attempt(0), 2);
+    let spared = Loss::Lost {
+        why: "it drained".into(),
+        spared: true,
+    };
+    book.lost(0, None, &spared, ());
+    assert_eq!(steps(&mut book), ["ask 0"; 3]);
+    assert_eq!(book.attempt(0), 3);
     for _ in 0..RULES.attempts {
         book.lost(0, Some("m3"), &Loss::Unfit("no shell".into()), ());
     }
@@ -190,7 +202,7 @@ fn a_stop_gives_up_what_does_not_run() {
     assert_eq!(steps(&mut book), ["stop", "end running"]);
     book.ended(0, Ended::Interrupted, ());
     book.ended(1, Ended::Exit(1), ());
-    book.lost(2, None, &Loss::Lost("its machine went".into()), ());
+    book.lost(2, None, &lost("its machine went"), ());
     assert_eq!(
         steps(&mut book),
         ["interrupted 0", "failed 1", "interrupted 2"]
@@ -297,7 +309,7 @@ proptest! {
             match fates.next().expect("it has no end") {
                 Fate::Ok => book.ended(id, Ended::Exit(0), ()),
                 Fate::Fail => book.ended(id, Ended::Exit(1), ()),
-                Fate::Lose => book.lost(id, None, &Loss::Lost("lost".into()), ()),
+                Fate::Lose => book.lost(id, None, &lost("lost"), ()),
             }
         }
         prop_assert!(book.is_over());

@@ -18,7 +18,7 @@ use crate::runtime::{Runtime, timeout};
 use crate::worker_link::Link;
 
 /// How long a killed process may take to end, and its output to end after that.
-const EXIT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Resolves with the reason when a worker has ended.
 pub(super) type Exit = SharedFuture<oneshot::Receiver<String>>;
@@ -62,7 +62,7 @@ async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
 }
 
 /// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
-pub(super) async fn read(
+pub(crate) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
 ) -> usize {
@@ -199,7 +199,7 @@ impl<R: Runtime> Owner<R> {
     }
 
     async fn kill(&mut self) {
-        if let Err(error) = self.process.kill() {
+        if let Err(error) = self.process.end(&self.runtime).await {
             tracing::warn!("a worker cannot be killed: {error}");
         }
         let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;
