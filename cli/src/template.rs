@@ -36,7 +36,7 @@ enum Change {
 }
 
 impl Template {
-    /// Reads a command. Without a place for an argument it gets one at its end; an empty command is its arguments, as they
+    /// Reads a command. Without any place (also for a number) it gets one for the arguments at its end; an empty command is its arguments, as they
     /// are.
     ///
     /// # Examples
@@ -64,14 +64,14 @@ impl Template {
                 rest = behind;
             }
         }
-        let has_argument = parts.iter().any(|part| matches!(part, Part::Argument(..)));
-        if !has_argument && !command.is_empty() {
+        let has_place = parts.iter().any(|part| !matches!(part, Part::Text(_)));
+        if !has_place && !command.is_empty() {
             text.push(b' ');
         }
         if !text.is_empty() {
             parts.push(Part::Text(text));
         }
-        if !has_argument && !command.is_empty() {
+        if !has_place && !command.is_empty() {
             parts.push(Part::Argument(None, Change::Whole));
         }
         Template { parts }
@@ -213,7 +213,7 @@ mod tests {
             ("x {/}", "x file.tar.gz"),
             ("x {//}", "x dir/sub"),
             ("x {/.}", "x file.tar"),
-            ("x {#} {%}", "x 7 $REMUDA_SLOT dir/sub/file.tar.gz"),
+            ("x {#} {%}", "x 7 $REMUDA_SLOT"),
             ("x {1.}-{-1/}", "x dir/sub/file.tar-file.tar.gz"),
             ("x", "x dir/sub/file.tar.gz"),
             ("x {2}{}", "x dir/sub/file.tar.gz"),
