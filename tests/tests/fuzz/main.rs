@@ -158,7 +158,10 @@ fn the_seeds_hold_every_frame_and_every_way_a_stream_can_be_wrong() {
         .filter_map(|end| end.as_ref().err())
         .map(kind)
         .collect();
-    assert_eq!(to, words("Welcome Call Credit Cancel Discard Poll Goodbye"));
+    assert_eq!(
+        to,
+        words("Welcome Call Credit Cancel Discard Poll Goodbye End")
+    );
     assert_eq!(from, words("Hello Output Reply Figures Discarded Goodbye"));
     assert_eq!(
         wrong,
