@@ -34,7 +34,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Worker(WorkerArgs),
     Key(KeyArgs),
     Launch(LaunchArgs),
@@ -209,7 +209,7 @@ mod tests {
         match Cli::parse(words.map(OsString::from).collect()) {
             Ok(Cli {
                 command: Command::Run(args),
-            }) => Ok(args),
+            }) => Ok(*args),
             Ok(_) => unreachable!("the words begin with run"),
             Err(Ok(help)) => Err(help),
             Err(Err(error)) => Err(error),
