@@ -1,11 +1,16 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
 //! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure.
 mod args;
+mod attempt;
 mod awake;
+mod book;
 mod cluster;
+mod dry_run;
+mod ended;
 mod joblog;
 mod launch;
 mod limits;
+mod lines;
 mod listen;
 mod log;
 mod minimise;
@@ -14,11 +19,14 @@ mod plan;
 mod printer;
 mod progress;
 mod replay;
+mod results;
 mod run;
 mod signals;
+mod source;
 mod spool;
 mod summary;
 mod suspects;
+mod text;
 mod values;
 
 use std::io::Write;
@@ -76,6 +84,10 @@ fn main() -> ExitCode {
 
 fn run(args: &RunArgs) -> ExitCode {
     match Plan::new(args) {
+        Ok(plan) if args.jobs.dry_run => match dry_run::print(plan) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => refuse(&error),
+        },
         Ok(plan) => match run::run(plan) {
             Ok(status) => ExitCode::from(status),
             Err(error) => refuse(&format!("cannot start: {error}")),
@@ -114,6 +126,7 @@ fn worker(args: &WorkerArgs) -> ExitCode {
 }
 
 fn refuse(error: &str) -> ExitCode {
+    let error = text::short(error);
     let lines = error.lines().map(|line| harmless(line, Keep::Start(4000)));
     let lines: Vec<String> = lines.collect();
     let _ = writeln!(std::io::stderr(), "remuda: {}", lines.join("\n"));

@@ -70,15 +70,24 @@ fn what_no_kind_has_is_refused_before_anything_starts() {
         ),
     ] {
         let job = format!("{{\"cmd\": \"echo ran\", {fields}}}\n");
-        let words = ["--cluster", &file, "--format", "jsonl", "-"];
-        let finished = Run::start(remuda(&words), &job).finish();
-        assert_eq!(
-            (finished.status, finished.out.as_str()),
-            (Some(2), ""),
-            "{}",
-            finished.err
-        );
-        finished.says(&format!("standard input: line 1: {reason}"));
+        let jobs = dir.write("jobs.jsonl", &job);
+        for (words, input, name) in [
+            (["--cluster", &file, &jobs].to_vec(), "", jobs.as_str()),
+            (
+                ["--cluster", &file, "--format", "jsonl", "-"].to_vec(),
+                job.as_str(),
+                "standard input",
+            ),
+        ] {
+            let finished = Run::start(remuda(&words), input).finish();
+            assert_eq!(
+                (finished.status, finished.out.as_str()),
+                (Some(2), ""),
+                "{}",
+                finished.err
+            );
+            finished.says(&format!("{name}: line 1: {reason}"));
+        }
     }
     let wrong = dir.write("wrong.toml", "[[kind]]\nname = \"a\"\nproc = 3\n");
     let finished = support::run(&["--cluster", &wrong], "true\n");
@@ -229,8 +238,8 @@ fn the_cluster_file_of_the_readme_is_one() {
     let file = dir.write("cluster.toml", text);
     // No kind of it is asked, as the job is refused before: no machine has so much.
     let jobs = "{\"cmd\": \"true\", \"kind\": \"no such kind\"}\n";
-    let words = ["--cluster", &file, "--format", "jsonl", "-"];
-    let finished = Run::start(remuda(&words), jobs).finish();
+    let jobs = dir.write("jobs.jsonl", jobs);
+    let finished = support::run(&["--cluster", &file, &jobs], "");
     assert_eq!(finished.status, Some(2));
     finished.says("none is called so (there are: here, big, amd, many)");
 }

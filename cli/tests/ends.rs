@@ -40,16 +40,23 @@ fn a_signal_ends_jobs_and_workers_and_the_summary_is_printed() {
         let finished = run.finish();
         finished.ends(
             130,
-            "5 jobs: 1 ok, 0 failed, 4 not run; 0 lost and run again; 2 machines started, 0 lost; ",
+            "5 jobs: 1 ok, 0 failed, 2 interrupted, 2 not run; 0 lost and run again; 2 machines started, 0 lost; ",
         );
-        assert_eq!(finished.out, "finished\n");
+        // What they had printed by then is there, and said to be that.
+        assert_eq!(finished.out, "finished\nnever\nnever\n");
+        finished.says("remuda: job 2 was interrupted: its output is what it had printed by then\n");
         assert_eq!(with_word(&mark), Vec::<u32>::new());
         assert!(
             workers
                 .iter()
                 .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
         );
-        assert_eq!(dir.lines("log"), 1);
+        let states: Vec<_> = dir
+            .joblog("log")
+            .iter()
+            .map(|line| line["state"].clone())
+            .collect();
+        assert_eq!(states, ["ok", "interrupted", "interrupted"]);
     }
 }
 
@@ -71,7 +78,7 @@ fn output_that_waits_for_its_turn_is_not_lost_to_a_signal() {
     wait_for("the others to end", || dir.lines("log") == 3);
     run.signal(Signal::INT);
     let finished = run.finish();
-    finished.ends(130, "4 jobs: 2 ok, 1 failed, 1 not run");
+    finished.ends(130, "4 jobs: 2 ok, 1 failed, 1 interrupted; ");
     finished.says("remuda: job 3 failed: exit status 3\n");
     assert_eq!(finished.out, "b\nd\n");
 }
@@ -106,7 +113,8 @@ fn a_hang_up_that_was_ignored_stays_so_and_an_interrupt_does_not() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(!run.is_over() && with_word(&mark).len() == 2);
     run.signal(Signal::INT);
-    run.finish().ends(130, "5 jobs: 1 ok, 0 failed, 4 not run");
+    run.finish()
+        .ends(130, "5 jobs: 1 ok, 0 failed, 2 interrupted, 2 not run");
 }
 
 #[test]

@@ -594,7 +594,7 @@ pub(crate) fn wire() -> Vec<Seed> {
 }
 
 /// Every message to a worker.
-pub(crate) fn to_worker() -> [ToWorker; 7] {
+pub(crate) fn to_worker() -> [ToWorker; 8] {
     [
         ToWorker::Welcome {
             silence_ms: 120_000,
@@ -612,6 +612,10 @@ pub(crate) fn to_worker() -> [ToWorker; 7] {
         ToWorker::Discard { task: 9 },
         ToWorker::Poll { poll: 3 },
         ToWorker::Goodbye,
+        ToWorker::End {
+            call: 1,
+            grace_ms: 5_000,
+        },
     ]
 }
 
@@ -702,10 +706,7 @@ pub(crate) fn files() -> Vec<Seed> {
             )),
         ),
         ("json-procs-zero", json(r#"{"cmd": "a", "procs": 0}"#)),
-        (
-            "json-procs-too-many",
-            json(r#"{"cmd": "a", "procs": 5000000000}"#),
-        ),
+        ("json-procs-too-many", json(r#"{"cmd": "a", "procs": 5}"#)),
         (
             "json-procs-and-machine",
             json(r#"{"cmd": "a", "procs": 1, "machine": true}"#),
@@ -715,6 +716,25 @@ pub(crate) fn files() -> Vec<Seed> {
         ("json-bad-name", json(r#"{"cmd": "a", "name": "x\ny"}"#)),
         ("json-unknown-field", json(r#"{"cmd": "a", "proc": 1}"#)),
         ("json-not-an-object", json("echo a")),
-        ("json-deep", json(&"[".repeat(200))),
+        ("json-deep", json(&"{\"cmd\":".repeat(200))),
+        ("json-a-list", json(r#"["echo", 1]"#)),
+        (
+            "json-all-else",
+            json(
+                r#"{"cmd": "x\udcff", "timeout": 1.5, "retries": 2, "env": {"A": "b"}, "cwd": "/", "stdin": "i", "prefer": "p", "after": ["a"], "after_any": ["b"]}"#,
+            ),
+        ),
+        ("json-bad-time", json(r#"{"cmd": "x", "timeout": "soon"}"#)),
+        (
+            "json-amounts",
+            json(r#"{"cmd": "x", "procs": 2, "memory": "1.5GiB", "gpus": 1, "kind": "a label"}"#),
+        ),
+        ("json-memory", json(r#"{"cmd": "x", "memory": "5GiB"}"#)),
+        ("json-gpus", json(r#"{"cmd": "x", "gpus": 5}"#)),
+        (
+            "json-together",
+            json(r#"{"cmd": "x", "memory": "1GiB", "gpus": 3}"#),
+        ),
+        ("json-kind", json(r#"{"cmd": "x", "kind": "small"}"#)),
     ]
 }
