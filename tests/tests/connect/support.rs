@@ -80,7 +80,7 @@ impl Joined {
         let millis = reconnect.as_millis();
         let argument = format!("{address} {} {millis} {kind}", key.path.display());
         let words = [WORKER, "2", machine, mark, "connect", argument.trim_end()];
-        let mut command = Command::new(&words[0]);
+        let mut command = Command::new(words[0]);
         command.args(&words[1..]).stdin(Stdio::null());
         Joined(
             command
