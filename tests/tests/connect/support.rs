@@ -127,8 +127,17 @@ pub(crate) fn cluster<R: Runtime>(
     listener: &Listener<R>,
     config: Config,
 ) -> Machines<R> {
+    cluster_with(runtime, listener, config, Options::default())
+}
+
+pub(crate) fn cluster_with<R: Runtime>(
+    runtime: &R,
+    listener: &Listener<R>,
+    config: Config,
+    options: Options,
+) -> Machines<R> {
     let system = ConnectSystem::new(listener);
-    let cluster = Cluster::new(runtime.clone(), system, config, Options::default());
+    let cluster = Cluster::new(runtime.clone(), system, config, options);
     let cluster = cluster.expect("a good config");
     listener.admit(&cluster, |worker: ConnectedWorker| worker);
     cluster
