@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Worker(WorkerArgs),
     Key(KeyArgs),
     Launch(LaunchArgs),
@@ -133,7 +133,7 @@ mod tests {
         ) {
             Ok(Cli {
                 command: Command::Run(args),
-            }) => Ok(args),
+            }) => Ok(*args),
             Ok(_) => unreachable!("the words begin with run"),
             Err(error) => Err(one_line(&error.render().to_string())),
         }
