@@ -17,6 +17,7 @@ cargo build --release -p remuda-sim --example scale
     "$target/release/benchmarks" "$target/criterion"
     printf '\n## Calls and jobs\n\n```text\n'
     "$target/release/calls"
+    "$target/release/connected"
     "$target/release/run_cost"
     printf '```\n\n## Scale\n\n`cargo run --release -p remuda-sim --example scale`: machines of 16 procs, all full, requests of 1,000 priorities.\n\n'
     "$target/release/examples/scale"

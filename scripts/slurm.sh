@@ -19,11 +19,8 @@ for program in munged slurmctld slurmd srun; do
     break
 done
 
-(($#)) || {
-    cargo test --quiet -p remuda-cli --test slurm --no-run
-    # They wait more than they work, so all at once.
-    set -- cargo test --quiet -p remuda-cli --test slurm -- --test-threads 16
-}
+tests=(cargo test --quiet -p remuda-cli --test slurm --)
+(($#)) || cargo test --quiet -p remuda-cli --test slurm --no-run
 
 dir=$(mktemp -d /tmp/remuda-slurm.XXXXXX)
 chmod 755 "$dir" # munged wants its socket to be within anybody's reach
@@ -170,9 +167,18 @@ await "four idle nodes" 30 idle
 say "$(sinfo -V), four nodes idle after $((SECONDS - began)) s"
 
 # In the background, so that a signal to this script ends it at once; but Ctrl-C reaches it, as if it were not.
-(trap - INT QUIT && exec "$@") <&0 &
-command=$!
-status=0
-wait "$command" || status=$?
-command=
-exit "$status"
+run() { (trap - INT QUIT && exec "$@") <&0 & command=$!; wait "$command"; command=; }
+if (($#)); then
+    run "$@"
+    exit
+fi
+
+# Each test writes a line when it finds the Slurm: those that did not were skipped.
+export REMUDA_SLURM=$dir/ran
+: >"$REMUDA_SLURM"
+# They wait more than they work, so all at once.
+run "${tests[@]}" --test-threads 16
+count=$("${tests[@]}" --list | grep -c ': test$')
+ran=$(sort -u "$REMUDA_SLURM" | wc -l)
+((ran == count)) || fail "$ran of $count tests ran"
+say "all $count tests ran"

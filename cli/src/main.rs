@@ -1,8 +1,10 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
 //! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure.
 mod args;
+mod awake;
 mod cluster;
 mod joblog;
+mod launch;
 mod limits;
 mod listen;
 mod log;
@@ -49,6 +51,9 @@ fn main() -> ExitCode {
             Err(error) => refuse(&error.to_string()),
         },
         Ok(Cli {
+            command: Command::Launch(args),
+        }) => launch::launch(&args.command),
+        Ok(Cli {
             command: Command::Replay(args),
         }) => match replay::replay(&args) {
             Ok(status) => ExitCode::from(status),
@@ -84,7 +89,11 @@ fn worker(args: &WorkerArgs) -> ExitCode {
         std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
     };
-    let procs = args.procs.map_or_else(found, std::num::NonZeroU32::get);
+    // Slurm binds its tasks to their CPUs only where it was set up to do so.
+    let given = std::env::var("SLURM_CPUS_PER_TASK");
+    let given = given.ok().and_then(|procs| procs.parse().ok());
+    let procs = args.procs.or(given);
+    let procs = procs.map_or_else(found, std::num::NonZeroU32::get);
     limits::raise(u64::from(procs));
     let mut worker = Worker::new(Registry::new().exec().job());
     worker = worker.procs(procs).grace(args.grace);

@@ -13,7 +13,7 @@ use remuda_tokio::{Options, RecordOptions};
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{FaultArgs, JobArgs, OutputArgs, RunArgs, When};
+use crate::args::{JobArgs, OutputArgs, RunArgs, When};
 use crate::cluster::Machines;
 use crate::joblog::Joblog;
 use crate::listen::Port;
@@ -39,7 +39,15 @@ pub(crate) struct Plan {
     pub(crate) silence: Option<Duration>,
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
+    /// Whether that is this very program, on this computer.
+    pub(crate) launches_itself: bool,
+    /// What runs that command, where it may be queued before it starts a worker.
+    pub(crate) launch_prefix: Option<Vec<String>>,
+    /// How long a worker may take to say hello.
+    pub(crate) hello_timeout: Duration,
     pub(crate) attempts: u32,
+    /// Within which time a machine that is silent is noticed.
+    pub(crate) silent_after: Duration,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -87,9 +95,10 @@ impl Plan {
         let config = config
             .poll_interval(silent_after / POLLS)
             .silent_polls(SILENT_POLLS);
-        let mut options = options(silent_after, &args.faults);
+        let mut options = options(args);
         options.admit_less = machines.admit_less();
-        let silence = machines.are_all_here().then_some(Duration::ZERO);
+        let launches_itself = machines.are_all_here();
+        let silence = launches_itself.then_some(Duration::ZERO);
         let file = args.jobs.file.as_deref().filter(|file| !is_stdin(file));
         let joblog = args
             .output
@@ -109,7 +118,11 @@ impl Plan {
             // The end of a pipe on this computer is proof enough.
             silence,
             port,
+            launches_itself,
+            launch_prefix: args.machines.launch_prefix(),
+            hello_timeout: args.machines.batch.start_timeout,
             attempts: args.jobs.attempts.get(),
+            silent_after: args.machines.silent_after,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,
@@ -155,10 +168,16 @@ fn journal(
     }))
 }
 
-fn options(silent_after: Duration, faults: &FaultArgs) -> Options {
+fn options(
+    RunArgs {
+        machines, faults, ..
+    }: &RunArgs,
+) -> Options {
     let mut options = Options::default();
     options.no_machines_timeout = Some(faults.give_up_after);
-    options.poll_timeout = silent_after / (2 * POLLS);
+    options.poll_timeout = machines.silent_after / (2 * POLLS);
+    // The system's own time-out comes first: it tells what the launcher has printed.
+    options.start_timeout = machines.batch.start_timeout + Duration::from_secs(30);
     options
 }
 

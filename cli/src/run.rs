@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::future::{FusedFuture, LocalBoxFuture, pending};
@@ -17,6 +17,7 @@ use remuda_cli::memory::MemoryMib;
 use remuda_tokio::{CallError, FileRecorder, Listener, Recording, RequestError, Runtime, Tokio};
 use remuda_worker::{EXEC, Exec, Exit, Gpus, JOB, JobEnd, Program};
 
+use crate::awake::{self, Awake};
 use crate::joblog::{Attempt, Ended, Joblog};
 use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
@@ -99,6 +100,9 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     Ok(end.status(&tally, printed && logged))
 }
 
+/// How long a launcher may take to end its worker after SIGTERM, before it is killed. `srun` gives its allocation back.
+const LAUNCHER_GRACE: Duration = Duration::from_secs(10);
+
 /// Begins to write a journal.
 fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> {
     let Journal {
@@ -121,6 +125,7 @@ struct Running<'a> {
     board: Board,
     tally: &'a mut Tally,
     suspects: Suspects,
+    awake: Awake,
 }
 
 /// An attempt at a job, and what is known from those before it.
@@ -129,6 +134,8 @@ struct Turn {
     job: usize,
     /// Its number, from 1 up.
     number: u32,
+    /// How many of those before it do not count.
+    spared: u32,
     /// The machine of the last attempt, which is to be another's this time.
     avoid: Option<MachineId>,
     /// Where the job has failed, if it is run once more to see whether that machine is to blame.
@@ -152,8 +159,8 @@ struct Attempted {
 
 /// Why an attempt says nothing of its job, which is run again.
 enum Again {
-    /// The machine was lost under the job.
-    Lost(String),
+    /// The machine was lost under the job. If it was to go in any case, that does not count as an attempt.
+    Lost { why: String, spared: bool },
     /// The machine could not run the job.
     Unfit(String),
 }
@@ -178,8 +185,15 @@ impl<'a> Running<'a> {
         recorder: Option<FileRecorder>,
     ) -> io::Result<Running<'a>> {
         let mut launched = plan.machines.system(&runtime).functions([EXEC, JOB]);
+        launched = launched.hello_timeout(plan.hello_timeout);
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
+        }
+        if let Some(prefix) = plan.launch_prefix.take() {
+            launched = launched.queued().prefix(prefix);
+        }
+        if !plan.launches_itself {
+            launched = launched.grace(LAUNCHER_GRACE);
         }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {
@@ -197,6 +211,7 @@ impl<'a> Running<'a> {
             listen::admit(listener, &cluster);
         }
         let suspects = Suspects::new(plan.suspect);
+        let awake = Awake::new(plan.silent_after);
         Ok(Running {
             runtime,
             cluster,
@@ -206,6 +221,7 @@ impl<'a> Running<'a> {
             board,
             tally,
             suspects,
+            awake,
         })
     }
 
@@ -224,6 +240,7 @@ impl<'a> Running<'a> {
         let mut running: FuturesUnordered<LocalBoxFuture<'static, Attempted>> =
             FuturesUnordered::new();
         let mut tick = self.tick();
+        let mut look = self.look();
         let end = loop {
             if self.tally.done() == self.tally.jobs {
                 break End::Done;
@@ -253,6 +270,10 @@ impl<'a> Running<'a> {
                 () = tick => {
                     self.publish(running.len());
                     tick = self.tick();
+                }
+                () = look => {
+                    self.awake.look();
+                    look = self.look();
                 }
             }
         };
@@ -356,7 +377,16 @@ impl<'a> Running<'a> {
             );
             self.printer.note(note);
         }
-        if turn.number < self.plan.attempts {
+        // What was lost with a machine that drained, or because this driver slept, counts for nothing.
+        let spared = match again {
+            Again::Lost { spared, .. } => spared || self.awake.slept_lately(),
+            Again::Unfit(_) => false,
+        };
+        let turn = Turn {
+            spared: turn.spared + u32::from(spared),
+            ..turn
+        };
+        if turn.number - turn.spared < self.plan.attempts {
             self.tally.run_again += 1;
             return Some(self.ask(turn.next(machine)));
         }
@@ -365,7 +395,9 @@ impl<'a> Running<'a> {
             times => format!("{times} times"),
         };
         let error = match again {
-            Again::Lost(why) => format!("lost with its machine {times}, the last time as {why}"),
+            Again::Lost { why, .. } => {
+                format!("lost with its machine {times}, the last time as {why}")
+            }
             Again::Unfit(why) => {
                 let machine = attempt.machine.as_deref().unwrap_or("its machine");
                 format!("no machine could run it, tried {times}, the last time {machine}: {why}")
@@ -440,6 +472,12 @@ impl<'a> Running<'a> {
         });
     }
 
+    /// The next time to look whether this process has slept.
+    fn look(&self) -> Pin<Box<dyn FusedFuture<Output = ()>>> {
+        let at = self.runtime.now() + awake::LOOK_EVERY;
+        Box::pin(self.runtime.sleep_until(at).fuse())
+    }
+
     /// The next time to publish; never, if no progress is shown.
     fn tick(&self) -> Pin<Box<dyn FusedFuture<Output = ()>>> {
         match self.plan.progress {
@@ -472,7 +510,10 @@ async fn attempt(
             Exit::Code(code) => (Ended::Exit(code), peak_mib),
             Exit::Signal(signal) => (Ended::Signal(signal), peak_mib),
         }),
-        Err(CallError::Lost(why)) => Err(Again::Lost(format!("{} was lost: {why}", lease.id()))),
+        Err(CallError::Lost(why)) => Err(Again::Lost {
+            why: format!("{} was lost: {why}", lease.id()),
+            spared: lease.is_leaving(),
+        }),
         Err(CallError::Machine(why)) => Err(Again::Unfit(why)),
         Err(error) => Ok((Ended::Error(error.to_string()), None)),
     }
@@ -483,6 +524,7 @@ impl Turn {
         Turn {
             job,
             number: 1,
+            spared: 0,
             avoid: None,
             suspect: None,
         }
@@ -515,7 +557,7 @@ fn never_ran(turn: Turn, machine: Option<MachineId>) -> Attempted {
             number: turn.number,
             over_memory: None,
         },
-        result: Err(Again::Lost(why)),
+        result: Err(Again::Lost { why, spared: false }),
     }
 }
 

@@ -77,6 +77,32 @@ fn jobs_run_on_workers_that_connect_and_these_end_with_the_run() {
     assert_eq!(ends[0], (Some(0), String::new()));
 }
 
+/// What the README tells to type, with another port.
+#[test]
+fn the_command_of_the_readme_runs() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).expect("it is there");
+    let (_, block) = readme
+        .split_once("<!-- command: connect -->\n```sh\n")
+        .expect("it is there");
+    let (script, _) = block.split_once("```").expect("it has an end");
+    let address = address();
+    let port = address.rsplit(':').next().expect("a port");
+    assert_eq!(script.matches("7000").count(), 2);
+    let dir = Dir::new();
+    let bin = std::path::Path::new(REMUDA).parent().expect("a folder");
+    let path = format!(
+        "{}:{}",
+        bin.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let mut command = Command::new("sh");
+    command.args(["-euc", &script.replace("7000", port)]);
+    command.env("PATH", path).current_dir(dir.path());
+    let finished = Run::start(command, "").finish();
+    finished.ends(0, "100 jobs: 100 ok, 0 failed; ");
+}
+
 #[test]
 fn launched_machines_and_connected_ones_share_the_jobs() {
     let (dir, address) = (Dir::new(), address());

@@ -245,14 +245,157 @@ fn starts_that_fail_again_and_again_are_told_once() {
     assert!(lines < 15, "{lines} lines:\n{}", finished.err);
 }
 
+/// `unshare` with words that give its command a name space of processes, in which it is the first.
+fn unshared(command: &Command) -> Option<Command> {
+    let words = ["--pid", "--fork", "--mount-proc"];
+    let mine = ["--user", "--map-root-user"];
+    for more in [&[][..], &mine] {
+        let mut unshare = Command::new("unshare");
+        unshare.args(more).args(words);
+        let mut probe = Command::new("unshare");
+        let allowed = probe.args(more).args(words).arg("true").output();
+        if allowed.is_ok_and(|output| output.status.success()) {
+            unshare.arg(command.get_program()).args(command.get_args());
+            return Some(unshare);
+        }
+    }
+    let said = b"SKIPPED: a name space of processes is not allowed here\n";
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), said);
+    None
+}
+
 #[test]
-fn hundreds_of_machines_end_fast_and_silently() {
-    let words = ["--max-procs", "300", "--machine-procs", "1"];
-    // Each has had a job, one of which left its group behind.
+fn as_the_first_process_of_a_container_it_leaves_no_zombie() {
+    // Workers that are killed leave their guards, and jobs what they have started in the background.
+    let lost = "[ $REMUDA_ATTEMPT = 2 ] || { kill -9 $PPID; sleep 60; }\n".repeat(3);
+    let left = "setsid sh -c 'sleep 0.1' & setsid sh -c 'sleep 0.2' &\n".repeat(3);
+    let count = "sleep 1; for n in 1 2 3 4 5 6 7 8 9; do \
+                 zombies=$(cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z '); \
+                 [ $zombies = 0 ] && break; sleep 0.2; done; echo $zombies of $$; exit 7\n";
+    let jobs = lost + &left + count;
+    let words = ["--max-procs", "1", "--keep-order"];
+    let Some(command) = unshared(&remuda(&words)) else {
+        return;
+    };
+    let finished = Run::start(command, &jobs).finish();
+    finished.ends(1, "7 jobs: 6 ok, 1 failed; 3 lost and run again; ");
+    assert!(finished.out.starts_with("0 of "), "{}", finished.out);
+    // It was in such a name space.
+    let pid = finished.out.trim().rsplit(' ').next().unwrap();
+    assert!(pid.parse::<u32>().unwrap() < 500, "{}", finished.out);
+}
+
+#[test]
+fn as_the_first_process_it_passes_signals_on_and_leaves_nothing() {
     let mark = mark();
-    let jobs = "sleep 2\n".repeat(299) + &format!("bash -c 'set -m; sleep {mark} & sleep 2'\n");
+    let words = ["--max-procs", "1", "--attempts", "3", "-"];
+    let Some(command) = unshared(&remuda(&words)) else {
+        return;
+    };
+    let mut run = Run::start(command, &format!("sleep {mark}\n"));
+    wait_for("the job", || with_word(&mark).len() == 1);
+    let own = run.pid().to_string();
+    let first = support::processes()
+        .into_iter()
+        .find(|process| process.parent == own);
+    kill(first.expect("unshare has a child").pid, Signal::TERM);
+    wait_for("the end", || run.is_over());
+    let finished = run.finish();
+    finished.ends(130, "1 job: 0 ok, 0 failed, 1 not run; ");
+    assert_eq!(with_word(&mark), Vec::<u32>::new());
+}
+
+#[test]
+fn a_launcher_is_told_to_end_when_the_run_is() {
+    let dir = Dir::new();
+    let told = dir.text("told");
+    // It waits in a queue, as srun may, and takes its time to leave it.
+    let script = dir.write(
+        "launcher",
+        format!("trap 'sleep 0.5; echo $1 >> {told}; exit 0' TERM\necho $1 >> {told}.here\nsleep 1000 & wait\n"),
+    );
+    let launch = format!("sh '{script}' {{machine}}");
+    let words = [&TWO[..], &["--launch", &launch]].concat();
+    let run = Run::start(remuda(&words), "true\ntrue\n");
+    wait_for("two launchers", || dir.lines("told.here") == 2);
+    run.signal(Signal::INT);
+    run.finish()
+        .ends(130, "2 jobs: 0 ok, 0 failed, 2 not run; ");
+    assert_eq!(dir.lines("told"), 2);
+}
+
+#[test]
+fn what_is_lost_because_the_driver_slept_counts_no_attempt() {
+    let mark = mark();
+    // Workers of another program give up when they hear nothing for long.
+    let launch = launch("none", "true");
+    let jobs = format!("[ $REMUDA_ATTEMPT = 2 ] || sleep {mark}; echo done\n").repeat(2);
+    let rest = [
+        "--silent-after",
+        "2",
+        "--attempts",
+        "1",
+        "--launch",
+        &launch,
+    ];
+    let run = Run::start(remuda(&[&TWO[..], &rest].concat()), &jobs);
+    wait_for("the jobs", || with_word(&mark).len() == 2);
+    run.signal(Signal::STOP);
+    wait_for("the workers to give up", || with_word(&mark).is_empty());
+    sleep(Duration::from_secs(5));
+    run.signal(Signal::CONT);
+    let finished = run.finish();
+    finished.ends(0, "2 jobs: 2 ok, 0 failed; 2 lost and run again; ");
+}
+
+#[test]
+fn what_is_lost_with_a_machine_that_drains_counts_no_attempt() {
+    let (dir, mark) = (Dir::new(), mark());
+    let log = dir.text("log");
+    // The first machine has the long job, and is set aside for the short ones.
+    let launch = launch("m0", "export ILL=1;; *) sleep 1");
+    let jobs = format!("[ $REMUDA_ATTEMPT = 2 ] || sleep {mark}; echo long\n")
+        + &"sleep 0.1; [ -z \"$ILL\" ]\n".repeat(20);
+    let rest = [
+        "--max-procs",
+        "4",
+        "--machine-procs",
+        "2",
+        "--attempts",
+        "1",
+        "--suspect",
+        "1",
+        "--joblog",
+        &log,
+        "--launch",
+        &launch,
+    ];
+    let run = Run::start(remuda(&rest), &jobs);
+    wait_for("the short jobs", || dir.lines("log") == 20);
+    kill(worker_of(&mark), Signal::KILL);
+    let finished = run.finish();
+    finished.ends(0, "21 jobs: 21 ok, 0 failed; 1 lost and run again; ");
+    finished.says("warning: machine m0 is set aside: ");
+}
+
+/// The worker that runs the job with this mark: the parent of the shell that waits for it.
+fn worker_of(mark: &str) -> u32 {
+    let all = support::processes();
+    let parent = |pid: u32| -> u32 {
+        let process = all.iter().find(|process| process.pid == pid);
+        process.expect("it is there").parent.parse().unwrap()
+    };
+    parent(parent(with_word(mark)[0]))
+}
+
+#[test]
+fn many_machines_end_silently_and_leave_nothing() {
+    let mark = mark();
+    let words = ["--max-procs", "60", "--machine-procs", "1"];
+    // Each has had a job, one of which left a process in a group of its own behind.
+    let jobs = "sleep 1\n".repeat(59) + &format!("bash -c 'set -m; sleep {mark} & sleep 1'\n");
     let finished = run(&words, &jobs);
     assert_eq!(with_word(&mark), Vec::<u32>::new());
-    finished.ends(0, "300 jobs: 300 ok, 0 failed; ");
+    finished.ends(0, "60 jobs: 60 ok, 0 failed; ");
     assert_eq!(finished.err.lines().count(), 1, "{}", finished.err);
 }

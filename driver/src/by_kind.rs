@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::Either;
+use futures::future::{Either, join};
 use remuda::{Kinds, MachineId, Resources, TaskId};
 use remuda_worker::wire::Figures;
 
@@ -112,6 +112,10 @@ impl<A: System, B: System> System for ByKind<A, B> {
             OneOf::First(machine) => self.first.kill_limit(machine),
             OneOf::Second(machine) => self.second.kill_limit(machine),
         }
+    }
+
+    async fn finished(&self) {
+        join(self.first.finished(), self.second.finished()).await;
     }
 
     async fn poll(&self, machine: &Self::Machine) -> Figures {

@@ -16,6 +16,7 @@ use crate::lifecycle;
 use crate::lost_tasks::LostTasks;
 use crate::once::OnceMachine;
 use crate::options::Options;
+use crate::panics::catch_panic_in;
 use crate::record::Recorder;
 use crate::request::Request;
 use crate::runtime::Runtime;
@@ -264,7 +265,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     /// Shuts the cluster down (S22) and resolves when every machine has ended. Queued requests resolve as
     /// [`Shutdown`](crate::RequestError::Shutdown). Machines are asked to end, and killed after
-    /// [`Options::stop_timeout`].
+    /// [`Options::stop_timeout`]. What the system has still to end is waited for too ([`System::finished`]).
     pub async fn shutdown(&self) {
         self.shared().close();
         let ended = self.shared().with(|state| {
@@ -276,6 +277,8 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         });
         // Nothing is sent: the sender is dropped when the cluster has ended.
         let _ = ended.await;
+        // A system that panics here has nothing to wait for.
+        let _ = catch_panic_in(self.shared().system.finished()).await;
     }
 
     fn tell(&self, event: Event) -> Result<(), Reject> {

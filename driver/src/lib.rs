@@ -55,6 +55,7 @@
 
 // Small tools.
 mod ids;
+mod ongoing;
 mod panics;
 mod signal;
 mod text;
@@ -76,6 +77,7 @@ mod status;
 mod by_kind;
 pub mod listen;
 pub mod process;
+pub mod template;
 mod worker_link;
 
 // The state, from its records to its lock.
@@ -117,4 +119,5 @@ pub use request::Request;
 pub use runtime::{Accept, Child, Connection, Process, Runtime};
 pub use status::MachineStatus;
 pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};
+pub use template::TemplateSystem;
 pub use text::{Keep, harmless};

@@ -83,6 +83,13 @@ pub(crate) fn start<R: Runtime, S: System>(
             (start, progress)
         };
         let (starts, progress): (Vec<_>, Vec<_>) = ids.map(start).unzip();
+        shared.with(|state| {
+            for ((lifecycle, _), progress) in lifecycles.iter().zip(&progress) {
+                if let Some(start) = state.starts.get_mut(&lifecycle.id) {
+                    start.progress = progress.clone();
+                }
+            }
+        });
         let starting = catch_panic_in(async { shared.system.start_many(starts) }).await;
         let (futures, missing) = match starting {
             Ok(futures) => (futures, "the system started fewer machines".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
@@ -18,6 +19,8 @@ pub struct Machine<S: System> {
     handle: S::Machine,
     /// Resolves with the reason when the machine has ended and the manager was told so.
     pub(crate) dead: SharedFuture<oneshot::Receiver<Arc<str>>>,
+    /// It drains, or was told to stop.
+    leaving: AtomicBool,
     /// Raised when the machine was killed and did not end within the time-out.
     pub(crate) abandoned: Signal,
 }
@@ -35,6 +38,7 @@ impl<S: System> Machine<S> {
             name,
             handle,
             dead: dead.shared(),
+            leaving: AtomicBool::new(false),
             abandoned: Signal::default(),
         };
         (machine, dead_sender)
@@ -53,6 +57,15 @@ impl<S: System> Machine<S> {
     /// The system's own value for the machine.
     pub fn handle(&self) -> &S::Machine {
         &self.handle
+    }
+
+    /// Whether the machine drains or was told to stop, or did so at its end: what was lost with it was bound to be.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Release);
     }
 
     /// The reason of the machine's end, or a general text while it is not known.

@@ -15,7 +15,7 @@ pub struct Options {
     pub poll_timeout: Duration,
     /// How long a machine may take to end after it was asked to, before it is killed; default 5 s.
     pub stop_timeout: Duration,
-    /// How long a machine may take to end after it was killed, before the driver counts it as ended; default 10 s.
+    /// How long a machine may take to end after it was killed, before the driver counts it as ended; default 15 s.
     pub kill_timeout: Duration,
     /// How long a call may go on after it was cancelled; default `None`: for ever, and its procs are not granted again before
     /// it has ended (F12). After this time the call resolves as [`CallError::Unreachable`](crate::CallError::Unreachable),
@@ -23,7 +23,7 @@ pub struct Options {
     /// free then, although the call may still run.
     pub cancel_timeout: Option<Duration>,
     /// Queued requests fail with [`RequestError::NoMachines`](crate::RequestError::NoMachines) when no machine has been in
-    /// service for this time while there were any; default `None`: they fail so only if no machine was ever up (F7).
+    /// service for this time while there were any, and no start is queued elsewhere; default `None`: they fail so only if no machine was ever up (F7).
     pub no_machines_timeout: Option<Duration>,
     /// Whether a machine that offers less than its kind's capacity enters service with what it offers (R4). Default false:
     /// its start has failed (F9). A machine must offer at least one proc in any case.
@@ -36,7 +36,7 @@ impl Default for Options {
             start_timeout: Duration::from_secs(60),
             poll_timeout: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(5),
-            kill_timeout: Duration::from_secs(10),
+            kill_timeout: Duration::from_secs(15),
             cancel_timeout: None,
             no_machines_timeout: None,
             admit_less: false,

@@ -14,19 +14,21 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::io::AsyncRead;
 use remuda::{KindId, MachineId, Resources, TaskId};
 use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
 use crate::error::{CallError, StartError};
+use crate::ongoing::Ongoing;
 use crate::runtime::{Child, Runtime, timeout};
 use crate::system::{Invocation, Start, System};
 use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
 use gate::Gate;
-use group::{EXIT_GRACE, Group};
-use pump::{Exit, Pipes};
-use tail::{Tail, readable};
+use group::{EXIT_GRACE, Grace};
+use pump::{EXIT_LIMIT, Exit, Pipes};
+
+pub(crate) use group::Group;
+pub(crate) use tail::{Tail, readable};
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -41,9 +43,13 @@ pub struct ProcessSystem<R> {
     gate: Option<Gate>,
     functions: Option<Vec<String>>,
     procs: Option<u32>,
+    prefix: Vec<String>,
     queued: bool,
     hello_timeout: Duration,
     silence: Option<Duration>,
+    grace: Duration,
+    /// Processes of starts that were given up, until they have ended.
+    ongoing: Ongoing,
 }
 
 /// A worker process.
@@ -84,9 +90,12 @@ impl<R: Runtime> ProcessSystem<R> {
             gate: None,
             functions: None,
             procs: None,
+            prefix: Vec::new(),
             queued: false,
             hello_timeout: Duration::from_secs(30),
             silence: None,
+            grace: Duration::ZERO,
+            ongoing: Ongoing::default(),
         }
     }
 
@@ -137,6 +146,13 @@ impl<R: Runtime> ProcessSystem<R> {
         self
     }
 
+    /// Words before those of the template, which no message shows: a program that runs the template's, and its arguments.
+    #[must_use]
+    pub fn prefix(mut self, words: Vec<String>) -> Self {
+        self.prefix = words;
+        self
+    }
+
     /// Says that the template's program waits in a queue before it starts the worker, as `srun` does: until the worker's
     /// output begins, neither the hello time-out nor the start time-out runs (see [`Start::queued`]).
     #[must_use]
@@ -158,6 +174,14 @@ impl<R: Runtime> ProcessSystem<R> {
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = Some(silence);
+        self
+    }
+
+    /// How long the template's program may take to end by itself, after SIGTERM and before SIGKILL, so that `srun` can give its
+    /// allocation back. Default zero: it is killed at once, as is right for a worker on this host.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -214,7 +238,6 @@ impl<R: Runtime> ProcessSystem<R> {
     /// Reads the hello. The error says what was wrong; it does not quote what the process printed.
     async fn hello(
         &self,
-        stdout: &mut (dyn AsyncRead + Send + Unpin),
         process: &mut Group,
         opening: &mut Opening,
         first: &[u8],
@@ -225,7 +248,7 @@ impl<R: Runtime> ProcessSystem<R> {
             if let Some(opened) = opened.map_err(|error| error.to_string())? {
                 break opened.decoder;
             }
-            match pump::read(stdout, &mut buffer).await {
+            match process.read(&mut buffer).await {
                 0 => return Err(format!("{} before its hello", self.exit(process).await)),
                 n => opened = opening.push(&buffer[..n]),
             }
@@ -245,7 +268,7 @@ impl<R: Runtime> ProcessSystem<R> {
                     });
                 }
                 Some(_) => return Err("its first frame is no hello".into()),
-                None => match pump::read(stdout, &mut buffer).await {
+                None => match process.read(&mut buffer).await {
                     0 => return Err(format!("{} amid its hello", self.exit(process).await)),
                     n => decoder.push(&buffer[..n]),
                 },
@@ -263,11 +286,13 @@ impl<R: Runtime> ProcessSystem<R> {
     }
 }
 
-fn command(words: &[String]) -> Result<Command, StartError> {
-    let (program, words) = words
-        .split_first()
-        .ok_or_else(|| StartError::new("the launch template is empty"))?;
-    let mut command = Command::new(program);
+/// The command of these words, run by what `prefix` says.
+fn command(prefix: &[String], words: &[String]) -> Result<Command, StartError> {
+    if words.is_empty() {
+        return Err(StartError::new("the launch template is empty"));
+    }
+    let mut words = prefix.iter().chain(words);
+    let mut command = Command::new(words.next().expect("there is one word at least"));
     // In its own process group, Ctrl-C at the terminal signals only the driver.
     command.args(words).process_group(0);
     Ok(command)
@@ -312,30 +337,33 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let refuse = |what: String| self.error(start.kind, &words, &what);
         let child = self
             .runtime
-            .start(command(&words)?)
+            .start(command(&self.prefix, &words)?)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
         let Child {
             id: pid,
             stdin,
-            mut stdout,
+            stdout,
             stderr,
             process,
         } = child;
-        let mut process = Group::new(pid, process);
         let tail = Tail::follow(&self.runtime, start.id, stderr);
+        let grace = |stderr| Grace::new(&self.runtime, self.grace, &self.ongoing, stderr);
+        let grace = (!self.grace.is_zero()).then(|| grace(tail.listening()));
+        let process = Group::new(pid, process).with_stdout(stdout);
+        let mut process = process.with_grace(grace);
         let mut opening = Opening::new();
         let mut first = Vec::new();
         if self.queued {
             start.queued();
             first.resize(8 * 1024, 0);
-            let length = pump::read(&mut *stdout, &mut first).await;
+            let length = process.read(&mut first).await;
             first.truncate(length);
         }
         start.booting();
         let hello = timeout(
             &self.runtime,
             self.hello_timeout,
-            self.hello(&mut *stdout, &mut process, &mut opening, &first),
+            self.hello(&mut process, &mut opening, &first),
         );
         let hello = match hello.await {
             Some(hello) => hello,
@@ -365,6 +393,7 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let silence = self.silence.unwrap_or(start.silence).as_millis();
         let silence_ms = u64::try_from(silence).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
+        let stdout = process.take_stdout().expect("no one has it yet");
         let pipes = Pipes { stdin, stdout };
         let decoder = hello.decoder;
         let dead = pump::run(&self.runtime, link.clone(), pipes, process, decoder, tail);
@@ -396,6 +425,18 @@ impl<R: Runtime> System for ProcessSystem<R> {
 
     fn kill(&self, machine: &Worker) {
         machine.link.kill.raise();
+    }
+
+    /// Besides its grace, as long as its end and that of its output are waited for.
+    fn kill_limit(&self, _: &Worker) -> Duration {
+        match self.grace.is_zero() {
+            true => Duration::ZERO,
+            false => self.grace + 2 * EXIT_LIMIT + EXIT_GRACE,
+        }
+    }
+
+    async fn finished(&self) {
+        self.ongoing.finished().await;
     }
 
     async fn poll(&self, machine: &Worker) -> Figures {
@@ -472,7 +513,7 @@ mod tests {
         assert_eq!(words(&named, 1), ["m7", "gpu"]);
         assert_eq!(words(&system.procs(9), 0), ["--procs=9"]);
         let empty = ProcessSystem::new(NoRuntime, Vec::new());
-        assert!(command(&empty.words(&start(0))).is_err());
+        assert!(command(&[], &empty.words(&start(0))).is_err());
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::options::Options;
 use crate::record::Recorder;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
-use crate::system::System;
+use crate::system::{Progress, System};
 use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, StartEntry, TimerState};
 
 /// How many lost machines `Cluster::machines` lists, the latest ones.
@@ -162,7 +162,11 @@ impl<S: System> State<S> {
         if self.manager.next_timeout().is_some_and(|at| now >= at) {
             self.feed(Event::Timer);
         }
-        if self.timer.no_machines_at.is_some_and(|at| now >= at) {
+        if self.timer.no_machines_at.is_some_and(|at| now >= at) && self.is_start_queued() {
+            // Hours in the queue of a batch system are no failure.
+            self.timer.no_machines_at = None;
+            self.time_no_machines(now);
+        } else if self.timer.no_machines_at.is_some_and(|at| now >= at) {
             let mut error = match self.no_machines_timeout {
                 Some(limit) => format!("nothing was in service for {limit:?}"),
                 None => return,
@@ -172,6 +176,10 @@ impl<S: System> State<S> {
             }
             self.fail_queued(&error, |_| true);
         }
+    }
+
+    fn is_start_queued(&self) -> bool {
+        self.starts.values().any(|start| start.progress.is_queued())
     }
 
     /// The earliest deadline.
@@ -298,6 +306,7 @@ impl<S: System> State<S> {
             let entry = StartEntry {
                 stop: stop.clone(),
                 stopping: false,
+                progress: Progress::default(),
             };
             self.starts.insert(*id, entry);
         }
@@ -307,6 +316,9 @@ impl<S: System> State<S> {
     /// Ends a machine, or gives its start up.
     pub(crate) fn stop(&mut self, machine: MachineId) {
         if let Some(entry) = self.machines.get(&machine) {
+            if !entry.lost {
+                entry.machine.set_leaving(true);
+            }
             let stop = Task::Stop {
                 machine: entry.machine.clone(),
                 urgent: entry.lost,
@@ -393,6 +405,12 @@ impl<S: System> State<S> {
 
     fn on_notice(&mut self, notice: Notice) {
         let mut about = None;
+        if let Notice::Draining { machine, .. } | Notice::Kept { machine } = &notice
+            && let Some(entry) = self.machines.get(machine)
+        {
+            let drains = matches!(notice, Notice::Draining { .. });
+            entry.machine.set_leaving(drains);
+        }
         if let Notice::Ended { machine } = &notice
             && let Some(entry) = self.machines.get(machine)
         {

@@ -72,6 +72,12 @@ pub trait System: Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// Resolves when nothing runs any more of what this system has still to end after all: of starts that were given up, say. A
+    /// shutdown waits for it when all machines have ended. Resolves at once by default.
+    fn finished(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Asks for the machine's figures. Each part is independent (S17): a part that could not be read is `None`.
     fn poll(&self, machine: &Self::Machine) -> impl Future<Output = Figures> + Send;
 

@@ -13,7 +13,7 @@ use crate::error::{CallError, OnceError, RequestError};
 use crate::machine::Machine;
 use crate::signal::Signal;
 use crate::status::MachineStatus;
-use crate::system::System;
+use crate::system::{Progress, System};
 
 /// A request until its client has dropped it, or has finished its lease.
 pub(crate) enum RequestEntry<S: System> {
@@ -81,6 +81,8 @@ pub(crate) struct StartEntry {
     pub(crate) stop: Signal,
     /// The manager has it stopped.
     pub(crate) stopping: bool,
+    /// What the start has said of itself.
+    pub(crate) progress: Progress,
 }
 
 /// A machine that is up.

@@ -9,6 +9,7 @@ mod watch;
 
 use crate::clock;
 use crate::connect::Letter;
+use crate::first;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -21,7 +22,8 @@ use std::time::Duration;
 /// The environment variable that marks a process as a guard, and describes its worker.
 const GUARD: &str = "REMUDA_GUARD";
 
-/// Becomes the guard if this process was started as one, and returns at once if not. [`Worker::serve`](crate::Worker::serve)
+/// Becomes the guard if this process was started as one. As the first process of a container, or a subreaper, it starts the
+/// program once more, and stays to reap what is left to it. Else it returns at once. [`Worker::serve`](crate::Worker::serve)
 /// does this too. The guard is the same program with the same arguments, so a program that does much before `serve`, or
 /// something that must not be done twice, calls this first in `main`.
 pub fn init() {
@@ -32,6 +34,7 @@ pub fn init() {
     {
         watch::run(&worker);
     }
+    first::run_if_first();
 }
 
 /// What a worker tells its guard, eight bytes each.
@@ -158,7 +161,7 @@ pub(crate) fn start(proof: &Proof, nonce: &str) -> io::Result<File> {
 }
 
 /// The path of this program. On Linux it is valid also when the file was replaced meanwhile.
-fn program() -> io::Result<OsString> {
+pub(crate) fn program() -> io::Result<OsString> {
     const SELF: &str = "/proc/self/exe";
     if std::fs::exists(SELF).unwrap_or(false) {
         return Ok(SELF.into());

@@ -36,6 +36,7 @@ mod context;
 mod devices;
 mod exec;
 mod figures;
+mod first;
 mod guard;
 mod jobs;
 mod leave;

@@ -21,7 +21,7 @@ pub(crate) struct JobArgs {
 
     /// How often a job may be lost with its machine before it counts as failed.
     ///
-    /// Example: --attempts 1 never runs a job again.
+    /// What was lost with a machine that drained, or because this computer slept, does not count. Example: --attempts 1 never runs a job again.
     #[arg(long, value_name = "N", default_value = "5", value_parser = count)]
     pub(crate) attempts: NonZeroU32,
 }

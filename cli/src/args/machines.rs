@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use remuda_cli::memory::MemoryMib;
 
-use crate::cluster::{Host, Ssh};
+use super::batch::BatchArgs;
+use crate::cluster::{Host, Ssh, own_program};
 use crate::values::{count, seconds};
 
 #[derive(Args, Debug)]
@@ -121,6 +122,9 @@ pub(crate) struct MachineArgs {
     /// for seven twelfths of it, so that no job runs twice at once when the network fails. Example: --silent-after 10
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) silent_after: Duration,
+
+    #[command(flatten)]
+    pub(crate) batch: BatchArgs,
 }
 
 /// When a machine has been idle for too long.
@@ -168,6 +172,13 @@ impl MachineArgs {
     /// The words that start a machine, if the user says them.
     pub(crate) fn launch(&self) -> Option<Vec<String>> {
         self.launch.as_ref().map(|Template(words)| words.clone())
+    }
+
+    /// The words that run a launch command that may be queued, none for others: `remuda launch` ends it with this program.
+    pub(crate) fn launch_prefix(&self) -> Option<Vec<String>> {
+        let launch = self.launch()?;
+        let queued = self.batch.is_queued(&launch);
+        queued.then(|| vec![own_program(), "launch".into(), "--".into()])
     }
 
     /// The most procs, if the user says so.

@@ -1,4 +1,5 @@
 //! The command line: what it may say, its help, and the first check of what it says.
+mod batch;
 mod connect;
 mod faults;
 mod jobs;
@@ -17,7 +18,7 @@ pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::JobArgs;
 pub(crate) use machines::{MachineArgs, Sizes, words};
 pub(crate) use output::{OutputArgs, When};
-pub(crate) use worker::WorkerArgs;
+pub(crate) use worker::{LaunchArgs, WorkerArgs};
 
 /// Runs shell commands on a cluster of worker processes that manages itself.
 #[derive(Debug, Parser)]
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Worker(WorkerArgs),
     Key(KeyArgs),
+    Launch(LaunchArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
 }

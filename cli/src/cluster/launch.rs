@@ -61,7 +61,7 @@ impl Machines {
 }
 
 /// This very program.
-fn own_program() -> String {
+pub(crate) fn own_program() -> String {
     // The link outlives the path: a program that was moved or deleted meanwhile can still start itself.
     let own: Option<PathBuf> = std::env::current_exe().ok().filter(|path| path.exists());
     let own = own.and_then(|path| path.into_os_string().into_string().ok());

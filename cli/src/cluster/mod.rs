@@ -18,6 +18,7 @@ use remuda_worker::Offer as Found;
 use crate::args::{MachineArgs, Sizes};
 
 pub(crate) use hosts::Host;
+pub(crate) use launch::own_program;
 pub(crate) use ssh::Ssh;
 
 /// How long a machine that is not on this computer may be idle, unless the user says otherwise.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
-use futures::future::{Either, Fuse, FutureExt as _, select};
+use futures::future::{Either, Fuse, FusedFuture as _, FutureExt as _, select};
 use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use futures::{StreamExt as _, select_biased};
 use remuda::Resources;
@@ -136,10 +136,16 @@ impl<R: Runtime> Session<R> {
             };
             loop {
                 select_biased! {
-                    () = ended => return condemned.unwrap_or_else(|| match streams.said_goodbye() {
-                        true => "it said goodbye".into(),
-                        false => "its process ended".into(),
-                    }),
+                    () = ended => {
+                        // What it has sent before counts; its side of the connection is closed.
+                        if !serving.is_terminated() {
+                            let _ = timeout(runtime, ANSWER_TIMEOUT, &mut serving).await;
+                        }
+                        return condemned.unwrap_or_else(|| match streams.said_goodbye() {
+                            true => "it said goodbye".into(),
+                            false => "its process ended".into(),
+                        });
+                    }
                     () = kill => {
                         condemned.get_or_insert_with(|| "it was killed by its driver".into());
                         streams.finish(Record::Kill, runtime.now());

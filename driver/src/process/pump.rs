@@ -18,7 +18,7 @@ use crate::runtime::{Runtime, timeout};
 use crate::worker_link::Link;
 
 /// How long a killed process may take to end, and its output to end after that.
-const EXIT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const EXIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Resolves with the reason when a worker has ended.
 pub(super) type Exit = SharedFuture<oneshot::Receiver<String>>;
@@ -62,7 +62,7 @@ async fn run_until_dead(dead: Exit, task: impl Future<Output = ()>) {
 }
 
 /// Reads some bytes; 0 is the end. An error counts as the end too, because the other side may be killed at any time.
-pub(super) async fn read(
+pub(crate) async fn read(
     source: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut [u8],
 ) -> usize {
@@ -164,11 +164,12 @@ impl<R: Runtime> Owner<R> {
         {
             cause = Cause::exited(status);
         }
+        // If the process is a wrapper, its worker may outlive it, and ends when its input ends; so does one that takes SIGTERM
+        // for the order to drain.
+        self.link.close_input();
         if !matches!(cause, Cause::Exited(_)) {
             self.kill().await;
         }
-        // If the process was a wrapper, its worker may still run, and ends when its input ends.
-        self.link.close_input();
         // The worker's guard holds the output open until all that the worker ran has ended.
         let cut = match timeout(&self.runtime, EXIT_LIMIT, ended).await {
             Some(cut) => cut.ok().flatten(),
@@ -199,7 +200,7 @@ impl<R: Runtime> Owner<R> {
     }
 
     async fn kill(&mut self) {
-        if let Err(error) = self.process.kill() {
+        if let Err(error) = self.process.end(&self.runtime).await {
             tracing::warn!("a worker cannot be killed: {error}");
         }
         let _ = timeout(&self.runtime, EXIT_LIMIT, self.process.wait()).await;

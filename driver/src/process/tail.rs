@@ -16,16 +16,19 @@ use crate::text::{Keep, harmless};
 const TAIL: usize = 2 * 1024;
 
 /// The last bytes of a worker's standard error.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     text: Arc<Mutex<Vec<u8>>>,
     end: SharedFuture<oneshot::Receiver<()>>,
     /// Ends the task when it is dropped: a process that escaped the worker may hold its standard error open for ever.
-    _listening: oneshot::Sender<()>,
+    listening: Listening,
 }
+
+/// Keeps a standard error open and read, as long as there is a clone.
+pub(crate) type Listening = Arc<oneshot::Sender<()>>;
 
 impl Tail {
     /// Starts the task that reads the standard error of a worker.
-    pub(super) fn follow<R: Runtime>(
+    pub(crate) fn follow<R: Runtime>(
         runtime: &R,
         id: MachineId,
         stderr: Box<dyn AsyncRead + Send + Unpin>,
@@ -40,12 +43,17 @@ impl Tail {
         Tail {
             text,
             end: end.shared(),
-            _listening: listening,
+            listening: Arc::new(listening),
         }
     }
 
+    /// For a process that must be able to write after the tail is gone.
+    pub(crate) fn listening(&self) -> Listening {
+        self.listening.clone()
+    }
+
     /// The last bytes as text. Waits for the end of the standard error, at most 200 ms.
-    pub(super) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
+    pub(crate) async fn settle<R: Runtime>(&self, runtime: &R) -> String {
         let _ = timeout(runtime, Duration::from_millis(200), self.end.clone()).await;
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         readable(&text)
@@ -78,7 +86,7 @@ async fn log_lines(
 }
 
 /// The last characters of what a process printed.
-pub(super) fn readable(bytes: &[u8]) -> String {
+pub(crate) fn readable(bytes: &[u8]) -> String {
     const SHOWN: usize = 300;
     harmless(&String::from_utf8_lossy(bytes), Keep::End(SHOWN))
 }

@@ -452,6 +452,25 @@ async fn requests_fail_when_nothing_is_in_service_for_long<R: Runtime>(runtime: 
     within(&runtime, "the shutdown", cluster.shutdown()).await;
 }
 
+/// Hours in the queue of a batch system are no failure.
+async fn a_start_that_is_queued_elsewhere_fails_no_request<R: Runtime>(runtime: R) {
+    let system = Scripted::default();
+    system.book().hold_starts = true;
+    system.book().queue_starts = true;
+    let mut options = Options::default();
+    options.no_machines_timeout = Some(SHORT);
+    let cluster = cluster_with(&runtime, &system, one_machine(1), options);
+    let waiting = queued(&cluster, procs(1), &noop_waker());
+    sleep(&runtime, SHORT * 6).await;
+    assert_eq!(cluster.counts().queued, 1, "it is queued elsewhere");
+    // It never boots.
+    let start = system.book().queued_starts.pop().unwrap();
+    start.booting();
+    let error = within(&runtime, "it fails", waiting).await.unwrap_err();
+    assert!(matches!(error, RequestError::NoMachines(_)), "{error:?}");
+    within(&runtime, "the shutdown", cluster.shutdown()).await;
+}
+
 async fn a_call_that_ignores_its_cancel_ends_its_lease_unreachable<R: Runtime>(runtime: R) {
     let system = Scripted::default();
     system.book().hold_cancels = true;
@@ -575,6 +594,7 @@ on_both_adapters!(
     q01_a_request_expires_when_it_is_not_granted_in_time,
     p03_a_machine_may_be_preferred_or_avoided,
     requests_fail_when_nothing_is_in_service_for_long,
+    a_start_that_is_queued_elsewhere_fails_no_request,
     a_call_that_ignores_its_cancel_ends_its_lease_unreachable,
     s13_a_dropped_lease_says_what_became_of_its_calls,
     s13_a_grant_by_a_late_timer_crosses_a_cancel,

@@ -237,10 +237,9 @@ impl Guard<'_> {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             }
-            let groups = self.groups.iter().copied().filter_map(Pid::from_raw);
-            let there = groups
-                .filter(|group| kill_process_group(*group, Signal::KILL).is_ok())
-                .count();
+            for group in self.groups.iter().copied().filter_map(Pid::from_raw) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
             let Some(children) = processes::children(parent) else {
                 return false;
             };
@@ -266,7 +265,7 @@ impl Guard<'_> {
                 }
             }
             // The list may miss one while others end, hardly twice.
-            clean = if there > 0 || killed { 0 } else { clean + 1 };
+            clean = if killed { 0 } else { clean + 1 };
             if clean == 2 {
                 return true;
             }

@@ -32,8 +32,8 @@ use std::fmt;
 /// The version of handshake and records. Both sides must have the same.
 pub const VERSION: u16 = 1;
 
-/// How much later than the worker the driver gives a session up. In between the worker's jobs end: its guard looks every
-/// 200 ms, and tries to kill them for three seconds.
+/// How much later than the worker the driver gives a session up. In between the worker's jobs end: a worker that is stopped
+/// learns of nothing, and its guard ends it at most two seconds late, after one more second of waiting.
 pub const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What is wrong with a connection. Each is final for the connection, and not for the session.
