@@ -130,6 +130,11 @@ impl Attempting {
                 why: format!("{} was lost: {why}", lease.id()),
                 spared: lease.is_leaving(),
             }),
+            // What ended the machine has ended the job.
+            Err(CallError::Machine(why)) if lease.is_leaving() => Err(Loss::Lost {
+                why: format!("{} is leaving: {why}", lease.id()),
+                spared: true,
+            }),
             Err(CallError::Machine(why)) => Err(Loss::Unfit(why)),
             Err(error) => Ok((Ended::Error(error.to_string()), None)),
         }

@@ -40,6 +40,8 @@ struct State {
     starting: usize,
     /// The worker is ending: no process is started any more.
     closed: bool,
+    /// The worker was told to end by a signal.
+    signalled: bool,
 }
 
 impl Jobs {
@@ -59,6 +61,15 @@ impl Jobs {
     /// The worker's end of the guard's pipe. A poll reports an error on it when the guard has ended.
     pub(crate) fn guard(&self) -> &File {
         &self.guard
+    }
+
+    /// The worker was told to end by a signal, which may have reached its jobs as well.
+    pub(crate) fn set_signalled(&self) {
+        lock(&self.state).signalled = true;
+    }
+
+    pub(crate) fn is_signalled(&self) -> bool {
+        lock(&self.state).signalled
     }
 
     /// Starts a process that leads its own group, and adds the group to the list.

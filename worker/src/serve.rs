@@ -265,7 +265,10 @@ impl Serving {
         })?;
         if let Some((signals, grace)) = signals {
             serving.thread("remuda-signals", move |serving| {
-                leave::follow(signals, || serving.leave(grace));
+                leave::follow(signals, || {
+                    serving.jobs.set_signalled();
+                    serving.leave(grace);
+                });
                 serving.end(1, "SIGTERM came twice")
             })?;
         }

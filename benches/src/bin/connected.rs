@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
 use remuda::{Config, Kind, Outcome, Resources};
 use remuda_tokio::{Cluster, ConnectSystem, Key, Listen, Options, Runtime};
@@ -70,11 +71,8 @@ fn main() {
             }
             let pause = runtime.sleep_until(runtime.now() + Duration::from_millis(20));
             let mut pause = std::pin::pin!(pause);
-            loop {
-                match futures::future::select(jobs.next(), &mut pause).await {
-                    futures::future::Either::Left((Some(at), _)) => begun.push(at),
-                    _ => break,
-                }
+            while let Either::Left((Some(at), _)) = select(jobs.next(), &mut pause).await {
+                begun.push(at);
             }
             if connected.is_none() && cluster.counts().machines.ok as usize == count {
                 connected = Some((Instant::now(), memory(), descriptors()));

@@ -164,11 +164,12 @@ impl<R: Runtime> Owner<R> {
         {
             cause = Cause::exited(status);
         }
+        // If the process is a wrapper, its worker may outlive it, and ends when its input ends; so does one that takes SIGTERM
+        // for the order to drain.
+        self.link.close_input();
         if !matches!(cause, Cause::Exited(_)) {
             self.kill().await;
         }
-        // If the process was a wrapper, its worker may still run, and ends when its input ends.
-        self.link.close_input();
         // The worker's guard holds the output open until all that the worker ran has ended.
         let cut = match timeout(&self.runtime, EXIT_LIMIT, ended).await {
             Some(cut) => cut.ok().flatten(),

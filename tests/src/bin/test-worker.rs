@@ -198,6 +198,8 @@ fn misbehave(procs: u32, mode: &str, argument: &str, mark: &str) -> ! {
     if mode == "many-names" {
         raw.say(&FromWorker::Hello {
             procs,
+            memory_mib: 0,
+            gpus: 0,
             functions: vec!["x".into(); 500_000],
         });
         idle()

@@ -5,13 +5,13 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use remuda::MachineId;
-use remuda_driver::{CallError, Runtime};
+use remuda_driver::{CallError, Options, Runtime};
 use remuda_tests::{eventually, on_both_adapters, sleep, within};
 use remuda_worker::{Exec, Exit};
 
 use crate::support::{
-    Joined, KeyFile, MachineLease, Machines, Mode, Relay, alive, await_nothing, cluster, joining,
-    listen, mark, procs,
+    Joined, KeyFile, MachineLease, Machines, Mode, Relay, alive, await_nothing, cluster_with,
+    joining, listen, mark, procs,
 };
 
 /// A cluster of one worker behind a relay.
@@ -23,7 +23,13 @@ async fn relayed<R: Runtime>(
 ) -> (Machines<R>, Relay, Joined, MachineLease<R>) {
     let listener = listen(runtime, key);
     let relay = Relay::new(listener.address());
-    let cluster = cluster(runtime, &listener, joining());
+    // The driver says something all the time, whether it is answered or not.
+    let config = joining()
+        .poll_interval(Duration::from_millis(100))
+        .silent_polls(0);
+    let mut options = Options::default();
+    options.poll_timeout = Duration::from_millis(100);
+    let cluster = cluster_with(runtime, &listener, config, options);
     let worker = Joined::start(mark, relay.address, key, reconnect, "");
     let lease = cluster.request(procs(1)).await.expect("a lease");
     // The port stays open as long as the relay is there.

@@ -27,7 +27,7 @@ async fn until_up<R: Runtime>(
 ) -> Joined {
     loop {
         let mut worker = start();
-        let is_up = || u64::from(cluster.counts().machines.ok) == count;
+        let is_up = || cluster.counts().machines.ok == count;
         eventually(runtime, "it is up or refused", || {
             is_up() || worker.0.try_wait().expect("it is ours").is_some()
         })

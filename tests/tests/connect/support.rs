@@ -80,7 +80,7 @@ impl Joined {
         let millis = reconnect.as_millis();
         let argument = format!("{address} {} {millis} {kind}", key.path.display());
         let words = [WORKER, "2", machine, mark, "connect", argument.trim_end()];
-        let mut command = Command::new(&words[0]);
+        let mut command = Command::new(words[0]);
         command.args(&words[1..]).stdin(Stdio::null());
         Joined(
             command
@@ -127,8 +127,17 @@ pub(crate) fn cluster<R: Runtime>(
     listener: &Listener<R>,
     config: Config,
 ) -> Machines<R> {
+    cluster_with(runtime, listener, config, Options::default())
+}
+
+pub(crate) fn cluster_with<R: Runtime>(
+    runtime: &R,
+    listener: &Listener<R>,
+    config: Config,
+    options: Options,
+) -> Machines<R> {
     let system = ConnectSystem::new(listener);
-    let cluster = Cluster::new(runtime.clone(), system, config, Options::default());
+    let cluster = Cluster::new(runtime.clone(), system, config, options);
     let cluster = cluster.expect("a good config");
     listener.admit(&cluster, |worker: ConnectedWorker| worker);
     cluster

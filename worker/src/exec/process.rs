@@ -22,7 +22,7 @@ const TERM_TIMEOUT: Duration = Duration::from_millis(500);
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long the end of a job is kept back that a signal from outside has ended. Who ends a whole machine that way (Slurm at the
-/// end of an allocation, an operator) ends the worker a moment later, and then the job is lost and has not failed.
+/// end of an allocation, an operator) ends the worker a moment later, or tells it to end, and then the job has not failed.
 const BLOW_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Signals that end a process and are, as a rule, sent by another one.
@@ -176,6 +176,10 @@ impl<'a> Job<'a> {
         }
         if !self.told && BLOWS.iter().any(|blow| exit == Exit::Signal(blow.as_raw())) {
             std::thread::sleep(BLOW_TIMEOUT);
+            if self.context.jobs.is_signalled() {
+                let why = "a signal ended the job, as its worker was told to end too";
+                return Err(Failure::Machine(why.into()));
+            }
         }
         Ok(exit)
     }

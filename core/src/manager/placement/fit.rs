@@ -75,13 +75,13 @@ impl Manager {
         self.touch_avoided();
         let mut candidates = core::mem::take(&mut self.candidates);
         for &machine in self.machines.touched() {
-            candidates.extend(self.candidate(machine, 0));
+            push(&mut candidates, self.candidate(machine, 0));
         }
         let mut grants = 0;
         while let Some(Reverse(next)) = candidates.pop() {
             if next.grants < grants {
                 // Grants since may have taken the request or filled the machine.
-                candidates.extend(self.candidate(next.machine, grants));
+                push(&mut candidates, self.candidate(next.machine, grants));
                 continue;
             }
             let request = next.turn.request;
@@ -89,10 +89,11 @@ impl Manager {
             let held = self.holds.machine_of(request);
             self.grant(request, machine, actions);
             grants += 1;
-            candidates.extend(self.candidate(next.machine, grants));
+            push(&mut candidates, self.candidate(next.machine, grants));
             // The machine that was held for it may take others now.
-            let held = held.and_then(|id| self.machines.find(id));
-            candidates.extend(held.and_then(|slot| self.candidate(slot, grants)));
+            if let Some(slot) = held.and_then(|id| self.machines.find(id)) {
+                push(&mut candidates, self.candidate(slot, grants));
+            }
         }
         self.candidates = candidates;
     }
@@ -282,5 +283,11 @@ impl Manager {
         avoided
             .into_iter()
             .for_each(|slot| self.machines.touch(slot));
+    }
+}
+
+fn push(candidates: &mut Candidates, one: Option<Reverse<Candidate>>) {
+    if let Some(one) = one {
+        candidates.push(one);
     }
 }

@@ -56,7 +56,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a machine is looked at once in a step, however much is free there",
         &[edit(
             FIT,
-            "grants += 1; «candidates.extend(self.candidate(next.machine, grants));»",
+            "grants += 1; «push(&mut candidates, self.candidate(next.machine, grants));»",
             "",
         )],
     ),

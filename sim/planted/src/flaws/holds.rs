@@ -292,7 +292,7 @@ pub(super) const FLAWS: &[Flaw] = &[
         "what was held for one that is granted elsewhere is not looked at again",
         &[edit(
             FIT,
-            "candidates.extend(held.and_then(|slot| self.candidate(slot, grants)));",
+            "push(&mut candidates, self.candidate(slot, grants));",
             "",
         )],
     ),
