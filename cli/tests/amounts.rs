@@ -229,6 +229,42 @@ fn more_memory_than_was_asked_for_is_noted_or_ends_the_job() {
     finished.ends(1, "2 jobs: 1 ok, 1 failed; ");
     finished.says("job greedy failed: killed, as it took ");
     finished.says(" MiB of memory and asked for 100");
+
+    // That is a failure as others are.
+    let again = format!("[ $REMUDA_ATTEMPT = 2 ] || {greedy}");
+    let jobs = format!("{{\"cmd\": \"{again}\", \"memory\": \"100MiB\", \"retries\": 1}}\n");
+    let words = ["--format", "jsonl", "--enforce-memory", "-"];
+    let finished = Run::start(remuda(&words), &jobs).finish();
+    finished.ends(0, "1 job: 1 ok, 0 failed; ");
+    finished.says("; 1 failed and tried again; ");
+}
+
+#[test]
+fn a_dry_run_names_the_kinds_of_machine_and_asks_none() {
+    let dir = Dir::new();
+    let trace = dir.text("trace");
+    let ssh = format!("sh -c 'echo asked >> {trace}'");
+    let words = [
+        "--dry-run",
+        "--host",
+        "2/one",
+        "--host",
+        "two",
+        "--ssh",
+        &ssh,
+        "echo",
+        ":::",
+        "a",
+    ];
+    let finished = support::run(&words, "");
+    assert_eq!(
+        (finished.status, finished.out.as_str()),
+        (Some(0), "echo a\n")
+    );
+    finished.says("would run 1 job on machines of these kinds:\n");
+    finished.says("\n  one: one machine of 2 procs, started by: sh -c ");
+    finished.says("\n  two: one machine of as many procs as they have, started by: sh -c ");
+    assert!(!dir.at("trace").exists());
 }
 
 #[test]

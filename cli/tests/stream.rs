@@ -2,7 +2,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use support::{Dir, Run, peak_kib, remuda, run, wait_for};
 
@@ -14,7 +14,16 @@ fn open(
     std::process::ChildStdin,
     BufReader<std::process::ChildStdout>,
 ) {
-    let mut command = remuda(words);
+    open_as(remuda(words))
+}
+
+fn open_as(
+    mut command: Command,
+) -> (
+    Run,
+    std::process::ChildStdin,
+    BufReader<std::process::ChildStdout>,
+) {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -50,6 +59,22 @@ fn a_job_of_a_pipe_runs_before_the_next_one_is_there() {
     assert_eq!(line(&mut stdout), "x 1\n");
     drop(stdin);
     assert_eq!(run.finish().status, Some(0));
+}
+
+#[test]
+fn jobs_of_a_pipe_see_gpus_of_their_own_from_the_first_on_that_asks_for_some() {
+    let mut command = remuda(&["--format", "jsonl", "-"]);
+    command.env("CUDA_VISIBLE_DEVICES", "7,8");
+    let (run, mut stdin, mut stdout) = open_as(command);
+    for (fields, seen) in [("", "7,8"), (", \"gpus\": 1", "7"), ("", "")] {
+        let job = format!("{{\"cmd\": \"echo see=$CUDA_VISIBLE_DEVICES\"{fields}}}");
+        writeln!(stdin, "{job}").unwrap();
+        assert_eq!(line(&mut stdout), format!("see={seen}\n"));
+    }
+    // One that asks for too many is refused as it is read.
+    writeln!(stdin, "{{\"cmd\": \"echo no\", \"gpus\": 3}}").unwrap();
+    assert_eq!(line(&mut stdout), "");
+    assert_eq!(run.finish().status, Some(2));
 }
 
 #[test]

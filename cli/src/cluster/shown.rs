@@ -33,7 +33,10 @@ impl Machines {
         let start = match &kind.launch {
             Launch::Elsewhere => "which connect back".to_owned(),
             Launch::StartCommand => "started by the start command".to_owned(),
-            launch => format!("each started by: {}", self.template(launch).join(" ")),
+            launch => {
+                let each = if kind.max == 1 { "" } else { "each " };
+                format!("{each}started by: {}", self.template(launch).join(" "))
+            }
         };
         format!("{name}: {count} {size}, {start}")
     }

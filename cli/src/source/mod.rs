@@ -207,3 +207,42 @@ impl<T: Take + ?Sized> Take for &mut T {
         (**self).take(batch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use remuda_cli::offers::UNKNOWN;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_looked_through_again_when_more_is_known_of_machines() {
+        // Jobs without priorities are read as they are needed, the others are held.
+        for more in ["", r#", "priority": 1"#] {
+            let text = format!("{{\"cmd\": \"a\"}}\n{{\"cmd\": \"b\", \"procs\": 5{more}}}\n");
+            let source = || {
+                let mut file = tempfile::tempfile().unwrap();
+                file.write_all(text.as_bytes()).unwrap();
+                file.rewind().unwrap();
+                let offers = Offers::procs(UNKNOWN);
+                Source::file(file, "x".into(), Format::Jsonl, offers).unwrap()
+            };
+            let Err(error) = source().with(&Offers::procs(4)) else {
+                panic!("no machine is so large");
+            };
+            assert_eq!(
+                error,
+                "x: line 2: procs 5 is more than a machine has (limit 4)"
+            );
+            let source = source().with(&Offers::procs(5)).unwrap();
+            assert_eq!(source.survey.whole, !more.is_empty());
+            let mut count = 0;
+            source.each(&mut |batch| {
+                count += batch.unwrap().len();
+                true
+            });
+            assert_eq!(count, 2);
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Calls to a worker that is a real process: results, errors, output under credits, cancellation.
 
-use crate::support::{Driver, await_sleepers, eventually, unique};
+use crate::support::{Driver, GRACE, await_sleepers, eventually, unique};
 use remuda_worker::wire::{Failure, FromWorker, MAX_CHUNK, ToWorker, Usage, WINDOW};
-use remuda_worker::{Exec, Exit, Program};
+use remuda_worker::{Exec, Exit, Gpus, JOB, Job, JobEnd, Program};
 use std::time::Duration;
 
 #[test]
@@ -449,6 +449,33 @@ fn a_job_that_will_not_end_is_killed_after_its_grace() {
         driver.send(&message(call));
         driver.finish(call);
     }
+    await_sleepers(&seconds, 0);
+}
+
+#[test]
+fn a_job_that_was_told_to_end_has_ended_so_though_its_worker_leaves() {
+    let seconds = unique();
+    let mut driver = Driver::launch(|command| {
+        command.env(GRACE, "1");
+    });
+    driver.open();
+    driver.send(&ToWorker::Welcome { silence_ms: 0 });
+    let job = Job {
+        exec: Exec::shell(format!("echo ready; exec sleep {seconds}")),
+        gpus: Gpus::AsTheWorker,
+        memory_mib: 0,
+        enforce_memory: false,
+    };
+    let call = driver.call(JOB, &job);
+    assert_eq!(driver.output(call), b"ready\n");
+    let worker = rustix::process::Pid::from_raw(driver.pid()).expect("a process");
+    rustix::process::kill_process(worker, rustix::process::Signal::TERM).expect("it runs");
+    let said = driver.next();
+    assert!(matches!(said, FromWorker::Leaving { .. }), "{said:?}");
+    let grace_ms = 60_000;
+    driver.send(&ToWorker::End { call, grace_ms });
+    let end: JobEnd = driver.finish(call).value();
+    assert_eq!(end.exit, Exit::Signal(15));
     await_sleepers(&seconds, 0);
 }
 
