@@ -103,7 +103,8 @@ impl Source {
         if self.survey.whole {
             let jobs = look(from, name, |from| lines::all(from, name, *format, now))?;
             self.input = Input::Whole(jobs);
-        } else if !known && !*unseen {
+        } else if !known && !*unseen && *format == Format::Jsonl {
+            // Other lines ask for a proc each, which all machines have.
             look(from, name, |from| survey(from, name, *format, now))?;
         }
         Ok(self)
