@@ -159,7 +159,10 @@ fn the_seeds_hold_every_frame_and_every_way_a_stream_can_be_wrong() {
         .map(kind)
         .collect();
     assert_eq!(to, words("Welcome Call Credit Cancel Discard Poll Goodbye"));
-    assert_eq!(from, words("Hello Output Reply Figures Discarded Goodbye"));
+    assert_eq!(
+        from,
+        words("Hello Output Reply Figures Discarded Leaving Goodbye")
+    );
     assert_eq!(
         wrong,
         words("TooLong Malformed Truncated Version NoMagic NoHello")
@@ -181,6 +184,8 @@ fn the_seeds_hold_every_syntax_of_a_jobs_file_and_every_problem() {
         }
     }
     assert_eq!(good, words("Shell Argv Procs Machine"));
-    let expected = "NotUtf8 Json Nul EmptyCommand BadName Procs ProcsAndMachine";
+    // All but `Together`, which takes two kinds of machine.
+    let expected =
+        "NotUtf8 Json Nul EmptyCommand BadName NoProcs Procs Memory Gpus Kind PartAndMachine";
     assert_eq!(problems, words(expected));
 }

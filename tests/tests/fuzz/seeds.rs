@@ -702,9 +702,27 @@ pub(crate) fn files() -> Vec<Seed> {
             )),
         ),
         ("json-procs-zero", json(r#"{"cmd": "a", "procs": 0}"#)),
+        ("json-procs-too-many", json(r#"{"cmd": "a", "procs": 9}"#)),
         (
-            "json-procs-too-many",
+            "json-procs-no-number-of-ours",
             json(r#"{"cmd": "a", "procs": 5000000000}"#),
+        ),
+        (
+            "json-amounts-and-kinds",
+            json(concat!(
+                r#"{"cmd": "a", "memory": "2GiB", "gpus": 1, "kind": "big"}"#,
+                "\n",
+                r#"{"cmd": "b", "memory": "1.5 GB", "kind": "a label"}"#,
+            )),
+        ),
+        (
+            "json-memory-too-much",
+            json(r#"{"cmd": "a", "memory": "5GiB"}"#),
+        ),
+        ("json-gpus-too-many", json(r#"{"cmd": "a", "gpus": 3}"#)),
+        (
+            "json-no-such-kind",
+            json(r#"{"cmd": "a", "kind": "small"}"#),
         ),
         (
             "json-procs-and-machine",
