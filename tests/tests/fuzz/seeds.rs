@@ -706,7 +706,28 @@ pub(crate) fn files() -> Vec<Seed> {
             )),
         ),
         ("json-procs-zero", json(r#"{"cmd": "a", "procs": 0}"#)),
-        ("json-procs-too-many", json(r#"{"cmd": "a", "procs": 5}"#)),
+        ("json-procs-too-many", json(r#"{"cmd": "a", "procs": 9}"#)),
+        (
+            "json-procs-no-number-of-ours",
+            json(r#"{"cmd": "a", "procs": 5000000000}"#),
+        ),
+        (
+            "json-amounts-and-kinds",
+            json(concat!(
+                r#"{"cmd": "a", "memory": "2GiB", "gpus": 1, "kind": "big"}"#,
+                "\n",
+                r#"{"cmd": "b", "memory": "1.5 GB", "kind": "a label"}"#,
+            )),
+        ),
+        (
+            "json-memory-too-much",
+            json(r#"{"cmd": "a", "memory": "5GiB"}"#),
+        ),
+        ("json-gpus-too-many", json(r#"{"cmd": "a", "gpus": 5}"#)),
+        (
+            "json-no-such-kind",
+            json(r#"{"cmd": "a", "kind": "small"}"#),
+        ),
         (
             "json-procs-and-machine",
             json(r#"{"cmd": "a", "procs": 1, "machine": true}"#),
@@ -725,12 +746,6 @@ pub(crate) fn files() -> Vec<Seed> {
             ),
         ),
         ("json-bad-time", json(r#"{"cmd": "x", "timeout": "soon"}"#)),
-        (
-            "json-amounts",
-            json(r#"{"cmd": "x", "procs": 2, "memory": "1.5GiB", "gpus": 1, "kind": "a label"}"#),
-        ),
-        ("json-memory", json(r#"{"cmd": "x", "memory": "5GiB"}"#)),
-        ("json-gpus", json(r#"{"cmd": "x", "gpus": 5}"#)),
         (
             "json-together",
             json(r#"{"cmd": "x", "memory": "1GiB", "gpus": 3}"#),
