@@ -750,6 +750,5 @@ pub(crate) fn files() -> Vec<Seed> {
             "json-together",
             json(r#"{"cmd": "x", "memory": "1GiB", "gpus": 3}"#),
         ),
-        ("json-kind", json(r#"{"cmd": "x", "kind": "small"}"#)),
     ]
 }
