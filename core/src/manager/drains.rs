@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Manager;
-use crate::machines::{Ends, Phase, Timer};
+use crate::machines::{Ends, KindState, Phase, Timer};
 use crate::protocol::action::{Action, Notice};
 use crate::protocol::id::MachineId;
 use crate::protocol::reject::Reject;
@@ -74,7 +74,8 @@ impl Manager {
     /// D1: the machines that drain and on which nothing runs any more are told to stop.
     #[inline]
     pub(super) fn stop_drained(&mut self, actions: &mut Vec<Action>) {
-        if self.shutdown {
+        let drains = |kind: &KindState| kind.sums.machines.draining > 0;
+        if self.shutdown || !self.machines.kinds.iter().any(drains) {
             return;
         }
         let is_drained = |slot: &u32| {

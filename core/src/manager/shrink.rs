@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::Manager;
+use crate::machines::KindState;
 use crate::protocol::action::Action;
 use crate::protocol::config::Policy;
 use crate::protocol::event::Limits;
@@ -17,7 +18,7 @@ impl Manager {
     #[inline]
     pub(crate) fn stop_idle(&mut self, actions: &mut Vec<Action>) {
         // Most steps have none: that is seen at a glance.
-        let stops = |kind: &crate::machines::KindState| kind.kind.idle.is_some() && kind.idle() > 0;
+        let stops = |kind: &KindState| kind.kind.idle.is_some() && kind.idle() > 0;
         if self.machines.kinds.iter().any(stops) && !self.shutdown {
             self.stop_those_idle(actions);
         }

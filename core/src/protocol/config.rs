@@ -69,7 +69,7 @@ pub enum Packing {
 pub struct Config {
     /// The rules of placement and growth.
     pub policy: Policy,
-    /// The kinds of machine, 1 to 64 (R2); a [`KindId`] is an index of this.
+    /// The kinds of machine, 1 to 64 (R2); a [`KindId`](crate::KindId) is an index of this.
     pub kinds: Vec<Kind>,
     /// What the four amounts are called, for people only (R1).
     pub names: [String; Resources::COUNT],

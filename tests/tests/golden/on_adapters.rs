@@ -114,6 +114,8 @@ impl Seen {
                 machine,
                 by: Loss::Stopped,
             }),
+            // Told again only once in a while.
+            Action::Notice(Notice::StartsFailing { failures: 10.., .. }) => {}
             Action::Notice(notice) => self.log.push(line(notice, event, clients, over)),
             // Of what a system or a dropped lease says, nobody hears whether it was refused.
             Action::Reject(_) if is_answered(event) => self.clients.push(action),

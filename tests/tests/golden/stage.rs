@@ -246,7 +246,7 @@ impl Subscriber for Stage {
         event.record(&mut line);
         let Line { machine, message } = line;
         // The driver's own news: the manager has none of a start or of who joined.
-        if ["is up", "has joined"].contains(&&*message) || message.starts_with("did not start: ") {
+        if ["is up", "has joined"].contains(&&*message) || message.contains(" did not start") {
             return;
         }
         let line = match machine.as_str() {

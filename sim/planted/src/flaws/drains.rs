@@ -141,8 +141,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "a draining machine that is empty after the shutdown is told to stop again",
         &[edit(
             FILE,
-            "«if self.shutdown { return; }» let is_drained",
-            "",
+            "self.shutdown || !self.machines.kinds.iter().any(drains)",
+            "!self.machines.kinds.iter().any(drains)",
         )],
     ),
     Flaw::new(

@@ -271,7 +271,8 @@ pub(super) const FLAWS: &[Flaw] = &[
             "self.is_held_for_other(record, request, key.priority)",
             "self.is_held_for_other(record, request, key.priority.saturating_sub(1))",
         )],
-    ),
+    )
+    .shown_in(24),
     Flaw::new(
         "P4",
         "a holder may be given the held machine of any other",
