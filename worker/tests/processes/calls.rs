@@ -55,7 +55,7 @@ fn what_does_not_fit_is_a_remote_error_that_names_the_function() {
     });
     assert_eq!(
         driver.finish(99).error(),
-        "there is no function 77: the worker has 10"
+        "there is no function 77: the worker has 11"
     );
 }
 
