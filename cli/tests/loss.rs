@@ -177,7 +177,10 @@ fn a_machine_with_fewer_procs_than_needed_is_refused() {
 
 #[test]
 fn a_signal_that_hits_a_job_and_then_its_worker_has_not_failed_the_job() {
-    let job = "test $REMUDA_ATTEMPT = 2 && exit; setsid sh -c \"sleep 0.3; kill -9 $PPID\" >&- 2>&- & kill -TERM $$\n";
+    // What kills the worker must have left the job's group before the job ends.
+    let job = "test $REMUDA_ATTEMPT = 2 && exit; left=$(mktemp -u); \
+        setsid sh -c \"touch $left; sleep 0.3; kill -9 $PPID\" >&- 2>&- & \
+        until test -e $left; do sleep 0.02; done; rm $left; kill -TERM $$\n";
     let finished = run(&["--max-procs", "1"], job);
     finished.ends(
         0,
