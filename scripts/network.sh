@@ -14,4 +14,4 @@ ip netns add "$probe" 2>/dev/null || skip "network namespaces cannot be made her
 trap 'ip netns del "$probe"' EXIT
 ip -n "$probe" link add link0 type veth peer name link1 2>/dev/null || skip "veth links cannot be made here"
 ip netns exec "$probe" tc qdisc add dev link0 root blackhole 2>/dev/null || skip "packets cannot be dropped here"
-cargo test --quiet -p remuda-cli --test network -- --ignored --test-threads 4
+cargo test --quiet --workspace --test network -- --ignored --test-threads 4

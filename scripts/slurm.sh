@@ -19,8 +19,8 @@ for program in munged slurmctld slurmd srun; do
     break
 done
 
-tests=(cargo test --quiet -p remuda-cli --test slurm --)
-(($#)) || cargo test --quiet -p remuda-cli --test slurm --no-run
+tests=(cargo test --quiet --workspace --test slurm --)
+(($#)) || cargo test --quiet --workspace --test slurm --no-run
 
 dir=$(mktemp -d /tmp/remuda-slurm.XXXXXX)
 chmod 755 "$dir" # munged wants its socket to be within anybody's reach

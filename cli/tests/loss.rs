@@ -176,6 +176,16 @@ fn a_machine_with_fewer_procs_than_needed_is_refused() {
 }
 
 #[test]
+fn a_signal_that_hits_a_job_whose_worker_is_told_to_end_too_has_not_failed_the_job() {
+    let job = "test $REMUDA_ATTEMPT = 2 && exit; kill -TERM $PPID $$\n";
+    let finished = run(&["--max-procs", "1"], job);
+    finished.ends(
+        0,
+        "1 job: 1 ok, 0 failed; 1 lost and run again; 2 machines started, 0 lost; ",
+    );
+}
+
+#[test]
 fn a_signal_that_hits_a_job_and_then_its_worker_has_not_failed_the_job() {
     // What kills the worker must have left the job's group before the job ends.
     let job = "test $REMUDA_ATTEMPT = 2 && exit; left=$(mktemp -u); \

@@ -8,7 +8,7 @@
 mod watch;
 
 use crate::clock;
-use crate::connect::Letter;
+use crate::connect::ReportTo;
 use crate::first;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -83,7 +83,7 @@ pub(crate) enum Proof {
     /// The end of a stream: the guard holds it open.
     Stream(OwnedFd),
     /// A sealed record: the guard connects to the driver and sends it.
-    Letter(Letter),
+    Report(ReportTo),
 }
 
 /// The worker that a guard belongs to.
@@ -95,7 +95,7 @@ struct GuardedWorker {
     pid: i32,
     /// Whether that process leads a process group.
     leads: bool,
-    /// Whether the worker connects back: the guard's standard input is a letter.
+    /// Whether the worker connects back: the guard's standard input says where to report its end.
     connects: bool,
 }
 
@@ -139,13 +139,13 @@ pub(crate) fn start(proof: &Proof, nonce: &str) -> io::Result<File> {
         nonce: nonce.into(),
         pid: pid.as_raw_nonzero().get(),
         leads,
-        connects: matches!(proof, Proof::Letter(_)),
+        connects: matches!(proof, Proof::Report(_)),
     };
     let input = match proof {
         Proof::Stream(output) => output.try_clone()?,
-        Proof::Letter(letter) => {
+        Proof::Report(report_to) => {
             let (reader, mut writer) = io::pipe()?;
-            writer.write_all(&letter.bytes())?; // It is far shorter than what a pipe holds.
+            writer.write_all(&report_to.bytes())?; // It is far shorter than what a pipe holds.
             reader.into()
         }
     };

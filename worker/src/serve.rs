@@ -159,7 +159,7 @@ impl Worker {
             stdio::write_error(&why);
             exit(1)
         });
-        let proof = Proof::Letter(reader.letter());
+        let proof = Proof::Report(reader.report_to());
         let carrier = Some(reader.carrier());
         let begun = connect::take_stdin();
         match begun.and_then(|()| Serving::begin(self, &proof, writer, carrier)) {

@@ -1,4 +1,4 @@
-//! Connections up to their first record. Nobody is answered who does not have the key, and whatever comes in whatever
+//! Connections up to their first record. A connection without the key gets no answer, and whatever comes in whatever
 //! numbers, memory and descriptors are bounded.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -32,7 +32,7 @@ const LOG_EVERY: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 65_536;
 
 /// What the connections of a port share before their first record.
-struct Door<R> {
+struct Admission<R> {
     port: Arc<Port<R>>,
     address: SocketAddr,
     state: Mutex<State>,
@@ -61,55 +61,59 @@ pub(super) async fn run<R: Runtime>(
         failures: Failures::new(),
         ..State::default()
     };
-    let door = Arc::new(Door {
+    let admission = Arc::new(Admission {
         port,
         address,
         state: Mutex::new(state),
         changed: Mutex::default(),
     });
-    let accepting = std::pin::pin!(accept_all(runtime, door, incoming));
+    let accepting = std::pin::pin!(accept_all(runtime, admission, incoming));
     select(accepting, std::pin::pin!(closed.wait())).await;
 }
 
-async fn accept_all<R: Runtime>(runtime: R, door: Arc<Door<R>>, mut incoming: Box<dyn Accept>) {
+async fn accept_all<R: Runtime>(
+    runtime: R,
+    admission: Arc<Admission<R>>,
+    mut incoming: Box<dyn Accept>,
+) {
     loop {
         let connection = match incoming.accept().await {
             Ok(connection) => connection,
             Err(error) => {
-                door.failed(None, &format!("cannot accept connections: {error}"));
+                admission.failed(None, &format!("cannot accept connections: {error}"));
                 runtime.sleep_until(runtime.now() + PAUSE).await;
                 continue;
             }
         };
-        let (number, close) = door.admit().await;
-        let greeting = greet(door.clone(), connection, number, close);
+        let (number, close) = admission.admit().await;
+        let greeting = greet(admission.clone(), connection, number, close);
         runtime.spawn(greeting);
     }
 }
 
 /// Takes a connection from its first byte to its first record.
 async fn greet<R: Runtime>(
-    door: Arc<Door<R>>,
+    admission: Arc<Admission<R>>,
     connection: Connection,
     number: u64,
     close: oneshot::Receiver<()>,
 ) {
     let peer = connection.peer;
-    let limit = door.port.settings.handshake_timeout;
-    let runtime = &door.port.runtime;
-    let greeted = timeout(runtime, limit, handshake(&door, connection));
+    let limit = admission.port.settings.handshake_timeout;
+    let runtime = &admission.port.runtime;
+    let greeted = timeout(runtime, limit, handshake(&admission, connection));
     let failed = match select(std::pin::pin!(greeted), close).await {
         Either::Left((Some(Ok(greeted)), _)) => {
-            door.finished(number);
-            dispatch(&door.port, greeted).await;
+            admission.finished(number);
+            dispatch(&admission.port, greeted).await;
             return;
         }
         Either::Left((Some(Err(why)), _)) => why,
         Either::Left((None, _)) => format!("it took longer than {limit:?} to prove its key"),
         Either::Right(_) => "newer ones took its place before it had proven its key".into(),
     };
-    door.finished(number);
-    door.failed(Some(peer), &failed);
+    admission.finished(number);
+    admission.failed(Some(peer), &failed);
 }
 
 /// A connection whose other side has proven its key.
@@ -121,7 +125,7 @@ struct Greeted {
 }
 
 async fn handshake<R: Runtime>(
-    door: &Door<R>,
+    admission: &Admission<R>,
     mut connection: Connection,
 ) -> Result<Greeted, String> {
     let mut first = [0; HANDSHAKE];
@@ -133,12 +137,13 @@ async fn handshake<R: Runtime>(
         return Err("it does not begin with a handshake".into());
     }
     connection.reader.read_exact(rest).await.map_err(cut)?;
-    let responder = Responder::new(&door.port.settings.key).map_err(|error| error.to_string())?;
+    let responder =
+        Responder::new(&admission.port.settings.key).map_err(|error| error.to_string())?;
     let answered = responder
         .answer(&first)
         .map_err(|error| error.to_string())?;
     let (answer, sealer, mut opener) = answered;
-    if !door.lock().replays.is_new(&first) {
+    if !admission.lock().replays.is_new(&first) {
         return Err("it repeats the handshake of another connection".into());
     }
     let sent = connection.writer.write_all(&answer).await;
@@ -210,13 +215,13 @@ async fn dispatch<R: Runtime>(port: &Arc<Port<R>>, greeted: Greeted) {
     }
 }
 
-impl<R: Runtime> Door<R> {
+impl<R: Runtime> Admission<R> {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Only code of this file runs under the lock, and it does not panic in the middle of a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room for a connection.
+    /// Counts a new connection among the unfinished ones; closes the oldest if they are too many.
     async fn admit(&self) -> (u64, oneshot::Receiver<()>) {
         let runtime = &self.port.runtime;
         loop {
@@ -304,8 +309,8 @@ impl Failures {
     }
 }
 
-/// The handshakes of the past, by their ephemeral keys. Only those with the right key are remembered, so that nobody else
-/// fills this.
+/// The handshakes of the past, by their ephemeral keys. Only those with the right key are remembered, so that strangers cannot
+/// fill this.
 #[derive(Default)]
 struct Replays {
     known: HashSet<[u8; 16]>,

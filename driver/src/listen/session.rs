@@ -405,7 +405,7 @@ impl Inbound {
         );
         let _ = streams.link.set(link);
         streams.wake();
-        // A worker that nobody takes is dropped, which has it end.
+        // A worker that is not wanted is dropped, which has it end.
         match self.wanted.take() {
             Some(Wanted::Start(sender)) => drop(sender.send(worker)),
             Some(Wanted::Join(kind, sender)) => {

@@ -81,7 +81,7 @@ impl<R: Runtime> Batch<R> {
         })
     }
 
-    /// Runs the command, unless it runs or has run. It goes on when nobody waits for it any more: only its handle says how
+    /// Runs the command, unless it runs or has run. It goes on when no start waits for it any more: only its handle says how
     /// to end what it has started.
     fn begin(self: &Arc<Self>, runtime: &R, ongoing: &Ongoing) {
         let mut state = self.state();

@@ -65,7 +65,7 @@ struct Waiting {
 struct Leaving {
     /// The least time that it ever said.
     least: Option<Duration>,
-    /// What it said and nobody has heard yet.
+    /// What it has said and is not read yet.
     said: Option<Duration>,
     listener: Option<Waker>,
 }

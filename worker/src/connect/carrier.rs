@@ -2,7 +2,7 @@
 //! the lease and connects anew after a cut; it never writes to a connection that is in use. The writer's thread sends.
 
 use super::Connect;
-use super::dial::{DialError, Dialled, Letter, dial_until};
+use super::dial::{DialError, Dialled, ReportTo, dial_until};
 use crate::clock;
 use crate::jobs::Jobs;
 use crate::outbox::{Outbox, Sink};
@@ -145,8 +145,8 @@ impl Reader {
     }
 
     /// What the guard is to know.
-    pub(crate) fn letter(&self) -> Letter {
-        Letter {
+    pub(crate) fn report_to(&self) -> ReportTo {
+        ReportTo {
             session: self.session,
             key: self.connect.key.clone(),
             address: self.connect.address.clone(),

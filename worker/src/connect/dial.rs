@@ -150,13 +150,13 @@ fn fraction() -> u8 {
 }
 
 /// What a guard needs to say that its worker is gone. It comes through a pipe, as others may see arguments.
-pub(crate) struct Letter {
+pub(crate) struct ReportTo {
     pub(crate) session: SessionId,
     pub(crate) key: Key,
     pub(crate) address: String,
 }
 
-impl Letter {
+impl ReportTo {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.session.bytes().to_vec();
         bytes.extend(self.key.bytes());
@@ -164,14 +164,14 @@ impl Letter {
         bytes
     }
 
-    /// Reads a letter to its end.
-    pub(crate) fn read(input: impl AsFd) -> Option<Letter> {
+    /// Reads it from what another process has written.
+    pub(crate) fn read(input: impl AsFd) -> Option<ReportTo> {
         let input = input.as_fd().try_clone_to_owned().ok()?;
         let mut bytes = Vec::new();
         File::from(input).read_to_end(&mut bytes).ok()?;
         let (session, rest) = bytes.split_first_chunk()?;
         let (key, address) = rest.split_first_chunk()?;
-        Some(Letter {
+        Some(ReportTo {
             session: SessionId::new(*session),
             key: Key::new(*key),
             address: String::from_utf8(address.to_vec()).ok()?,
@@ -181,16 +181,16 @@ impl Letter {
 
 /// Tells the driver that a worker is gone and nothing that it ran is alive. Gives up at `deadline`: the driver has given the
 /// worker up by then.
-pub(crate) fn report_end(letter: &Letter, deadline: Duration) {
+pub(crate) fn report_end(report_to: &ReportTo, deadline: Duration) {
     let open = Open {
-        session: letter.session,
+        session: report_to.session,
         purpose: Purpose::Ended,
     };
     let pause = |time| {
         thread::sleep(time);
         None
     };
-    let (address, key) = (&letter.address, &letter.key);
+    let (address, key) = (&report_to.address, &report_to.key);
     let _ = dial_until(address, key, &open, deadline, ANSWER_TIMEOUT * 4, pause);
 }
 
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_letter_comes_out_of_its_pipe_as_it_was_written() {
-        let letter = Letter {
+        let report_to = ReportTo {
             session: SessionId::random().expect("random bytes"),
             key: Key::generate().expect("random bytes"),
             address: "host:1".into(),
@@ -209,11 +209,11 @@ mod tests {
             let (reader, mut writer) = io::pipe().expect("a pipe");
             writer.write_all(bytes).expect("it fits");
             drop(writer);
-            Letter::read(reader)
+            ReportTo::read(reader)
         };
-        let bytes = letter.bytes();
+        let bytes = report_to.bytes();
         let found = read(&bytes).expect("it is whole");
-        assert!(found.session == letter.session && found.key == letter.key);
+        assert!(found.session == report_to.session && found.key == report_to.key);
         assert_eq!(found.address, "host:1");
         assert!(read(&bytes[..47]).is_none());
     }

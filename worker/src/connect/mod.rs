@@ -5,7 +5,7 @@ mod carrier;
 mod dial;
 
 pub(crate) use carrier::{Carrier, Reader, begin, take_stdin};
-pub(crate) use dial::{Letter, report_end};
+pub(crate) use dial::{ReportTo, report_end};
 
 use crate::session::Key;
 use std::time::Duration;

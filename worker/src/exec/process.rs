@@ -23,10 +23,10 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long the end of a job is kept back that a signal from outside has ended. Who ends a whole machine that way (Slurm at the
 /// end of an allocation, an operator) ends the worker a moment later, or tells it to end, and then the job has not failed.
-const BLOW_TIMEOUT: Duration = Duration::from_secs(1);
+const KEPT_BACK: Duration = Duration::from_secs(1);
 
 /// Signals that end a process and are, as a rule, sent by another one.
-const BLOWS: [Signal; 4] = [Signal::TERM, Signal::KILL, Signal::INT, Signal::HUP];
+const OUTSIDE_SIGNALS: [Signal; 4] = [Signal::TERM, Signal::KILL, Signal::INT, Signal::HUP];
 
 /// A running process that is listed in [`Jobs`].
 pub(super) struct Process {
@@ -174,8 +174,12 @@ impl<'a> Job<'a> {
         if self.cancelled {
             return Err(Failure::Cancelled);
         }
-        if !self.told && BLOWS.iter().any(|blow| exit == Exit::Signal(blow.as_raw())) {
-            std::thread::sleep(BLOW_TIMEOUT);
+        if !self.told
+            && OUTSIDE_SIGNALS
+                .iter()
+                .any(|signal| exit == Exit::Signal(signal.as_raw()))
+        {
+            std::thread::sleep(KEPT_BACK);
             if self.context.jobs.is_signalled() {
                 let why = "a signal ended the job, as its worker was told to end too";
                 return Err(Failure::Machine(why.into()));

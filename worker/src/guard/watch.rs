@@ -2,7 +2,7 @@
 
 use super::{GuardedWorker, Record};
 use crate::clock;
-use crate::connect::{Letter, report_end};
+use crate::connect::{ReportTo, report_end};
 use crate::exec::MARKER;
 use crate::processes::{self, Process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -35,7 +35,7 @@ pub(super) fn run(worker: &GuardedWorker) -> ! {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(processes::GUARD_NAME);
     ignore_signals();
-    let letter = worker.connects.then(|| Letter::read(proof())).flatten();
+    let report_to = worker.connects.then(|| ReportTo::read(proof())).flatten();
     let mut guard = Guard {
         worker,
         groups: HashSet::new(),
@@ -45,8 +45,8 @@ pub(super) fn run(worker: &GuardedWorker) -> ! {
     };
     guard.wait();
     guard.kill();
-    if let Some(letter) = letter {
-        report_end(&letter, guard.lease.unwrap_or_default());
+    if let Some(report_to) = report_to {
+        report_end(&report_to, guard.lease.unwrap_or_default());
     }
     std::process::exit(0)
 }
@@ -75,7 +75,7 @@ fn pipe() -> BorrowedFd<'static> {
     rustix::stdio::stdout()
 }
 
-/// The protocol's output, or a letter.
+/// The protocol's output, or a pipe that says where to report the end.
 fn proof() -> BorrowedFd<'static> {
     rustix::stdio::stdin()
 }
@@ -88,7 +88,7 @@ struct PollResult {
 }
 
 /// Waits for the end of the worker or of the driver, and for records if `records` is set. The driver's end shows on the output
-/// of the protocol alone, and not on a letter.
+/// of the protocol alone, and not on that pipe.
 fn poll_both(records: bool, connects: bool, limit: Option<Duration>) -> PollResult {
     let wanted = if records {
         PollFlags::IN
