@@ -45,6 +45,7 @@ impl Manager {
         &mut self,
         request: RequestId,
         spec: &Submit,
+        group: Kinds,
         actions: &mut Vec<Action>,
     ) {
         let key = ClassKey::of(spec);
@@ -58,7 +59,6 @@ impl Manager {
             let slot = self.requests.insert(queued);
             return self.occupy(slot, spec.demand, machine, actions);
         }
-        let group = self.machines.group_of(&Ask::of(spec));
         let granted = (self.granted(group), self.granted(Kinds::ALL));
         self.queue
             .push(&mut self.requests, request, spec, group, granted);
