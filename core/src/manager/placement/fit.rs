@@ -62,8 +62,8 @@ impl Manager {
         let granted = (self.granted(group), self.granted(Kinds::ALL));
         self.queue
             .push(&mut self.requests, request, spec, group, granted);
-        self.holds.enter(group);
-        self.expect_turn(group);
+        let index = self.holds.enter(group);
+        self.expect_turn(index, granted.0);
     }
 
     /// P2: walks the requests in their order, grants each that fits, until none does.

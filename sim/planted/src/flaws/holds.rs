@@ -224,7 +224,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "P4",
         "the turn of a new request is not expected",
-        &[edit(FIT, "self.expect_turn(group);", "")],
+        &[edit(FIT, "self.expect_turn(index, granted.0);", "")],
     ),
     Flaw::new(
         "P4",
