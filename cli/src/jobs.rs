@@ -1,9 +1,21 @@
 //! Job files: one shell command a line, or one JSON object a line. Bytes in, jobs out; total on any input.
+mod command;
+mod duration;
+mod order;
+
 use core::fmt;
+use core::time::Duration;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+
+use command::Word;
+pub use command::{Command, quoted};
+pub use duration::duration;
+pub use order::{OrderError, check as check_order};
 
 use crate::memory::MemoryMib;
 use crate::offers::Offers;
@@ -16,6 +28,18 @@ pub enum Format {
     /// One JSON object a line: `{"cmd": "…" or ["argv", …], "procs": 2, "memory": "2GiB", "gpus": 1, "machine": true,
     /// "kind": "…", "priority": 5, "name": "…"}`.
     Jsonl,
+    /// Shell commands of any bytes, each up to a NUL; empty ones are skipped.
+    Nul,
+}
+
+impl Format {
+    /// The byte that ends a job.
+    pub fn end(self) -> u8 {
+        match self {
+            Format::Lines | Format::Jsonl => b'\n',
+            Format::Nul => 0,
+        }
+    }
 }
 
 /// One job of a file.
@@ -33,19 +57,35 @@ pub struct Job {
     pub memory_mib: u32,
     /// How many GPUs it takes.
     pub gpus: u32,
-    /// The kind of machine that it wants, by its name or a label; any if it does not say.
-    pub kind: Option<String>,
     /// Its place in the queue: lower runs first (S3). Default 0.
     pub priority: i64,
+    /// What few jobs say: a job without it stays small.
+    pub extra: Option<Box<Extra>>,
 }
 
-/// What a job runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// A text for `sh -c`.
-    Shell(String),
-    /// A program and its arguments, run without a shell. Never empty.
-    Argv(Vec<String>),
+/// What a job may say besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// The kind of machine that it wants, by its name or a label; any if it does not say.
+    pub kind: Option<String>,
+    /// It is ended after this time.
+    pub timeout: Option<Duration>,
+    /// How often it is run again when it fails.
+    pub retries: Option<u32>,
+    /// Variables of its environment.
+    pub env: Vec<(String, OsString)>,
+    /// The directory it runs in.
+    pub cwd: Option<OsString>,
+    /// The file it reads as its standard input.
+    pub stdin: Option<OsString>,
+    /// The name of a job: it had best run on the machine that ran that one.
+    pub prefer: Option<String>,
+    /// Names of jobs that must have succeeded before it runs.
+    pub after: Vec<String>,
+    /// Names of jobs that must be through before it runs, whatever became of them.
+    pub after_any: Vec<String>,
+    /// What its lines of output are marked with, if not its name.
+    pub tag: Option<String>,
 }
 
 /// How much of a machine a job takes.
@@ -124,6 +164,15 @@ pub enum Problem {
     },
     /// Both a whole machine and an amount of it were asked for: the name of that amount.
     PartAndMachine(&'static str),
+    /// A list, say, where an object was expected.
+    NoObject,
+    /// A field that has a value it cannot have.
+    Field {
+        /// Its name.
+        name: &'static str,
+        /// What would be right.
+        reason: String,
+    },
 }
 
 /// Reads a job file. `offers` is what the machines have: no job may ask for more (F2).
@@ -146,48 +195,107 @@ pub enum Problem {
 /// # Ok::<(), remuda_cli::jobs::JobError>(())
 /// ```
 pub fn parse(bytes: &[u8], format: Format, offers: &Offers) -> Result<Vec<Job>, JobError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut parser = Parser::new(format, offers);
     let mut jobs = Vec::new();
-    for (index, raw) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = index + 1;
-        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-        let parsed = text(raw).and_then(|text| match format {
-            Format::Lines => plain(text),
-            Format::Jsonl => json(text),
-        });
-        let checked = parsed.and_then(|job| {
-            job.as_ref().map_or(Ok(()), |job| offers.check(job))?;
-            Ok(job)
-        });
-        match checked {
-            Ok(Some(job)) => jobs.push(Job { line, ..job }),
-            Ok(None) => {}
-            Err(problem) => return Err(JobError { line, problem }),
-        }
+    for raw in bytes.split(|&byte| byte == format.end()) {
+        jobs.extend(parser.line(raw)?);
     }
     Ok(jobs)
 }
 
-/// Checks jobs once more, when more is known of the machines.
-///
-/// # Errors
-/// The first that none of them could hold.
-pub fn check(jobs: &[Job], offers: &Offers) -> Result<(), JobError> {
-    jobs.iter().try_for_each(|job| {
-        offers.check(job).map_err(|problem| JobError {
-            line: job.line,
-            problem,
-        })
-    })
+/// Reads a job file line by line.
+#[derive(Clone, Debug)]
+pub struct Parser<'a> {
+    format: Format,
+    offers: &'a Offers,
+    line: usize,
+}
+
+impl Parser<'_> {
+    /// At the beginning of a file. `offers` is what the machines have.
+    pub fn new(format: Format, offers: &Offers) -> Parser<'_> {
+        Parser {
+            format,
+            offers,
+            line: 0,
+        }
+    }
+
+    /// The job of the next line, if it has one. The line comes without its end.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that no machine could hold it.
+    pub fn line(&mut self, raw: &[u8]) -> Result<Option<Job>, JobError> {
+        let raw = match self.line {
+            0 if self.format != Format::Nul => raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw),
+            _ => raw,
+        };
+        self.line += 1;
+        let line = self.line;
+        let without_return = || text(raw.strip_suffix(b"\r").unwrap_or(raw));
+        let parsed = match self.format {
+            Format::Lines => without_return().and_then(plain),
+            Format::Jsonl => without_return().and_then(json),
+            Format::Nul if raw.is_empty() => Ok(None),
+            Format::Nul => job(Command::Shell(OsStr::from_bytes(raw).to_owned())).map(Some),
+        };
+        let checked = parsed.and_then(|job| {
+            job.as_ref().map_or(Ok(()), |job| self.offers.check(job))?;
+            Ok(job)
+        });
+        match checked {
+            Ok(job) => Ok(job.map(|job| Job { line, ..job })),
+            Err(problem) => Err(JobError { line, problem }),
+        }
+    }
 }
 
 impl Job {
+    /// One proc for this command, by the number of its line.
+    ///
+    /// # Errors
+    /// It is empty, or no operating system could pass it on.
+    pub fn new(line: usize, command: Command) -> Result<Job, JobError> {
+        match job(command) {
+            Ok(job) => Ok(Job { line, ..job }),
+            Err(problem) => Err(JobError { line, problem }),
+        }
+    }
+
     /// What the job goes by: the name it was given, or else the number of its line.
     pub fn name(&self) -> Cow<'_, str> {
         match &self.given_name {
             Some(name) => Cow::Borrowed(name),
             None => Cow::Owned(self.line.to_string()),
         }
+    }
+
+    /// What marks its lines of output.
+    pub fn tag(&self) -> Cow<'_, str> {
+        let tag = self.extra.as_ref().and_then(|extra| extra.tag.as_deref());
+        tag.map_or_else(|| self.name(), Cow::Borrowed)
+    }
+
+    /// The kind of machine that it wants, by its name or a label; any if it does not say.
+    pub fn kind(&self) -> Option<&str> {
+        self.extra.as_ref().and_then(|extra| extra.kind.as_deref())
+    }
+
+    /// The names of the jobs it waits for, and whether each must have succeeded.
+    pub fn waits_for(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.extra.iter().flat_map(|extra| {
+            let after = extra.after.iter().map(|name| (name.as_str(), true));
+            after.chain(extra.after_any.iter().map(|name| (name.as_str(), false)))
+        })
+    }
+
+    /// The names of all jobs that it speaks of: those that it waits for, then the one whose machine it prefers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let prefers = self
+            .extra
+            .iter()
+            .filter_map(|extra| extra.prefer.as_deref());
+        self.waits_for().map(|(name, _)| name).chain(prefers)
     }
 }
 
@@ -203,14 +311,17 @@ fn text(raw: &[u8]) -> Result<&str, Problem> {
 
 /// A job without its line: the caller knows that.
 fn job(command: Command) -> Result<Job, Problem> {
-    let (words, program) = match &command {
-        Command::Shell(text) => (core::slice::from_ref(text), Some(text)),
-        Command::Argv(words) => (words.as_slice(), words.first()),
-    };
-    if program.is_none_or(|program| program.trim().is_empty()) {
+    let words = command.words();
+    let blank = |word: &OsString| word.as_bytes().trim_ascii().is_empty();
+    // In text, other blanks than those of ASCII are none of a program either.
+    let blank_text = |word: &OsString| word.to_str().is_some_and(|text| text.trim().is_empty());
+    if words
+        .first()
+        .is_none_or(|word| blank(word) || blank_text(word))
+    {
         return Err(Problem::EmptyCommand);
     }
-    if words.iter().any(|word| word.contains('\0')) {
+    if words.iter().any(|word| word.as_bytes().contains(&0)) {
         return Err(Problem::Nul);
     }
     Ok(Job {
@@ -220,8 +331,8 @@ fn job(command: Command) -> Result<Job, Problem> {
         size: Size::Procs(1),
         memory_mib: 0,
         gpus: 0,
-        kind: None,
         priority: 0,
+        extra: None,
     })
 }
 
@@ -230,13 +341,13 @@ fn plain(text: &str) -> Result<Option<Job>, Problem> {
     if start.is_empty() || start.starts_with('#') {
         return Ok(None);
     }
-    job(Command::Shell(text.to_owned())).map(Some)
+    job(Command::Shell(text.into())).map(Some)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    cmd: Cmd,
+    cmd: Command,
     procs: Option<u32>,
     memory: Option<MemoryMib>,
     gpus: Option<u32>,
@@ -246,31 +357,70 @@ struct Line {
     #[serde(default)]
     priority: i64,
     name: Option<String>,
+    timeout: Option<Seconds>,
+    retries: Option<u32>,
+    env: Option<BTreeMap<String, Word>>,
+    cwd: Option<Word>,
+    stdin: Option<Word>,
+    prefer: Option<String>,
+    after: Option<Vec<String>>,
+    after_any: Option<Vec<String>>,
 }
 
-struct Cmd(Command);
+/// A time: seconds, or a text such as "1m30s".
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected seconds, or a text such as \"1m30s\"")]
+enum Seconds {
+    Number(f64),
+    Text(String),
+}
 
-/// By hand, as serde's own choice between a string and a list says only that neither fits.
-impl<'de> Deserialize<'de> for Cmd {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Cmd, D::Error> {
-        struct Words;
-        impl<'de> Visitor<'de> for Words {
-            type Value = Cmd;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings as cmd")
+impl Line {
+    /// What few jobs say, checked; none if it says nothing of it.
+    fn extra(&mut self) -> Result<Option<Box<Extra>>, Problem> {
+        let wrong = |name, reason: &str| Problem::Field {
+            name,
+            reason: reason.into(),
+        };
+        let timeout = self.timeout.take().map(|time| match time {
+            Seconds::Number(seconds) => duration(&seconds.to_string()),
+            Seconds::Text(text) => duration(&text),
+        });
+        let timeout = timeout.transpose().map_err(|reason| Problem::Field {
+            name: "timeout",
+            reason,
+        })?;
+        let path = |name, word: &mut Option<Word>| match word.take() {
+            Some(Word(path)) if path.is_empty() || path.as_bytes().contains(&0) => {
+                Err(wrong(name, "expected a path"))
             }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Cmd, E> {
-                Ok(Cmd(Command::Shell(text.to_owned())))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Cmd, A::Error> {
-                let mut words = Vec::new();
-                while let Some(word) = seq.next_element()? {
-                    words.push(word);
-                }
-                Ok(Cmd(Command::Argv(words)))
+            path => Ok(path.map(|Word(path)| path)),
+        };
+        let env = self.env.take().unwrap_or_default();
+        for (name, Word(value)) in &env {
+            if name.is_empty() || name.contains(['=', '\0']) || value.as_bytes().contains(&0) {
+                return Err(wrong(
+                    "env",
+                    "a name or value that no environment could hold",
+                ));
             }
         }
-        deserializer.deserialize_any(Words)
+        let extra = Extra {
+            kind: self.kind.take(),
+            timeout,
+            retries: self.retries,
+            env: env
+                .into_iter()
+                .map(|(name, Word(value))| (name, value))
+                .collect(),
+            cwd: path("cwd", &mut self.cwd)?,
+            stdin: path("stdin", &mut self.stdin)?,
+            prefer: self.prefer.take(),
+            after: self.after.take().unwrap_or_default(),
+            after_any: self.after_any.take().unwrap_or_default(),
+            tag: None,
+        };
+        Ok((extra != Extra::default()).then(|| Box::new(extra)))
     }
 }
 
@@ -278,7 +428,11 @@ fn json(text: &str) -> Result<Option<Job>, Problem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let line: Line = serde_json::from_str(text).map_err(|error| json_problem(&error))?;
+    // A list would be taken for the fields in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::NoObject);
+    }
+    let mut line: Line = serde_json::from_str(text).map_err(|error| json_problem(&error))?;
     let parts = [
         ("procs", line.procs.is_some()),
         ("memory", line.memory.is_some()),
@@ -300,13 +454,13 @@ fn json(text: &str) -> Result<Option<Job>, Problem> {
         return Err(Problem::BadName);
     }
     Ok(Some(Job {
+        extra: line.extra()?,
         given_name: line.name,
         size,
         memory_mib: line.memory.map_or(0, |memory| memory.0),
         gpus: line.gpus.unwrap_or(0),
-        kind: line.kind,
         priority: line.priority,
-        ..job(line.cmd.0)?
+        ..job(line.cmd)?
     }))
 }
 
@@ -353,6 +507,10 @@ impl fmt::Display for Problem {
                 "kind {asked:?}: none is called so (there are: {})",
                 known.join(", ")
             ),
+            Problem::NoObject => f.write_str(
+                "a list where an object was expected, such as {\"cmd\": [\"cp\", \"a\", \"b\"]}",
+            ),
+            Problem::Field { name, reason } => write!(f, "{name}: {reason}"),
             Problem::PartAndMachine(part) => {
                 write!(f, "{part} and \"machine\": true exclude each other")
             }
@@ -428,13 +586,13 @@ mod tests {
                 size: Size::Procs(2),
                 memory_mib: 0,
                 gpus: 0,
-                kind: None,
                 priority: -5,
+                extra: None,
             }
         );
         assert_eq!(
             jobs[1].command,
-            Command::Argv(vec!["echo".into(), "a b".into(), String::new()])
+            Command::Argv(vec!["echo".into(), "a b".into(), "".into()])
         );
         assert_eq!((jobs[1].size, jobs[1].name()), (Size::Machine, "3".into()));
         assert_eq!((jobs[2].size, jobs[2].name()), (Size::Procs(1), "4".into()));
@@ -495,7 +653,7 @@ mod tests {
         );
         assert_eq!(
             json(r#"{"cmd": "a", "proc": 1}"#),
-            "line 2: bad JSON at column 19: unknown field `proc`, expected one of `cmd`, `procs`, `memory`, `gpus`, `machine`, `kind`, `priority`, `name`"
+            "line 2: bad JSON at column 19: unknown field `proc`, expected one of `cmd`, `procs`, `memory`, `gpus`, `machine`, `kind`, `priority`, `name`, `timeout`, `retries`, `env`, `cwd`, `stdin`, `prefer`, `after`, `after_any`"
         );
         assert_eq!(
             json(r#"{"cmd": 3}"#),
@@ -504,14 +662,78 @@ mod tests {
         assert!(json(r#"{"cmd": "a", "procs": -1}"#).contains("invalid value: integer `-1`"));
         assert!(json("{}").contains("missing field `cmd`"));
         assert!(json("echo a").starts_with("line 2: bad JSON at column 1: "));
-        assert!(json(&"[".repeat(10_000)).starts_with("line 2: bad JSON at column "));
+        assert!(json(&"{\"cmd\":".repeat(10_000)).starts_with("line 2: bad JSON at column "));
+    }
+
+    #[test]
+    fn a_json_line_says_what_few_jobs_say() {
+        let file = br#"{"cmd": "x", "timeout": 1.5, "retries": 2, "env": {"A": "\udcff"}, "cwd": "/tmp", "stdin": "in", "prefer": "p", "after": ["a"], "after_any": ["b"]}
+{"cmd": "x", "timeout": "1m30s", "after": []}
+{"cmd": "x", "after": null, "env": {}}"#;
+        let jobs = parse(file, Format::Jsonl, &Offers::procs(2)).unwrap();
+        let extra = Extra {
+            kind: None,
+            timeout: Some(Duration::from_millis(1500)),
+            retries: Some(2),
+            env: vec![("A".into(), OsStr::from_bytes(b"\xff").to_owned())],
+            cwd: Some("/tmp".into()),
+            stdin: Some("in".into()),
+            prefer: Some("p".into()),
+            after: vec!["a".into()],
+            after_any: vec!["b".into()],
+            tag: None,
+        };
+        assert_eq!(jobs[0].extra.as_deref(), Some(&extra));
+        let waits: Vec<_> = jobs[0].waits_for().collect();
+        assert_eq!(waits, [("a", true), ("b", false)]);
+        assert_eq!(jobs[0].names().collect::<Vec<_>>(), ["a", "b", "p"]);
+        let timeout = jobs[1].extra.as_ref().unwrap().timeout;
+        assert_eq!(timeout, Some(Duration::from_secs(90)));
+        assert_eq!(jobs[2].extra, None);
+        for (line, error) in [
+            (
+                r#"{"cmd": "x", "timeout": -1}"#,
+                "line 1: timeout: expected a time",
+            ),
+            (
+                r#"{"cmd": "x", "timeout": "soon"}"#,
+                "line 1: timeout: expected a time",
+            ),
+            (
+                r#"{"cmd": "x", "timeout": []}"#,
+                "line 1: bad JSON at column 27: expected seconds, or a text",
+            ),
+            (r#"{"cmd": "x", "cwd": ""}"#, "line 1: cwd: expected a path"),
+            (
+                r#"{"cmd": "x", "env": {"A=B": "c"}}"#,
+                "line 1: env: a name or value",
+            ),
+            (
+                r#"["echo", 1]"#,
+                "line 1: a list where an object was expected",
+            ),
+        ] {
+            let said = refused(line.as_bytes(), Format::Jsonl);
+            assert!(said.starts_with(error), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn commands_that_end_with_nul_may_have_any_bytes() {
+        let jobs = parse(b"rm a\xff\0\0# b\nc\0", Format::Nul, &Offers::procs(2)).unwrap();
+        let commands: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.line, job.command.clone()))
+            .collect();
+        let shell = |bytes: &[u8]| Command::Shell(OsStr::from_bytes(bytes).to_owned());
+        assert_eq!(commands, [(1, shell(b"rm a\xff")), (3, shell(b"# b\nc"))]);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_jobs_or_an_error_that_names_a_line(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for format in [Format::Lines, Format::Jsonl] {
-                let lines = bytes.split(|&byte| byte == b'\n').count();
+            for format in [Format::Lines, Format::Jsonl, Format::Nul] {
+                let lines = bytes.split(|&byte| byte == format.end()).count();
                 match parse(&bytes, format, &Offers::procs(4)) {
                     Ok(jobs) => prop_assert!(jobs.len() <= lines),
                     Err(error) => prop_assert!((1..=lines).contains(&error.line) && !error.to_string().is_empty()),

@@ -7,6 +7,22 @@ const BASE: u64 = 128;
 /// Open files of a running job: its pipes and its spool.
 const PER_PROC: u64 = 8;
 
+/// Fewer than these, and a run with one job at a time does not get far.
+const LEAST: u64 = 24;
+
+/// Whether there are enough for a run at all, after [`raise`].
+///
+/// # Errors
+/// One line that says how many there are.
+pub(crate) fn check() -> Result<(), String> {
+    match getrlimit(Resource::Nofile).current {
+        Some(current) if current < LEAST => Err(format!(
+            "only {current} files may be open at a time, and a run needs {LEAST} at least (see ulimit -n)"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Raises the limit where so many jobs at a time need it, as far as it may be raised. Only then: jobs inherit it.
 pub(crate) fn raise(procs: u64) {
     let needed = PER_PROC.saturating_mul(procs).saturating_add(BASE);

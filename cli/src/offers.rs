@@ -42,7 +42,7 @@ impl Offers {
 
     /// The kinds on which a job may run: those with the name or label that it asks for, or all.
     pub fn kinds(&self, job: &Job) -> Kinds {
-        let Some(asked) = &job.kind else {
+        let Some(asked) = job.kind() else {
             return Kinds::ALL;
         };
         let numbered = (0..).map(KindId).zip(&self.0);
@@ -58,7 +58,7 @@ impl Offers {
         let (accepted, demand) = (self.kinds(job), job.demand());
         if accepted == Kinds::NONE {
             return Err(Problem::Kind {
-                asked: job.kind.clone().unwrap_or_default(),
+                asked: job.kind().unwrap_or_default().to_owned(),
                 known: self.names(),
             });
         }

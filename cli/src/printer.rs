@@ -6,18 +6,25 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
 use remuda_tokio::{Keep, harmless};
 use remuda_worker::wire::Stream;
 use rustix::event::{PollFd, PollFlags, poll};
 
+use remuda_tokio::Runtime;
+
+use crate::lines::{Lines, Tagged};
 use crate::progress::Progress;
+use crate::results::Results;
 use crate::signals::Control;
 use crate::spool::Output;
+use crate::text::short;
 
 /// Most messages to print before the bar is drawn again.
 const BATCH: usize = 256;
@@ -25,11 +32,19 @@ const BATCH: usize = 256;
 /// The most characters of a line of ours that has text of others in it.
 const LONGEST_LINE: usize = 4000;
 
+/// Most bytes of lines that wait to be printed as they come; who has more waits with it.
+const MOST_WAITING: usize = 4 << 20;
+const WAIT: Duration = Duration::from_millis(20);
+
 /// How to print.
 pub(crate) struct Settings {
     pub(crate) keep_order: bool,
     /// No lines for failed jobs.
     pub(crate) quiet: bool,
+    /// Lines are printed as they come, not when their job is through.
+    pub(crate) live: bool,
+    /// Where to keep output besides.
+    pub(crate) results: Option<Results>,
     pub(crate) progress: Progress,
     /// Hears of it when standard output takes no more.
     pub(crate) control: UnboundedSender<Control>,
@@ -39,7 +54,18 @@ pub(crate) struct Settings {
 #[derive(Clone)]
 pub(crate) struct Printer {
     sender: Sender<Message>,
-    keep_order: bool,
+    /// Every job is to be heard of, also one that has nothing to say.
+    all: bool,
+    /// Bytes of lines that wait.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The lines of one attempt, as they come.
+pub(crate) struct Live {
+    printer: Printer,
+    tag: Option<Arc<str>>,
+    /// Of each stream, what has no end yet.
+    parts: [Lines; 2],
 }
 
 /// The thread itself, to be waited for.
@@ -51,12 +77,21 @@ pub(crate) struct Print {
     /// Its place in the file.
     pub(crate) index: usize,
     pub(crate) output: Option<Output>,
+    /// What each line of it begins with.
+    pub(crate) tag: Option<String>,
+    /// What it goes by, where output is kept besides.
+    pub(crate) name: Option<String>,
     /// What to say of it if it failed.
     pub(crate) failed: Option<String>,
 }
 
 enum Message {
     Print(Print),
+    Lines {
+        tag: Option<Arc<str>>,
+        stream: Stream,
+        bytes: Vec<u8>,
+    },
     Note(String),
     Interrupted(String),
     End(String),
@@ -69,8 +104,10 @@ impl Printer {
     /// There is no standard output or error to write to, or no thread to be had.
     pub(crate) fn start(settings: Settings) -> io::Result<(Printer, Thread)> {
         let (sender, receiver) = channel();
-        let keep_order = settings.keep_order;
+        let all = settings.keep_order || settings.results.is_some();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let state = State {
+            in_flight: Arc::clone(&waiting),
             out: Sink::new(io::stdout().as_fd(), io::stdout().is_terminal())?,
             err: Sink::new(io::stderr().as_fd(), io::stderr().is_terminal())?,
             settings,
@@ -81,14 +118,39 @@ impl Printer {
         };
         let thread = std::thread::Builder::new().name("printer".into());
         let thread = thread.spawn(move || state.serve(&receiver))?;
-        Ok((Printer { sender, keep_order }, Thread(thread)))
+        let printer = Printer {
+            sender,
+            all,
+            waiting,
+        };
+        Ok((printer, Thread(thread)))
     }
 
     /// Prints a job's output, in its turn. Each index once.
     pub(crate) fn print(&self, print: Print) {
         // A job with nothing to say matters only to those behind it: no thread is woken for the others.
-        if self.keep_order || print.output.is_some() || print.failed.is_some() {
+        if self.all || print.output.is_some() || print.failed.is_some() {
             self.send(Message::Print(print));
+        }
+    }
+
+    /// A job has nothing to print, and no folder for results.
+    pub(crate) fn pass_over(&self, index: usize) {
+        self.print(Print {
+            index,
+            output: None,
+            tag: None,
+            name: None,
+            failed: None,
+        });
+    }
+
+    /// Prints an attempt's lines as they come.
+    pub(crate) fn live(&self, tag: Option<String>) -> Live {
+        Live {
+            printer: self.clone(),
+            tag: tag.map(Arc::from),
+            parts: Default::default(),
         }
     }
 
@@ -113,6 +175,40 @@ impl Printer {
     }
 }
 
+impl Live {
+    /// Prints the lines that end here. Waits while much else waits to be printed, say in a pager.
+    pub(crate) async fn print(&mut self, stream: Stream, bytes: &[u8], runtime: &impl Runtime) {
+        let part = &mut self.parts[usize::from(stream == Stream::Stderr)];
+        let lines = part.push(bytes);
+        self.send(stream, lines);
+        while self.printer.waiting.load(Ordering::Relaxed) > MOST_WAITING {
+            runtime.sleep_until(runtime.now() + WAIT).await;
+        }
+    }
+
+    /// Prints what has no end, with one: another job's line may follow.
+    pub(crate) fn end(&mut self) {
+        for (part, stream) in [(0, Stream::Stdout), (1, Stream::Stderr)] {
+            let last = self.parts[part].finish();
+            self.send(stream, last);
+        }
+    }
+
+    fn send(&self, stream: Stream, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.printer
+            .waiting
+            .fetch_add(bytes.len(), Ordering::Relaxed);
+        self.printer.send(Message::Lines {
+            tag: self.tag.clone(),
+            stream,
+            bytes,
+        });
+    }
+}
+
 impl Thread {
     /// Waits for the last line to be printed; false if output of jobs was lost on the way.
     pub(crate) fn join(self) -> bool {
@@ -131,6 +227,8 @@ struct State {
     /// Output of a job was lost.
     lost: bool,
     ended: bool,
+    /// Bytes of lines that wait.
+    in_flight: Arc<AtomicUsize>,
 }
 
 impl State {
@@ -151,8 +249,8 @@ impl State {
                 && Instant::now() >= *at
             {
                 *at = Instant::now() + every;
-                if let Some(line) = self.settings.progress.tick() {
-                    self.say(&line);
+                for line in self.settings.progress.tick().unwrap_or_default().lines() {
+                    self.say(line);
                 }
             }
         }
@@ -167,7 +265,7 @@ impl State {
             match message {
                 Message::End(_) => self.settings.progress.clear(),
                 Message::Interrupted(_) => self.settings.progress.leave(),
-                Message::Print(_) | Message::Note(_) => {}
+                Message::Print(_) | Message::Note(_) | Message::Lines { .. } => {}
             }
         }
         // Moved out for the call only, as what it suspends for needs the rest of the state.
@@ -188,6 +286,10 @@ impl State {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Note(line) | Message::Interrupted(line) => self.say(&line),
+            Message::Lines { tag, stream, bytes } => {
+                self.in_flight.fetch_sub(bytes.len(), Ordering::Relaxed);
+                self.lines(tag.as_deref(), stream, &bytes);
+            }
             Message::Print(print) if !self.settings.keep_order => self.print(print),
             Message::Print(print) => {
                 self.waiting.insert(print.index, print);
@@ -208,8 +310,18 @@ impl State {
     }
 
     fn print(&mut self, print: Print) {
-        if let Some(output) = &print.output {
-            self.copy(output);
+        if let (Some(results), Some(name)) = (&self.settings.results, &print.name)
+            && let Err(error) = results.keep(name, print.output.as_ref())
+        {
+            // Once: what follows has the same trouble.
+            self.settings.results = None;
+            self.lost = true;
+            self.say(&error);
+        }
+        if let Some(output) = &print.output
+            && !self.settings.live
+        {
+            self.copy(output, print.tag.as_deref());
         }
         if let Some(line) = &print.failed
             && !self.settings.quiet
@@ -218,37 +330,65 @@ impl State {
         }
     }
 
-    fn copy(&mut self, output: &Output) {
+    /// Lines of a job that runs.
+    fn lines(&mut self, tag: Option<&str>, stream: Stream, bytes: &[u8]) {
+        if self.out.broken {
+            self.lost = true;
+            return;
+        }
+        let sink = match stream {
+            Stream::Stdout => &mut self.out,
+            Stream::Stderr => &mut self.err,
+        };
+        let written = match tag {
+            Some(tag) => sink.write(&Tagged::new(tag, sink.terminal).all(bytes)),
+            None => sink.write(bytes),
+        };
+        if let Err(error) = written {
+            self.lost = true;
+            if stream == Stream::Stdout {
+                self.closed(&error);
+            }
+        }
+    }
+
+    fn copy(&mut self, output: &Output, tag: Option<&str>) {
         if self.out.broken {
             self.lost = true;
             return;
         }
         let (out, err) = (&mut self.out, &mut self.err);
+        let tagged = |sink: &Sink| tag.map(|tag| Tagged::new(tag, sink.terminal));
+        let (mut out_tag, mut err_tag) = (tagged(out), tagged(err));
         let mut lost_error_output = false;
         let mut closed = None;
         let copied = output.copy(&mut |stream, bytes| match stream {
-            Stream::Stdout => out.write(bytes).map_err(|error| {
+            Stream::Stdout => write(out, &mut out_tag, bytes).map_err(|error| {
                 closed = Some(error);
                 ErrorKind::Other.into()
             }),
             Stream::Stderr => {
                 // A terminal that went away must not end a run whose results go to a file.
-                lost_error_output |= err.write(bytes).is_err();
+                lost_error_output |= write(err, &mut err_tag, bytes).is_err();
                 Ok(())
             }
         });
         self.lost |= lost_error_output || copied.is_err();
         if let Some(error) = closed {
-            let _ = self.settings.control.unbounded_send(Control::OutputClosed);
-            self.say(&format!("cannot write to standard output: {error}"));
+            self.closed(&error);
         } else if let Err(error) = copied {
             self.say(&format!("cannot read back what a job printed: {error}"));
         }
     }
 
+    fn closed(&mut self, error: &io::Error) {
+        let _ = self.settings.control.unbounded_send(Control::OutputClosed);
+        self.say(&format!("cannot write to standard output: {error}"));
+    }
+
     /// A line about the run, in which there may be text of others.
     fn say(&mut self, line: &str) {
-        let line = harmless(line, Keep::Start(LONGEST_LINE));
+        let line = harmless(&short(line), Keep::Start(LONGEST_LINE));
         self.line(&format!("remuda: {line}"));
     }
 
@@ -257,6 +397,13 @@ impl State {
         self.out.end_line();
         self.err.end_line();
         let _ = self.err.write(format!("{line}\n").as_bytes());
+    }
+}
+
+fn write(sink: &mut Sink, tagged: &mut Option<Tagged>, bytes: &[u8]) -> io::Result<()> {
+    match tagged {
+        Some(tagged) => sink.write(&tagged.next(bytes)),
+        None => sink.write(bytes),
     }
 }
 

@@ -19,11 +19,24 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Default)]
 pub(crate) struct Board(Arc<Mutex<Status>>);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) tally: Tally,
     pub(crate) running: usize,
     pub(crate) machines: MachineCounts,
+    /// A line for each machine, where they are asked for.
+    pub(crate) each: Vec<String>,
+    /// Since the run began; zero before anything was published.
+    pub(crate) elapsed: Duration,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct How {
+    /// As a bar: standard error is a terminal. Otherwise as lines.
+    pub(crate) terminal: bool,
+    /// With a line for each machine.
+    pub(crate) full: bool,
 }
 
 impl Board {
@@ -32,7 +45,10 @@ impl Board {
     }
 
     fn read(&self) -> Status {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -49,9 +65,9 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// A bar if `terminal` says that standard error is one, else lines.
-    pub(crate) fn new(terminal: bool, board: Board) -> Progress {
-        if !terminal {
+    /// Nothing was shown yet.
+    pub(crate) fn new(how: How, board: Board) -> Progress {
+        if !how.terminal {
             return Progress::Lines {
                 board,
                 shown: Status::default(),
@@ -82,19 +98,36 @@ impl Progress {
             Progress::Nothing => None,
             Progress::Bar(bar, board) => {
                 let status = board.read();
-                bar.set_length(status.tally.jobs as u64);
+                // A bar without a length would be a full one.
+                let length = status.tally.jobs() as u64;
+                if length == 0 {
+                    return None;
+                }
+                bar.set_length(length);
                 bar.set_position(status.tally.done() as u64);
                 bar.set_message(Jobs(&status).to_string());
-                bar.set_prefix(Machines(&status).to_string());
+                let mut below = Machines(&status).to_string();
+                for machine in &status.each {
+                    below.push_str("\n  ");
+                    below.push_str(machine);
+                }
+                bar.set_prefix(below);
                 None
             }
             Progress::Lines { board, shown, at } => {
                 let status = board.read();
-                if status == *shown || at.elapsed() < LINE_EVERY {
+                let news = (status.tally, status.running, status.machines)
+                    != (shown.tally, shown.running, shown.machines);
+                if !news || at.elapsed() < LINE_EVERY {
                     return None;
                 }
+                let mut line = format!("{}; {}", Jobs(&status), Machines(&status));
+                for machine in &status.each {
+                    line.push_str("\n  ");
+                    line.push_str(machine);
+                }
                 (*shown, *at) = (status, Instant::now());
-                Some(format!("{}; {}", Jobs(&status), Machines(&status)))
+                Some(line)
             }
         }
     }
@@ -140,18 +173,60 @@ struct Machines<'a>(&'a Status);
 
 impl fmt::Display for Jobs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Status { tally, running, .. } = self.0;
-        let queued = tally.jobs - tally.done() - running;
+        let Status {
+            tally,
+            running,
+            elapsed,
+            ..
+        } = self.0;
+        let (done, jobs) = (tally.done(), tally.jobs());
+        let queued = jobs.saturating_sub(done + running);
+        let so_far = if tally.total.is_some() { "" } else { " so far" };
         write!(
             f,
-            "{}/{} done, {running} running, {queued} queued",
-            tally.done(),
-            tally.jobs
+            "{done}/{jobs}{so_far} done, {running} running, {queued} queued"
         )?;
-        if tally.failed > 0 {
-            write!(f, ", {} failed", tally.failed)?;
+        for (count, what) in [
+            (tally.failed, "failed"),
+            (tally.timed_out, "timed out"),
+            (tally.skipped, "skipped"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
         }
-        Ok(())
+        // What an earlier run has done says nothing of how fast this one is.
+        let own = (done - tally.before) as f64;
+        let seconds = elapsed.as_secs_f64();
+        if own == 0.0 || seconds == 0.0 {
+            return Ok(());
+        }
+        let rate = own / seconds;
+        if rate >= 1.0 {
+            write!(f, ", {rate:.0}/s")?;
+        } else {
+            write!(f, ", {:.0}/min", rate * 60.0)?;
+        }
+        match tally.total {
+            Some(total) if total > done => {
+                write!(f, ", {} left", Rough((total - done) as f64 / rate))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Seconds, as exact as a guess is.
+struct Rough(f64);
+
+impl fmt::Display for Rough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.ceil() as u64;
+        match seconds {
+            0..60 => write!(f, "{seconds} s"),
+            60..3600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+            _ => write!(f, "{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        }
     }
 }
 
@@ -185,13 +260,14 @@ mod tests {
     fn it_tells_of_jobs_and_of_machines() {
         let mut status = Status {
             tally: Tally {
-                jobs: 10,
+                total: Some(10),
                 ok: 3,
                 failed: 1,
                 run_again: 2,
+                ..Tally::default()
             },
             running: 4,
-            machines: MachineCounts::default(),
+            ..Status::default()
         };
         let machines = &mut status.machines;
         (machines.pending, machines.ok) = (1, 2);
@@ -199,6 +275,24 @@ mod tests {
         assert_eq!(
             Jobs(&status).to_string(),
             "4/10 done, 4 running, 2 queued, 1 failed"
+        );
+        status.elapsed = Duration::from_secs(2);
+        assert!(
+            Jobs(&status)
+                .to_string()
+                .ends_with(", 1 failed, 2/s, 3 s left")
+        );
+        status.elapsed = Duration::from_secs(40);
+        assert!(
+            Jobs(&status)
+                .to_string()
+                .ends_with(", 6/min, 1 min 0 s left")
+        );
+        status.tally.total = None;
+        status.tally.read = 9;
+        assert_eq!(
+            Jobs(&status).to_string(),
+            "4/9 so far done, 4 running, 1 queued, 1 failed, 6/min"
         );
         assert_eq!(
             Machines(&status).to_string(),

@@ -1,30 +1,39 @@
-//! The main job: every job of a plan on a cluster, each one's output to the printer, its end to the job log.
+//! The main job: connects where jobs come from ([`source`](crate::source)), what becomes of them ([`book`](crate::book)), the
+//! cluster, the printer and the job log.
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use futures::future::{FusedFuture, LocalBoxFuture, pending};
-use futures::stream::FuturesUnordered;
+use futures::channel::mpsc::{Receiver, UnboundedReceiver, unbounded};
+use futures::channel::oneshot;
+use futures::future::{BoxFuture, FusedFuture, LocalBoxFuture, pending, poll_fn};
+use futures::stream::{Fuse, FuturesUnordered};
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
 use remuda::{MachineCounts, MachineId, Outcome};
-use remuda_cli::jobs::{Command, Job, Size};
-use remuda_cli::memory::MemoryMib;
-use remuda_tokio::{CallError, FileRecorder, Listener, Recording, RequestError, Runtime, Tokio};
-use remuda_worker::{EXEC, Exec, Exit, Gpus, JOB, JobEnd, Program};
+use remuda_cli::jobs::{Job, Size};
+use remuda_tokio::{
+    FileRecorder, Listener, MachineStatus, Recording, RequestError, Runtime, Tokio,
+};
+use remuda_worker::{EXEC, Gpus, JOB};
 
+use crate::attempt::{Attempting, Finished, GRACE, LAST_GRACE, Slots, Stop, exec};
 use crate::awake::{self, Awake};
-use crate::joblog::{Attempt, Ended, Joblog};
+use crate::book::{Book, Id, Loss, Step};
+use crate::ended::Ended;
+use crate::joblog::{Attempt, Joblog};
 use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
 use crate::signals::{self, Control};
-use crate::spool::{Output, Spool};
+use crate::source::{Batch, Source};
+use crate::spool::Output;
 use crate::summary::{End, Summary, Tally};
 use crate::suspects::Suspects;
 use crate::{limits, log};
@@ -36,13 +45,16 @@ use crate::{limits, log};
 pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let began = Instant::now();
     limits::raise(plan.config.max_procs);
+    limits::check().map_err(io::Error::other)?;
     let (control, controls) = unbounded();
     let board = Board::default();
     let (printer, thread) = Printer::start(Settings {
         keep_order: plan.keep_order,
         quiet: plan.quiet,
+        live: plan.line_buffer,
+        results: plan.results.take(),
         progress: match plan.progress {
-            Some(terminal) => Progress::new(terminal, board.clone()),
+            Some(how) => Progress::new(how, board.clone()),
             None => Progress::Nothing,
         },
         control: control.clone(),
@@ -53,18 +65,24 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         printer.note(note);
     }
 
-    let mut tally = Tally {
-        jobs: plan.jobs.len(),
-        ..Tally::default()
-    };
-    let (end, machines) = if plan.jobs.is_empty() {
+    let survey = plan
+        .source
+        .as_ref()
+        .map(|source| source.survey)
+        .unwrap_or_default();
+    let mut tally = Tally::default();
+    let (end, machines) = if survey.total == Some(0) {
         (End::Done, MachineCounts::default())
     } else {
         let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
+        let source = plan.source.take().map(Source::start).transpose()?;
+        let book = Book::new(plan.rules, survey.total);
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            let running = Running::new(runtime, plan, printer, board, tally, recorder)?;
-            Ok::<_, io::Error>(running.run_all(controls).await)
+            let running = Running::new(runtime, plan, printer, board, book, recorder)?;
+            let (end, machines, counted) = running.run_all(source, controls).await;
+            *tally = counted;
+            Ok::<_, io::Error>((end, machines))
         })??;
         if let Some((path, recording)) = recording
             && let Err(error) = recording.finish()
@@ -120,55 +138,59 @@ struct Running<'a> {
     plan: &'a mut Plan,
     printer: &'a Printer,
     board: Board,
-    tally: &'a mut Tally,
+    book: Book<Left>,
+    env: Vec<(OsString, OsString)>,
+    slots: Slots,
+    /// What to do when all attempts are to end, until that is said.
+    stop: Option<oneshot::Sender<Duration>>,
+    stopped: Stop,
+    asking: FuturesUnordered<Asking>,
+    running: FuturesUnordered<LocalBoxFuture<'static, Attempted>>,
+    later: FuturesUnordered<BoxFuture<'static, Id>>,
+    /// Where jobs with a name ran, if some may want to run there too.
+    homes: HashMap<String, MachineId>,
     suspects: Suspects,
     awake: Awake,
+    /// Of jobs that were not run to their end at once.
+    turns: HashMap<Id, Turn>,
+    /// Why the run ends before its jobs do.
+    end: Option<End>,
+    began: Instant,
 }
 
-/// An attempt at a job, and what is known from those before it.
-#[derive(Clone, Copy, Debug)]
+/// What is known of a job from its attempts so far.
+#[derive(Clone, Copy, Debug, Default)]
 struct Turn {
-    job: usize,
-    /// Its number, from 1 up.
-    number: u32,
-    /// How many of those before it do not count.
-    spared: u32,
-    /// The machine of the last attempt, which is to be another's this time.
+    /// The machine of the last attempt, which is to be another's next time.
     avoid: Option<MachineId>,
     /// Where the job has failed, if it is run once more to see whether that machine is to blame.
     suspect: Option<MachineId>,
 }
 
-/// A job that waits for a lease: all there is of it, a million may wait.
+/// A job that waits for a lease: all there is of it, many may wait.
 struct Asking {
-    turn: Turn,
+    job: Id,
     request: Request,
 }
 
+/// What an attempt leaves.
+type Left = (Attempt, Option<Output>);
+
 /// An attempt that ended.
 struct Attempted {
-    turn: Turn,
-    /// None: it never got one.
-    machine: Option<MachineId>,
+    job: Id,
+    machine: MachineId,
     attempt: Attempt,
-    result: Result<(Ended, Option<Output>), Again>,
-}
-
-/// Why an attempt says nothing of its job, which is run again.
-enum Again {
-    /// The machine was lost under the job. If it was to go in any case, that does not count as an attempt.
-    Lost { why: String, spared: bool },
-    /// The machine could not run the job.
-    Unfit(String),
+    result: Result<(Ended, Option<Output>), Loss>,
 }
 
 impl Future for Asking {
-    type Output = (Turn, Result<Lease, RequestError>);
+    type Output = (Id, Result<Lease, RequestError>);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.request
             .poll_unpin(context)
-            .map(|lease| (self.turn, lease))
+            .map(|lease| (self.job, lease))
     }
 }
 
@@ -178,7 +200,7 @@ impl<'a> Running<'a> {
         plan: &'a mut Plan,
         printer: &'a Printer,
         board: Board,
-        tally: &'a mut Tally,
+        book: Book<Left>,
         recorder: Option<FileRecorder>,
     ) -> io::Result<Running<'a>> {
         let mut launched = plan.machines.system(&runtime).functions([EXEC, JOB]);
@@ -202,63 +224,72 @@ impl<'a> Running<'a> {
         }
         let suspects = Suspects::new(plan.suspect);
         let awake = Awake::new(plan.silent_after);
+        let (stop, stopped) = oneshot::channel();
         Ok(Running {
             runtime,
             cluster,
             _listener: listener,
+            env: std::mem::take(&mut plan.env),
             plan,
             printer,
             board,
-            tally,
+            book,
+            slots: Slots::default(),
+            stop: Some(stop),
+            stopped: stopped.shared(),
+            asking: FuturesUnordered::new(),
+            running: FuturesUnordered::new(),
+            later: FuturesUnordered::new(),
+            homes: HashMap::new(),
             suspects,
             awake,
+            turns: HashMap::new(),
+            end: None,
+            began: Instant::now(),
         })
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.
-    async fn run_all(mut self, controls: UnboundedReceiver<Control>) -> (End, MachineCounts) {
-        let end = self.serve(controls).await;
+    async fn run_all(
+        mut self,
+        source: Option<Fuse<Receiver<Batch>>>,
+        controls: UnboundedReceiver<Control>,
+    ) -> (End, MachineCounts, Tally) {
+        let end = self.serve(source, controls).await;
         let machines = self.cluster.counts().machines;
         self.cluster.shutdown().await;
-        (end, machines)
+        (end, machines, self.book.tally())
     }
 
-    async fn serve(&mut self, mut controls: UnboundedReceiver<Control>) -> End {
-        let mut asking: FuturesUnordered<Asking> = (0..self.plan.jobs.len())
-            .map(|job| self.ask(Turn::first(job)))
-            .collect();
-        let mut running: FuturesUnordered<LocalBoxFuture<'static, Attempted>> =
-            FuturesUnordered::new();
+    async fn serve(
+        &mut self,
+        mut source: Option<Fuse<Receiver<Batch>>>,
+        mut controls: UnboundedReceiver<Control>,
+    ) -> End {
         let mut tick = self.tick();
         let mut look = self.look();
-        let end = loop {
-            if self.tally.done() == self.tally.jobs {
-                break End::Done;
-            }
+        while !self.book.is_over() {
+            let wants_more = self.book.wants_more();
+            let mut batch = poll_fn(|context| match &mut source {
+                Some(source) if wants_more => source.poll_next_unpin(context),
+                _ => Poll::Pending,
+            })
+            .fuse();
             select_biased! {
                 control = controls.next() => match control {
-                    Some(Control::OutputClosed) => break End::OutputClosed,
-                    Some(Control::Interrupt) | None => break End::Interrupted,
+                    Some(Control::OutputClosed) => return End::OutputClosed,
+                    Some(Control::Interrupt) | None => self.interrupt(),
                 },
-                attempted = running.select_next_some() => {
-                    asking.extend(self.attempted(attempted));
+                attempted = self.running.select_next_some() => self.attempted(attempted),
+                (job, lease) = self.asking.select_next_some() => {
+                    if self.leased(job, lease) == Flow::NoMachines {
+                        return End::NoMachines;
+                    }
                 }
-                (turn, lease) = asking.select_next_some() => match lease {
-                    Ok(lease) => running.push(self.start(turn, lease)),
-                    Err(RequestError::Lost(machine)) => {
-                        asking.extend(self.attempted(never_ran(turn, Some(machine))));
-                    }
-                    Err(RequestError::NoMachines(error)) => {
-                        self.printer.note(format!("no machine could be started: {error}"));
-                        break End::NoMachines;
-                    }
-                    Err(error) => {
-                        let Attempted { attempt, .. } = never_ran(turn, None);
-                        self.ended(turn.job, &attempt, Ended::Error(error.to_string()), None);
-                    }
-                },
+                job = self.later.select_next_some() => self.book.again(job),
+                batch = batch => self.read(batch),
                 () = tick => {
-                    self.publish(running.len());
+                    self.publish();
                     tick = self.tick();
                 }
                 () = look => {
@@ -266,147 +297,238 @@ impl<'a> Running<'a> {
                     look = self.look();
                 }
             }
-        };
-        if end == End::Interrupted {
-            let count = running.len();
-            let jobs = if count == 1 { "job" } else { "jobs" };
-            self.printer.interrupted(format!(
-                "interrupted: ending {count} running {jobs} (once more ends at once)"
-            ));
+            self.take_steps();
         }
-        self.publish(running.len());
-        end
+        self.publish();
+        self.end.unwrap_or(End::Done)
     }
 
-    fn ask(&self, turn: Turn) -> Asking {
-        let asks = &self.plan.jobs[turn.job];
-        let request = self.cluster.request(asks.demand());
-        let kinds = self.plan.offers.kinds(asks);
-        let mut request = request.priority(asks.priority).kinds(kinds);
-        if let Some(machine) = turn.avoid {
+    /// Takes what was read into the book.
+    fn read(&mut self, batch: Option<Batch>) {
+        match batch {
+            None => self.book.source_ended(),
+            Some(Ok(jobs)) => {
+                for job in jobs {
+                    match self.plan.done.as_ref().and_then(|done| done.find(&job)) {
+                        Some(ok) => {
+                            let index = self.book.add_done(&job, ok);
+                            // Those behind it need not wait for it (--keep-order).
+                            self.printer.pass_over(index);
+                        }
+                        None => {
+                            self.plan.gpus |= job.gpus > 0;
+                            self.book.add(job);
+                        }
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                self.printer.note(error);
+                self.end.get_or_insert(End::BadInput);
+                self.book.source_ended();
+            }
+        }
+    }
+
+    fn take_steps(&mut self) {
+        while let Some(step) = self.book.next_step() {
+            match step {
+                Step::Ask(job) => self.asking.push(self.ask(job)),
+                Step::Later(job, delay) => {
+                    let sleep = self.runtime.sleep_until(self.runtime.now() + delay);
+                    self.later.push(sleep.map(move |()| job).boxed());
+                }
+                Step::Through {
+                    id,
+                    job,
+                    ended,
+                    left,
+                } => self.through(id, &job, &ended, left),
+                Step::Stop => {
+                    self.asking.clear();
+                    self.later.clear();
+                    if self.end.is_none() {
+                        self.printer.note("--halt: the rest is not run".into());
+                    }
+                }
+                Step::EndRunning => {
+                    if let Some(stop) = self.stop.take() {
+                        let _ = stop.send(self.plan.grace.unwrap_or(LAST_GRACE));
+                    }
+                }
+            }
+        }
+    }
+
+    fn interrupt(&mut self) {
+        self.end = Some(End::Interrupted);
+        let count = self.book.running();
+        let jobs = if count == 1 { "job" } else { "jobs" };
+        self.printer.interrupted(format!(
+            "interrupted: ending {count} running {jobs} (once more ends at once)"
+        ));
+        self.book.stop(true);
+    }
+
+    fn ask(&self, id: Id) -> Asking {
+        let job = self.book.job(id);
+        let kinds = self.plan.offers.kinds(job);
+        let request = self.cluster.request(job.demand());
+        let mut request = request.priority(job.priority).kinds(kinds);
+        let prefers = job.extra.as_ref().and_then(|extra| extra.prefer.as_ref());
+        if let Some(&machine) = prefers.and_then(|name| self.homes.get(name)) {
+            request = request.prefer(machine);
+        }
+        if let Some(machine) = self.turns.get(&id).and_then(|turn| turn.avoid) {
             request = request.avoid(machine);
         }
-        Asking { turn, request }
+        Asking { job: id, request }
+    }
+
+    /// A request has its answer.
+    fn leased(&mut self, job: Id, lease: Result<Lease, RequestError>) -> Flow {
+        match lease {
+            Ok(lease) => {
+                self.book.started(job);
+                let attempt = self.start(job, lease);
+                self.running.push(attempt);
+            }
+            Err(RequestError::Lost(machine)) => {
+                let loss = Loss::Lost {
+                    why: format!("{machine} was lost before it began"),
+                    spared: self.awake.slept_lately(),
+                };
+                let name = machine.to_string();
+                let left = self.never_ran(job, Some(name.clone()));
+                self.turns.entry(job).or_default().avoid = Some(machine);
+                self.book.lost(job, Some(&name), &loss, left);
+            }
+            Err(RequestError::NoMachines(error)) => {
+                self.printer
+                    .note(format!("no machine could be started: {error}"));
+                return Flow::NoMachines;
+            }
+            Err(error) => {
+                let left = self.never_ran(job, None);
+                self.book.ended(job, Ended::Error(error.to_string()), left);
+            }
+        }
+        Flow::On
+    }
+
+    fn never_ran(&self, job: Id, machine: Option<String>) -> Left {
+        let attempt = Attempt {
+            machine,
+            number: self.book.attempt(job),
+            ..Attempt::none()
+        };
+        (attempt, None)
     }
 
     /// What one attempt does, from its lease to its end.
-    fn start(&self, turn: Turn, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
-        let job = &self.plan.jobs[turn.job];
-        let asked_mib = job.memory_mib;
-        let job = remuda_worker::Job {
-            exec: exec(job, turn.number),
+    fn start(&self, id: Id, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
+        let (job, number, machine) = (self.book.job(id), self.book.attempt(id), lease.id());
+        let slot = self.slots.take(machine);
+        let extra = job.extra.as_deref();
+        let cwd = self.plan.cwd.as_ref();
+        let asked = remuda_worker::Job {
+            exec: exec(job, number, machine, slot.number(), &self.env, cwd),
             gpus: match job.size {
                 _ if !self.plan.gpus => Gpus::AsTheWorker,
                 Size::Machine => Gpus::All,
                 Size::Procs(_) => Gpus::Own(job.gpus),
             },
-            memory_mib: asked_mib,
+            memory_mib: job.memory_mib,
             enforce_memory: self.plan.enforce_memory,
         };
-        let mut spool = self.plan.spools.attempt();
-        let dir = self.plan.spool_dir.display().to_string();
+        let attempting = Attempting {
+            job: asked,
+            runtime: self.runtime.clone(),
+            spool: self.plan.spools.attempt(),
+            live: self.plan.line_buffer.then(|| {
+                let tag = self.plan.tag.then(|| job.tag().into_owned());
+                self.printer.live(tag)
+            }),
+            timeout: extra.and_then(|extra| extra.timeout).or(self.plan.timeout),
+            grace: self.plan.grace.unwrap_or(GRACE),
+            stop: self.stopped.clone(),
+            dir: self.plan.spool_dir.display().to_string(),
+            _slot: slot,
+        };
         async move {
-            let machine = lease.id();
             let start = Timestamp::now();
-            let result = attempt(&lease, &job, &mut spool, &dir).await;
-            let mut peak = None;
-            let result = match result {
-                Ok((ended, peak_mib)) => {
-                    peak = peak_mib.filter(|&peak| peak > asked_mib);
-                    let ok = ended == Ended::Exit(0);
-                    lease.finish(if ok { Outcome::Ok } else { Outcome::Remote });
-                    Ok((ended, spool.finish()))
-                }
+            let result = attempting.run(&lease).await;
+            lease.finish(match &result {
+                Ok(Finished { ended, .. }) if ended.is_ok() => Outcome::Ok,
+                Ok(_) => Outcome::Remote,
                 // Whatever it printed is thrown away with the spool: it is run again.
-                Err(again) => {
-                    lease.finish(Outcome::Unreachable);
-                    Err(again)
-                }
-            };
+                Err(_) => Outcome::Unreachable,
+            });
+            let over_memory = result.as_ref().ok().and_then(|done| done.over_memory);
             Attempted {
-                turn,
-                machine: Some(machine),
+                job: id,
+                machine,
                 attempt: Attempt {
                     machine: Some(machine.to_string()),
                     start,
                     end: Timestamp::now(),
-                    number: turn.number,
-                    over_memory: peak.map(MemoryMib),
+                    number,
+                    over_memory,
                 },
-                result,
+                result: result.map(|Finished { ended, output, .. }| (ended, output)),
             }
         }
         .boxed_local()
     }
 
-    /// Books an attempt; gives the request for the next one if there is to be one.
-    fn attempted(
-        &mut self,
-        Attempted {
-            turn,
+    fn attempted(&mut self, attempted: Attempted) {
+        let Attempted {
+            job,
             machine,
             attempt,
             result,
-        }: Attempted,
-    ) -> Option<Asking> {
-        let again = match result {
-            Ok((ended, output)) => {
-                if let Some(again) = self.second_opinion(turn, machine, &ended) {
-                    return Some(self.ask(again));
-                }
-                self.ended(turn.job, &attempt, ended, output);
-                return None;
-            }
-            Err(again) => again,
-        };
-        if let (Again::Unfit(why), Some(machine)) = (&again, machine)
-            && self.suspects.cannot_run(machine)
+        } = attempted;
+        if self.plan.rules.names
+            && let Some(name) = &self.book.job(job).given_name
         {
-            let note = format!(
-                "warning: machine {machine} cannot run jobs, which are run elsewhere: {why}"
-            );
-            self.printer.note(note);
+            self.homes.insert(name.clone(), machine);
         }
-        // What was lost with a machine that drained, or because this driver slept, counts for nothing.
-        let spared = match again {
-            Again::Lost { spared, .. } => spared || self.awake.slept_lately(),
-            Again::Unfit(_) => false,
-        };
-        let turn = Turn {
-            spared: turn.spared + u32::from(spared),
-            ..turn
-        };
-        if turn.number - turn.spared < self.plan.attempts {
-            self.tally.run_again += 1;
-            return Some(self.ask(turn.next(machine)));
+        match result {
+            Ok((ended, output)) => {
+                if self.second_opinion(job, machine, &ended) {
+                    self.turns.entry(job).or_default().avoid = Some(machine);
+                    self.book.once_more(job);
+                } else {
+                    self.book.ended(job, ended, (attempt, output));
+                }
+            }
+            Err(mut loss) => {
+                // What was lost because this driver slept counts for nothing.
+                if let Loss::Lost { spared, .. } = &mut loss {
+                    *spared |= self.awake.slept_lately();
+                }
+                if let Loss::Unfit(why) = &loss
+                    && self.suspects.cannot_run(machine)
+                {
+                    self.printer.note(format!(
+                        "warning: machine {machine} cannot run jobs, which are run elsewhere: {why}"
+                    ));
+                }
+                self.turns.entry(job).or_default().avoid = Some(machine);
+                let name = machine.to_string();
+                self.book.lost(job, Some(&name), &loss, (attempt, None));
+            }
         }
-        let times = match turn.number {
-            1 => "once".to_owned(),
-            times => format!("{times} times"),
-        };
-        let error = match again {
-            Again::Lost { why, .. } => {
-                format!("lost with its machine {times}, the last time as {why}")
-            }
-            Again::Unfit(why) => {
-                let machine = attempt.machine.as_deref().unwrap_or("its machine");
-                format!("no machine could run it, tried {times}, the last time {machine}: {why}")
-            }
-        };
-        self.ended(turn.job, &attempt, Ended::Error(error), None);
-        None
     }
 
-    /// What is learnt of a machine from how a job ended there (`--suspect`). The next attempt, if the job is to be run once
-    /// more elsewhere before it counts as failed.
-    fn second_opinion(
-        &mut self,
-        turn: Turn,
-        machine: Option<MachineId>,
-        ended: &Ended,
-    ) -> Option<Turn> {
-        let machine = machine.filter(|_| self.suspects.watches())?;
-        match (ended, turn.suspect) {
+    /// What is learnt of a machine from how a job ended there (`--suspect`). Whether the job is to be run once more elsewhere
+    /// before it counts as failed.
+    fn second_opinion(&mut self, job: Id, machine: MachineId, ended: &Ended) -> bool {
+        if !self.suspects.watches() {
+            return false;
+        }
+        let suspect = self.turns.get(&job).and_then(|turn| turn.suspect);
+        match (ended, suspect) {
             (Ended::Exit(0), suspect) => {
                 self.suspects.succeeded(machine);
                 if let Some(suspect) = suspect.filter(|suspect| *suspect != machine)
@@ -414,13 +536,13 @@ impl<'a> Running<'a> {
                 {
                     self.set_aside(suspect, count);
                 }
-                None
+                false
             }
-            (Ended::Exit(_) | Ended::Signal(_), None) => Some(Turn {
-                suspect: Some(machine),
-                ..turn.next(Some(machine))
-            }),
-            _ => None,
+            (Ended::Exit(_) | Ended::Signal(_), None) if !self.book.is_stopped() => {
+                self.turns.entry(job).or_default().suspect = Some(machine);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -433,32 +555,38 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Books a job that is through.
-    fn ended(&mut self, index: usize, attempt: &Attempt, ended: Ended, output: Option<Output>) {
-        let job = &self.plan.jobs[index];
+    /// Logs and prints a job that is through.
+    fn through(&mut self, index: Id, job: &Job, ended: &Ended, left: Option<Left>) {
+        self.turns.remove(&index);
+        let (attempt, output) = left.unwrap_or_else(|| (Attempt::none(), None));
         if let Some(joblog) = &mut self.plan.joblog
-            && let Err(error) = joblog.write(job, attempt, &ended)
+            && let Err(error) = joblog.write(job, &attempt, ended)
         {
             self.printer.note(error);
-        }
-        let failed = failure(&ended).map(|how| format!("job {} failed: {how}", job.name()));
-        match failed {
-            None => self.tally.ok += 1,
-            Some(_) => self.tally.failed += 1,
         }
         self.printer.print(Print {
             index,
             output,
-            failed,
+            tag: self.plan.tag.then(|| job.tag().into_owned()),
+            name: self.plan.keeps_results.then(|| job.name().into_owned()),
+            failed: ended.told(&job.name()),
         });
     }
 
-    fn publish(&self, running: usize) {
+    fn publish(&self) {
         let machines = self.cluster.counts().machines;
+        let full = self.plan.progress.is_some_and(|how| how.full);
+        let each = if full {
+            self.cluster.machines()
+        } else {
+            Vec::new()
+        };
         self.board.publish(Status {
-            tally: *self.tally,
-            running,
+            tally: self.book.tally(),
+            running: self.book.running(),
             machines,
+            each: each.iter().map(machine).collect(),
+            elapsed: self.began.elapsed(),
         });
     }
 
@@ -477,108 +605,15 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Runs a job under a lease, its output into the spool.
-async fn attempt(
-    lease: &Lease,
-    job: &remuda_worker::Job,
-    spool: &mut Spool,
-    dir: &str,
-) -> Result<(Ended, Option<u32>), Again> {
-    let mut call = pin!(lease.call::<_, JobEnd>(JOB, job));
-    while let Some(chunk) = call.output().await {
-        if let Err(error) = spool.write(chunk.stream, &chunk.bytes) {
-            // The space first: other jobs may need it.
-            spool.discard();
-            call.cancel();
-            let _ = call.await;
-            let error = format!("cannot keep its output in {dir} (see TMPDIR): {error}");
-            return Ok((Ended::Error(error), None));
-        }
-    }
-    match call.await {
-        Ok(JobEnd { exit, peak_mib }) => Ok(match exit {
-            Exit::Code(code) => (Ended::Exit(code), peak_mib),
-            Exit::Signal(signal) => (Ended::Signal(signal), peak_mib),
-        }),
-        Err(CallError::Lost(why)) => Err(Again::Lost {
-            why: format!("{} was lost: {why}", lease.id()),
-            spared: lease.is_leaving(),
-        }),
-        // What ended the machine has ended the job.
-        Err(CallError::Machine(why)) if lease.is_leaving() => Err(Again::Lost {
-            why: format!("{} is leaving: {why}", lease.id()),
-            spared: true,
-        }),
-        Err(CallError::Machine(why)) => Err(Again::Unfit(why)),
-        Err(error) => Ok((Ended::Error(error.to_string()), None)),
-    }
+/// A machine in one line.
+fn machine(status: &MachineStatus) -> String {
+    let (used, offer) = (status.used.proc_count(), status.offer.proc_count());
+    format!("{}: {used} of {offer} procs busy, {status}", status.name)
 }
 
-impl Turn {
-    fn first(job: usize) -> Turn {
-        Turn {
-            job,
-            number: 1,
-            spared: 0,
-            avoid: None,
-            suspect: None,
-        }
-    }
-
-    /// The attempt after this one, elsewhere if it can be.
-    fn next(self, avoid: Option<MachineId>) -> Turn {
-        Turn {
-            number: self.number + 1,
-            avoid,
-            ..self
-        }
-    }
-}
-
-fn never_ran(turn: Turn, machine: Option<MachineId>) -> Attempted {
-    let now = Timestamp::now();
-    let name = machine.map(|machine| machine.to_string());
-    let why = format!(
-        "{} was lost before it began",
-        name.as_deref().unwrap_or("its machine")
-    );
-    Attempted {
-        turn,
-        machine,
-        attempt: Attempt {
-            machine: name,
-            start: now,
-            end: now,
-            number: turn.number,
-            over_memory: None,
-        },
-        result: Err(Again::Lost { why, spared: false }),
-    }
-}
-
-fn exec(job: &Job, attempt: u32) -> Exec {
-    Exec {
-        program: match &job.command {
-            Command::Shell(text) => Program::Shell(text.clone()),
-            Command::Argv(words) => Program::Argv(words.clone()),
-        },
-        env: vec![
-            ("REMUDA_JOB".into(), job.name().into_owned()),
-            ("REMUDA_ATTEMPT".into(), attempt.to_string()),
-        ],
-        dir: None,
-    }
-}
-
-/// How a job failed; none if it did not.
-fn failure(ended: &Ended) -> Option<String> {
-    match ended {
-        Ended::Exit(0) => None,
-        Ended::Exit(code) => Some(format!("exit status {code}")),
-        Ended::Signal(signal) => Some(match signal_hook::low_level::signal_name(*signal) {
-            Some(name) => format!("killed by signal {signal} ({name})"),
-            None => format!("killed by signal {signal}"),
-        }),
-        Ended::Error(error) => Some(error.clone()),
-    }
+/// Whether the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    On,
+    NoMachines,
 }

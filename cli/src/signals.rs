@@ -28,6 +28,8 @@ pub(crate) enum Control {
 /// # Errors
 /// The operating system refuses a handler.
 pub(crate) fn watch(to: UnboundedSender<Control>) -> io::Result<()> {
+    // A file that may not grow is an error of its write.
+    flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new(wanted())?;
     std::thread::Builder::new()
         .name("signals".into())

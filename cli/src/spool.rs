@@ -12,11 +12,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use remuda_worker::wire::Stream;
 
+use crate::text::without_path;
+
 /// How many files to open before outputs that wait share them. Attempts that write at the same time never share.
 const MOST_OPEN: usize = 32;
 
 /// Length of what stands before each chunk: its stream (one byte), its length (four).
 const HEAD: usize = 5;
+
+/// How much is written to see whether anything can be: a block of any file system.
+const TRIED: usize = 4096;
 
 /// Most bytes to write at once when an output is printed.
 const BLOCK: usize = 64 * 1024;
@@ -69,6 +74,26 @@ struct Slot {
     kept: usize,
     /// An attempt writes to it, or it is being emptied.
     busy: bool,
+}
+
+/// The directory for temporary files: TMPDIR, or /tmp if that says nothing.
+pub(crate) fn directory() -> PathBuf {
+    match std::env::var_os("TMPDIR") {
+        Some(dir) if !dir.is_empty() => dir.into(),
+        _ => "/tmp".into(),
+    }
+}
+
+/// Whether output can be kept in a directory: a disk that is full or read-only is told before anything runs.
+///
+/// # Errors
+/// One line that names the directory.
+pub(crate) fn check(dir: &Path) -> Result<(), String> {
+    let tried = tempfile::tempfile_in(dir).and_then(|file| file.write_all_at(&[0; TRIED], 0));
+    tried.map_err(|error| {
+        let (error, dir) = (without_path(&error), dir.display());
+        format!("TMPDIR {dir}: output of jobs cannot be kept there: {error}")
+    })
 }
 
 impl Spools {

@@ -2,31 +2,79 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::ended::Ended;
+
 /// What became of the jobs so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// All jobs of the file.
-    pub(crate) jobs: usize,
+    /// All jobs, where their number is known: not while they come from a pipe.
+    pub(crate) total: Option<usize>,
+    /// Those that were read.
+    pub(crate) read: usize,
     /// Ended with exit status 0.
     pub(crate) ok: usize,
     /// Ended otherwise.
     pub(crate) failed: usize,
+    /// Ran for too long.
+    pub(crate) timed_out: usize,
+    /// Ended with the run.
+    pub(crate) interrupted: usize,
+    /// Not run, as one that they depend on did not succeed.
+    pub(crate) skipped: usize,
+    /// Done by an earlier run.
+    pub(crate) before: usize,
     /// How many times a job was lost with its machine and asked for again.
     pub(crate) run_again: usize,
+    /// How many times a job that failed was tried again.
+    pub(crate) retried: usize,
+    /// The successes that were waited for have come (`--halt success=`).
+    pub(crate) succeeded: bool,
 }
 
 impl Tally {
     /// Jobs that are through, well or not.
     pub(crate) fn done(&self) -> usize {
-        self.ok + self.failed
+        let Tally {
+            ok,
+            failed,
+            timed_out,
+            interrupted,
+            skipped,
+            before,
+            ..
+        } = self;
+        ok + failed + timed_out + interrupted + skipped + before
+    }
+
+    /// All jobs, or those that are known.
+    pub(crate) fn jobs(&self) -> usize {
+        self.total.unwrap_or(self.read)
+    }
+
+    /// Jobs that are not through.
+    pub(crate) fn not_run(&self) -> usize {
+        self.jobs() - self.done()
+    }
+
+    /// A job is through.
+    pub(crate) fn count(&mut self, ended: &Ended) {
+        *match ended {
+            Ended::Exit(0) => &mut self.ok,
+            Ended::Exit(_) | Ended::Signal(_) | Ended::Error(_) => &mut self.failed,
+            Ended::TimedOut(_) => &mut self.timed_out,
+            Ended::Interrupted => &mut self.interrupted,
+            Ended::Skipped(_) => &mut self.skipped,
+        } += 1;
     }
 }
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Every job is through.
+    /// Every job is through, or what was left was given up (`--halt`).
     Done,
+    /// The input of jobs went wrong on the way.
+    BadInput,
     /// A signal came.
     Interrupted,
     /// Standard output takes no more.
@@ -41,8 +89,13 @@ impl End {
         match self {
             End::Interrupted => 130,
             End::NoMachines => 3,
+            End::BadInput => 2,
             End::OutputClosed => 1,
-            End::Done => u8::from(tally.failed > 0 || !sound),
+            End::Done => {
+                let bad = tally.failed + tally.timed_out + tally.skipped;
+                // What a halt has ended is no failure where a success was waited for.
+                u8::from(bad > 0 && !tally.succeeded || !sound)
+            }
         }
     }
 }
@@ -70,16 +123,26 @@ impl fmt::Display for Summary {
         write!(
             f,
             "{} job{}: {} ok, {} failed",
-            tally.jobs,
-            plural(tally.jobs as u64),
+            tally.jobs(),
+            plural(tally.jobs() as u64),
             tally.ok,
             tally.failed
         )?;
-        let rest = tally.jobs - tally.done();
-        if rest > 0 {
-            write!(f, ", {rest} not run")?;
+        for (count, what) in [
+            (tally.timed_out, "timed out"),
+            (tally.interrupted, "interrupted"),
+            (tally.skipped, "skipped"),
+            (tally.before, "done before"),
+            (tally.not_run(), "not run"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
         }
         write!(f, "; {} lost and run again", tally.run_again)?;
+        if tally.retried > 0 {
+            write!(f, "; {} failed and tried again", tally.retried)?;
+        }
         write!(
             f,
             "; {started} machine{} started, {lost} lost",
@@ -106,20 +169,20 @@ mod tests {
     #[test]
     fn the_last_line_tells_jobs_losses_machines_and_time() {
         let tally = Tally {
-            jobs: 1000,
+            total: Some(1000),
             ok: 998,
             failed: 2,
             run_again: 3,
+            ..Tally::default()
         };
         assert_eq!(
             line(tally, 4, 1, 12_345),
             "1000 jobs: 998 ok, 2 failed; 3 lost and run again; 4 machines started, 1 lost; 12.3 s"
         );
         let tally = Tally {
-            jobs: 1,
+            read: 1,
             ok: 1,
-            failed: 0,
-            run_again: 0,
+            ..Tally::default()
         };
         assert_eq!(
             line(tally, 1, 0, 40),
@@ -130,32 +193,60 @@ mod tests {
     #[test]
     fn jobs_that_an_interrupt_kept_from_ending_are_counted() {
         let tally = Tally {
-            jobs: 20,
+            total: Some(20),
             ok: 7,
             failed: 1,
-            run_again: 0,
+            ..Tally::default()
         };
         assert_eq!(
             line(tally, 2, 0, 1000),
             "20 jobs: 7 ok, 1 failed, 12 not run; 0 lost and run again; 2 machines started, 0 lost; 1.0 s"
+        );
+        let tally = Tally {
+            timed_out: 1,
+            interrupted: 2,
+            skipped: 3,
+            before: 4,
+            retried: 5,
+            ..tally
+        };
+        assert_eq!(
+            line(tally, 2, 0, 1000),
+            "20 jobs: 7 ok, 1 failed, 1 timed out, 2 interrupted, 3 skipped, 4 done before, 2 not run; \
+             0 lost and run again; 5 failed and tried again; 2 machines started, 0 lost; 1.0 s"
         );
     }
 
     #[test]
     fn the_status_tells_what_matters_most() {
         let good = Tally {
-            jobs: 1,
+            read: 1,
             ok: 1,
             ..Tally::default()
         };
         let bad = Tally {
-            jobs: 1,
+            read: 1,
             failed: 1,
             ..Tally::default()
         };
         assert_eq!(End::Done.status(&good, true), 0);
         assert_eq!(End::Done.status(&good, false), 1);
         assert_eq!(End::Done.status(&bad, true), 1);
+        for other in [
+            Tally {
+                timed_out: 1,
+                ..good
+            },
+            Tally { skipped: 1, ..good },
+        ] {
+            assert_eq!(End::Done.status(&other, true), 1);
+        }
+        let enough = Tally {
+            succeeded: true,
+            ..bad
+        };
+        assert_eq!(End::Done.status(&enough, true), 0);
+        assert_eq!(End::BadInput.status(&good, true), 2);
         assert_eq!(End::Interrupted.status(&bad, true), 130);
         assert_eq!(End::NoMachines.status(&good, true), 3);
         assert_eq!(End::OutputClosed.status(&good, true), 1);

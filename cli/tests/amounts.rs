@@ -70,15 +70,24 @@ fn what_no_kind_has_is_refused_before_anything_starts() {
         ),
     ] {
         let job = format!("{{\"cmd\": \"echo ran\", {fields}}}\n");
-        let words = ["--cluster", &file, "--format", "jsonl", "-"];
-        let finished = Run::start(remuda(&words), &job).finish();
-        assert_eq!(
-            (finished.status, finished.out.as_str()),
-            (Some(2), ""),
-            "{}",
-            finished.err
-        );
-        finished.says(&format!("standard input: line 1: {reason}"));
+        let jobs = dir.write("jobs.jsonl", &job);
+        for (words, input, name) in [
+            (["--cluster", &file, &jobs].to_vec(), "", jobs.as_str()),
+            (
+                ["--cluster", &file, "--format", "jsonl", "-"].to_vec(),
+                job.as_str(),
+                "standard input",
+            ),
+        ] {
+            let finished = Run::start(remuda(&words), input).finish();
+            assert_eq!(
+                (finished.status, finished.out.as_str()),
+                (Some(2), ""),
+                "{}",
+                finished.err
+            );
+            finished.says(&format!("{name}: line 1: {reason}"));
+        }
     }
     let wrong = dir.write("wrong.toml", "[[kind]]\nname = \"a\"\nproc = 3\n");
     let finished = support::run(&["--cluster", &wrong], "true\n");
@@ -220,6 +229,42 @@ fn more_memory_than_was_asked_for_is_noted_or_ends_the_job() {
     finished.ends(1, "2 jobs: 1 ok, 1 failed; ");
     finished.says("job greedy failed: killed, as it took ");
     finished.says(" MiB of memory and asked for 100");
+
+    // That is a failure as others are.
+    let again = format!("[ $REMUDA_ATTEMPT = 2 ] || {greedy}");
+    let jobs = format!("{{\"cmd\": \"{again}\", \"memory\": \"100MiB\", \"retries\": 1}}\n");
+    let words = ["--format", "jsonl", "--enforce-memory", "-"];
+    let finished = Run::start(remuda(&words), &jobs).finish();
+    finished.ends(0, "1 job: 1 ok, 0 failed; ");
+    finished.says("; 1 failed and tried again; ");
+}
+
+#[test]
+fn a_dry_run_names_the_kinds_of_machine_and_asks_none() {
+    let dir = Dir::new();
+    let trace = dir.text("trace");
+    let ssh = format!("sh -c 'echo asked >> {trace}'");
+    let words = [
+        "--dry-run",
+        "--host",
+        "2/one",
+        "--host",
+        "two",
+        "--ssh",
+        &ssh,
+        "echo",
+        ":::",
+        "a",
+    ];
+    let finished = support::run(&words, "");
+    assert_eq!(
+        (finished.status, finished.out.as_str()),
+        (Some(0), "echo a\n")
+    );
+    finished.says("would run 1 job on machines of these kinds:\n");
+    finished.says("\n  one: one machine of 2 procs, started by: sh -c ");
+    finished.says("\n  two: one machine of as many procs as they have, started by: sh -c ");
+    assert!(!dir.at("trace").exists());
 }
 
 #[test]
@@ -229,8 +274,8 @@ fn the_cluster_file_of_the_readme_is_one() {
     let file = dir.write("cluster.toml", text);
     // No kind of it is asked, as the job is refused before: no machine has so much.
     let jobs = "{\"cmd\": \"true\", \"kind\": \"no such kind\"}\n";
-    let words = ["--cluster", &file, "--format", "jsonl", "-"];
-    let finished = Run::start(remuda(&words), jobs).finish();
+    let jobs = dir.write("jobs.jsonl", jobs);
+    let finished = support::run(&["--cluster", &file, &jobs], "");
     assert_eq!(finished.status, Some(2));
     finished.says("none is called so (there are: here, big, amd, many)");
 }

@@ -3,7 +3,8 @@ mod support;
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
@@ -40,16 +41,23 @@ fn a_signal_ends_jobs_and_workers_and_the_summary_is_printed() {
         let finished = run.finish();
         finished.ends(
             130,
-            "5 jobs: 1 ok, 0 failed, 4 not run; 0 lost and run again; 2 machines started, 0 lost; ",
+            "5 jobs: 1 ok, 0 failed, 2 interrupted, 2 not run; 0 lost and run again; 2 machines started, 0 lost; ",
         );
-        assert_eq!(finished.out, "finished\n");
+        // What they had printed by then is there, and said to be that.
+        assert_eq!(finished.out, "finished\nnever\nnever\n");
+        finished.says("remuda: job 2 was interrupted: its output is what it had printed by then\n");
         assert_eq!(with_word(&mark), Vec::<u32>::new());
         assert!(
             workers
                 .iter()
-                .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+                .all(|pid| !Path::new(&format!("/proc/{pid}")).exists())
         );
-        assert_eq!(dir.lines("log"), 1);
+        let states: Vec<_> = dir
+            .joblog("log")
+            .iter()
+            .map(|line| line["state"].clone())
+            .collect();
+        assert_eq!(states, ["ok", "interrupted", "interrupted"]);
     }
 }
 
@@ -71,7 +79,7 @@ fn output_that_waits_for_its_turn_is_not_lost_to_a_signal() {
     wait_for("the others to end", || dir.lines("log") == 3);
     run.signal(Signal::INT);
     let finished = run.finish();
-    finished.ends(130, "4 jobs: 2 ok, 1 failed, 1 not run");
+    finished.ends(130, "4 jobs: 2 ok, 1 failed, 1 interrupted; ");
     finished.says("remuda: job 3 failed: exit status 3\n");
     assert_eq!(finished.out, "b\nd\n");
 }
@@ -106,7 +114,8 @@ fn a_hang_up_that_was_ignored_stays_so_and_an_interrupt_does_not() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(!run.is_over() && with_word(&mark).len() == 2);
     run.signal(Signal::INT);
-    run.finish().ends(130, "5 jobs: 1 ok, 0 failed, 4 not run");
+    run.finish()
+        .ends(130, "5 jobs: 1 ok, 0 failed, 2 interrupted, 2 not run");
 }
 
 #[test]
@@ -165,6 +174,37 @@ fn a_full_standard_output_is_told() {
         said.contains("remuda: cannot write to standard output: No space left on device"),
         "{said}"
     );
+}
+
+#[test]
+fn a_closed_standard_output_is_told_before_the_first_job() {
+    let dir = Dir::new();
+    let begun = dir.text("begun");
+    let closed = |streams: &str, flag: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("exec \"$0\" run {flag} ::: \"$1\" {streams}");
+        let job = format!("touch {begun}");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_remuda"), &job]);
+        command.output().expect("sh runs")
+    };
+    for (streams, flag) in [(">&-", ""), (">&- 2>&1", ""), (">&-", "--dry-run")] {
+        let ended = closed(streams, flag);
+        assert_eq!(ended.status.code(), Some(2), "{streams}");
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let expected =
+            "remuda: the standard output is closed: to throw output away, say >/dev/null\n";
+        assert!(said == expected || streams.contains("2>&1"), "{said}");
+        assert!(!Path::new(&begun).exists());
+    }
+    // Where it was not closed, but opened so.
+    for streams in [
+        ">/dev/null",
+        "</dev/null >/dev/null 2>&1",
+        "0<>/dev/null >&0 2>&0",
+    ] {
+        assert!(closed(streams, "").status.success(), "{streams}");
+        std::fs::remove_file(&begun).expect("the job has run");
+    }
 }
 
 #[test]

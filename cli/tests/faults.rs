@@ -314,7 +314,7 @@ fn as_the_first_process_it_passes_signals_on_and_leaves_nothing() {
     kill(first.expect("unshare has a child").pid, Signal::TERM);
     wait_for("the end", || run.is_over());
     let finished = run.finish();
-    finished.ends(130, "1 job: 0 ok, 0 failed, 1 not run; ");
+    finished.ends(130, "1 job: 0 ok, 0 failed, 1 interrupted; ");
     assert_eq!(with_word(&mark), Vec::<u32>::new());
 }
 

@@ -174,7 +174,8 @@ fn sizes_that_make_no_sense() {
             "'' for '--launch <TEMPLATE>': no program is named",
         ),
         (&["--launch", "ssh 'x"], "a quote is not closed"),
-        (&["--jobs", "4"], "unexpected argument '--jobs'"),
+        (&["--jobs", "4"], "there is no --jobs: see --max-procs"),
+        (&["--joobs", "4"], "unexpected argument '--joobs'"),
     ] {
         let error = refused(words, "");
         assert!(error.contains(expected), "{words:?}: {error}");
@@ -188,7 +189,7 @@ fn a_temporary_directory_that_is_none() {
     let finished = Run::start(command, "true").finish();
     finished.ends(
         2,
-        "remuda: TMPDIR /no/such/dir: No such file or directory (os error 2)",
+        "remuda: TMPDIR /no/such/dir: output of jobs cannot be kept there: No such file or directory (os error 2)",
     );
 }
 

@@ -50,6 +50,12 @@ impl<T> Call<T> {
     pub fn cancel(&self) {
         self.caller.cancel();
     }
+
+    /// Asks the machine to have the call end by itself, within a time: a job gets SIGTERM, and SIGKILL after that time. Its
+    /// output and its result come as ever. Only the first time counts; [`cancel`](Call::cancel) ends it sooner.
+    pub fn end(&self, grace: Duration) {
+        self.caller.end(grace);
+    }
 }
 
 impl<T: DeserializeOwned> Future for Call<T> {

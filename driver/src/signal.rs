@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// A flag that is raised once. Any clone can raise it, and any number of tasks can wait for it.
 #[derive(Clone, Debug, Default)]
@@ -29,23 +29,24 @@ impl Signal {
     }
 
     pub(crate) async fn wait(&self) {
-        poll_fn(|cx| {
-            if self.is_raised() {
-                return Poll::Ready(());
-            }
-            // Cloning or dropping a waker may run any code, so both happen outside the lock.
-            let mut waker = Some(cx.waker().clone());
-            let mut wakers = self.0.wakers();
-            if self.is_raised() {
-                return Poll::Ready(());
-            }
-            if !wakers.iter().any(|waiting| waiting.will_wake(cx.waker())) {
-                wakers.extend(waker.take());
-            }
-            drop(wakers);
-            Poll::Pending
-        })
-        .await;
+        poll_fn(|cx| self.poll_wait(cx)).await;
+    }
+
+    pub(crate) fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_raised() {
+            return Poll::Ready(());
+        }
+        // Cloning or dropping a waker may run any code, so both happen outside the lock.
+        let mut waker = Some(cx.waker().clone());
+        let mut wakers = self.0.wakers();
+        if self.is_raised() {
+            return Poll::Ready(());
+        }
+        if !wakers.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+            wakers.extend(waker.take());
+        }
+        drop(wakers);
+        Poll::Pending
     }
 }
 
@@ -82,7 +83,7 @@ impl<F: FnOnce()> Drop for Defer<F> {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
-    use std::task::{Context, Wake};
+    use std::task::Wake;
 
     struct Count(AtomicUsize);
 

@@ -1,6 +1,7 @@
 //! The trait `System`: how machines are started, stopped, polled and called; and a start and a call as a system receives them.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -192,7 +193,56 @@ pub struct Invocation {
     pub args: Vec<u8>,
     /// Where the call's output goes.
     pub output: Output,
-    cancel: Signal,
+    pub(crate) orders: Orders,
+}
+
+/// What the client wants of a running call: that it is over, or that it ends by itself. Each is said once.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    cancel: Option<Signal>,
+    end: Option<Ending>,
+}
+
+/// An order to a running call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Its result is no longer wanted.
+    Cancel,
+    /// It is to end within this time.
+    End(Duration),
+}
+
+/// Raised when a call is to end by itself, with the time that it has.
+#[derive(Clone, Debug, Default)]
+struct Ending(Arc<(OnceLock<Duration>, Signal)>);
+
+impl Orders {
+    /// The next order; never, if none comes.
+    pub(crate) async fn next(&mut self) -> Order {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Whether the cancel has come.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.is_none()
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
+        if let Some(cancel) = &self.cancel
+            && cancel.poll_wait(cx).is_ready()
+        {
+            self.cancel = None;
+            return Poll::Ready(Order::Cancel);
+        }
+        if let Some(Ending(end)) = &self.end
+            && end.1.poll_wait(cx).is_ready()
+        {
+            let grace = end.0.get().copied().unwrap_or_default();
+            self.end = None;
+            return Poll::Ready(Order::End(grace));
+        }
+        Poll::Pending
+    }
 }
 
 impl Invocation {
@@ -215,21 +265,59 @@ impl Invocation {
     /// ```
     pub fn new(function: impl Into<String>, args: Vec<u8>) -> (Invocation, Caller) {
         let (sender, output) = mpsc::channel(1);
-        let cancel = Signal::default();
+        let (cancel, end) = (Signal::default(), Ending::default());
+        let orders = Orders {
+            cancel: Some(cancel.clone()),
+            end: Some(end.clone()),
+        };
         let invocation = Invocation {
             function: function.into(),
             args,
             output: Output(sender),
-            cancel: cancel.clone(),
+            orders,
         };
-        (invocation, Caller { output, cancel })
+        let caller = Caller {
+            output,
+            cancel,
+            end,
+        };
+        (invocation, caller)
     }
 
     /// Resolves when the result of the call is no longer wanted. End the call, and resolve [`System::call`] when it has
     /// ended.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
-        let cancel = self.cancel.clone();
-        async move { cancel.wait().await }
+        let cancel = self.orders.cancel.clone();
+        async move {
+            // It is taken only by `Orders::next`, which resolves then.
+            if let Some(cancel) = cancel {
+                cancel.wait().await;
+            }
+        }
+    }
+
+    /// Resolves when the call is to end by itself, with the time it has for that. Its output and result count as ever. A
+    /// system that cannot pass this on may ignore it.
+    ///
+    /// ```
+    /// use futures::FutureExt as _;
+    /// use remuda_driver::Invocation;
+    /// use std::time::Duration;
+    ///
+    /// let (call, caller) = Invocation::new("echo", Vec::new());
+    /// assert_eq!(call.ending().now_or_never(), None);
+    /// caller.end(Duration::from_secs(5));
+    /// assert_eq!(call.ending().now_or_never(), Some(Duration::from_secs(5)));
+    /// ```
+    pub fn ending(&self) -> impl Future<Output = Duration> + Send + 'static {
+        let end = self.orders.end.clone();
+        async move {
+            let Some(Ending(end)) = end else {
+                return Duration::ZERO;
+            };
+            end.1.wait().await;
+            end.0.get().copied().unwrap_or_default()
+        }
     }
 }
 
@@ -239,6 +327,7 @@ impl Invocation {
 pub struct Caller {
     output: mpsc::Receiver<Chunk>,
     cancel: Signal,
+    end: Ending,
 }
 
 impl Caller {
@@ -250,6 +339,13 @@ impl Caller {
     /// Asks for the end of the call: [`Invocation::cancelled`] resolves.
     pub fn cancel(&self) {
         self.cancel.raise();
+    }
+
+    /// Asks the call to end by itself within a time: [`Invocation::ending`] resolves. Only the first time counts.
+    pub fn end(&self, grace: Duration) {
+        let Ending(end) = &self.end;
+        let _ = end.0.set(grace);
+        end.1.raise();
     }
 
     pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {

@@ -2,13 +2,13 @@
 //!
 //! The first byte is the format and what a machine has, the rest is the file.
 
-use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use remuda::Resources;
-use remuda_cli::jobs::{Command, Format, Job, JobError, Size};
+use remuda_cli::jobs::{Command, Extra, Format, Job, JobError, Size};
 use remuda_cli::memory::MemoryMib;
 use remuda_cli::offers::{Offer, Offers};
-use serde_json::Value;
 
 /// In the first byte: JSON, not lines. The other seven bits are the procs of a machine.
 pub const JSONL: u8 = 0x80;
@@ -44,17 +44,18 @@ pub fn outcome(bytes: &[u8]) -> Option<Result<Vec<Job>, JobError>> {
     Some(parsed)
 }
 
-/// Machines that have so many procs, as many GiB of memory, and a GPU for each two.
+/// Machines that have so many procs, and as many GiB of memory and a GPU for each two, or a GPU for each and no memory.
 fn parse(file: &[u8], format: Format, procs: u32) -> Result<Vec<Job>, JobError> {
-    let capacity = Resources::procs(procs)
-        .memory_mib(procs << 10)
-        .gpus(procs / 2);
-    let (name, labels) = ("big".to_owned(), vec!["a label".to_owned()]);
-    let offers = Offers::new(vec![Offer {
-        name,
-        labels,
+    let offer = |name: &str, capacity| Offer {
+        name: name.to_owned(),
+        labels: vec!["a label".to_owned()],
         capacity,
-    }]);
+    };
+    let all = Resources::procs(procs);
+    let offers = Offers::new(vec![
+        offer("big", all.memory_mib(procs << 10).gpus(procs / 2)),
+        offer("gpus", all.gpus(procs)),
+    ]);
     remuda_cli::jobs::parse(file, format, &offers)
 }
 
@@ -74,12 +75,13 @@ fn sound(jobs: &[Job], file: &[u8], format: Format, procs: u32) {
             Size::Procs(asked) => assert!((1..=procs.max(1)).contains(&asked), "{job:?}"),
             Size::Machine => {}
         }
-        let words = match &job.command {
-            Command::Shell(text) => core::slice::from_ref(text),
-            Command::Argv(words) => words,
-        };
-        assert!(!words[0].trim().is_empty(), "{job:?}");
-        assert!(words.iter().all(|word| !word.contains('\0')), "{job:?}");
+        let words = job.command.words();
+        let first = words[0].as_bytes();
+        assert!(!first.trim_ascii().is_empty(), "{job:?}");
+        assert!(
+            words.iter().all(|word| !word.as_bytes().contains(&0)),
+            "{job:?}"
+        );
         assert!(!job.name().is_empty() && !job.name().contains(char::is_control));
         if format == Format::Jsonl {
             written_and_read(job, procs);
@@ -120,35 +122,86 @@ fn only(file: &[u8], line: usize) -> Vec<u8> {
 
 /// A job written as JSON is read as the same job.
 fn written_and_read(job: &Job, procs: u32) {
-    let mut line = BTreeMap::new();
-    line.insert(
-        "cmd",
-        match &job.command {
-            Command::Shell(text) => Value::from(text.as_str()),
-            Command::Argv(words) => Value::from(words.as_slice()),
-        },
-    );
-    match job.size {
-        Size::Procs(asked) => {
-            let memory = MemoryMib(job.memory_mib).to_string();
-            line.insert("memory", memory.into());
-            line.insert("gpus", job.gpus.into());
-            line.insert("procs", asked.into())
-        }
-        Size::Machine => line.insert("machine", true.into()),
+    let text = |text: &str| serde_json::to_string(text).expect("a text");
+    let bytes = |bytes: &OsStr| {
+        serde_json::to_string(&Command::Shell(bytes.to_owned())).expect("bytes are written too")
     };
-    if let Some(kind) = &job.kind {
-        line.insert("kind", kind.as_str().into());
-    }
-    line.insert("priority", job.priority.into());
+    let list = |names: &[String]| serde_json::to_string(names).expect("texts");
+    let mut fields = vec![format!(
+        "\"cmd\": {}",
+        serde_json::to_string(&job.command).expect("bytes are written too")
+    )];
+    fields.push(match job.size {
+        Size::Procs(asked) => {
+            let (memory, gpus) = (MemoryMib(job.memory_mib), job.gpus);
+            format!("\"procs\": {asked}, \"memory\": \"{memory}\", \"gpus\": {gpus}")
+        }
+        Size::Machine => "\"machine\": true".into(),
+    });
+    fields.push(format!("\"priority\": {}", job.priority));
     if let Some(name) = &job.given_name {
-        line.insert("name", name.as_str().into());
+        fields.push(format!("\"name\": {}", text(name)));
     }
-    let text = serde_json::to_string(&line).expect("strings and numbers");
-    let back = parse(text.as_bytes(), Format::Jsonl, procs).expect("it is good");
-    let expected = Job {
+    if let Some(extra) = &job.extra {
+        let Extra {
+            kind,
+            timeout,
+            retries,
+            env,
+            cwd,
+            stdin,
+            prefer,
+            after,
+            after_any,
+            tag,
+        } = &**extra;
+        assert!(tag.is_none(), "no line says it");
+        if let Some(kind) = kind {
+            fields.push(format!("\"kind\": {}", text(kind)));
+        }
+        if let Some(timeout) = timeout {
+            // In two numbers: one would be rounded.
+            let (seconds, millis) = (timeout.as_secs(), f64::from(timeout.subsec_nanos()) / 1e6);
+            fields.push(format!("\"timeout\": \"{seconds}s{millis}ms\""));
+        }
+        if let Some(retries) = retries {
+            fields.push(format!("\"retries\": {retries}"));
+        }
+        let env = env
+            .iter()
+            .map(|(name, value)| format!("{}: {}", text(name), bytes(value)));
+        fields.push(format!(
+            "\"env\": {{{}}}",
+            env.collect::<Vec<_>>().join(",")
+        ));
+        for (name, path) in [("cwd", cwd), ("stdin", stdin)] {
+            if let Some(path) = path {
+                fields.push(format!("\"{name}\": {}", bytes(path)));
+            }
+        }
+        if let Some(prefer) = prefer {
+            fields.push(format!("\"prefer\": {}", text(prefer)));
+        }
+        fields.push(format!("\"after\": {}", list(after)));
+        fields.push(format!("\"after_any\": {}", list(after_any)));
+    }
+    let line = format!("{{{}}}", fields.join(", "));
+    let mut back = parse(line.as_bytes(), Format::Jsonl, procs).expect("it is good");
+    let mut expected = Job {
         line: 1,
         ..job.clone()
     };
+    // A time may differ by what a floating point number rounds.
+    let times = [&mut back[0], &mut expected].map(|job| {
+        let extra = job.extra.as_mut();
+        extra.and_then(|extra| extra.timeout.take())
+    });
+    if let [Some(one), Some(other)] = times {
+        let apart = one.abs_diff(other).as_secs_f64();
+        assert!(
+            apart <= 1e-6 + 1e-9 * other.as_secs_f64(),
+            "{one:?}, {other:?}"
+        );
+    }
     assert_eq!(back, [expected], "what was read back");
 }

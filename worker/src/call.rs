@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -23,6 +24,8 @@ struct State {
     credits: u64,
     /// The reply is queued: nothing may follow.
     replied: bool,
+    /// It is to end by itself within this time, which has not been acted upon yet.
+    end: Option<Duration>,
     /// Wakes the thread that polls for this call, and whether it waits for credits.
     wake: Option<Arc<Wake>>,
     starved: bool,
@@ -33,6 +36,7 @@ impl Call {
         let state = State {
             credits: WINDOW.into(),
             replied: false,
+            end: None,
             wake: None,
             starved: false,
         };
@@ -55,6 +59,19 @@ impl Call {
         if let Some(wake) = &state.wake {
             wake.signal();
         }
+    }
+
+    fn end(&self, grace: Duration) {
+        let mut state = lock(&self.state);
+        state.end = Some(grace);
+        if let Some(wake) = &state.wake {
+            wake.signal();
+        }
+    }
+
+    /// Within what time it is to end, said once.
+    pub(crate) fn take_end(&self) -> Option<Duration> {
+        lock(&self.state).end.take()
     }
 
     fn credit(&self, bytes: u32) {
@@ -160,6 +177,12 @@ impl Calls {
     pub(crate) fn cancel(&self, id: u64) {
         if let Some(call) = self.get(id) {
             call.cancel();
+        }
+    }
+
+    pub(crate) fn end(&self, id: u64, grace: Duration) {
+        if let Some(call) = self.get(id) {
+            call.end(grace);
         }
     }
 

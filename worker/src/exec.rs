@@ -8,17 +8,23 @@
 mod exit;
 mod job;
 mod process;
+mod word;
+
+pub use word::Word;
 
 pub(crate) use job::run as run_job;
 pub use job::{Gpus, JOB, Job, JobEnd};
 
 use crate::context::Context;
 use crate::wire::Failure;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -36,18 +42,20 @@ pub struct Exec {
     /// The program and its arguments.
     pub program: Program,
     /// Variables on top of the worker's own environment. (`REMUDA_WORKER` is set by the worker, last.)
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(Word, Word)>,
     /// The directory to run in; without one the worker's own.
-    pub dir: Option<String>,
+    pub dir: Option<Word>,
+    /// The file that is its standard input, from that directory; without one it is /dev/null.
+    pub stdin: Option<Word>,
 }
 
 /// A program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Program {
     /// A command line for `/bin/sh -c`.
-    Shell(String),
+    Shell(Word),
     /// The program, found as the shell would, and its arguments.
-    Argv(Vec<String>),
+    Argv(Vec<Word>),
 }
 
 /// How a process ended.
@@ -66,25 +74,27 @@ impl Exec {
     /// use remuda_worker::{Exec, Program};
     /// assert_eq!(Exec::shell("echo hi").program, Program::Shell("echo hi".into()));
     /// ```
-    pub fn shell(line: impl Into<String>) -> Exec {
+    pub fn shell(line: impl Into<Word>) -> Exec {
         Exec {
             program: Program::Shell(line.into()),
             env: Vec::new(),
             dir: None,
+            stdin: None,
         }
     }
 
     /// A program and its arguments, in the worker's environment and directory.
-    pub fn argv<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Exec {
+    pub fn argv<S: Into<Word>>(words: impl IntoIterator<Item = S>) -> Exec {
         Exec {
             program: Program::Argv(words.into_iter().map(Into::into).collect()),
             env: Vec::new(),
             dir: None,
+            stdin: None,
         }
     }
 
     /// The command, with all but its output set.
-    fn command(&self, marker: &str) -> Result<Command, String> {
+    fn command(&self, marker: &str) -> Result<Command, Failure> {
         let mut command = match &self.program {
             Program::Shell(line) => {
                 // By its path: a search would try every directory of PATH before it.
@@ -93,29 +103,55 @@ impl Exec {
                 command
             }
             Program::Argv(words) => {
-                let (program, args) = words
-                    .split_first()
-                    .ok_or("cannot start a job without a program")?;
+                let (program, args) = words.split_first().ok_or_else(|| {
+                    Failure::Remote("cannot start a job without a program".into())
+                })?;
                 let mut command = Command::new(program);
                 command.args(args);
                 command
             }
         };
         for (name, value) in &self.env {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                return Err(format!(
+            let bytes = name.as_bytes();
+            if bytes.is_empty() || bytes.iter().any(|byte| b"=\0".contains(byte)) {
+                return Err(Failure::Remote(format!(
                     "cannot start {}: {name:?} is no name of a variable",
                     self.name()
-                ));
+                )));
             }
             command.env(name, value);
         }
         if let Some(dir) = &self.dir {
-            command.current_dir(dir);
+            command.current_dir(dir.as_os_str());
         }
         // The worker's own standard input is /dev/null: inheriting it saves two calls a job.
-        command.env(MARKER, marker).stdin(Stdio::inherit());
+        let stdin = match &self.stdin {
+            None => Stdio::inherit(),
+            Some(path) => self.input(path).map_err(|error| {
+                let text = format!("cannot start {}: its input {path:?}: {error}", self.name());
+                match is_shortage(&error) {
+                    true => Failure::Machine(text),
+                    false => Failure::Remote(text),
+                }
+            })?,
+        };
+        command.env(MARKER, marker).stdin(stdin);
         Ok(command)
+    }
+
+    /// Opens the file that it reads. A pipe without a writer must not hold up the call: it is at its end.
+    fn input(&self, path: &Word) -> io::Result<Stdio> {
+        let path = Path::new(path.as_os_str());
+        let path = match &self.dir {
+            Some(dir) => Path::new(dir.as_os_str()).join(path),
+            None => path.to_owned(),
+        };
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+        let mut options = OpenOptions::new();
+        let file: File = options.read(true).custom_flags(nonblocking).open(path)?;
+        let flags = fcntl_getfl(&file)?;
+        fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+        Ok(file.into())
     }
 
     /// The program's name in an error.
@@ -131,7 +167,7 @@ impl Exec {
     /// Why it could not be started. The system says "not found" for a program and a directory alike.
     fn failure(&self, error: &io::Error) -> Failure {
         if let Some(dir) = &self.dir
-            && !Path::new(dir).is_dir()
+            && !Path::new(dir.as_os_str()).is_dir()
         {
             return Failure::Machine(format!(
                 "cannot start {} in {dir:?}: there is no such directory",
@@ -202,8 +238,7 @@ fn run_watched<W>(
     if context.is_cancelled() {
         return Err(Failure::Cancelled);
     }
-    let command = exec.command(context.jobs.marker());
-    let command = command.map_err(Failure::Remote)?;
+    let command = exec.command(context.jobs.marker())?;
     let process = process::start(command, &context.jobs).map_err(|error| exec.failure(&error))?;
     let watch = watch(process.group());
     let exit = process::run(context, process)?;

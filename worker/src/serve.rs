@@ -399,6 +399,9 @@ impl Serving {
             } => self.start_call(call, function, args),
             ToWorker::Credit { call, bytes } => self.calls.credit(call, bytes),
             ToWorker::Cancel { call } => self.calls.cancel(call),
+            ToWorker::End { call, grace_ms } => {
+                self.calls.end(call, Duration::from_millis(grace_ms));
+            }
             ToWorker::Discard { task } => self.start_discard(task),
             ToWorker::Poll { poll } => drop(polls.send(poll)),
             ToWorker::Goodbye => self.goodbye(),

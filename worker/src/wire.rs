@@ -105,6 +105,13 @@ pub enum ToWorker {
     },
     /// End all calls, then yourself. Answered by [`FromWorker::Goodbye`], after which the worker exits.
     Goodbye,
+    /// Have the call end by itself: a job gets SIGTERM, and SIGKILL after this time. Its output and result count as ever.
+    End {
+        /// The call; one that has ended is passed over.
+        call: u64,
+        /// The time that it has left, in milliseconds.
+        grace_ms: u64,
+    },
 }
 
 /// What a worker says to its driver.

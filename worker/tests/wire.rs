@@ -19,6 +19,7 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         ),
         (any::<u64>(), any::<u32>()).prop_map(|(call, bytes)| ToWorker::Credit { call, bytes }),
         any::<u64>().prop_map(|call| ToWorker::Cancel { call }),
+        (any::<u64>(), any::<u64>()).prop_map(|(call, grace_ms)| ToWorker::End { call, grace_ms }),
         any::<u64>().prop_map(|task| ToWorker::Discard { task }),
         any::<u64>().prop_map(|poll| ToWorker::Poll { poll }),
         Just(ToWorker::Goodbye),

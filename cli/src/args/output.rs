@@ -8,13 +8,26 @@ use crate::values::seconds;
 
 #[derive(Args, Debug)]
 pub(crate) struct OutputArgs {
-    /// Write one line of JSON for each job that ends to this file.
+    /// Write one line of JSON for each job that is through behind what this file holds.
     ///
-    /// Its fields: name, command, machine, start, end, exit or signal, attempts; error where a job failed otherwise; peak_memory
-    /// where it took more than it asked for.
-    /// Example: --joblog log.jsonl, then: jq -r 'select(.exit != 0).name' log.jsonl
+    /// Its fields: name, command, machine, start, end, state (ok, failed, timeout, interrupted or skipped), exit or signal,
+    /// attempts; error where it is neither; peak_memory where a job took more than it asked for. One run at a time may write to
+    /// it; a new one is readable by its owner alone.
+    /// Example: --joblog log.jsonl, then: jq -r 'select(.state != "ok").name' log.jsonl
     #[arg(long, value_name = "FILE")]
     pub(crate) joblog: Option<PathBuf>,
+
+    /// How the job log is written: as lines of JSON, or as GNU parallel writes it.
+    ///
+    /// Example: --joblog log.tsv --joblog-format gnu
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "json",
+        requires = "joblog"
+    )]
+    pub(crate) joblog_format: LogFormatName,
 
     /// Record the run in this file, to be played again: every event, and a hash of what was decided.
     ///
@@ -32,13 +45,31 @@ pub(crate) struct OutputArgs {
     /// Print the output of the jobs in the order of the file, not as they end.
     ///
     /// Example: remuda run --keep-order jobs.txt > all.txt
-    #[arg(long)]
+    #[arg(long, short = 'k')]
     pub(crate) keep_order: bool,
+
+    /// Print each line of output as it comes, and not a job's output in one piece when it is done.
+    ///
+    /// What an attempt printed that was lost or failed is then there as well. Example: --line-buffer --tag
+    #[arg(long, alias = "lb", conflicts_with = "keep_order")]
+    pub(crate) line_buffer: bool,
+
+    /// Begin each line of output with the job's arguments, or else its name, and a tab.
+    ///
+    /// Example: remuda run --tag 'wc -l {}' ::: *.txt
+    #[arg(long)]
+    pub(crate) tag: bool,
+
+    /// Keep each job's output in this folder as well, in NAME/stdout and NAME/stderr.
+    ///
+    /// Example: --results out, then: grep -l Error out/*/stderr
+    #[arg(long, value_name = "DIR")]
+    pub(crate) results: Option<PathBuf>,
 
     /// Show a progress bar on standard error.
     ///
     /// auto: if it is a terminal, unless standard output is a pipe, whose reader may well write there too. always: also
-    /// elsewhere, as a line now and then. Example: --progress never
+    /// elsewhere, as a line now and then. full: with a line for each machine. Example: --progress never
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: When,
 
@@ -61,6 +92,16 @@ pub(crate) enum When {
     Auto,
     /// Also if it is not.
     Always,
+    /// As always, with a line for each machine.
+    Full,
     /// Not at all.
     Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormatName {
+    /// A line of JSON for each job.
+    Json,
+    /// The columns of GNU parallel.
+    Gnu,
 }

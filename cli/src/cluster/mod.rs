@@ -5,19 +5,21 @@ mod config;
 mod file;
 mod hosts;
 mod launch;
+mod needs;
+mod shown;
 mod ssh;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use remuda::{Config, KindId, Kinds, Resources};
-use remuda_cli::jobs::Job;
 use remuda_cli::offers::{Offer, Offers, UNKNOWN};
 use remuda_worker::Offer as Found;
 
 use crate::args::{BatchArgs, MachineArgs, Sizes};
 
 pub(crate) use hosts::Host;
+pub(crate) use needs::Needs;
 pub(crate) use ssh::Ssh;
 
 /// How long a machine that is not on this computer may be idle, unless the user says otherwise.
@@ -85,21 +87,13 @@ enum Launch {
     Ssh { host: String, procs_said: bool },
 }
 
-/// Which amounts the jobs ask for, besides procs.
-#[derive(Clone, Copy, Debug)]
-struct Needs {
-    memory: bool,
-    gpus: bool,
-}
-
 impl Machines {
     /// The machines that the flags describe. `listens`: others connect back.
     ///
     /// # Errors
     /// One line that names the flag, or file and line, and what is allowed.
     pub(crate) fn new(args: &MachineArgs, listens: bool) -> Result<Machines, String> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+        let cores = cores();
         let mut machines = Machines {
             kinds: Vec::new(),
             max_procs: None,
@@ -217,7 +211,7 @@ impl Machines {
             }
             if machines > 1 {
                 kind.said.gpus = Some(0);
-                let share = u64::from(remuda_worker::Offer::memory_found()) / u64::from(machines);
+                let share = u64::from(Found::memory_found()) / u64::from(machines);
                 let share = u32::try_from(share).unwrap_or(u32::MAX);
                 kind.said.memory_mib.get_or_insert(share);
             }
@@ -227,10 +221,9 @@ impl Machines {
         Ok(self)
     }
 
-    /// Learns what the jobs need to know of machines and is not said: of this computer, and of other hosts, which are asked.
-    /// Returns what the user should know of hosts that did not answer.
-    pub(crate) fn learn(&mut self, jobs: &[Job]) -> Result<Vec<String>, String> {
-        let needs = Needs::of(jobs);
+    /// Learns what the jobs need to know of machines and is not said: of this computer, and of other hosts, which are asked
+    /// unless this is a dry run. Returns what the user should know of hosts that did not answer.
+    pub(crate) fn learn(&mut self, needs: Needs, dry_run: bool) -> Result<Vec<String>, String> {
         if self.kinds.iter().any(|kind| kind.launch == Launch::Here) {
             let found = match needs.gpus {
                 true => Found::found(),
@@ -249,39 +242,33 @@ impl Machines {
                 }
             }
         }
+        let (asked, others): (Vec<usize>, Vec<usize>) =
+            (0..self.kinds.len()).partition(|&kind| self.kinds[kind].is_asked(needs));
         let mut notes = Vec::new();
-        let asked: Vec<usize> = (0..self.kinds.len())
-            .filter(|&kind| self.kinds[kind].is_asked(needs))
-            .collect();
-        if !asked.is_empty() {
+        if !asked.is_empty() && !dry_run {
             notes = self.ask(&asked)?;
-            self.assume(&asked, jobs);
+            self.assume(&asked, needs);
         }
-        for kind in &mut self.kinds {
-            kind.said.memory_mib.get_or_insert(0);
-            kind.said.gpus.get_or_insert(0);
+        for kind in others {
+            let said = &mut self.kinds[kind].said;
+            said.memory_mib.get_or_insert(0);
+            said.gpus.get_or_insert(0);
         }
         Ok(notes)
     }
 
-    /// Hosts that did not say what they have are taken to be like the largest that did, or else as large as the largest job:
-    /// they enter service with what they have (R4), if they come up.
-    fn assume(&mut self, asked: &[usize], jobs: &[Job]) {
+    /// Hosts that did not say what they have are taken to be like the largest that did, or else as large as the largest job,
+    /// or as this computer where jobs are not known yet: they enter service with what they have (R4), if they come up.
+    fn assume(&mut self, asked: &[usize], needs: Needs) {
         let known = self
             .kinds
             .iter()
             .filter(|kind| kind.launch != Launch::Elsewhere);
         let known = known.filter(|kind| kind.said.procs.is_some());
         let known = known.map(|kind| kind.said.known());
-        let most = known.reduce(Resources::max).unwrap_or_else(|| {
-            let demands = jobs.iter().map(|job| match job.demand() {
-                remuda::Demand::Amounts(amounts) => amounts,
-                remuda::Demand::Machine => Resources::procs(1),
-            });
-            demands
-                .reduce(Resources::max)
-                .unwrap_or(Resources::procs(1))
-        });
+        let most = known.reduce(Resources::max).or(needs.most());
+        let most =
+            most.unwrap_or_else(|| Resources::procs(cores()).memory_mib(Found::memory_found()));
         let [procs, memory_mib, gpus, _] = most.amounts();
         for &kind in asked {
             let said = &mut self.kinds[kind].said;
@@ -352,6 +339,12 @@ impl Machines {
     }
 }
 
+/// The cores of this computer.
+fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    u32::try_from(cores).unwrap_or(u32::MAX)
+}
+
 impl KindPlan {
     /// A kind with the defaults of where its machines are.
     fn new(name: String, launch: Launch, said: Amounts) -> KindPlan {
@@ -390,14 +383,5 @@ impl Amounts {
         let amounts = [self.procs, self.memory_mib, self.gpus];
         let [procs, memory, gpus] = amounts.map(|amount| amount.unwrap_or(0));
         Resources::procs(procs).memory_mib(memory).gpus(gpus)
-    }
-}
-
-impl Needs {
-    fn of(jobs: &[Job]) -> Needs {
-        Needs {
-            memory: jobs.iter().any(|job| job.memory_mib > 0),
-            gpus: jobs.iter().any(|job| job.gpus > 0),
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::events::{self, CallEvent, Receiver, Sender};
 use crate::error::CallError;
 use crate::ids::IdMap;
 use crate::signal::{Defer, Signal};
-use crate::system::{Chunk, Invocation};
+use crate::system::{Chunk, Invocation, Order};
 use crate::text::{Keep, harmless};
 
 /// The size in bytes at which a batch is full. A single frame may be larger.
@@ -270,37 +271,30 @@ impl Link {
 
     /// Calls a function, and passes its output to the client as fast as the client reads it.
     pub(crate) async fn call(&self, invocation: Invocation) -> Result<Vec<u8>, CallError> {
-        let cancelled = Box::pin(invocation.cancelled());
         let Invocation {
             function,
             args,
             mut output,
-            ..
+            mut orders,
         } = invocation;
         let (id, mut events) = self.send_call(&function, args)?;
-        let mut cancelled = Some(cancelled);
         let mut consumed = 0;
         loop {
-            let event = match cancelled.take() {
-                None => events.next().await,
-                Some(waiting) => match select(Box::pin(events.next()), waiting).await {
-                    Either::Left((event, waiting)) => {
-                        cancelled = Some(waiting);
-                        event
-                    }
-                    Either::Right(_) => {
-                        self.cancel(id);
-                        continue;
-                    }
-                },
+            let event = match select(pin!(events.next()), pin!(orders.next())).await {
+                Either::Left((event, _)) => event,
+                Either::Right((order, _)) => {
+                    self.order(id, order);
+                    continue;
+                }
             };
             match event {
                 Some(CallEvent::Output(chunk)) => {
                     consumed += chunk.bytes.len() as u32;
-                    if let Some(waiting) = cancelled.take() {
-                        match select(Box::pin(output.send(chunk)), waiting).await {
-                            Either::Left((_, waiting)) => cancelled = Some(waiting),
-                            Either::Right(_) => self.cancel(id),
+                    let mut sent = pin!(output.send(chunk));
+                    while !orders.cancelled() {
+                        match select(sent.as_mut(), pin!(orders.next())).await {
+                            Either::Left(_) => break,
+                            Either::Right((order, _)) => self.order(id, order),
                         }
                     }
                     // After a cancel, output is discarded, so that a slow client cannot delay the end of the call.
@@ -373,15 +367,21 @@ impl Link {
         Ok((call, receiver))
     }
 
-    /// Asks the worker to end a call. If the call is not written yet, it is removed instead, because the cancel would
-    /// overtake it.
-    fn cancel(&self, call: u64) {
+    /// Passes an order for a call on to the worker. If the call is not written yet, it is removed instead, because the order
+    /// would overtake it.
+    fn order(&self, call: u64, order: Order) {
         let mut outgoing = lock(&self.outgoing);
         let unsent = outgoing.calls.iter().position(|&(id, _)| id == call);
         let taken_back = unsent.and_then(|at| outgoing.calls.remove(at));
         drop(outgoing);
         if taken_back.is_none() {
-            return self.control(&ToWorker::Cancel { call });
+            return self.control(&match order {
+                Order::Cancel => ToWorker::Cancel { call },
+                Order::End(grace) => ToWorker::End {
+                    call,
+                    grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+                },
+            });
         }
         if let Some(slot) = lock(&self.waiting).calls.remove(&call) {
             slot.events.reply(Err(Failure::Cancelled));

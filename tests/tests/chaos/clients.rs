@@ -10,7 +10,7 @@ use remuda::{Demand, OnceKey, Outcome, TaskId};
 use remuda_driver::{CallError, Cluster, Lease, OnceError, ProcessSystem, RequestError, Runtime};
 use remuda_sim::Rng;
 use remuda_tests::{sleep, within};
-use remuda_worker::{Exec, Exit, Program};
+use remuda_worker::{Exec, Exit};
 
 /// What the clients met, all together.
 #[derive(Debug, Default)]
@@ -208,12 +208,7 @@ impl<R: Runtime> Client<R> {
         let command = format!(
             "exec 9>>{lock}; flock -n 9 || {{ echo twice > {lock}.twice; exit 9; }}; sleep 0.{millis:03}; echo done"
         );
-        let exec = Exec {
-            program: Program::Shell(command),
-            env: Vec::new(),
-            dir: None,
-        };
-        let mut call = lease.call::<_, Exit>("exec", &exec);
+        let mut call = lease.call::<_, Exit>("exec", &Exec::shell(command));
         let mut output = Vec::new();
         while let Some(chunk) = within(&self.runtime, "output comes", call.output()).await {
             output.extend(chunk.bytes);

@@ -158,10 +158,13 @@ fn the_seeds_hold_every_frame_and_every_way_a_stream_can_be_wrong() {
         .filter_map(|end| end.as_ref().err())
         .map(kind)
         .collect();
-    assert_eq!(to, words("Welcome Call Credit Cancel Discard Poll Goodbye"));
+    assert_eq!(
+        to,
+        words("Welcome Call Credit Cancel Discard Poll Goodbye End")
+    );
     assert_eq!(
         from,
-        words("Hello Output Reply Figures Discarded Leaving Goodbye")
+        words("Hello Output Reply Figures Discarded Goodbye Leaving")
     );
     assert_eq!(
         wrong,
@@ -184,8 +187,6 @@ fn the_seeds_hold_every_syntax_of_a_jobs_file_and_every_problem() {
         }
     }
     assert_eq!(good, words("Shell Argv Procs Machine"));
-    // All but `Together`, which takes two kinds of machine.
-    let expected =
-        "NotUtf8 Json Nul EmptyCommand BadName NoProcs Procs Memory Gpus Kind PartAndMachine";
+    let expected = "NotUtf8 Json Nul EmptyCommand BadName NoProcs Procs Memory Gpus Together Kind PartAndMachine NoObject Field";
     assert_eq!(problems, words(expected));
 }

@@ -594,7 +594,7 @@ pub(crate) fn wire() -> Vec<Seed> {
 }
 
 /// Every message to a worker.
-pub(crate) fn to_worker() -> [ToWorker; 7] {
+pub(crate) fn to_worker() -> [ToWorker; 8] {
     [
         ToWorker::Welcome {
             silence_ms: 120_000,
@@ -612,6 +612,10 @@ pub(crate) fn to_worker() -> [ToWorker; 7] {
         ToWorker::Discard { task: 9 },
         ToWorker::Poll { poll: 3 },
         ToWorker::Goodbye,
+        ToWorker::End {
+            call: 1,
+            grace_ms: 5_000,
+        },
     ]
 }
 
@@ -719,7 +723,7 @@ pub(crate) fn files() -> Vec<Seed> {
             "json-memory-too-much",
             json(r#"{"cmd": "a", "memory": "5GiB"}"#),
         ),
-        ("json-gpus-too-many", json(r#"{"cmd": "a", "gpus": 3}"#)),
+        ("json-gpus-too-many", json(r#"{"cmd": "a", "gpus": 5}"#)),
         (
             "json-no-such-kind",
             json(r#"{"cmd": "a", "kind": "small"}"#),
@@ -733,6 +737,18 @@ pub(crate) fn files() -> Vec<Seed> {
         ("json-bad-name", json(r#"{"cmd": "a", "name": "x\ny"}"#)),
         ("json-unknown-field", json(r#"{"cmd": "a", "proc": 1}"#)),
         ("json-not-an-object", json("echo a")),
-        ("json-deep", json(&"[".repeat(200))),
+        ("json-deep", json(&"{\"cmd\":".repeat(200))),
+        ("json-a-list", json(r#"["echo", 1]"#)),
+        (
+            "json-all-else",
+            json(
+                r#"{"cmd": "x\udcff", "timeout": 1.5, "retries": 2, "env": {"A": "b"}, "cwd": "/", "stdin": "i", "prefer": "p", "after": ["a"], "after_any": ["b"]}"#,
+            ),
+        ),
+        ("json-bad-time", json(r#"{"cmd": "x", "timeout": "soon"}"#)),
+        (
+            "json-together",
+            json(r#"{"cmd": "x", "memory": "1GiB", "gpus": 3}"#),
+        ),
     ]
 }

@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, mut job: Job) -> Result<JobEnd, Failure> {
     // They are free again before the reply is sent: the driver may give them to the next job then.
     let devices = devices.transpose().map_err(Failure::Machine)?;
     if let Some(devices) = &devices {
-        job.exec.env.push((VISIBLE.into(), devices.list()));
+        job.exec.env.push((VISIBLE.into(), devices.list().into()));
     }
     let (exit, watch) = run_watched(context, job.exec, |group| {
         let watched = job.memory_mib > 0;

@@ -117,8 +117,10 @@ struct Job<'a> {
     pipes: Pipes,
     watch: ExitWatch,
     thread_state: ThreadState,
-    /// Once cancelled: when to send SIGKILL, until that is done.
+    /// Once cancelled or asked to end: when to send SIGKILL, until that is done.
     kill_at: Option<Instant>,
+    /// It was sent a signal from here.
+    told: bool,
     cancelled: bool,
 }
 
@@ -150,6 +152,7 @@ impl<'a> Job<'a> {
             watch,
             thread_state,
             kill_at: None,
+            told: false,
             cancelled: false,
         }
     }
@@ -171,9 +174,10 @@ impl<'a> Job<'a> {
         if self.cancelled {
             return Err(Failure::Cancelled);
         }
-        if OUTSIDE_SIGNALS
-            .iter()
-            .any(|signal| exit == Exit::Signal(signal.as_raw()))
+        if !self.told
+            && OUTSIDE_SIGNALS
+                .iter()
+                .any(|signal| exit == Exit::Signal(signal.as_raw()))
         {
             std::thread::sleep(KEPT_BACK);
             if self.context.jobs.is_signalled() {
@@ -187,9 +191,7 @@ impl<'a> Job<'a> {
     /// Passes output on until the process has exited.
     fn pass_until_exit(&mut self) {
         loop {
-            if self.context.call.is_cancelled() {
-                self.cancel();
-            }
+            self.end_if_asked();
             let ready = self.wait(true, self.kill_at);
             for (pipe, flags) in ready.pipes.into_iter().enumerate() {
                 self.read(pipe, flags);
@@ -200,14 +202,25 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Sends SIGTERM the first time, and SIGKILL after [`TERM_TIMEOUT`].
-    fn cancel(&mut self) {
+    /// Sends SIGTERM when the driver has cancelled the call or asked it to end, and SIGKILL when its time is over.
+    fn end_if_asked(&mut self) {
         let group = self.process.as_ref().expect("it has not been reaped").group;
-        if !self.cancelled {
+        let mut grace = self.context.call.take_end();
+        if !self.cancelled && self.context.call.is_cancelled() {
             self.cancelled = true;
-            self.kill_at = Some(Instant::now() + TERM_TIMEOUT);
+            grace = Some(TERM_TIMEOUT);
+        }
+        if let Some(grace) = grace {
+            // A time that no clock reaches is no time-out. A later order may shorten the time that is left.
+            let at = Instant::now().checked_add(grace);
+            self.kill_at = match (self.kill_at, at) {
+                (Some(earlier), Some(at)) => Some(earlier.min(at)),
+                (earlier, at) => earlier.or(at),
+            };
+            self.told = true;
             let _ = kill_process_group(group, Signal::TERM);
-        } else if self.kill_at.is_some_and(|at| at <= Instant::now()) {
+        }
+        if self.kill_at.is_some_and(|at| at <= Instant::now()) {
             self.kill_at = None;
             let _ = kill_process_group(group, Signal::KILL);
             let _ = kill_process(group, Signal::KILL); // It may have moved to another group.

@@ -1,8 +1,8 @@
 //! Calls to a worker that is a real process: results, errors, output under credits, cancellation.
 
-use crate::support::{Driver, await_sleepers, eventually, unique};
+use crate::support::{Driver, GRACE, await_sleepers, eventually, unique};
 use remuda_worker::wire::{Failure, FromWorker, MAX_CHUNK, ToWorker, Usage, WINDOW};
-use remuda_worker::{Exec, Exit, Program};
+use remuda_worker::{Exec, Exit, Gpus, JOB, Job, JobEnd, Program};
 use std::time::Duration;
 
 #[test]
@@ -55,7 +55,7 @@ fn what_does_not_fit_is_a_remote_error_that_names_the_function() {
     });
     assert_eq!(
         driver.finish(99).error(),
-        "there is no function 77: the worker has 10"
+        "there is no function 77: the worker has 11"
     );
 }
 
@@ -404,9 +404,118 @@ fn a_job_that_ignores_sigterm_is_killed_also_when_its_output_is_stuck() {
 }
 
 #[test]
+fn a_job_that_is_to_end_gets_sigterm_and_what_it_still_prints_counts() {
+    let seconds = unique();
+    let mut driver = Driver::start();
+    let call = driver.exec(&format!(
+        "trap 'echo bye; exit 7' TERM; sleep {seconds} & echo ready; wait"
+    ));
+    assert_eq!(driver.output(call), b"ready\n");
+    let grace_ms = 60_000;
+    driver.send(&ToWorker::End { call, grace_ms });
+    let ended = driver.finish(call);
+    assert_eq!(ended.text(), ("bye\n", ""));
+    assert_eq!(ended.value::<Exit>(), Exit::Code(7));
+    await_sleepers(&seconds, 0);
+}
+
+#[test]
+fn a_job_that_will_not_end_is_killed_after_its_grace() {
+    let seconds = unique();
+    let mut driver = Driver::start();
+    let call = driver.exec(&format!(
+        "trap '' TERM; echo ready; sleep {seconds}; echo on"
+    ));
+    assert_eq!(driver.output(call), b"ready\n");
+    let began = std::time::Instant::now();
+    driver.send(&ToWorker::End {
+        call,
+        grace_ms: 300,
+    });
+    assert_eq!(driver.finish(call).value::<Exit>(), Exit::Signal(9));
+    assert!(began.elapsed().as_millis() >= 300);
+    // The shorter of two times counts, and a cancel ends it within less.
+    for message in [
+        |call| ToWorker::End {
+            call,
+            grace_ms: 100,
+        },
+        |call| ToWorker::Cancel { call },
+    ] {
+        let call = driver.exec(&format!("trap '' TERM; echo ready; sleep {seconds}"));
+        assert_eq!(driver.output(call), b"ready\n");
+        let grace_ms = 600_000;
+        driver.send(&ToWorker::End { call, grace_ms });
+        driver.send(&message(call));
+        driver.finish(call);
+    }
+    await_sleepers(&seconds, 0);
+}
+
+#[test]
+fn a_job_that_was_told_to_end_has_ended_so_though_its_worker_leaves() {
+    let seconds = unique();
+    let mut driver = Driver::launch(|command| {
+        command.env(GRACE, "1");
+    });
+    driver.open();
+    driver.send(&ToWorker::Welcome { silence_ms: 0 });
+    let job = Job {
+        exec: Exec::shell(format!("echo ready; exec sleep {seconds}")),
+        gpus: Gpus::AsTheWorker,
+        memory_mib: 0,
+        enforce_memory: false,
+    };
+    let call = driver.call(JOB, &job);
+    assert_eq!(driver.output(call), b"ready\n");
+    let worker = rustix::process::Pid::from_raw(driver.pid()).expect("a process");
+    rustix::process::kill_process(worker, rustix::process::Signal::TERM).expect("it runs");
+    let said = driver.next();
+    assert!(matches!(said, FromWorker::Leaving { .. }), "{said:?}");
+    let grace_ms = 60_000;
+    driver.send(&ToWorker::End { call, grace_ms });
+    let end: JobEnd = driver.finish(call).value();
+    assert_eq!(end.exit, Exit::Signal(15));
+    await_sleepers(&seconds, 0);
+}
+
+#[test]
+fn a_job_reads_the_file_it_was_given() {
+    let mut driver = Driver::start();
+    let mut reads = |dir: Option<&str>, stdin: &str| {
+        let exec = Exec {
+            dir: dir.map(Into::into),
+            stdin: Some(stdin.into()),
+            ..Exec::shell("head -c 4")
+        };
+        let call = driver.call("exec", &exec);
+        driver.finish(call)
+    };
+    assert_eq!(
+        reads(Some("/proc/self"), "/proc/version").text(),
+        ("Linu", "")
+    );
+    assert_eq!(reads(Some("/proc"), "version").text(), ("Linu", ""));
+    assert_eq!(
+        reads(None, "/no/such/file").error(),
+        "cannot start /bin/sh: its input \"/no/such/file\": No such file or directory (os error 2)"
+    );
+    // A word need not be text.
+    let odd = std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+    let words: [remuda_worker::Word; 3] =
+        ["printf".into(), "%s".into(), std::ffi::OsString::into(odd)];
+    let call = driver.call("exec", &Exec::argv(words));
+    assert_eq!(driver.finish(call).stdout, [0xff]);
+}
+
+#[test]
 fn a_cancel_or_credit_for_a_call_that_is_not_there_is_passed_over() {
     let mut driver = Driver::start();
     driver.send(&ToWorker::Cancel { call: 5 });
+    driver.send(&ToWorker::End {
+        call: 5,
+        grace_ms: 5,
+    });
     driver.send(&ToWorker::Credit { call: 5, bytes: 5 });
     assert_eq!(driver.run("echo on").1, "on\n");
 }

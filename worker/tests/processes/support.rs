@@ -19,6 +19,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// In the environment of the worker: that it is one.
 const WORKER: &str = "REMUDA_TEST_WORKER";
 
+/// Tells it to take SIGTERM as an order to leave.
+pub(crate) const GRACE: &str = "REMUDA_TEST_GRACE";
+
 /// The worker's functions, for both sides.
 fn registry() -> Registry {
     Registry::new()
@@ -72,6 +75,7 @@ fn registry() -> Registry {
             Ok::<_, std::io::Error>(child.id())
         })
         .exec()
+        .job()
         .on_discard(|task| match task {
             13 => panic!("unlucky"),
             task if task % 2 == 1 => Err(format!("{task} is odd")),
@@ -84,7 +88,11 @@ fn registry() -> Registry {
 #[test]
 fn worker_process() {
     if std::env::var_os(WORKER).is_some() {
-        Worker::new(registry()).procs(3).serve();
+        let mut worker = Worker::new(registry()).procs(3);
+        if std::env::var_os(GRACE).is_some() {
+            worker = worker.grace(PATIENCE);
+        }
+        worker.serve();
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::signals::Delay;
+use crate::text::without_path;
 
 /// Whether two paths are one file, there or not yet.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
@@ -82,10 +83,7 @@ fn filled(
     let builder = builder.permissions(Permissions::from_mode(0o666));
     let beside = builder.prefix(".remuda-").tempfile_in(folder);
     // Its own message names the file beside, which the user does not know.
-    let mut beside = beside.map_err(|error| match error.raw_os_error() {
-        Some(number) => io::Error::from_raw_os_error(number),
-        None => error,
-    })?;
+    let mut beside = beside.map_err(|error| io::Error::other(without_path(&error)))?;
     let file = beside.as_file_mut();
     let mut out = BufWriter::with_capacity(1 << 16, Unless { delay, file });
     fill(&mut out)?;
