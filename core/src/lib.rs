@@ -103,7 +103,7 @@
 //!
 //! # Machines that come and go
 //!
-//! Machines that nobody asked for *join*. A machine that must go, as after a spot notice or at the
+//! Machines that were not asked for *join*. A machine that must go, as after a spot notice or at the
 //! end of its walltime, is *drained*: what runs there goes on, and it is told to stop when it is
 //! empty, or at a given time. Whatever a machine ends with is said of each thing that was on it.
 //!

@@ -82,7 +82,7 @@ fn r03_a_request_goes_to_the_kinds_that_it_accepts() {
     assert_eq!(
         world.ask(2, of_kind(0, 2)),
         [start_of(0, 1, 1)],
-        "m0 has room for it, but is of k1"
+        "it would fit m0, but that is of k1"
     );
     let either = Submit::procs(2).kinds(kinds(&[0, 1]));
     assert_eq!(world.ask(3, either), [grant(3, 0)]);
@@ -292,9 +292,9 @@ fn p03_first_fit_takes_the_lowest_id() {
 
 #[test]
 fn p03_memory_decides_where_procs_are_equal() {
-    let roomy = remuda::Kind::new(memory(4, 100));
+    let large = remuda::Kind::new(memory(4, 100));
     let tight = remuda::Kind::new(memory(4, 50));
-    let mut world = World::new(fit(&[roomy, tight]).max_procs(8));
+    let mut world = World::new(fit(&[large, tight]).max_procs(8));
     world.ask(1, Submit::machine().kinds(KindId(0)));
     world.ask(2, Submit::machine().kinds(KindId(1)));
     world.up(0);

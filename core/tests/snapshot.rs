@@ -255,6 +255,28 @@ fn f05_records_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn f05_what_bigslice_never_queues_is_refused() {
+    let mut world = World::new(Config::bigslice(2, 2, 1.0).unwrap());
+    world.submit(1, 0, 2);
+    let good = serde_json::to_value(&world.manager).unwrap();
+    let spoilt = |what: &str, to: Value| {
+        let mut value = good.clone();
+        value["queue"][0]["spec"][what] = to;
+        serde_json::from_value::<Manager>(value).map_err(|error| error.to_string())
+    };
+    assert!(spoilt("priority", 5.into()).is_ok());
+    let others = [
+        ("kinds", 1.into()),
+        ("avoid", 7.into()),
+        ("prefer", 7.into()),
+    ];
+    for (what, to) in others.into_iter().chain([("demand", "machine".into())]) {
+        let refused = spoilt(what, to).unwrap_err();
+        assert_eq!(refused, "r1 cannot be queued like this", "{what}");
+    }
+}
+
+#[test]
 fn f05_numbers_that_would_overflow_are_refused() {
     let too_large = "an id or a count is too large";
     let most = u64::MAX / 4;

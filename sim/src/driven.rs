@@ -104,7 +104,7 @@ impl<S: Subject> Driven<S> {
     /// have been granted, with no more machines started than that takes.
     ///
     /// Whoever runs the cluster first sets right what they can: machines that offer less than their kind are drained,
-    /// and under [`Policy::Fit`] limits are those of the config (or, where these leave no room for some request, more)
+    /// and under [`Policy::Fit`] limits are those of the config (or, where these are too low for some request, more)
     /// and tasks are discarded.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ impl<S: Subject> Driven<S> {
         let until = None;
         events.extend(short.map(|machine| Event::Drain { machine, until }));
         if self.config.policy == Policy::Fit {
-            // A machine with tasks is not idle, and makes no room (E1, G5).
+            // A machine with tasks is not idle, and is not stopped for another (E1, G5).
             let tasks = self.ledger.tasks.iter();
             events.extend(tasks.map(|&(task, machine)| Event::DiscardTask { machine, task }));
         }
@@ -196,14 +196,14 @@ impl<S: Subject> Driven<S> {
         let kinds = || (0..).map(KindId).zip(&self.config.kinds);
         let procs = |kind: &Kind| u64::from(kind.capacity.proc_count());
         let largest = kinds().map(|(_, kind)| procs(kind)).max().unwrap_or(0);
-        // Machines that must always be there may leave no room for those that are wanted.
+        // Machines that must always be there may leave no procs for those that are wanted.
         let mins = kinds().map(|(_, kind)| u64::from(kind.min) * procs(kind));
-        let room = mins.sum::<u64>() + largest <= self.config.max_procs;
+        let fits = mins.sum::<u64>() + largest <= self.config.max_procs;
         let max_procs = self.config.max_procs.max(largest);
         let mut events = vec![Event::SetMaxProcs { max_procs }];
         for (id, kind) in kinds() {
             let limits = Limits {
-                min: if room { kind.min } else { 0 },
+                min: if fits { kind.min } else { 0 },
                 max: kind.max.max(1),
                 ..kind.limits()
             };
@@ -222,7 +222,7 @@ impl<S: Subject> Driven<S> {
             return wanted.saturating_sub(there).div_ceil(procs);
         }
         // One for each request at the most, and what there must be beside. Twice that, because
-        // machines may be stopped to make room for others, and be started again (G5).
+        // machines may be stopped for others, and be started again (G5).
         let limits = self
             .ledger
             .kinds()

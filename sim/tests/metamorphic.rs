@@ -389,7 +389,7 @@ fn s05_who_is_last_in_the_queue_and_never_served_changes_nothing_for_the_others(
             plan.faults.wild = 0; // which may submit what comes after the last
             let most = 3 * u64::from(most_procs(&plan.config));
             plan.config.max_procs = plan.config.max_procs.min(most);
-            // Room for more is not what is lacking then.
+            // More capacity is not what is lacking then.
             (plan.faults.drains, plan.faults.spot_notices) = (0, 0);
             (plan.faults.offer_less, plan.faults.shutdown) = (0, 0);
         });
@@ -518,8 +518,8 @@ fn is_timer(action: &Action) -> bool {
 fn limit(config: &Config) -> Option<u32> {
     let fit = config.policy == Policy::Fit;
     let usable = config.kinds.iter().filter(|kind| {
-        let room = u64::from(kind.capacity.proc_count()) <= config.max_procs;
-        !fit || !kind.startable || (kind.max > 0 && room)
+        let below = u64::from(kind.capacity.proc_count()) <= config.max_procs;
+        !fit || !kind.startable || (kind.max > 0 && below)
     });
     usable.map(|kind| kind.capacity.proc_count()).max()
 }

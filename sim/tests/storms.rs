@@ -8,7 +8,7 @@
 //! - The same where limits are in the way, so that kinds take turns (G5): for each grant that ends at most one machine
 //!   is started.
 //! - Starts that fail and machines that die young: no more failures than the back-off allows, and for each at most one
-//!   machine more that was stopped to make room.
+//!   machine more that was stopped for it.
 //! - Machines that do not answer: no more machines that are started in vain than passages to probation.
 //!
 //! One of the last tests shows a storm that there still is (ARCHITECTURE.md, open proposal F); until it is mended,
@@ -225,12 +225,12 @@ impl World {
     /// Whether every request runs for ever once it is granted, or always has a place to be granted again.
     fn is_still(&self) -> bool {
         let ever = self.wants.iter().all(|want| want.length.is_none());
-        let room = self.max_procs == u64::MAX
+        let no_limit = self.max_procs == u64::MAX
             && self
                 .sorts
                 .iter()
                 .all(|sort| sort.kind.max == u32::MAX && sort.offer.is_none());
-        (ever || room) && !self.machines_fail() && !self.machines_are_silent()
+        (ever || no_limit) && !self.machines_fail() && !self.machines_are_silent()
     }
 }
 
@@ -293,7 +293,7 @@ impl Counted {
             return wrong("more starts than the back-off allows");
         }
         // Those that are pending at the window's end have come to nothing yet.
-        // For each that failed, another may have been stopped to make room (G5), and started again.
+        // For each that failed, another may have been stopped (G5), and started again.
         let failures = 2 * self.failures;
         if self.starts > failures + self.grants + 2 * self.passages + most + changes {
             return wrong("more starts than grants");

@@ -7,12 +7,14 @@ use crate::storage::list::{Linked, Links, Moves};
 use crate::storage::table::{Keyed, Table};
 
 /// A request. Its links are in the list of its class while it is queued, and in that of its machine
-/// while it runs.
+/// while it runs. They come first, beside what a slab looks at: who joins or leaves a list touches one
+/// line of the cache of each neighbour.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Request {
-    pub(crate) id: RequestId,
-    state: State,
     links: Links,
+    state: State,
+    pub(crate) id: RequestId,
 }
 
 /// What is known of a request: [`Queued`] or [`Running`], in less memory.
@@ -74,9 +76,9 @@ impl Request {
             granted_anywhere,
         };
         Request {
-            id,
-            state,
             links: Links::NONE,
+            state,
+            id,
         }
     }
 

@@ -12,6 +12,7 @@ use super::snapshot::{OneMachine, OneQueued, Snapshot};
 use crate::index::{Queued, Request};
 use crate::machines::{Ends, Phase, Poll, Timer};
 use crate::manager::{Hold, Manager};
+use crate::protocol::config::Policy;
 use crate::protocol::event::OnceOutcome;
 use crate::protocol::id::{Kinds, MachineId, OnceKey, RequestId, TaskId, WaiterId};
 use crate::queue::Ask;
@@ -138,7 +139,9 @@ impl Manager {
         if self.requests.find(&request).is_some() {
             return Err(Unsound::DuplicateRequest(request));
         }
+        let bigslice = self.config.policy == Policy::Bigslice;
         if spec.demand.least().proc_count() == 0
+            || bigslice && spec != self.queued_in_bigslice(&spec)
             || arrival >= next_arrival
             || granted > LARGEST
             || granted_anywhere > self.granted(Kinds::ALL)

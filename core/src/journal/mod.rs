@@ -131,7 +131,8 @@ pub use writer::Writer;
 /// The format that is written, and the newest that is read.
 pub const FORMAT: u16 = 2;
 
-/// The version of the rules: raised whenever the same events may cause other actions than before.
+/// The version of the rules: raised with a release in which the same events may cause other actions
+/// than in the one before.
 pub const RULES: u32 = 2;
 
 /// The first bytes of a journal. The first is in no text; the last ones show whether a transfer

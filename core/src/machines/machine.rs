@@ -70,44 +70,49 @@ impl From<Option<Instant>> for Ends {
 }
 
 /// A machine that is there: pending, in service or told to stop.
+///
+/// Fields that most events look at come first: they are in two neighbouring lines of the processor's
+/// cache.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Machine {
     pub(crate) id: MachineId,
-    pub(crate) kind: KindId,
-    pub(crate) phase: Phase,
-    /// What it offers (R4), and what of that is free. Pending: its kind's capacity.
-    pub(crate) offer: Resources,
+    /// What of its offer is free.
     pub(crate) free: Resources,
     /// What runs there, in the order of the grants, and how many that is.
     pub(crate) running: List,
     pub(crate) grants: u32,
-    /// When it was asked for or, once it is up, when that was.
-    pub(crate) since: Instant,
-    /// When it was told to stop.
-    pub(crate) stop_since: Option<Instant>,
-    /// From when on it is idle while nothing keeps it from that: the end of its last grant (E1).
-    pub(crate) idle_since: Instant,
-    /// Whether it is on probation, and until when.
-    pub(crate) probation: Option<Ends>,
     /// How often it went on probation since the last success (H2).
     pub(crate) passages: u32,
+    /// From when on it is idle while nothing keeps it from that: the end of its last grant (E1).
+    pub(crate) idle_since: Instant,
+    pub(crate) kind: KindId,
+    /// Whether it is held for a request (P4).
+    pub(crate) held: bool,
+    /// Whether it is taken out of the orders of the free and the idle until the step has placed
+    /// what it can.
+    pub(super) loose: bool,
+    pub(super) idle: IdleList,
+    pub(crate) phase: Phase,
+    /// Whether it is on probation, and until when.
+    pub(crate) probation: Option<Ends>,
     /// Whether it drains, and until when at the most (D1).
     pub(crate) draining: Option<Ends>,
     /// While it is not sure to stay up (G3): the steps of the back-off when it was asked for.
     pub(crate) trial: Option<u64>,
-    /// When that ends.
+    /// What it offers (R4). Pending: its kind's capacity.
+    pub(crate) offer: Resources,
+    /// When it was asked for or, once it is up, when that was.
+    pub(crate) since: Instant,
+    /// When it was told to stop.
+    pub(crate) stop_since: Option<Instant>,
+    /// When `trial` ends.
     pub(crate) settles: Option<Instant>,
-    /// Whether it is held for a request (P4).
-    pub(crate) held: bool,
     pub(crate) poll: Poll,
     /// Polls in a row that came back unanswered (F8).
     pub(crate) silent: u32,
     /// How many tasks live there.
     pub(crate) tasks: u32,
-    /// Whether it is taken out of the orders of the free and the idle until the step has placed
-    /// what it can.
-    pub(super) loose: bool,
-    pub(super) idle: IdleList,
 }
 
 /// The list of idle machines that a machine is in.
@@ -130,26 +135,26 @@ impl Machine {
     ) -> Machine {
         Machine {
             id,
-            kind,
-            phase,
-            offer,
             free: offer,
             running: List::EMPTY,
             grants: 0,
-            since: now,
-            stop_since: None,
-            idle_since: now,
-            probation: None,
             passages: 0,
+            idle_since: now,
+            kind,
+            held: false,
+            loose: false,
+            idle: IdleList::None,
+            phase,
+            probation: None,
             draining: None,
             trial: None,
+            offer,
+            since: now,
+            stop_since: None,
             settles: None,
-            held: false,
             poll: Poll::Never,
             silent: 0,
             tasks: 0,
-            loose: false,
-            idle: IdleList::None,
         }
     }
 

@@ -112,10 +112,11 @@ impl Machines {
 
     /// The kinds that a request accepts and whose capacity it fits: its group (P4).
     pub(crate) fn group_of(&self, ask: &Ask) -> Kinds {
-        // At most 64 kinds.
-        let kinds = (0..).map(KindId).zip(&self.kinds);
-        let group = kinds.filter(|(id, kind)| ask.could_fit(*id, kind.kind.capacity));
-        group.fold(Kinds::NONE, |group, (id, _)| group.with(id))
+        let fits = |kind: &KindState| ask.demand.least().fits(kind.kind.capacity);
+        // At most 64 kinds. The last one is the highest bit.
+        let kinds = self.kinds.iter().rev();
+        let fitting = kinds.fold(0, |bits, kind| bits << 1 | u64::from(fits(kind)));
+        Kinds::from_bits(fitting & ask.kinds.bits())
     }
 
     /// Those of the kinds that are in a set.

@@ -169,7 +169,7 @@ impl Manager {
     #[inline]
     fn apply(&mut self, event: &Event, actions: &mut Vec<Action>) -> Result<(), Reject> {
         match *event {
-            Event::Submit { request, spec } => self.submit(request, &spec, actions),
+            Event::Submit { request, ref spec } => self.submit(request, spec, actions),
             Event::Cancel { request } => self.cancel(request),
             Event::Done {
                 request,

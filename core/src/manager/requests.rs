@@ -7,9 +7,10 @@ use crate::machines::KindState;
 use crate::protocol::action::Action;
 use crate::protocol::config::Policy;
 use crate::protocol::event::{Outcome, Submit};
-use crate::protocol::id::{KindId, MachineId, RequestId};
+use crate::protocol::id::{KindId, Kinds, MachineId, RequestId};
 use crate::protocol::reject::Reject;
 use crate::protocol::resources::{Demand, Resources};
+use crate::queue::Ask;
 use crate::storage::list::MAX_RECORDS;
 
 impl Manager {
@@ -24,7 +25,7 @@ impl Manager {
         if self.requests.find(&request).is_some() {
             return Err(Reject::DuplicateRequest { request });
         }
-        self.check_size(request, spec)?;
+        let group = self.check_size(request, spec)?;
         if self.requests.is_full() {
             return Err(Reject::Full { limit: MAX_RECORDS });
         }
@@ -34,7 +35,7 @@ impl Manager {
             actions.push(Action::Expired { request });
         } else {
             match self.config.policy {
-                Policy::Fit => self.submit_fit(request, spec, actions),
+                Policy::Fit => self.submit_fit(request, spec, group, actions),
                 Policy::Bigslice => self.submit_bigslice(request, spec),
             }
             self.deadlines_dirty |= spec.give_up.is_some();
@@ -42,26 +43,27 @@ impl Manager {
         Ok(())
     }
 
-    /// F2, R3: whether a machine of an accepted kind could ever take it.
+    /// F2, R3: the group of a request that a machine of an accepted kind could ever take.
     #[inline]
-    fn check_size(&self, request: RequestId, spec: &Submit) -> Result<(), Reject> {
-        let asked = match spec.demand {
-            Demand::Machine => Resources::ZERO,
-            Demand::Amounts(amounts) if amounts.proc_count() == 0 => {
-                return Err(Reject::NoProcs { request });
-            }
-            Demand::Amounts(amounts) => amounts,
-        };
-        let fits = |kind: &KindState| asked.fits(kind.kind.capacity) && self.is_usable(kind);
-        match self.machines.accepted(spec.kinds).any(fits) {
-            true => Ok(()),
-            false => Err(self.too_large(request, spec, asked)),
+    fn check_size(&self, request: RequestId, spec: &Submit) -> Result<Kinds, Reject> {
+        if spec.demand.least().proc_count() == 0 {
+            return Err(Reject::NoProcs { request });
+        }
+        let group = self.machines.group_of(&Ask::of(spec));
+        let mut fitting = self.machines.accepted(group);
+        match fitting.any(|kind| self.is_usable(kind)) {
+            true => Ok(group),
+            false => Err(self.too_large(request, spec)),
         }
     }
 
     /// R3: which amount is too large, on the kind that comes closest.
     #[cold]
-    fn too_large(&self, request: RequestId, spec: &Submit, asked: Resources) -> Reject {
+    fn too_large(&self, request: RequestId, spec: &Submit) -> Reject {
+        let asked = match spec.demand {
+            Demand::Amounts(amounts) => amounts,
+            Demand::Machine => Resources::ZERO,
+        };
         let capacity = |kind: KindId| self.machines.kind(kind).kind.capacity;
         let most = self
             .usable_kinds(spec)

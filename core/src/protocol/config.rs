@@ -35,7 +35,7 @@ pub enum Policy {
 )]
 #[non_exhaustive]
 pub enum Packing {
-    /// The one with the least free, so that large requests find room elsewhere.
+    /// The one with the least free, so that large requests fit elsewhere.
     BestFit,
     /// The one with the lowest id, so that the latest become idle and can be stopped.
     FirstFit,

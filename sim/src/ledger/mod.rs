@@ -144,7 +144,7 @@ impl Ledger {
             })
     }
 
-    /// Whether machines may be started for a request, were there room for them.
+    /// Whether machines may be started for a request, if the limit of procs allowed it.
     pub(crate) fn can_be_started_for(&self, spec: &Submit) -> bool {
         self.kinds()
             .any(|(id, kind)| kind.startable && self.suits(spec, id))

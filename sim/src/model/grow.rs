@@ -93,7 +93,7 @@ impl Model {
             let mut home_before = None;
             while left > 0 {
                 let Some((kind, share)) = self.home(&key, &plan, &sums) else {
-                    self.mark_no_room(&key, &plan.asked);
+                    self.mark_no_more(&key, &plan.asked);
                     break;
                 };
                 if home_before.is_some_and(|before| before != kind) {
@@ -107,16 +107,16 @@ impl Model {
             }
             plan.demands[at].left = left;
             if left > 0 && plan.waiting.is_none() {
-                self.make_room(&mut plan, at);
+                self.replace_others(&mut plan, at);
             }
         }
         plan
     }
 
     /// What keeps the kinds that could take the demand from growing.
-    fn mark_no_room(&mut self, key: &DemandKey, asked: &[u64]) {
+    fn mark_no_more(&mut self, key: &DemandKey, asked: &[u64]) {
         for (kind, _) in self.by_price(key) {
-            self.mark(Mark::G1NoRoom);
+            self.mark(Mark::G1NoMore);
             let number = usize::from(kind.0);
             if self.kinds[number].backoff != Pause::No {
                 self.mark(Mark::F7HeldBack);
@@ -173,7 +173,7 @@ impl Model {
         ONE * self.pending_of(kind).len() as u128 + parts.sum::<u128>()
     }
 
-    /// G1: the cheapest accepted kind that has room for one request more, with its share.
+    /// G1: the cheapest accepted kind that can take one request more, with its share.
     fn home(&self, key: &DemandKey, plan: &Plan, sums: &[u128]) -> Option<(KindId, u128)> {
         self.by_price(key).into_iter().find(|(kind, share)| {
             let number = usize::from(kind.0);
@@ -200,7 +200,7 @@ impl Model {
     fn may_ask(&self, kind: KindId, plan: &Plan) -> bool {
         self.may_ask_but_for_procs(kind, &plan.asked)
             && self.procs_lacking(kind, &plan.asked) == 0
-            && self.leaves_room_kept(kind, plan)
+            && self.leaves_kept_procs(kind, plan)
     }
 
     /// R2, G3: the limits of the kind allow one more.

@@ -105,9 +105,9 @@ marks! {
     P4TimedOut,
     /// G1: a request fits no expected offer
     G1NoHome,
-    /// G1: what no kind has room for
-    G1NoRoom,
-    /// G1: a second home takes what the first has no room for
+    /// G1: what no kind can take
+    G1NoMore,
+    /// G1: a second home takes what the first cannot take
     G1SecondHome,
     /// G1: pending machines suffice
     G1TakenFromPending,
@@ -137,8 +137,8 @@ marks! {
     G5Drained,
     /// G5: all that could be drained would not be enough
     G5NothingToDrain,
-    /// G5: room is kept for it until what is leaving is gone
-    G5RoomKept,
+    /// G5: procs are kept for it until what is leaving is gone
+    G5ProcsKept,
     /// E2: an idle machine is stopped
     E2Stopped,
     /// E2: an idle machine stays, for min or spare

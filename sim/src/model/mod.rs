@@ -7,7 +7,7 @@
 //!
 //! One topic a file: `requests` (Q, F2, R3), `machines` (up, stopped, joins: S8, S12, J1), `drain`
 //! (D), `health` (S9–S11, H), `poll` (S17, F8), `once` (S14–S16), `backoff` (F7, G3), `limits`
-//! (E3), `place` (P1–P3), `hold` (P4), `grow` (G1, G2), `room` (G5), `shrink` (E1, E2, E4),
+//! (E3), `place` (P1–P3), `hold` (P4), `grow` (G1, G2), `replace` (G5), `shrink` (E1, E2, E4),
 //! `bigslice` (S3–S5, S7), `timers` (F10, S21), `steps` (the parts of a step, F11).
 
 mod backoff;
@@ -23,8 +23,8 @@ mod marks;
 mod once;
 mod place;
 mod poll;
+mod replace;
 mod requests;
-mod room;
 mod shrink;
 mod steps;
 mod timers;

@@ -1,4 +1,4 @@
-//! Shrinking: idle machines (E1, E2), and pending ones that nobody wants any more (E4).
+//! Shrinking: idle machines (E1, E2), and pending ones that are not wanted any more (E4).
 
 use core::cmp::Reverse;
 

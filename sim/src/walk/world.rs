@@ -30,7 +30,7 @@ pub struct Alike {
 /// (one that has ended may be made anew, without end).
 #[derive(Clone, PartialEq, Debug)]
 pub struct World {
-    /// The machines, as many as max procs has room for. [`World::new`] gives them two procs each, a probation of two
+    /// The machines, as many as max procs allows. [`World::new`] gives them two procs each, a probation of two
     /// seconds, a back-off of one, then two; no polls and no summaries.
     pub config: Config,
     /// The requests.

@@ -378,7 +378,7 @@ fn states_of_machines_that_contradict_themselves_are_noticed() {
 fn groups_and_holds_that_are_not_as_requests_and_machines_say_are_noticed() {
     assert_eq!(broken_by(|m| m.holds.groups[0].queued += 1), 7);
     assert_eq!(broken_by(|m| m.holds.groups[0].hold = None), 7);
-    assert_eq!(broken_by(|m| m.holds.enter(Kinds::NONE)), 7);
+    assert_eq!(broken_by(|m| _ = m.holds.enter(Kinds::NONE)), 7);
     assert_eq!(broken_by(|m| machine(m, 0).held = false), 7);
     let hold = |spoil: fn(&mut crate::manager::Hold)| {
         broken_by(|m| spoil(m.holds.groups[0].hold.as_mut().unwrap()))

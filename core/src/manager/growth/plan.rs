@@ -32,7 +32,7 @@ struct KindPlan {
     for_queue: u64,
     asked: u64,
     /// Shares that the queue may still ask for: what is left of the machines asked for, and those
-    /// that there is room for.
+    /// that the limits allow.
     may_ask: u64,
     /// Whether one more might be asked for if there were no `max_procs`.
     may_grow: bool,
@@ -54,7 +54,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Whether something is left to give to the queue, or room to be made for it (G5).
+    /// Whether something is left to give to the queue, or others may be stopped for it (G5).
     fn may_give(&self) -> bool {
         self.kinds.iter().any(|kind| {
             kind.pool.max(kind.may_ask) >= kind.least_share || !self.waiting && kind.may_grow
@@ -123,7 +123,7 @@ impl Manager {
         let mut kinds = self.machines.kinds.iter().enumerate();
         kinds.any(|(index, kind)| {
             let wanted = queued || kind.kind.min > 0 || kind.kind.spare > 0;
-            wanted && self.room_but_for_procs(index, 0) > 0
+            wanted && self.may_ask_but_for_procs(index, 0) > 0
         })
     }
 
@@ -139,7 +139,7 @@ impl Manager {
     }
 
     /// How many more machines of a kind may be asked for, beside what the plan asks for.
-    fn room(&self, index: usize, plan: &Plan) -> u64 {
+    fn may_ask(&self, index: usize, plan: &Plan) -> u64 {
         let (there, leaving) = (self.machines.procs(), self.machines.procs_leaving());
         let left = self
             .max_procs
@@ -152,12 +152,12 @@ impl Manager {
             0 => u64::MAX,
             _ => self.max_procs.saturating_sub(active),
         };
-        let but_for_procs = self.room_but_for_procs(index, plan.kinds[index].asked);
+        let but_for_procs = self.may_ask_but_for_procs(index, plan.kinds[index].asked);
         (left.min(beside) / self.procs_of_one(index)).min(but_for_procs)
     }
 
     /// The same if there were no `max_procs`.
-    fn room_but_for_procs(&self, index: usize, asked: u64) -> u64 {
+    fn may_ask_but_for_procs(&self, index: usize, asked: u64) -> u64 {
         let (kind, growth) = (&self.machines.kinds[index], &self.growth[index]);
         if !kind.kind.startable || growth.is_paused() {
             return 0;
@@ -207,8 +207,8 @@ impl Manager {
         }
     }
 
-    /// G1: gives each demand of the queue its shares of pending machines, then a home; makes room for
-    /// the first that lacks nothing but `max_procs` (G5). Ends where nothing is left to give.
+    /// G1: gives each demand of the queue its shares of pending machines, then a home; stops
+    /// others for the first that lacks nothing but `max_procs` (G5). Ends where nothing is left to give.
     fn plan_queue(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) {
         let all = core::mem::take(&mut self.machines.expected_changed);
         if all {
@@ -254,7 +254,7 @@ impl Manager {
         if let Some(&Home { kind, .. }) = homes.find(|home| plan.kinds[home.kind].may_grow) {
             plan.waiting = true;
             let ask = *self.queue.demands.key(demand);
-            self.make_room(plan, &ask, class, kind, actions);
+            self.replace_others(plan, &ask, class, kind, actions);
             self.measure(plan);
         }
     }
@@ -289,11 +289,11 @@ impl Manager {
     /// Finds out how much the queue may still ask for.
     fn measure(&self, plan: &mut Plan) {
         for index in 0..plan.kinds.len() {
-            let room = self.room(index, plan);
-            let may_grow = self.room_but_for_procs(index, plan.kinds[index].asked) > 0;
+            let more = self.may_ask(index, plan);
+            let may_grow = self.may_ask_but_for_procs(index, plan.kinds[index].asked) > 0;
             let kind = &mut plan.kinds[index];
             // At most `MAX_RECORDS` machines, so it is below 2^64.
-            kind.may_ask = (kind.for_queue + room) * ONE - kind.asked_shares;
+            kind.may_ask = (kind.for_queue + more) * ONE - kind.asked_shares;
             kind.may_grow = may_grow;
         }
     }
@@ -338,7 +338,7 @@ impl Manager {
                     true => self.target(index, plan),
                 };
                 let there = self.counted(index) + plan.kinds[index].asked;
-                let lacking = target.saturating_sub(there).min(self.room(index, plan));
+                let lacking = target.saturating_sub(there).min(self.may_ask(index, plan));
                 plan.kinds[index].asked += lacking;
                 plan.procs += lacking * self.procs_of_one(index);
             }
@@ -369,7 +369,7 @@ impl Manager {
 
     /// G5: stops idle machines so that one of `kind` can be started for a demand; if they are not
     /// enough, and its turn has come and it has no machine to hold, drains the emptiest of the others.
-    fn make_room(
+    fn replace_others(
         &mut self,
         plan: &mut Plan,
         ask: &Ask,

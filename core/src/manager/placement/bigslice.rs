@@ -12,21 +12,26 @@ use crate::protocol::resources::{Demand, Resources};
 use crate::queue::{Ask, Spot};
 
 impl Manager {
-    /// Queues a new request. A whole machine is as many procs as a machine has (R5).
-    #[inline(never)]
-    pub(in super::super) fn submit_bigslice(&mut self, request: RequestId, spec: &Submit) {
+    /// What is queued of a new request. A whole machine is as many procs as a machine has (R5).
+    pub(crate) fn queued_in_bigslice(&self, spec: &Submit) -> Submit {
         let demand = match spec.demand {
             Demand::Machine => Demand::Amounts(self.machines.kinds[0].kind.capacity),
             amounts => amounts,
         };
         // There is one kind, and it is accepted (R3).
-        let spec = Submit {
+        Submit {
             demand,
             kinds: Kinds::ALL,
             prefer: None,
             avoid: None,
             ..*spec
-        };
+        }
+    }
+
+    /// Queues a new request.
+    #[inline(never)]
+    pub(in super::super) fn submit_bigslice(&mut self, request: RequestId, spec: &Submit) {
+        let spec = self.queued_in_bigslice(spec);
         let group = self.machines.group_of(&Ask::of(&spec));
         self.queue
             .push(&mut self.requests, request, &spec, group, (0, 0));

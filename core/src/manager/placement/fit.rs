@@ -45,6 +45,7 @@ impl Manager {
         &mut self,
         request: RequestId,
         spec: &Submit,
+        group: Kinds,
         actions: &mut Vec<Action>,
     ) {
         let key = ClassKey::of(spec);
@@ -58,12 +59,11 @@ impl Manager {
             let slot = self.requests.insert(queued);
             return self.occupy(slot, spec.demand, machine, actions);
         }
-        let group = self.machines.group_of(&Ask::of(spec));
         let granted = (self.granted(group), self.granted(Kinds::ALL));
         self.queue
             .push(&mut self.requests, request, spec, group, granted);
-        self.holds.enter(group);
-        self.expect_turn(group);
+        let index = self.holds.enter(group);
+        self.expect_turn(index, granted.0);
     }
 
     /// P2: walks the requests in their order, grants each that fits, until none does.

@@ -61,22 +61,23 @@ impl Holds {
         }
     }
 
-    /// A request of this group is queued.
+    /// A request of this group is queued; gives the index of the group.
     #[inline]
-    pub(crate) fn enter(&mut self, kinds: Kinds) {
-        match self.find(kinds) {
-            Ok(index) => self.groups[index].queued += 1,
-            Err(index) => {
-                let group = Group {
-                    kinds,
-                    queued: 1,
-                    mark: 0,
-                    hold: None,
-                    check_at: 0,
-                };
-                self.groups.insert(index, group);
-            }
-        }
+    pub(crate) fn enter(&mut self, kinds: Kinds) -> usize {
+        let found = self.find(kinds);
+        let index = found.unwrap_or_else(|index| {
+            let group = Group {
+                kinds,
+                queued: 0,
+                mark: 0,
+                hold: None,
+                check_at: 0,
+            };
+            self.groups.insert(index, group);
+            index
+        });
+        self.groups[index].queued += 1;
+        index
     }
 
     /// A request of this group is queued no longer, and has no hold. The group is forgotten with its
@@ -225,18 +226,14 @@ impl Manager {
         patience.is_some_and(|patience| passed_by >= patience)
     }
 
-    /// A new request of a group is in the queue: its turn may be the next that comes.
+    /// A new request of a group is in the queue, for which so much had been granted before: its turn
+    /// may be the next that comes.
     #[inline]
-    pub(super) fn expect_turn(&mut self, kinds: Kinds) {
-        if self.config.patience == 0 {
-            return;
-        }
-        let patience = self.patience_in_procs(kinds).unwrap_or(u64::MAX);
-        let due = self.granted(kinds).saturating_add(patience);
-        if let Ok(index) = self.holds.find(kinds) {
-            let group = &mut self.holds.groups[index];
-            group.check_at = group.check_at.min(due);
-        }
+    pub(super) fn expect_turn(&mut self, index: usize, granted: u64) {
+        let patience = self.patience_in_procs(self.holds.groups[index].kinds);
+        let group = &mut self.holds.groups[index];
+        let due = granted.saturating_add(patience.unwrap_or(u64::MAX));
+        group.check_at = group.check_at.min(due);
     }
 
     /// A holder was granted: its hold ends, and moves the mark of its group.
@@ -300,15 +297,14 @@ impl Manager {
                 .for_each(|group| group.check_at = 0);
             self.move_holds(actions);
         }
-        if (0..self.holds.groups.len()).any(|index| self.is_due(index)) {
+        if self.holds.groups.iter().any(|group| self.is_due(group)) {
             self.give_those_due(actions);
         }
     }
 
     /// Whether the group may have a request whose turn has come.
     #[inline]
-    fn is_due(&self, index: usize) -> bool {
-        let group = &self.holds.groups[index];
+    fn is_due(&self, group: &Group) -> bool {
         self.granted(group.kinds) >= group.check_at
     }
 
@@ -320,7 +316,7 @@ impl Manager {
             let mut first: Option<(Hold, usize)> = None;
             for index in 0..self.holds.groups.len() {
                 if !given.contains(&index)
-                    && self.is_due(index)
+                    && self.is_due(&self.holds.groups[index])
                     && let Some(hold) = self.next_hold(index)
                     && first.is_none_or(|(other, _)| hold.order() < other.order())
                 {

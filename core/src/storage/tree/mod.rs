@@ -184,10 +184,12 @@ impl<N: Node> Tree<N> {
     /// Restores heights, summaries and balance from a node up to the first that stays as it was.
     fn repair(&mut self, slab: &mut Slab<N>, mut at: u32) {
         while at != NIL {
-            let before = *branch(slab, at);
+            let Branch {
+                height, summary, ..
+            } = *branch(slab, at);
             let top = self.rebalance(slab, at);
             let after = branch(slab, top);
-            if after.height == before.height && after.summary == before.summary {
+            if (after.height, after.summary) == (height, summary) {
                 return;
             }
             at = after.parent;
@@ -196,19 +198,18 @@ impl<N: Node> Tree<N> {
 
     /// Rotates where one side is higher by two; gives the root of the subtree, which is up to date.
     fn rebalance(&mut self, slab: &mut Slab<N>, at: u32) -> u32 {
-        let heights = heights(slab, at);
+        let heights = update(slab, at);
         for side in [LEFT, RIGHT] {
             let other = 1 - side;
             if heights[side] > heights[other] + 1 {
                 let high = branch(slab, at).children[side];
-                let below = self::heights(slab, high);
+                let (below, _) = expected(slab, high);
                 if below[side] < below[other] {
                     self.rotate(slab, high, side);
                 }
                 return self.rotate(slab, at, other);
             }
         }
-        update(slab, at);
         at
     }
 
@@ -254,14 +255,6 @@ fn branch_mut<N: Node>(slab: &mut Slab<N>, slot: u32) -> &mut Branch<N::Summary>
     slab[slot as usize].branch_mut()
 }
 
-/// The heights of what is on either side of a node.
-fn heights<N: Node>(slab: &Slab<N>, at: u32) -> [u32; 2] {
-    branch(slab, at).children.map(|child| match child {
-        NIL => 0,
-        child => branch(slab, child).height,
-    })
-}
-
 fn leftmost<N: Node>(slab: &Slab<N>, mut at: u32) -> u32 {
     loop {
         match branch(slab, at).children[LEFT] {
@@ -271,24 +264,27 @@ fn leftmost<N: Node>(slab: &Slab<N>, mut at: u32) -> u32 {
     }
 }
 
-/// What a node's height and summary should be, by its children's.
-fn expected<N: Node>(slab: &Slab<N>, at: u32) -> (u32, N::Summary) {
-    let mut summary = slab[at as usize].own();
-    let mut height = 0;
-    for child in branch(slab, at).children {
+/// The heights on either side of a node, and what its summary should be by its children's.
+fn expected<N: Node>(slab: &Slab<N>, at: u32) -> ([u32; 2], N::Summary) {
+    let record = &slab[at as usize];
+    let (mut heights, mut summary) = ([0; 2], record.own());
+    for (height, child) in heights.iter_mut().zip(record.branch().children) {
         if child != NIL {
             let child = branch(slab, child);
+            *height = child.height;
             summary = N::join(summary, child.summary);
-            height = height.max(child.height);
         }
     }
-    (height + 1, summary)
+    (heights, summary)
 }
 
-fn update<N: Node>(slab: &mut Slab<N>, at: u32) {
-    let (height, summary) = expected(slab, at);
+/// Brings a node's height and summary up to date; gives the heights on either side.
+fn update<N: Node>(slab: &mut Slab<N>, at: u32) -> [u32; 2] {
+    let (heights, summary) = expected(slab, at);
+    let [left, right] = heights;
     let branch = branch_mut(slab, at);
-    (branch.height, branch.summary) = (height, summary);
+    (branch.height, branch.summary) = (left.max(right) + 1, summary);
+    heights
 }
 
 fn check_below<N: Node>(slab: &Slab<N>, at: u32, parent: u32, budget: usize) -> Option<usize> {
@@ -300,11 +296,9 @@ fn check_below<N: Node>(slab: &Slab<N>, at: u32, parent: u32, budget: usize) -> 
     let [left, right] = place.children;
     let left = check_below(slab, left, at, budget)?;
     let right = check_below(slab, right, at, budget.checked_sub(left)?)?;
-    let (height, summary) = expected(slab, at);
-    let [low, high] = heights(slab, at);
-    let balanced = low.abs_diff(high) <= 1;
-    let sound =
-        balanced && place.parent == parent && place.height == height && place.summary == summary;
+    let ([low, high], summary) = expected(slab, at);
+    let balanced = low.abs_diff(high) <= 1 && place.height == low.max(high) + 1;
+    let sound = balanced && place.parent == parent && place.summary == summary;
     sound.then_some(left + right + 1)
 }
 

@@ -1,4 +1,4 @@
-//! What can be wrong with growth under the policy Fit: homes (G1), mins and spares (G2), room made by stopping others
+//! What can be wrong with growth under the policy Fit: homes (G1), mins and spares (G2), others that are stopped for a request
 //! (G5).
 
 use super::{Flaw, edit};
@@ -260,7 +260,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G2",
-        "spare machines are given room before the mins",
+        "spare machines are planned before the mins",
         &[edit(PLAN, "for spares in «[false, true]»", "[true, false]")],
     ),
     Flaw::new(
@@ -270,7 +270,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "spare machines are started while a request has no room for want of procs",
+        "spare machines are started while a request lacks procs",
         &[edit(PLAN, "if «spares && plan.waiting» {", "false")],
     ),
     Flaw::new(
@@ -320,10 +320,10 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "nothing is stopped to make room for others",
+        "nothing is stopped for others",
         &[edit(
             PLAN,
-            "self.make_room(plan, &ask, class, kind, actions);",
+            "self.replace_others(plan, &ask, class, kind, actions);",
             "",
         )],
     ),
@@ -348,7 +348,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "no machine is drained to make room",
+        "no machine is drained for another",
         &[edit(
             PLAN,
             "self.drain(slot, None, actions); self.stop_drained(actions);",
@@ -357,17 +357,17 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "a machine drained to make room on which nothing runs is not stopped at once",
+        "a machine drained for another on which nothing runs is not stopped at once",
         &[edit(PLAN, "self.stop_drained(actions);", "")],
     ),
     Flaw::new(
         "G5",
-        "the room that was made is given to others",
+        "the procs that were freed are given to others",
         &[edit(PLAN, "plan.kept = self.procs_of_one(kind);", "")],
     ),
     Flaw::new(
         "G5",
-        "the machines of a kind at its min are stopped to make room",
+        "the machines of a kind at its min are stopped for another",
         &[edit(
             PLAN,
             "let mut above = «self.above_min()»; let kinds",
@@ -376,7 +376,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "the machine idle for the least time is stopped to make room",
+        "the machine idle for the least time is stopped for another",
         &[edit(
             PLAN,
             "idle.sort_unstable_by_key(|&slot| (get(slot).idle_since, core::cmp::Reverse(get(slot).id)));",
@@ -385,12 +385,12 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "idle machines are stopped to make room although they are not enough",
+        "idle machines are stopped for another although they are not enough",
         &[edit(PLAN, "return stops; } } «Vec::new()»", "stops")],
     ),
     Flaw::new(
         "G5",
-        "a machine that a queued request fits is stopped to make room",
+        "a machine that a queued request fits is stopped for another",
         &[edit(
             PLAN,
             "self.queue.first_fit(&spot, |_| false).is_some()",
@@ -399,7 +399,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "a held machine is drained to make room",
+        "a held machine is drained for another",
         &[edit(
             PLAN,
             "machine.is_active() && !machine.held",
@@ -417,7 +417,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "G5",
-        "the machine with the lowest id is drained to make room, not the emptiest",
+        "the machine with the lowest id is drained for another, not the emptiest",
         &[edit(
             PLAN,
             "others.sort_by_key(|&slot| get(slot).offer.minus(get(slot).free).proc_count());",

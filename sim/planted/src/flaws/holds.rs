@@ -38,9 +38,9 @@ pub(super) const FLAWS: &[Flaw] = &[
         "P4",
         "a group is who accepts the same kinds, whether they fit or not",
         &[edit(
-            "machines/mod.rs",
-            "ask.could_fit(*id, kind.kind.capacity)",
-            "ask.kinds.contains(*id)",
+            "manager/requests.rs",
+            "self.submit_fit(request, spec, «group», actions)",
+            "spec.kinds",
         )],
     ),
     Flaw::new(
@@ -224,7 +224,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "P4",
         "the turn of a new request is not expected",
-        &[edit(FIT, "self.expect_turn(group);", "")],
+        &[edit(FIT, "self.expect_turn(index, granted.0);", "")],
     ),
     Flaw::new(
         "P4",

@@ -117,7 +117,7 @@ pub(super) const FLAWS: &[Flaw] = &[
     ),
     Flaw::new(
         "J1",
-        "a machine that is leaving makes room for a joiner",
+        "a machine that is leaving does not count against a joiner",
         &[edit(
             FILE,
             "state.sums.machines_there()",

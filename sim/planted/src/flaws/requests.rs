@@ -18,16 +18,16 @@ pub(super) const FLAWS: &[Flaw] = &[
     Flaw::new(
         "R1",
         "a demand without procs is taken",
-        &[edit(FILE, "if «amounts.proc_count() == 0» =>", "false")],
+        &[edit(
+            FILE,
+            "if «spec.demand.least().proc_count() == 0»",
+            "false",
+        )],
     ),
     Flaw::new(
         "F2",
         "a request that no machine could ever take is queued",
-        &[edit(
-            FILE,
-            "asked.fits(kind.kind.capacity) && self.is_usable(kind)",
-            "self.is_usable(kind)",
-        )],
+        &[edit(FILE, "self.machines.accepted(«group»)", "spec.kinds")],
     ),
     Flaw::new(
         "R3",

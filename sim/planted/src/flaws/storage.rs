@@ -45,8 +45,8 @@ pub(super) const FLAWS: &[Flaw] = &[
         "what is known of a subtree is not told further up while its height stays",
         &[edit(
             TREE,
-            "after.height == before.height && after.summary == before.summary",
-            "after.height == before.height",
+            "(after.height, after.summary) == (height, summary)",
+            "after.height == height",
         )],
     ),
     Flaw::new(

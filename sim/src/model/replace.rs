@@ -1,4 +1,4 @@
-//! Room under `max_procs` for a request that lacks nothing else (G5).
+//! Machines that are stopped for a request that lacks nothing but `max_procs` (G5).
 
 use core::cmp::Reverse;
 
@@ -12,7 +12,7 @@ impl Model {
     /// G5, for the first demand that has found no home and lacks nothing but `max_procs`: idle
     /// machines on which no queued request fits are stopped if they are enough; else the emptiest
     /// of another kind is drained for a request that was passed by for long.
-    pub(super) fn make_room(&mut self, plan: &mut Plan, at: usize) {
+    pub(super) fn replace_others(&mut self, plan: &mut Plan, at: usize) {
         let demand = plan.demands[at].clone();
         let Some(kind) = self.blocked_kind(&demand, plan) else {
             return;
@@ -25,14 +25,14 @@ impl Model {
             self.drain_emptiest(&demand.key, lack);
         }
         if self.lack(kind, plan) == 0 {
-            self.mark(Mark::G5RoomKept);
+            self.mark(Mark::G5ProcsKept);
             plan.kept = self.procs_of_one(kind);
         }
     }
 
-    /// G5: once all that is leaving is gone, there is room for this machine and for the one that
-    /// room is kept for.
-    pub(super) fn leaves_room_kept(&self, kind: KindId, plan: &Plan) -> bool {
+    /// G5: once all that is leaving is gone, procs are left for this machine and for the one that
+    /// they are kept for.
+    pub(super) fn leaves_kept_procs(&self, kind: KindId, plan: &Plan) -> bool {
         let active = self.machines.iter().filter(|m| m.is_active());
         let active: u64 = active.map(|m| u64::from(m.offer.proc_count())).sum();
         let procs = active + self.procs_asked(&plan.asked) + self.procs_of_one(kind);
