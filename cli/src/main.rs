@@ -18,6 +18,7 @@ mod output;
 mod plan;
 mod printer;
 mod progress;
+mod recover;
 mod replay;
 mod results;
 mod run;

@@ -1,0 +1,82 @@
+//! The processes of a run that was killed: its workers and their guards end by themselves, and a guard last of all, when
+//! nothing of its worker's jobs is alive. Until then no job may be run again. What does not end by itself is killed, a
+//! launcher that hangs, say, or a worker that is stopped; guards are not, as they see to the jobs.
+use std::fs;
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The variable in the environment of a run's workers that names the run. Their jobs do not have it.
+pub(crate) const RUN: &str = "REMUDA_RUN";
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The variable that a guard has besides.
+const GUARD: &[u8] = b"REMUDA_GUARD=";
+
+/// How long they may take to end by themselves.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long they may take in all.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits until they have ended.
+///
+/// # Errors
+/// One line that names those that do not.
+pub(super) fn wait(run: &str) -> Result<(), String> {
+    let began = Instant::now();
+    let mut told = false;
+    loop {
+        let there = find(run);
+        if there.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() > LIMIT {
+            let pids: Vec<String> = there.iter().map(|it| it.pid.to_string()).collect();
+            return Err(format!(
+                "processes of the killed run do not end; end them first: {}",
+                pids.join(" ")
+            ));
+        }
+        if began.elapsed() > PATIENCE {
+            if !told {
+                told = true;
+                let count = there.len();
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "remuda: {count} processes of the killed run do not end by themselves, and are killed"
+                );
+            }
+            for process in there.iter().filter(|process| !process.guard) {
+                // One that has just ended is as good.
+                let _ = Pid::from_raw(process.pid).map(|pid| kill_process(pid, Signal::KILL));
+            }
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+struct Found {
+    pid: i32,
+    guard: bool,
+}
+
+/// Living processes that have the variable. Those of other users cannot be looked at, and are none of ours.
+fn find(run: &str) -> Vec<Found> {
+    let wanted = format!("{RUN}={run}");
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.flatten().filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let environment = fs::read(entry.path().join("environ")).ok()?;
+        let mut variables = environment.split(|&byte| byte == 0);
+        let ours = variables.clone().any(|it| it == wanted.as_bytes());
+        let guard = variables.any(|it| it.starts_with(GUARD));
+        ours.then_some(Found { pid, guard })
+    });
+    pids.collect()
+}
