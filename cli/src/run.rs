@@ -275,7 +275,14 @@ impl<'a> Running<'a> {
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {
             printer.note(format!("workers connect to {address}"));
         }
-        let (system, listener) = listen::system(&runtime, launched, port)?;
+        let lasting = writing
+            .as_ref()
+            .is_some_and(|writing| writing.notes.is_some());
+        let epoch = match &plan.recovery {
+            Some(recovery) => recovery.past.epoch(),
+            None => u64::from(lasting),
+        };
+        let (system, listener) = listen::system(&runtime, launched, port, epoch)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let (mut before, mut taken_over) = (None, HashMap::new());
         let (recorder, notes) = writing

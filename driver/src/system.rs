@@ -225,6 +225,8 @@ pub struct Invocation {
     /// Where the call's output goes.
     pub output: Output,
     pub(crate) orders: Orders,
+    /// The number that a worker knows the call by: the same whichever driver makes it.
+    pub(crate) number: Option<u64>,
 }
 
 /// What the client wants of a running call: that it is over, or that it ends by itself. Each is said once.
@@ -306,6 +308,7 @@ impl Invocation {
             args,
             output: Output(sender),
             orders,
+            number: None,
         };
         let caller = Caller {
             output,
