@@ -80,3 +80,40 @@ fn find(run: &str) -> Vec<Found> {
     });
     pids.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    fn child(run: &str, words: &[&str]) -> Child {
+        let (program, words) = words.split_first().unwrap();
+        let mut command = Command::new(program);
+        command.args(words).env(RUN, run).spawn().unwrap()
+    }
+
+    /// A child is reaped as it ends, or it would be there as a zombie, whose environment is empty.
+    #[test]
+    fn a_run_is_waited_for_until_its_last_process_has_ended() {
+        let run = crate::recover::new_run().unwrap();
+        assert!(wait(&run).is_ok(), "there is none");
+        let began = Instant::now();
+        let mut child = child(&run, &["sleep", "0.5"]);
+        wait(&run).unwrap();
+        assert!(child.try_wait().unwrap().is_some());
+        assert!(began.elapsed() >= Duration::from_millis(500));
+    }
+
+    #[test]
+    fn what_does_not_end_is_killed_but_for_guards() {
+        let run = crate::recover::new_run().unwrap();
+        let mut stuck = child(&run, &["sleep", "1000"]);
+        // It ends later, as a guard does when its jobs are dead.
+        let words = ["env", "REMUDA_GUARD=x", "sleep", "4"];
+        let mut guard = child(&run, &words);
+        wait(&run).unwrap();
+        assert!(guard.wait().unwrap().success());
+        assert!(!stuck.wait().unwrap().success());
+    }
+}
