@@ -114,7 +114,8 @@ impl Plan {
         spool::check(&spool_dir)?;
         let mut files = Files::new();
         // What is wrong with jobs in any case is told before hosts are asked.
-        let (source, jobs) = source(&args.jobs, machines.offers(), &mut files)?;
+        let journaled = args.output.journal.is_some() || args.output.recover.is_some();
+        let (source, jobs) = source(&args.jobs, journaled, machines.offers(), &mut files)?;
         let mut notes = machines.learn(source.survey.needs, args.jobs.dry_run)?;
         let offers = machines.offers();
         let source = source.with(&offers)?;
@@ -309,14 +310,20 @@ struct Jobs {
     digest: Option<Digest>,
 }
 
-/// Where jobs come from.
-fn source(args: &JobArgs, offers: Offers, files: &mut Files) -> Result<(Source, Jobs), String> {
+/// Where jobs come from. Their digest is made for a run that is `journaled`.
+fn source(
+    args: &JobArgs,
+    journaled: bool,
+    offers: Offers,
+    files: &mut Files,
+) -> Result<(Source, Jobs), String> {
     const JOBS: &str = "it is the job file itself";
     match args.given()? {
         Given::Command(command, groups) => {
             know(&groups, files);
             let separator = args.colsep.as_ref().map(|separator| separator.0.clone());
-            let digest = arguments(&command, &groups, args);
+            let digest = journaled.then(|| arguments(&command, &groups, args));
+            let digest = digest.flatten();
             let (arguments, total) = Arguments::new(&command, groups, separator, args.null())?;
             let survey = Survey {
                 total,
@@ -334,7 +341,7 @@ fn source(args: &JobArgs, offers: Offers, files: &mut Files) -> Result<(Source, 
             let name = path.display().to_string();
             let file = File::open(&path).map_err(|error| missing(&name, &error))?;
             files.read(&path, JOBS);
-            let digest = job_file(&file, args);
+            let digest = journaled.then(|| job_file(&file, args)).flatten();
             let source = Source::file(file, name.clone(), args.format(), offers)?;
             Ok((source, Jobs { name, digest }))
         }
@@ -347,7 +354,7 @@ fn source(args: &JobArgs, offers: Offers, files: &mut Files) -> Result<(Source, 
             let name = "standard input".to_owned();
             let file = io::stdin().as_fd().try_clone_to_owned();
             let file = File::from(file.map_err(|error| format!("{name}: {error}"))?);
-            let digest = job_file(&file, args);
+            let digest = journaled.then(|| job_file(&file, args)).flatten();
             let source = Source::file(file, name, args.format(), offers)?;
             let name = "-".into();
             Ok((source, Jobs { name, digest }))

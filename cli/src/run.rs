@@ -302,6 +302,12 @@ impl<'a> Running<'a> {
                 let granted = resumed.into_iter().filter(|it| it.machine.is_some());
                 let of = |id| recovery.before.job(id);
                 taken_over.extend(granted.filter_map(|it| Some((of(it.id)?, it.request))));
+                if !taken_over.is_empty() {
+                    let count = taken_over.len();
+                    printer.note(format!(
+                        "{count} jobs were running: each is taken over with its worker, or run again when it is dead"
+                    ));
+                }
                 before = Some(recovery.before);
                 cluster
             }

@@ -246,3 +246,50 @@ fn another_run_on_the_same_port_takes_nothing_over() {
     wait_for("its end", || second.is_over());
     assert!(last_line(&dir).starts_with("1 job: 1 ok"), "{}", err(&dir));
 }
+
+#[test]
+fn a_job_whose_output_could_not_be_kept_is_run_again() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let folder = dir.path().display().to_string();
+    let file = dir.write(
+        "jobs",
+        format!(
+            "cd {folder}; exec 9>lock; flock -n 9 || echo x >> twice; echo ran >> effects; seq 1 60000; \
+             echo >> half; until test -e back; do sleep 0.02; done\n"
+        ),
+    );
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let mut command = Command::new(REMUDA);
+    command.args([
+        "worker",
+        "--connect",
+        &address,
+        "--key-file",
+        &key,
+        "--procs",
+        "1",
+    ]);
+    command
+        .env("TMPDIR", dir.at("not-there"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    let worker = Worker(command.spawn().expect("it runs"));
+    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("half of it", || dir.lines("half") == 1);
+    kill(first);
+    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    // Its machine, which could not keep it, is on probation.
+    let other = Worker::start(&address, &key, &["--procs", "1"]);
+    wait_for("it runs again", || dir.lines("half") == 2);
+    fs::write(dir.at("back"), "").expect("it is ours");
+    wait_for("its end", || second.is_over());
+    assert!(
+        last_line(&dir).starts_with("1 job: 1 ok, 0 failed; 1 lost and run again; "),
+        "{}",
+        err(&dir)
+    );
+    assert_eq!((dir.lines("effects"), dir.lines("out")), (2, 60_000));
+    assert!(!dir.at("twice").exists());
+    drop((worker, other));
+}

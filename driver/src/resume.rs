@@ -45,6 +45,9 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// back ([`System::token`], [`System::adopt`]) are waited for, and keep what was granted there; the others are gone, with
     /// their requests. Starts that were not over are begun again. Work done once that was not over has failed.
     ///
+    /// Of a machine that comes back, calls that its leases made before are not made again: the client makes the same calls in
+    /// the same order, and each that the machine knows is taken over, with all its output from the beginning.
+    ///
     /// `recorder` goes on with the journal (see [`FileRecorder::resume`](crate::FileRecorder::resume)).
     ///
     /// # Panics

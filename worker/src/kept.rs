@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// So many bytes are kept in memory.
 const IN_MEMORY: usize = 64 * 1024;
 
+/// More than this is not kept of one call: the disk is there for others too.
+const MOST: u64 = 1 << 30;
+
 /// Before each piece: its stream, and its length.
 const HEAD: usize = 5;
 
@@ -42,7 +45,7 @@ impl Kept {
         piece.extend((bytes.len() as u32).to_le_bytes());
         piece.extend_from_slice(bytes);
         if self.add(&piece).is_err() {
-            // The disk is full, say. The call goes on; only another driver cannot have it.
+            // There is too much of it, or the disk is full. The call goes on; only another driver cannot have it.
             *self = Kept {
                 lost: true,
                 ..Kept::default()
@@ -51,6 +54,9 @@ impl Kept {
     }
 
     fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        if self.length + piece.len() as u64 > MOST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         if self.file.is_none() && self.memory.len() + piece.len() > IN_MEMORY {
             let file = nameless()?;
             file.write_all_at(&self.memory, 0)?;

@@ -1,6 +1,8 @@
 //! The processes of a run that was killed: its workers and their guards end by themselves, and a guard last of all, when
-//! nothing of its worker's jobs is alive. Until then no job may be run again. What does not end by itself is killed, a
-//! launcher that hangs, say, or a worker that is stopped; guards are not, as they see to the jobs.
+//! nothing of its worker's jobs is alive. Until then no job may be run again. What does not end by itself is asked to (SIGTERM,
+//! at which `srun` gives its allocation back) and then killed: a launcher that hangs, say, or a worker that is stopped. Guards
+//! are not, as they see to the jobs.
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::thread;
@@ -16,8 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The variable that a guard has besides.
 const GUARD: &[u8] = b"REMUDA_GUARD=";
 
-/// How long they may take to end by themselves.
+/// How long they may take to end by themselves, and until they are killed: longer than launchers have when a run ends.
 const PATIENCE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(15);
 
 /// How long they may take in all.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -29,6 +32,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) fn wait(run: &str) -> Result<(), String> {
     let began = Instant::now();
     let mut told = false;
+    let mut asked = HashSet::new();
     loop {
         let there = find(run);
         if there.is_empty() {
@@ -47,12 +51,18 @@ pub(super) fn wait(run: &str) -> Result<(), String> {
                 let count = there.len();
                 let _ = writeln!(
                     std::io::stderr(),
-                    "remuda: {count} processes of the killed run do not end by themselves, and are killed"
+                    "remuda: {count} processes of the killed run do not end by themselves, and are ended"
                 );
             }
+            let signal = match began.elapsed() > GRACE {
+                false => Signal::TERM,
+                true => Signal::KILL,
+            };
             for process in there.iter().filter(|process| !process.guard) {
-                // One that has just ended is as good.
-                let _ = Pid::from_raw(process.pid).map(|pid| kill_process(pid, Signal::KILL));
+                // One that has just ended is as good; one that was asked already is not asked again.
+                if signal == Signal::KILL || asked.insert(process.pid) {
+                    let _ = Pid::from_raw(process.pid).map(|pid| kill_process(pid, signal));
+                }
             }
         }
         thread::sleep(LOOK_EVERY);
@@ -106,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_is_killed_but_for_guards() {
+    fn what_does_not_end_is_ended_but_for_guards() {
         let run = crate::recover::new_run().unwrap();
         let mut stuck = child(&run, &["sleep", "1000"]);
         // It ends later, as a guard does when its jobs are dead.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +124,7 @@ impl Listen {
             runtime: runtime.clone(),
             settings: self,
             state: Mutex::default(),
+            told_replaced: AtomicBool::new(false),
         });
         runtime.spawn(accept::run(port.clone(), address, incoming, closed.clone()));
         Ok(Listener {
@@ -192,6 +194,8 @@ pub(super) struct Port<R> {
     pub(super) runtime: R,
     pub(super) settings: Listen,
     state: Mutex<State>,
+    /// It was said that another driver has taken this one's place.
+    told_replaced: AtomicBool,
 }
 
 #[derive(Default)]
@@ -347,9 +351,11 @@ impl<R: Runtime> Port<R> {
     ) -> Result<(), Refused> {
         let own = self.settings.epoch;
         if epoch > own {
-            tracing::warn!(
-                "a worker has another driver by now, of epoch {epoch}: this one, of epoch {own}, was replaced"
-            );
+            if !self.told_replaced.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    "a worker has another driver by now, of epoch {epoch}: this one, of epoch {own}, was replaced"
+                );
+            }
             return Ok(());
         }
         if epoch < own {
