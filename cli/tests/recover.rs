@@ -99,6 +99,8 @@ fn what_a_killed_run_has_printed_is_not_run_again() {
     // The journal of both is one journal.
     let replayed = remuda_replay(&dir.text("journal"));
     assert!(replayed.contains("requests"), "{replayed}");
+    let labels = replayed.lines().filter(|line| line.starts_with("label"));
+    assert_eq!(labels.count(), 2, "{replayed}");
     // Once more: nothing is left to do.
     let again = ["--recover", "journal", &file];
     let mut third = start(&[&words[..], &again].concat(), &dir);

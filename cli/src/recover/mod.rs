@@ -29,8 +29,11 @@ pub(crate) use remains::RUN;
 
 /// The labels of a journal by which it is known again.
 const COMMAND: (&str, &str) = ("command", "remuda run");
-const JOBS: &str = "digest of the jobs";
-const NAME: &str = "run";
+const JOBS: &str = "recover.jobs";
+const NAME: &str = "recover.run";
+
+/// What labels begin with that say nothing to people.
+pub(crate) const OWN: &str = "recover.";
 
 /// A run that was killed, and goes on.
 pub(crate) struct Recovery {
