@@ -28,6 +28,8 @@ pub(crate) struct Rules {
     pub(crate) window: usize,
     /// Some job waits for another, or may: names are remembered.
     pub(crate) names: bool,
+    /// This is the rest of a run: what was done before counts.
+    pub(crate) goes_on: bool,
 }
 
 /// When to give up the rest.
@@ -172,6 +174,11 @@ impl<T> Book<T> {
         &self.entries[&id].job
     }
 
+    /// The job that is read next.
+    pub(crate) fn next(&self) -> Id {
+        self.next
+    }
+
     /// The number of a job's attempt that is next or runs, from 1 up.
     pub(crate) fn attempt(&self, id: Id) -> u32 {
         let entry = &self.entries[&id];
@@ -181,6 +188,11 @@ impl<T> Book<T> {
 
     /// A job was read.
     pub(crate) fn add(&mut self, job: Job) {
+        self.add_again(job, 0);
+    }
+
+    /// A job was read that has had so many attempts before, which count as neither lost nor failed.
+    pub(crate) fn add_again(&mut self, job: Job, attempts: u32) {
         let id = self.read();
         if self.stopped {
             return;
@@ -207,7 +219,7 @@ impl<T> Book<T> {
             state,
             lost: 0,
             failed: 0,
-            more: 0,
+            more: attempts,
         };
         self.entries.insert(id, entry);
         match failed {
@@ -221,6 +233,7 @@ impl<T> Book<T> {
     pub(crate) fn add_done(&mut self, job: &Job, ok: bool) -> Id {
         let id = self.read();
         self.tally.before += 1;
+        self.tally.before_failed += usize::from(self.rules.goes_on && !ok);
         self.settle(job.given_name.as_deref(), ok);
         id
     }
@@ -408,11 +421,17 @@ impl<T> Book<T> {
             return;
         };
         let Tally {
-            ok,
-            failed,
+            mut ok,
+            mut failed,
             timed_out,
+            before,
+            before_failed,
             ..
         } = self.tally;
+        if self.rules.goes_on {
+            ok += before - before_failed;
+            failed += before_failed;
+        }
         let count = match on {
             What::Fail => failed + timed_out,
             What::Success => ok,

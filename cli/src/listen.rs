@@ -73,7 +73,8 @@ impl Port {
     }
 }
 
-/// The system of a run, and the port that is to be kept open.
+/// The system of a run, and the port that is to be kept open. `epoch` says how often the run was begun, if it can go on after it
+/// is killed, else it is 0.
 ///
 /// # Errors
 /// The runtime cannot listen.
@@ -81,6 +82,7 @@ pub(crate) fn system(
     runtime: &Tokio,
     launched: ProcessSystem,
     port: Option<Port>,
+    epoch: u64,
 ) -> std::io::Result<(System, Option<Listener>)> {
     let template = |workers, start| TemplateSystem::new(runtime.clone(), workers, start);
     let Some(port) = port else {
@@ -97,6 +99,7 @@ pub(crate) fn system(
     } = port;
     let listen = Listen::new(key)
         .kind("connected", kind)
+        .epoch(epoch)
         .functions([EXEC, JOB]);
     let listener = listen.on(runtime, socket)?;
     let workers = ConnectSystem::new(&listener);

@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod printer;
 mod progress;
+mod recover;
 mod replay;
 mod results;
 mod run;

@@ -26,6 +26,8 @@ pub(crate) enum Mode {
     Append,
     /// What it held before is to go.
     Replace,
+    /// It is there, and is read before it is written to.
+    Continue,
 }
 
 impl Files {
@@ -71,6 +73,7 @@ impl Files {
         match mode {
             Mode::Append => options.append(true).read(is_plain(path)).mode(0o600),
             Mode::Replace => options.write(true).truncate(false),
+            Mode::Continue => options.read(true).write(true).create(false),
         };
         let file = options.open(path).map_err(|error| {
             match (path.metadata(), Errno::from_io_error(&error)) {
@@ -89,11 +92,17 @@ impl Files {
         if found.is_file() {
             // A file system without locks is none of our business.
             if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-                return Err(failed(&"another run writes to it"));
+                return Err(failed(match mode {
+                    Mode::Continue => &"its run still goes on, or another one that goes on with it",
+                    Mode::Append | Mode::Replace => &"another run writes to it",
+                }));
             }
             if mode == Mode::Replace {
                 file.set_len(0).map_err(|error| failed(&error))?;
             }
+        }
+        if mode == Mode::Continue && !found.is_file() {
+            return Err(failed(&"it is no file that an earlier run has left"));
         }
         self.add(&found, what);
         Ok(file)

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::listen::Port;
 use crate::log;
 use crate::output::{self, Files, Mode};
 use crate::progress::How;
+use crate::recover::{self, Digest, Recovery};
 use crate::results::Results;
 use crate::source::{Arguments, Input, Source, Survey};
 use crate::spool::{self, Spools};
@@ -39,8 +41,10 @@ const MOST_WINDOW: usize = 100_000;
 pub(crate) struct Plan {
     /// Where jobs come from, until they are read.
     pub(crate) source: Option<Source>,
-    /// What an earlier run has done.
+    /// What an earlier run has done, by its job log.
     pub(crate) done: Option<Done>,
+    /// The run that goes on, until it does.
+    pub(crate) recovery: Option<Recovery>,
     pub(crate) rules: Rules,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
@@ -83,6 +87,10 @@ pub(crate) struct Journal {
     pub(crate) file: File,
     pub(crate) path: PathBuf,
     pub(crate) options: RecordOptions,
+    /// The mark of the run's processes.
+    pub(crate) run: String,
+    /// The run can be recovered: it is written at once what that needs.
+    pub(crate) lasting: bool,
 }
 
 impl Plan {
@@ -106,8 +114,9 @@ impl Plan {
         spool::check(&spool_dir)?;
         let mut files = Files::new();
         // What is wrong with jobs in any case is told before hosts are asked.
-        let (source, jobs) = source(&args.jobs, machines.offers(), &mut files)?;
-        let notes = machines.learn(source.survey.needs, args.jobs.dry_run)?;
+        let journaled = args.output.journal.is_some() || args.output.recover.is_some();
+        let (source, jobs) = source(&args.jobs, journaled, machines.offers(), &mut files)?;
+        let mut notes = machines.learn(source.survey.needs, args.jobs.dry_run)?;
         let offers = machines.offers();
         let source = source.with(&offers)?;
         let config = machines.config()?;
@@ -131,7 +140,19 @@ impl Plan {
             }
             _ => None,
         };
-        let journal = journal(&args.output, &jobs, &mut files, &machines)?;
+        let (journal, recovery) = match &args.output.recover {
+            None => (journal(&args.output, &jobs, &mut files, &machines)?, None),
+            Some(path) => {
+                let (journal, recovery) = recover(path, jobs.digest, &config, &mut files)?;
+                notes.extend(recovery.told.iter().cloned());
+                notes.push(format!(
+                    "--recover {}: {} jobs were done before",
+                    path.display(),
+                    recovery.before.count()
+                ));
+                (Some(journal), Some(recovery))
+            }
+        };
         let results = args
             .output
             .results
@@ -139,10 +160,11 @@ impl Plan {
             .map(Results::new)
             .transpose()?;
         Ok(Plan {
-            rules: rules(&args.jobs, &source.survey, config.max_procs),
+            rules: rules(args, &source.survey, config.max_procs),
             gpus: source.survey.needs.gpus(),
             source: Some(source),
             done,
+            recovery,
             timeout: args.jobs.timeout,
             grace: args.jobs.grace,
             env,
@@ -174,7 +196,13 @@ impl Plan {
     }
 }
 
-fn rules(args: &JobArgs, survey: &Survey, max_procs: u64) -> Rules {
+fn rules(
+    RunArgs {
+        jobs: args, output, ..
+    }: &RunArgs,
+    survey: &Survey,
+    max_procs: u64,
+) -> Rules {
     let most = usize::try_from(max_procs).unwrap_or(usize::MAX);
     Rules {
         attempts: args.attempts.get(),
@@ -187,12 +215,35 @@ fn rules(args: &JobArgs, survey: &Survey, max_procs: u64) -> Rules {
             false => most.saturating_mul(2).clamp(LEAST_WINDOW, MOST_WINDOW),
         },
         names: survey.names,
+        goes_on: output.recover.is_some(),
     }
+}
+
+/// Opens a journal to go on with.
+fn recover(
+    path: &Path,
+    digest: Option<Digest>,
+    config: &Config,
+    files: &mut Files,
+) -> Result<(Journal, Recovery), String> {
+    let what = "it is the journal too";
+    let mut file = files.open("--recover", path, Mode::Continue, what)?;
+    let recovery = Recovery::new(&mut file, path, digest, config)?;
+    let mut options = RecordOptions::default();
+    options.ahead = true;
+    let journal = Journal {
+        file,
+        path: path.to_owned(),
+        options,
+        run: recovery.run.clone(),
+        lasting: true,
+    };
+    Ok((journal, recovery))
 }
 
 fn journal(
     args: &OutputArgs,
-    jobs: &str,
+    jobs: &Jobs,
     files: &mut Files,
     machines: &Machines,
 ) -> Result<Option<Journal>, String> {
@@ -201,17 +252,23 @@ fn journal(
     };
     let mut options = RecordOptions::default();
     options.flush_every = args.journal_flush;
-    options.labels = vec![
-        Label::new("command", "remuda run"),
-        Label::new("jobs", jobs),
-    ];
+    let file = files.open("--journal", path, Mode::Replace, "it is the journal too")?;
+    let run = recover::new_run()?;
+    // A pipe or a device cannot be read again either.
+    let digest = jobs.digest;
+    let lasting = digest.is_some() && file.metadata().is_ok_and(|found| found.is_file());
+    options.ahead = lasting;
+    options.labels = recover::labels(digest, &run);
+    options.labels.push(Label::new("jobs", &jobs.name));
     let names = machines.names();
     let names = names.map(|(kind, name)| Label::new(format!("kind {kind}"), name));
     options.labels.extend(names);
     Ok(Some(Journal {
-        file: files.open("--journal", path, Mode::Replace, "it is the journal too")?,
+        file,
         path: path.clone(),
         options,
+        run,
+        lasting,
     }))
 }
 
@@ -246,13 +303,27 @@ fn piped() -> bool {
     status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Fifo)
 }
 
-/// Where jobs come from, and what a journal calls that.
-fn source(args: &JobArgs, offers: Offers, files: &mut Files) -> Result<(Source, String), String> {
+/// What a journal says of where jobs come from.
+struct Jobs {
+    name: String,
+    /// None if they cannot be had again.
+    digest: Option<Digest>,
+}
+
+/// Where jobs come from. Their digest is made for a run that is `journaled`.
+fn source(
+    args: &JobArgs,
+    journaled: bool,
+    offers: Offers,
+    files: &mut Files,
+) -> Result<(Source, Jobs), String> {
     const JOBS: &str = "it is the job file itself";
     match args.given()? {
         Given::Command(command, groups) => {
             know(&groups, files);
             let separator = args.colsep.as_ref().map(|separator| separator.0.clone());
+            let digest = journaled.then(|| arguments(&command, &groups, args));
+            let digest = digest.flatten();
             let (arguments, total) = Arguments::new(&command, groups, separator, args.null())?;
             let survey = Survey {
                 total,
@@ -260,15 +331,19 @@ fn source(args: &JobArgs, offers: Offers, files: &mut Files) -> Result<(Source, 
             };
             Ok((
                 Source::new(Input::Arguments(arguments), survey),
-                "arguments".into(),
+                Jobs {
+                    name: "arguments".into(),
+                    digest,
+                },
             ))
         }
         Given::File(Some(path)) => {
             let name = path.display().to_string();
             let file = File::open(&path).map_err(|error| missing(&name, &error))?;
             files.read(&path, JOBS);
+            let digest = journaled.then(|| job_file(&file, args)).flatten();
             let source = Source::file(file, name.clone(), args.format(), offers)?;
-            Ok((source, name))
+            Ok((source, Jobs { name, digest }))
         }
         Given::File(None) if io::stdin().is_terminal() && !args.is_told_to_read_stdin() => {
             let error = "no job file: name one, pipe jobs in, or say - to type them here (try: remuda run --help)";
@@ -279,10 +354,53 @@ fn source(args: &JobArgs, offers: Offers, files: &mut Files) -> Result<(Source, 
             let name = "standard input".to_owned();
             let file = io::stdin().as_fd().try_clone_to_owned();
             let file = File::from(file.map_err(|error| format!("{name}: {error}"))?);
+            let digest = journaled.then(|| job_file(&file, args)).flatten();
             let source = Source::file(file, name, args.format(), offers)?;
-            Ok((source, "-".into()))
+            let name = "-".into();
+            Ok((source, Jobs { name, digest }))
         }
     }
+}
+
+/// The digest of a job file. What is wrong with the file is told when it is read.
+fn job_file(file: &File, args: &JobArgs) -> Option<Digest> {
+    let mut digest = Digest::new();
+    digest.text(format!("{:?}", args.format()).as_bytes());
+    digest
+        .rest_of(file)
+        .is_ok_and(|whole| whole)
+        .then_some(digest)
+}
+
+/// The digest of a command and its arguments.
+fn arguments(command: &[u8], groups: &Groups, args: &JobArgs) -> Option<Digest> {
+    let mut digest = Digest::new();
+    digest.text(command);
+    let separator = args.colsep.as_ref().map(|separator| &*separator.0);
+    digest.text(separator.unwrap_or_default());
+    digest.text(&[u8::from(args.null())]);
+    for group in groups {
+        digest.text(b"group");
+        for values in group {
+            digest.text(b"values");
+            match values {
+                Values::Words(words) => {
+                    let words = words.iter().map(|word| word.as_bytes());
+                    words.for_each(|word| digest.text(word));
+                }
+                Values::File(path) => {
+                    // A pipe must not be opened: what is read of it would be lost.
+                    let plain = path.metadata().is_ok_and(|found| found.is_file());
+                    let file = File::open(path).ok().filter(|_| plain)?;
+                    digest
+                        .rest_of(&file)
+                        .is_ok_and(|whole| whole)
+                        .then_some(())?;
+                }
+            }
+        }
+    }
+    Some(digest)
 }
 
 /// A job file that is not there may well be a command.

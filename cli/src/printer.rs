@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
+use futures::channel::oneshot;
 use remuda_tokio::{Keep, harmless};
 use remuda_worker::wire::Stream;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -21,6 +22,7 @@ use remuda_tokio::Runtime;
 
 use crate::lines::{Lines, Tagged};
 use crate::progress::Progress;
+use crate::recover::{Noted, Notes};
 use crate::results::Results;
 use crate::signals::Control;
 use crate::spool::Output;
@@ -46,6 +48,8 @@ pub(crate) struct Settings {
     /// Where to keep output besides.
     pub(crate) results: Option<Results>,
     pub(crate) progress: Progress,
+    /// Where it is noted what is printed, for a run that goes on after this one is killed.
+    pub(crate) notes: Option<Notes>,
     /// Hears of it when standard output takes no more.
     pub(crate) control: UnboundedSender<Control>,
 }
@@ -83,10 +87,13 @@ pub(crate) struct Print {
     pub(crate) name: Option<String>,
     /// What to say of it if it failed.
     pub(crate) failed: Option<String>,
+    /// What to note of it.
+    pub(crate) noted: Option<Noted>,
 }
 
 enum Message {
     Print(Print),
+    Settle(oneshot::Sender<()>),
     Lines {
         tag: Option<Arc<str>>,
         stream: Stream,
@@ -104,7 +111,7 @@ impl Printer {
     /// There is no standard output or error to write to, or no thread to be had.
     pub(crate) fn start(settings: Settings) -> io::Result<(Printer, Thread)> {
         let (sender, receiver) = channel();
-        let all = settings.keep_order || settings.results.is_some();
+        let all = settings.keep_order || settings.results.is_some() || settings.notes.is_some();
         let waiting = Arc::new(AtomicUsize::new(0));
         let state = State {
             in_flight: Arc::clone(&waiting),
@@ -142,7 +149,15 @@ impl Printer {
             tag: None,
             name: None,
             failed: None,
+            noted: None,
         });
+    }
+
+    /// Resolves when all that was handed over is printed and noted.
+    pub(crate) async fn settled(&self) {
+        let (done, settled) = oneshot::channel();
+        self.send(Message::Settle(done));
+        let _ = settled.await;
     }
 
     /// Prints an attempt's lines as they come.
@@ -265,7 +280,10 @@ impl State {
             match message {
                 Message::End(_) => self.settings.progress.clear(),
                 Message::Interrupted(_) => self.settings.progress.leave(),
-                Message::Print(_) | Message::Note(_) | Message::Lines { .. } => {}
+                Message::Print(_)
+                | Message::Note(_)
+                | Message::Lines { .. }
+                | Message::Settle(_) => {}
             }
         }
         // Moved out for the call only, as what it suspends for needs the rest of the state.
@@ -281,6 +299,9 @@ impl State {
             }
         });
         self.settings.progress = progress;
+        if let Some(notes) = &self.settings.notes {
+            notes.write_now();
+        }
     }
 
     fn handle(&mut self, message: Message) {
@@ -298,18 +319,47 @@ impl State {
                     self.print(print);
                 }
             }
-            Message::End(last) => {
-                // After an interrupt some jobs never come; those that are done keep their order.
-                for print in std::mem::take(&mut self.waiting).into_values() {
-                    self.print(print);
+            Message::Settle(done) => {
+                self.print_waiting();
+                if let Some(notes) = &self.settings.notes {
+                    notes.write_now();
                 }
+                drop(done);
+            }
+            Message::End(last) => {
+                self.print_waiting();
                 self.line(&last);
                 self.ended = true;
             }
         }
     }
 
+    /// After an interrupt some jobs never come; those that are done keep their order.
+    fn print_waiting(&mut self) {
+        for print in std::mem::take(&mut self.waiting).into_values() {
+            self.print(print);
+        }
+    }
+
     fn print(&mut self, print: Print) {
+        let prints = !self.settings.live && print.output.is_some()
+            || !self.settings.quiet && print.failed.is_some();
+        let note = self.settings.notes.clone().zip(print.noted);
+        if let Some((notes, noted)) = &note
+            && prints
+        {
+            notes.prints(print.index, *noted);
+        }
+        self.write(&print);
+        // What standard output did not take is not printed.
+        if let Some((notes, noted)) = note
+            && !self.out.broken
+        {
+            notes.printed(print.index, noted);
+        }
+    }
+
+    fn write(&mut self, print: &Print) {
         if let (Some(results), Some(name)) = (&self.settings.results, &print.name)
             && let Err(error) = results.keep(name, print.output.as_ref())
         {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use remuda::{Limits, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Job, Size};
 use remuda_tokio::{
-    FileRecorder, Listener, MachineStatus, Recording, RequestError, Runtime, Tokio,
+    FileRecorder, Listener, MachineStatus, Past, Recording, RequestError, Runtime, Tokio,
 };
 use remuda_worker::{EXEC, Gpus, JOB};
 
@@ -31,6 +31,7 @@ use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::{Journal, Plan};
 use crate::printer::{Print, Printer, Settings};
 use crate::progress::{Board, Progress, Status, TICK};
+use crate::recover::{Before, Noted, Notes, RUN};
 use crate::signals::{self, Control};
 use crate::source::{Batch, Source};
 use crate::spool::Output;
@@ -48,6 +49,16 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     limits::check().map_err(io::Error::other)?;
     let (control, controls) = unbounded();
     let board = Board::default();
+    let past = plan.recovery.as_ref().map(|recovery| &recovery.past);
+    let (recorder, recording) = plan
+        .journal
+        .take()
+        .map(|journal| record(journal, past))
+        .transpose()?
+        .unzip();
+    let notes = recording
+        .as_ref()
+        .and_then(|recorded: &Recorded| recorded.notes.clone());
     let (printer, thread) = Printer::start(Settings {
         keep_order: plan.keep_order,
         quiet: plan.quiet,
@@ -57,6 +68,7 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
             Some(how) => Progress::new(how, board.clone()),
             None => Progress::Nothing,
         },
+        notes: notes.clone(),
         control: control.clone(),
     })?;
     log::install(std::mem::take(&mut plan.filter), &printer);
@@ -70,21 +82,29 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         .as_ref()
         .map(|source| source.survey)
         .unwrap_or_default();
-    let mut tally = Tally::default();
-    let (end, machines) = if survey.total == Some(0) {
+    let over = plan.recovery.take_if(|recovery| recovery.past.is_over());
+    let mut tally = over.map_or_else(Tally::default, |over| over.before.tally());
+    let (end, machines) = if survey.total == Some(0) || tally.before > 0 {
         (End::Done, MachineCounts::default())
     } else {
-        let (recorder, recording) = plan.journal.take().map(record).transpose()?.unzip();
         let source = plan.source.take().map(Source::start).transpose()?;
         let book = Book::new(plan.rules, survey.total);
+        let run = recording.as_ref().map(|recorded| recorded.run.clone());
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            let running = Running::new(runtime, plan, printer, board, book, recorder)?;
+            let writing = recorder.zip(run).map(|(recorder, run)| Writing {
+                recorder,
+                run,
+                notes,
+            });
+            let running = Running::new(runtime, plan, printer, board, book, writing)?;
             let (end, machines, counted) = running.run_all(source, controls).await;
             *tally = counted;
             Ok::<_, io::Error>((end, machines))
         })??;
-        if let Some((path, recording)) = recording
+        if let Some(Recorded {
+            path, recording, ..
+        }) = recording
             && let Err(error) = recording.finish()
         {
             let path = path.display();
@@ -118,15 +138,44 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     Ok(end.status(&tally, printed && logged))
 }
 
-/// Begins to write a journal.
-fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> {
+/// A journal that is written.
+struct Recorded {
+    path: PathBuf,
+    recording: Recording,
+    /// The mark of the run's processes.
+    run: String,
+    /// If the run can be recovered.
+    notes: Option<Notes>,
+}
+
+/// What a run needs to write its journal.
+struct Writing {
+    recorder: FileRecorder,
+    run: String,
+    notes: Option<Notes>,
+}
+
+/// Begins to write a journal, or goes on with one.
+fn record(journal: Journal, past: Option<&Past>) -> io::Result<(FileRecorder, Recorded)> {
     let Journal {
         file,
         path,
         options,
+        run,
+        lasting,
     } = journal;
-    let (recorder, recording) = FileRecorder::start(file, options)?;
-    Ok((recorder, (path, recording)))
+    let (recorder, recording) = match past {
+        None => FileRecorder::start(file, options)?,
+        Some(past) => FileRecorder::resume(file, options, past)?,
+    };
+    let notes = lasting.then(|| Notes(recording.clone()));
+    let recorded = Recorded {
+        path,
+        recording,
+        run,
+        notes,
+    };
+    Ok((recorder, recorded))
 }
 
 /// Of a kind that is to have no machines.
@@ -161,6 +210,11 @@ struct Running<'a> {
     awake: Awake,
     /// Of jobs that were not run to their end at once.
     turns: HashMap<Id, Turn>,
+    /// Where it is noted what becomes of jobs, for a run that goes on after this one is killed.
+    notes: Option<Notes>,
+    /// What the run before this one has done, and its requests that still may be granted.
+    before: Option<Before>,
+    taken_over: HashMap<Id, Request>,
     /// Why the run ends before its jobs do.
     end: Option<End>,
     began: Instant,
@@ -173,6 +227,8 @@ struct Turn {
     avoid: Option<MachineId>,
     /// Where the job has failed, if it is run once more to see whether that machine is to blame.
     suspect: Option<MachineId>,
+    /// The machine of its request may have ended with the driver before this one.
+    taken_over: bool,
 }
 
 /// A job that waits for a lease: all there is of it, many may wait.
@@ -182,7 +238,12 @@ struct Asking {
 }
 
 /// What an attempt leaves.
-type Left = (Attempt, Option<Output>);
+#[derive(Debug)]
+struct Left {
+    attempt: Attempt,
+    output: Option<Output>,
+    machine: Option<MachineId>,
+}
 
 /// An attempt that ended.
 struct Attempted {
@@ -209,24 +270,56 @@ impl<'a> Running<'a> {
         printer: &'a Printer,
         board: Board,
         book: Book<Left>,
-        recorder: Option<FileRecorder>,
+        writing: Option<Writing>,
     ) -> io::Result<Running<'a>> {
         let mut launched = plan.machines.system(&runtime).functions([EXEC, JOB]);
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
         }
+        if let Some(Writing { run, .. }) = &writing {
+            launched = launched.env(RUN, run);
+        }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {
             printer.note(format!("workers connect to {address}"));
         }
-        let (system, listener) = listen::system(&runtime, launched, port)?;
-        let (config, options) = (plan.config.clone(), plan.options.clone());
-        let cluster = match recorder {
-            None => Cluster::new(runtime.clone(), system, config, options),
-            Some(recorder) => Cluster::recorded(runtime.clone(), system, config, options, recorder),
+        let lasting = writing
+            .as_ref()
+            .is_some_and(|writing| writing.notes.is_some());
+        let epoch = match &plan.recovery {
+            Some(recovery) => recovery.past.epoch(),
+            None => u64::from(lasting),
         };
-        let cluster =
-            cluster.expect("the plan's configuration was made by a constructor that validates");
+        let (system, listener) = listen::system(&runtime, launched, port, epoch)?;
+        let (config, options) = (plan.config.clone(), plan.options.clone());
+        let (mut before, mut taken_over) = (None, HashMap::new());
+        let (recorder, notes) = writing
+            .map(|writing| (writing.recorder, writing.notes))
+            .unzip();
+        let valid = "the plan's configuration was made by a constructor that validates";
+        let cluster = match (recorder, plan.recovery.take()) {
+            (None, _) => Cluster::new(runtime.clone(), system, config, options).expect(valid),
+            (Some(recorder), None) => {
+                Cluster::recorded(runtime.clone(), system, config, options, recorder).expect(valid)
+            }
+            (recorder, Some(recovery)) => {
+                let past = recovery.past;
+                let (cluster, resumed) =
+                    Cluster::resume(runtime.clone(), system, options, past, recorder);
+                // What is queued is asked for anew, when its job is read.
+                let granted = resumed.into_iter().filter(|it| it.machine.is_some());
+                let of = |id| recovery.before.job(id);
+                taken_over.extend(granted.filter_map(|it| Some((of(it.id)?, it.request))));
+                if !taken_over.is_empty() {
+                    let count = taken_over.len();
+                    printer.note(format!(
+                        "{count} jobs were running: each is taken over with its worker, or run again when it is dead"
+                    ));
+                }
+                before = Some(recovery.before);
+                cluster
+            }
+        };
         if let Some(listener) = &listener {
             listen::admit(listener, &cluster);
         }
@@ -252,6 +345,9 @@ impl<'a> Running<'a> {
             suspects,
             awake,
             turns: HashMap::new(),
+            notes: notes.flatten(),
+            before,
+            taken_over,
             end: None,
             began: Instant::now(),
         })
@@ -264,6 +360,10 @@ impl<'a> Running<'a> {
         controls: UnboundedReceiver<Control>,
     ) -> (End, MachineCounts, Tally) {
         let end = self.serve(source, controls).await;
+        if self.notes.is_some() {
+            // Before the cluster is shut down, as nothing goes on from there.
+            self.printer.settled().await;
+        }
         let machines = self.cluster.counts().machines;
         self.cluster.shutdown().await;
         (end, machines, self.book.tally())
@@ -314,9 +414,18 @@ impl<'a> Running<'a> {
     /// Takes what was read into the book.
     fn read(&mut self, batch: Option<Batch>) {
         match batch {
-            None => self.book.source_ended(),
+            None => {
+                self.book.source_ended();
+                if let Some(notes) = &self.notes {
+                    notes.all_read(self.book.tally().read);
+                }
+            }
             Some(Ok(jobs)) => {
                 for job in jobs {
+                    if let Some(before) = &self.before {
+                        self.go_on(before.find(self.book.next()), job);
+                        continue;
+                    }
                     match self.plan.done.as_ref().and_then(|done| done.find(&job)) {
                         Some(ok) => {
                             let index = self.book.add_done(&job, ok);
@@ -338,10 +447,28 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Takes in a job of a run that goes on; whether it succeeded, if it is through.
+    fn go_on(&mut self, through: Option<bool>, job: Job) {
+        if let Some(ok) = through {
+            let index = self.book.add_done(&job, ok);
+            self.printer.pass_over(index);
+            return;
+        }
+        let id = self.book.next();
+        let attempts = self.before.as_ref().map_or(0, |before| before.attempts(id));
+        self.plan.gpus |= job.gpus > 0;
+        // One that may still run has its last attempt again.
+        let again = u32::from(self.taken_over.contains_key(&id));
+        self.book.add_again(job, attempts.saturating_sub(again));
+    }
+
     fn take_steps(&mut self) {
         while let Some(step) = self.book.next_step() {
             match step {
-                Step::Ask(job) => self.asking.push(self.ask(job)),
+                Step::Ask(job) => {
+                    let asking = self.ask(job);
+                    self.asking.push(asking);
+                }
                 Step::Later(job, delay) => {
                     let sleep = self.runtime.sleep_until(self.runtime.now() + delay);
                     self.later.push(sleep.map(move |()| job).boxed());
@@ -378,7 +505,11 @@ impl<'a> Running<'a> {
         self.book.stop(true);
     }
 
-    fn ask(&self, id: Id) -> Asking {
+    fn ask(&mut self, id: Id) -> Asking {
+        if let Some(request) = self.taken_over.remove(&id) {
+            self.turns.entry(id).or_default().taken_over = true;
+            return Asking { job: id, request };
+        }
         let job = self.book.job(id);
         let kinds = self.plan.offers.kinds(job);
         let request = self.cluster.request(job.demand());
@@ -398,17 +529,26 @@ impl<'a> Running<'a> {
         match lease {
             Ok(lease) => {
                 self.book.started(job);
+                if let Some(turn) = self.turns.get_mut(&job) {
+                    turn.taken_over = false;
+                }
+                if let Some(notes) = &self.notes {
+                    let attempt = self.book.attempt(job);
+                    notes.begins(job, lease.request(), lease.id(), attempt);
+                }
                 let attempt = self.start(job, lease);
                 self.running.push(attempt);
             }
             Err(RequestError::Lost(machine)) => {
+                let turn = self.turns.entry(job).or_default();
+                let taken_over = std::mem::take(&mut turn.taken_over);
+                turn.avoid = Some(machine);
                 let loss = Loss::Lost {
                     why: format!("{machine} was lost before it began"),
-                    spared: self.awake.slept_lately(),
+                    spared: taken_over || self.awake.slept_lately(),
                 };
                 let name = machine.to_string();
-                let left = self.never_ran(job, Some(name.clone()));
-                self.turns.entry(job).or_default().avoid = Some(machine);
+                let left = self.never_ran(job, Some(machine));
                 self.book.lost(job, Some(&name), &loss, left);
             }
             Err(RequestError::NoMachines(error)) => {
@@ -424,13 +564,17 @@ impl<'a> Running<'a> {
         Flow::On
     }
 
-    fn never_ran(&self, job: Id, machine: Option<String>) -> Left {
+    fn never_ran(&self, job: Id, machine: Option<MachineId>) -> Left {
         let attempt = Attempt {
-            machine,
+            machine: machine.map(|machine| machine.to_string()),
             number: self.book.attempt(job),
             ..Attempt::none()
         };
-        (attempt, None)
+        Left {
+            attempt,
+            output: None,
+            machine,
+        }
     }
 
     /// What one attempt does, from its lease to its end.
@@ -507,7 +651,13 @@ impl<'a> Running<'a> {
                     self.turns.entry(job).or_default().avoid = Some(machine);
                     self.book.once_more(job);
                 } else {
-                    self.book.ended(job, ended, (attempt, output));
+                    let machine = Some(machine);
+                    let left = Left {
+                        attempt,
+                        output,
+                        machine,
+                    };
+                    self.book.ended(job, ended, left);
                 }
             }
             Err(mut loss) => {
@@ -524,7 +674,12 @@ impl<'a> Running<'a> {
                 }
                 self.turns.entry(job).or_default().avoid = Some(machine);
                 let name = machine.to_string();
-                self.book.lost(job, Some(&name), &loss, (attempt, None));
+                let left = Left {
+                    attempt,
+                    output: None,
+                    machine: Some(machine),
+                };
+                self.book.lost(job, Some(&name), &loss, left);
             }
         }
     }
@@ -577,7 +732,15 @@ impl<'a> Running<'a> {
     /// Logs and prints a job that is through.
     fn through(&mut self, index: Id, job: &Job, ended: &Ended, left: Option<Left>) {
         self.turns.remove(&index);
-        let (attempt, output) = left.unwrap_or_else(|| (Attempt::none(), None));
+        let Left {
+            attempt,
+            output,
+            machine,
+        } = left.unwrap_or_else(|| Left {
+            attempt: Attempt::none(),
+            output: None,
+            machine: None,
+        });
         if let Some(joblog) = &mut self.plan.joblog
             && let Err(error) = joblog.write(job, &attempt, ended)
         {
@@ -589,6 +752,11 @@ impl<'a> Running<'a> {
             tag: self.plan.tag.then(|| job.tag().into_owned()),
             name: self.plan.keeps_results.then(|| job.name().into_owned()),
             failed: ended.told(&job.name()),
+            // What is interrupted is to be run again.
+            noted: (*ended != Ended::Interrupted).then_some(Noted {
+                machine: machine.unwrap_or(MachineId(0)),
+                ok: ended.is_ok(),
+            }),
         });
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Tally {
     pub(crate) skipped: usize,
     /// Done by an earlier run.
     pub(crate) before: usize,
+    /// Those of them that did not succeed, if this run goes on with that one.
+    pub(crate) before_failed: usize,
     /// How many times a job was lost with its machine and asked for again.
     pub(crate) run_again: usize,
     /// How many times a job that failed was tried again.
@@ -92,7 +94,7 @@ impl End {
             End::BadInput => 2,
             End::OutputClosed => 1,
             End::Done => {
-                let bad = tally.failed + tally.timed_out + tally.skipped;
+                let bad = tally.failed + tally.timed_out + tally.skipped + tally.before_failed;
                 // What a halt has ended is no failure where a success was waited for.
                 u8::from(bad > 0 && !tally.succeeded || !sound)
             }
@@ -133,11 +135,16 @@ impl fmt::Display for Summary {
             (tally.interrupted, "interrupted"),
             (tally.skipped, "skipped"),
             (tally.before, "done before"),
-            (tally.not_run(), "not run"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
             }
+        }
+        if tally.before_failed > 0 {
+            write!(f, " ({} failed)", tally.before_failed)?;
+        }
+        if tally.not_run() > 0 {
+            write!(f, ", {} not run", tally.not_run())?;
         }
         write!(f, "; {} lost and run again", tally.run_again)?;
         if tally.retried > 0 {
@@ -207,12 +214,13 @@ mod tests {
             interrupted: 2,
             skipped: 3,
             before: 4,
+            before_failed: 3,
             retried: 5,
             ..tally
         };
         assert_eq!(
             line(tally, 2, 0, 1000),
-            "20 jobs: 7 ok, 1 failed, 1 timed out, 2 interrupted, 3 skipped, 4 done before, 2 not run; \
+            "20 jobs: 7 ok, 1 failed, 1 timed out, 2 interrupted, 3 skipped, 4 done before (3 failed), 2 not run; \
              0 lost and run again; 5 failed and tried again; 2 machines started, 0 lost; 1.0 s"
         );
     }
@@ -238,6 +246,10 @@ mod tests {
                 ..good
             },
             Tally { skipped: 1, ..good },
+            Tally {
+                before_failed: 1,
+                ..good
+            },
         ] {
             assert_eq!(End::Done.status(&other, true), 1);
         }

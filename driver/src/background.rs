@@ -24,6 +24,7 @@ pub(crate) fn spawn<R: Runtime, S: System>(shared: &Arc<Shared<R, S>>, task: Tas
         Task::Start { kind, machines } => {
             runtime.spawn(lifecycle::start(shared.clone(), kind, machines));
         }
+        Task::Adopt(adopt) => runtime.spawn(lifecycle::adopt(shared.clone(), adopt)),
         Task::Stop { machine, urgent } => {
             runtime.spawn(lifecycle::stop(shared.clone(), machine, urgent));
         }

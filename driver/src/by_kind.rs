@@ -7,7 +7,7 @@ use remuda::{Kinds, MachineId, Resources, TaskId};
 use remuda_worker::wire::Figures;
 
 use crate::error::{CallError, StartError};
-use crate::system::{Invocation, Start, System};
+use crate::system::{Adopt, Invocation, Start, System};
 
 /// Two systems in one cluster. See [`ByKind::new`].
 #[derive(Clone, Debug)]
@@ -136,6 +136,20 @@ impl<A: System, B: System> System for ByKind<A, B> {
         match machine {
             OneOf::First(machine) => self.first.discard(machine, task).await,
             OneOf::Second(machine) => self.second.discard(machine, task).await,
+        }
+    }
+
+    fn token(&self, machine: &Self::Machine) -> Option<String> {
+        match machine {
+            OneOf::First(machine) => self.first.token(machine),
+            OneOf::Second(machine) => self.second.token(machine),
+        }
+    }
+
+    async fn adopt(&self, adopt: Adopt) -> Option<Self::Machine> {
+        match self.kinds.contains(adopt.kind) {
+            false => self.first.adopt(adopt).await.map(OneOf::First),
+            true => self.second.adopt(adopt).await.map(OneOf::Second),
         }
     }
 

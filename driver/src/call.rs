@@ -23,6 +23,7 @@ use crate::shared::Shared;
 use crate::signal::Signal;
 use crate::system::{Caller, Chunk, Invocation, System};
 use crate::tables::{CallEnd, RequestEntry};
+use crate::worker_link::call_number;
 
 /// How many chunks of unread output are discarded in one poll.
 const READ_AT_ONCE: usize = 64;
@@ -119,7 +120,7 @@ impl<T> Call<T> {
             Ok(args) => (args, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let (invocation, caller) = Invocation::new(function, args);
+        let (mut invocation, caller) = Invocation::new(function, args);
         let cancel = caller.signal().clone();
         let call = Call {
             caller,
@@ -136,6 +137,9 @@ impl<T> Call<T> {
             let _ = answer.send(Err(CallError::Lost(machine.why_dead().to_string())));
             return call;
         };
+        let numbered = registered.map(|(request, _, nth)| (request, nth));
+        invocation.number = numbered.and_then(|(request, nth)| call_number(request, nth));
+        let registered = registered.map(|(request, id, _)| (request, id));
         let (task, machine) = (shared.clone(), machine.clone());
         // Created outside the async block: a runtime that has ended drops the task without polling it.
         let mut registration = Registration {
@@ -203,12 +207,13 @@ async fn ignored<R: Runtime>(runtime: &R, cancel: &Signal, limit: Duration) {
     pass(runtime, limit).await;
 }
 
-/// Adds a call to its lease, if it has one. Returns `None` if the lease is lost.
+/// Adds a call to its lease, if it has one: the request, the call's id, and how many calls of the lease were before it.
+/// Returns `None` if the lease is lost.
 fn register<R: Runtime, S: System>(
     shared: &Arc<Shared<R, S>>,
     request: Option<RequestId>,
     cancel: &Signal,
-) -> Option<Option<(RequestId, u64)>> {
+) -> Option<Option<(RequestId, u64, u32)>> {
     let Some(request) = request else {
         return Some(None);
     };
@@ -218,7 +223,9 @@ fn register<R: Runtime, S: System>(
             return None;
         };
         leased.calls.push((id, cancel.clone()));
-        Some(Some((request, id)))
+        let nth = leased.made;
+        leased.made = nth.saturating_add(1);
+        Some(Some((request, id, nth)))
     })
 }
 

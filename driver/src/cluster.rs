@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use remuda::{
@@ -65,7 +66,17 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         options: Options,
     ) -> Result<Self, ConfigError> {
         let manager = Manager::new(config)?;
-        Ok(Cluster::begun(runtime, system, options, manager, None))
+        let ahead = Duration::ZERO;
+        let shared = Shared::new(
+            runtime,
+            system,
+            options,
+            manager,
+            None,
+            ahead,
+            background::spawn,
+        );
+        Ok(Cluster::begun(shared))
     }
 
     /// Like [`new`](Cluster::new), and `recorder` receives every event of the manager.
@@ -82,30 +93,21 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         let manager = Manager::new(config)?;
         recorder.begin(runtime.now(), &manager);
         let recorder: Box<dyn Recorder> = Box::new(recorder);
-        Ok(Cluster::begun(
-            runtime,
-            system,
-            options,
-            manager,
-            Some(recorder),
-        ))
-    }
-
-    fn begun(
-        runtime: R,
-        system: S,
-        options: Options,
-        manager: Manager,
-        recorder: Option<Box<dyn Recorder>>,
-    ) -> Self {
+        let (recorder, ahead) = (Some(recorder), Duration::ZERO);
         let shared = Shared::new(
             runtime,
             system,
             options,
             manager,
             recorder,
+            ahead,
             background::spawn,
         );
+        Ok(Cluster::begun(shared))
+    }
+
+    /// Starts what a cluster does by itself.
+    pub(crate) fn begun(shared: Arc<Shared<R, S>>) -> Self {
         shared.runtime.spawn(timer::run(shared.clone()));
         // The manager does nothing before its first event.
         if shared.read(State::keeps_machines) {
@@ -145,6 +147,7 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// # Errors
     /// The machine never existed.
     pub fn drain(&self, machine: MachineId, until: Option<Instant>) -> Result<(), Reject> {
+        let until = until.map(|until| self.shared().managers_time(until));
         self.tell(Event::Drain { machine, until })
     }
 
@@ -283,6 +286,10 @@ impl<R: Runtime, S: System> Cluster<R, S> {
 
     fn tell(&self, event: Event) -> Result<(), Reject> {
         self.shared().handle(event).map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn handle(&self) -> &Handle<R, S> {
+        &self.handle
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared<R, S>> {

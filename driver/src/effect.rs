@@ -12,7 +12,7 @@ use crate::lost_tasks::LostTask;
 use crate::machine::Machine;
 use crate::record::Recorder;
 use crate::signal::Signal;
-use crate::system::System;
+use crate::system::{Adopt, System};
 use crate::tables::{OnceWaiter, OnceWork, RequestEntry};
 
 /// One thing to do outside the lock. Effects are done in the order in which they were queued.
@@ -50,6 +50,8 @@ pub(crate) enum Task<S: System> {
         kind: KindId,
         machines: Vec<(MachineId, Signal)>,
     },
+    /// Waits for a machine of an earlier driver to come back.
+    Adopt(Adopt),
     /// Ends the machine. If `urgent`, it is killed at once, else it is asked to end first.
     Stop {
         machine: Arc<Machine<S>>,

@@ -71,6 +71,7 @@ mod file_recorder;
 mod lost_tasks;
 mod machine;
 mod options;
+mod past;
 mod status;
 
 // Our systems.
@@ -97,6 +98,7 @@ mod lease;
 mod lifecycle;
 mod once;
 mod request;
+mod resume;
 mod timer;
 
 pub use by_kind::{ByKind, OneOf};
@@ -110,12 +112,14 @@ pub use lost_tasks::{LostTask, LostTasks};
 pub use machine::Machine;
 pub use once::OnceMachine;
 pub use options::{Options, worker_silence};
+pub use past::{Past, PastError};
 pub use process::ProcessSystem;
-pub use record::Recorder;
+pub use record::{Barrier, Recorder};
 pub use remuda;
 pub use remuda_worker::session::{Key, KeyError};
 pub use remuda_worker::wire::{Figures, Stream, Usage};
 pub use request::Request;
+pub use resume::Resumed;
 pub use runtime::{Accept, Child, Connection, Process, Runtime};
 pub use status::MachineStatus;
 pub use system::{Caller, Chunk, Invocation, Output, Progress, Start, System};

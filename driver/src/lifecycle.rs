@@ -18,7 +18,7 @@ use crate::runtime::{Runtime, pass, timeout};
 use crate::shared::Shared;
 use crate::signal::Signal;
 use crate::state::State;
-use crate::system::{Progress, Start, System};
+use crate::system::{Adopt, Progress, Start, System};
 use crate::tables::MachineEntry;
 
 /// The life of one machine. Tells the manager how the machine ended, also when the task that has it is dropped.
@@ -30,6 +30,8 @@ struct Lifecycle<R: Runtime, S: System> {
 }
 
 enum Phase {
+    /// The driver was started again, and the machine may come back.
+    Away,
     Starting,
     Up(oneshot::Sender<Arc<str>>),
     Ended,
@@ -209,6 +211,10 @@ pub(crate) fn join<R: Runtime, S: System>(
             .as_ref()
             .and_then(|handle| catch_panic(|| shared.system.name(id, handle)));
         let mut name = Some(name.unwrap_or_else(|| id.to_string()));
+        let mut token = handle
+            .as_ref()
+            .and_then(|handle| catch_panic(|| shared.system.token(handle)))
+            .flatten();
         let joined = shared.with(|state| {
             // Ids ascend in the order in which machines join (J1), and another has just joined: take the next id.
             if state.next_joined() != id {
@@ -216,7 +222,7 @@ pub(crate) fn join<R: Runtime, S: System>(
             }
             let (machine, dead_sender) = Machine::new(id, name.take()?, handle.take()?);
             let machine = Arc::new(machine);
-            let reject = state.on_join(machine.clone(), kind, offer);
+            let reject = state.on_join(machine.clone(), kind, offer, token.take());
             Some((machine, dead_sender, reject))
         });
         let Some((machine, dead_sender, reject)) = joined else {
@@ -234,6 +240,32 @@ pub(crate) fn join<R: Runtime, S: System>(
         tracing::info!(machine = %machine.name(), "has joined");
         shared.runtime.spawn(watch(lifecycle, machine));
         return Ok(id);
+    }
+}
+
+/// Waits for a machine that an earlier driver had: it comes back and is watched from then on, or is gone for good.
+pub(crate) fn adopt<R: Runtime, S: System>(
+    shared: Arc<Shared<R, S>>,
+    adopt: Adopt,
+) -> impl Future<Output = ()> + Send {
+    let (id, kind) = (adopt.id, adopt.kind);
+    let phase = Phase::Away;
+    let mut lifecycle = Lifecycle {
+        shared,
+        id,
+        kind,
+        phase,
+    };
+    async move {
+        let shared = lifecycle.shared.clone();
+        let returned = std::pin::pin!(catch_panic_in(shared.system.adopt(adopt)));
+        match select(returned, shared.closing.clone()).await {
+            Either::Left((Ok(Some(handle)), _)) => {
+                let machine = lifecycle.on_returned(handle);
+                watch(lifecycle, machine).await;
+            }
+            _ => lifecycle.on_gone(),
+        }
     }
 }
 
@@ -319,6 +351,7 @@ pub(crate) async fn stop<R: Runtime, S: System>(
 
 impl<R: Runtime, S: System> Lifecycle<R, S> {
     fn on_up(&mut self, started: Started<S::Machine>) -> Arc<Machine<S>> {
+        let token = self.token(&started.handle);
         let (machine, dead_sender) = Machine::new(self.id, started.name, started.handle);
         let machine = Arc::new(machine);
         self.phase = Phase::Up(dead_sender);
@@ -327,9 +360,32 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
         // The last clone of the start's flag drops wakers: not under the lock.
         let start = self
             .shared
-            .with(|state| state.on_up(self.id, entry, started.offer));
+            .with(|state| state.on_up(self.id, entry, started.offer, token));
         drop(start);
         machine
+    }
+
+    fn on_returned(&mut self, handle: S::Machine) -> Arc<Machine<S>> {
+        let name = catch_panic(|| self.shared.system.name(self.id, &handle));
+        let name = name.unwrap_or_else(|| self.id.to_string());
+        let token = self.token(&handle);
+        let (machine, dead_sender) = Machine::new(self.id, name, handle);
+        let machine = Arc::new(machine);
+        self.phase = Phase::Up(dead_sender);
+        tracing::info!(machine = %machine.name(), "is back");
+        let entry = MachineEntry::new(machine.clone(), self.kind);
+        self.shared
+            .with(|state| state.on_returned(self.id, entry, token));
+        machine
+    }
+
+    fn on_gone(&mut self) {
+        self.phase = Phase::Ended;
+        self.shared.with(|state| state.on_gone(self.id));
+    }
+
+    fn token(&self, handle: &S::Machine) -> Option<String> {
+        catch_panic(|| self.shared.system.token(handle)).flatten()
     }
 
     fn on_start_failed(&mut self, end: StartEnd) {
@@ -338,7 +394,7 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
         let wanted = self.shared.read(|state| state.is_start_wanted(self.id));
         let error = match end {
             StartEnd::Failed(error) if wanted => {
-                let (id, now) = (self.id, self.shared.runtime.now());
+                let (id, now) = (self.id, self.shared.now());
                 let text = error.to_string();
                 let told = self
                     .shared
@@ -364,7 +420,7 @@ impl<R: Runtime, S: System> Lifecycle<R, S> {
     /// The machine must go: it is drained.
     fn on_leaving(&self, name: &str, within: Duration) {
         tracing::info!(machine = %name, "must go within {within:?} and is drained");
-        let until = self.shared.runtime.now().checked_add(within);
+        let until = self.shared.now().checked_add(within);
         let machine = self.id;
         // Its id is known, so this is no rejection.
         let _ = self.shared.handle(Event::Drain { machine, until });
@@ -403,6 +459,7 @@ impl<R: Runtime, S: System> Drop for Lifecycle<R, S> {
                 self.on_start_failed(error.into());
             }
             Phase::Up(_) => self.on_stopped("nothing watches it any more".into()),
+            Phase::Away => self.on_gone(),
             Phase::Ended => {}
         }
         self.shared.with(|state| {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use remuda::{Event, KindId, MachineId, Reject, Resources};
+use remuda::{Action, Event, Health, KindId, MachineId, Reject, Resources};
 
 use crate::error::StartError;
 use crate::machine::Machine;
-use crate::state::State;
+use crate::state::{GONE, State};
 use crate::system::System;
 use crate::tables::{MachineEntry, StartEntry};
 
@@ -49,10 +49,12 @@ impl<S: System> State<S> {
         machine: MachineId,
         entry: MachineEntry<S>,
         offer: Option<Resources>,
+        token: Option<String>,
     ) -> Option<StartEntry> {
         let start = self.starts.remove(&machine);
         self.ever_up = true;
         self.note(machine, "name", entry.machine.name());
+        self.note_token(machine, token);
         self.machines.insert(machine, entry);
         self.feed(Event::Up { machine, offer });
         // The manager has it stopped already and does not say so again.
@@ -96,6 +98,7 @@ impl<S: System> State<S> {
         machine: Arc<Machine<S>>,
         kind: KindId,
         offer: Option<Resources>,
+        token: Option<String>,
     ) -> Option<Reject> {
         let id = machine.id();
         self.joined += 1;
@@ -112,9 +115,54 @@ impl<S: System> State<S> {
                 self.machine_tasks += 1;
                 self.ever_up = true;
                 self.note(id, "name", name.name());
+                self.note_token(id, token);
             }
         }
         reject
+    }
+
+    /// How the machine can be found again, for a driver that is started again.
+    fn note_token(&mut self, machine: MachineId, token: Option<String>) {
+        if let Some(token) = token {
+            self.note(machine, "session", token);
+        }
+    }
+
+    /// A machine of an earlier driver is back, with all that runs there.
+    pub(crate) fn on_returned(
+        &mut self,
+        machine: MachineId,
+        entry: MachineEntry<S>,
+        token: Option<String>,
+    ) {
+        self.away.remove(&machine);
+        self.note(machine, "name", entry.machine.name());
+        self.note_token(machine, token);
+        let view = self.manager.machine(machine);
+        let draining = matches!(view.map(|it| it.health()), Some(Health::Draining { .. }));
+        entry.machine.set_leaving(draining);
+        let granted: Vec<_> = view.into_iter().flat_map(|it| it.running()).collect();
+        self.machines.insert(machine, entry);
+        for request in granted {
+            self.on_grant(request, machine);
+        }
+        // What was asked of it meanwhile, or before.
+        for outstanding in self.manager.outstanding() {
+            match outstanding.action {
+                Action::Stop { machine: of } if of == machine => self.stop(machine),
+                Action::Poll { machine: of } if of == machine => self.poll(machine),
+                _ => {}
+            }
+        }
+    }
+
+    /// A machine of an earlier driver is gone with that: it is no loss, as it was bound to end.
+    pub(crate) fn on_gone(&mut self, machine: MachineId) {
+        let until = Some(self.manager.now());
+        self.feed(Event::Drain { machine, until });
+        self.note(machine, "stopped", GONE);
+        self.feed(Event::Stopped { machine });
+        self.away.remove(&machine);
     }
 
     /// A start has failed. Queued requests that only accept kinds of which none could be started fail, if no machine was ever

@@ -19,8 +19,8 @@ use remuda_worker::wire::{Decoder, Figures, FromWorker, Opening, ToWorker};
 
 use crate::error::{CallError, StartError};
 use crate::ongoing::Ongoing;
-use crate::runtime::{Child, Runtime, timeout};
-use crate::system::{Invocation, Start, System};
+use crate::runtime::{Child, Runtime, pass, timeout};
+use crate::system::{Adopt, Invocation, Start, System};
 use crate::text::{Keep, harmless};
 use crate::worker_link::{Link, compare_functions};
 use gate::Gate;
@@ -30,6 +30,9 @@ use tail::Tail;
 
 pub(crate) use group::Group;
 pub(crate) use tail::readable;
+
+/// How long a worker may take to end when it has noticed that its driver is silent.
+const LATE: Duration = Duration::from_secs(5);
 
 /// Machines that are child processes. See the [module](self) and [`ProcessSystem::new`].
 #[derive(Clone, Debug)]
@@ -49,6 +52,7 @@ pub struct ProcessSystem<R> {
     queued: Kinds,
     hello_timeout: Duration,
     silence: Option<Duration>,
+    env: Vec<(String, String)>,
     grace: Duration,
     /// Processes of starts that were given up, until they have ended.
     ongoing: Ongoing,
@@ -96,6 +100,7 @@ impl<R: Runtime> ProcessSystem<R> {
             queued: Kinds::NONE,
             hello_timeout: Duration::from_secs(30),
             silence: None,
+            env: Vec::new(),
             grace: Duration::ZERO,
             ongoing: Ongoing::default(),
         }
@@ -183,6 +188,13 @@ impl<R: Runtime> ProcessSystem<R> {
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = Some(silence);
+        self
+    }
+
+    /// A variable in the environment of the template's program, besides those of this process.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -346,9 +358,11 @@ impl<R: Runtime> System for ProcessSystem<R> {
         let queued = self.queued.contains(start.kind);
         let prefix = if queued { &self.prefix[..] } else { &[] };
         let refuse = |what: String| self.error(start.kind, &words, &what);
+        let mut command = command(prefix, &words)?;
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let child = self
             .runtime
-            .start(command(prefix, &words)?)
+            .start(command)
             .map_err(|error| refuse(format!("it cannot be run: {error}")))?;
         let Child {
             id: pid,
@@ -468,6 +482,15 @@ impl<R: Runtime> System for ProcessSystem<R> {
 
     async fn discard(&self, machine: &Worker, task: TaskId) -> Result<(), String> {
         machine.link.discard(task.0).await
+    }
+
+    /// A worker ends with its driver. One on another host may learn of that only by the driver's silence.
+    async fn adopt(&self, adopt: Adopt) -> Option<Worker> {
+        let silence = self.silence.unwrap_or(adopt.silence);
+        if !silence.is_zero() {
+            pass(&self.runtime, silence + LATE).await;
+        }
+        None
     }
 
     fn name(&self, id: MachineId, machine: &Worker) -> String {

@@ -60,6 +60,16 @@ impl<R: Runtime, S: System> Request<R, S> {
         }
     }
 
+    /// A request of a cluster that is resumed, which was submitted before.
+    pub(crate) fn made(cluster: Handle<R, S>, request: RequestId, spec: Submit) -> Self {
+        Request {
+            cluster: Some(cluster),
+            spec,
+            timeout: None,
+            stage: Stage::Made(request),
+        }
+    }
+
     /// Resolves this request.
     fn resolve(
         &mut self,
@@ -118,6 +128,7 @@ impl<R: Runtime, S: System> Future for Request<R, S> {
                 });
                 // Most requests are granted at once and need no waker. Otherwise look at the entry below.
                 if let Some(machine) = machine {
+                    shared.make_safe();
                     return Poll::Ready(this.resolve(request, Ok(machine)));
                 }
                 request
@@ -176,6 +187,16 @@ impl<R: Runtime, S: System> Drop for Request<R, S> {
             if queued.is_some() {
                 // The entry stays meanwhile: a timer that is due before may grant the request, which is then not cancelled.
                 state.feed(Event::Cancel { request });
+                // It was granted on a machine of an earlier driver that has not come back yet.
+                if let Some(machine) = state.manager.machine_of(request)
+                    && state.away.contains(&machine)
+                {
+                    state.feed(Event::Done {
+                        request,
+                        machine: Some(machine),
+                        outcome: Outcome::Unused,
+                    });
+                }
             }
             let entry = state.requests.remove(&request);
             if let Some(RequestEntry::Granted(machine)) = &entry {

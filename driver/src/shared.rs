@@ -11,13 +11,13 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::Shared as SharedFuture;
-use remuda::{Event, Manager, Notice, Reject};
+use remuda::{Event, Instant, Manager, Notice, Reject};
 
 use crate::effect::{Effect, Task};
 use crate::lost_tasks::LostTask;
 use crate::options::{Options, worker_silence};
 use crate::panics::{catch_panic, drop_payload};
-use crate::record::Recorder;
+use crate::record::{Barrier, Recorder};
 use crate::runtime::Runtime;
 use crate::state::State;
 use crate::system::System;
@@ -30,6 +30,10 @@ pub(crate) struct Shared<R, S: System> {
     pub(crate) options: Options,
     /// How long workers wait for a word of the driver (F8).
     pub(crate) silence: Duration,
+    /// How much the manager's time is ahead of the runtime's: that of a cluster which is resumed goes on.
+    ahead: Duration,
+    /// What is waited for before anything is carried out.
+    barrier: Option<Barrier>,
     /// Resolves when the cluster shuts down: running starts are then dropped.
     pub(crate) closing: SharedFuture<oneshot::Receiver<()>>,
     /// Starts a task on the runtime. The tasks import this file, so the function is passed in and not imported.
@@ -72,11 +76,13 @@ impl<R: Runtime, S: System> Shared<R, S> {
         options: Options,
         manager: Manager,
         recorder: Option<Box<dyn Recorder>>,
+        ahead: Duration,
         spawn: fn(&Arc<Self>, Task<S>),
     ) -> Arc<Self> {
         let (open, closing) = oneshot::channel();
         let clock = runtime.clone();
-        let clock = Box::new(move || clock.now());
+        let clock = Box::new(move || clock.now() + ahead);
+        let barrier = recorder.as_ref().and_then(|recorder| recorder.barrier());
         let silence = worker_silence(manager.config(), &options);
         let state = State::new(manager, recorder, clock, open, &options);
         Arc::new(Shared {
@@ -84,10 +90,36 @@ impl<R: Runtime, S: System> Shared<R, S> {
             system,
             options,
             silence,
+            ahead,
+            barrier,
             closing: closing.shared(),
             spawn,
             state: Mutex::new(state),
         })
+    }
+
+    /// The manager's time.
+    pub(crate) fn now(&self) -> Instant {
+        self.runtime.now() + self.ahead
+    }
+
+    /// A time of the runtime's, as the manager has it.
+    pub(crate) fn managers_time(&self, at: Instant) -> Instant {
+        at.checked_add(self.ahead).unwrap_or(Instant::MAX)
+    }
+
+    /// Resolves once the manager's time has reached `at`.
+    pub(crate) fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send {
+        let ahead = u64::try_from(self.ahead.as_nanos()).unwrap_or(u64::MAX);
+        self.runtime
+            .sleep_until(Instant(at.0.saturating_sub(ahead)))
+    }
+
+    /// Waits until what was recorded is safe, before anything is done because of it. Not under the lock.
+    pub(crate) fn make_safe(&self) {
+        if let Some(barrier) = &self.barrier {
+            barrier();
+        }
     }
 
     /// Has the manager handle `event`. Returns the rejection, if there is one.
@@ -122,6 +154,7 @@ impl<R: Runtime, S: System> Shared<R, S> {
         while let Some(effect) = state.outbox.pop_front() {
             state.draining = true;
             drop(state);
+            self.make_safe();
             // A client's waker or destructor may panic, which the panic hook reports. That must not prevent the other
             // effects, and must not unwind into this caller, which may be a machine's task or a destructor.
             catch_panic(|| self.run(effect));

@@ -4,7 +4,7 @@
 //! No code of clients or systems runs here (wakers, `System` methods, `tracing` subscribers, destructors). Such work is
 //! queued as an [`Effect`], which `shared.rs` runs after unlocking.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,6 +33,9 @@ use crate::tables::{Leased, MachineEntry, OnceWaiter, RequestEntry, StartEntry, 
 /// How many lost machines `Cluster::machines` lists, the latest ones.
 const LOST_LISTED: usize = 32;
 
+/// Why a machine of an earlier driver is no more.
+pub(crate) const GONE: &str = "its driver was killed, and it did not come back";
+
 /// The state under the lock.
 pub(crate) struct State<S: System> {
     pub(crate) manager: Manager,
@@ -43,6 +46,8 @@ pub(crate) struct State<S: System> {
     submitting: Option<(RequestId, RequestEntry<S>)>,
     pub(crate) starts: IdMap<MachineId, StartEntry>,
     pub(crate) machines: IdMap<MachineId, MachineEntry<S>>,
+    /// Machines of an earlier driver that may come back. What is granted there, clients see when they do.
+    pub(crate) away: BTreeSet<MachineId>,
     pub(crate) lost: VecDeque<MachineStatus>,
     pub(crate) waiters: IdMap<WaiterId, OnceWaiter>,
     pub(crate) once_errors: BTreeMap<(MachineId, OnceKey), CallError>,
@@ -61,7 +66,7 @@ pub(crate) struct State<S: System> {
     actions: Vec<Action>,
     clock: Box<dyn Fn() -> Instant + Send>,
     no_machines_timeout: Option<Duration>,
-    next_id: u64,
+    pub(crate) next_id: u64,
     /// How many machines have joined.
     pub(crate) joined: u64,
 }
@@ -81,6 +86,7 @@ impl<S: System> State<S> {
             submitting: None,
             starts: IdMap::default(),
             machines: IdMap::default(),
+            away: BTreeSet::new(),
             lost: VecDeque::new(),
             waiters: IdMap::default(),
             once_errors: BTreeMap::new(),
@@ -115,7 +121,7 @@ impl<S: System> State<S> {
     }
 
     /// Queues the start of a task in the outbox.
-    fn spawn(&mut self, task: Task<S>) {
+    pub(crate) fn spawn(&mut self, task: Task<S>) {
         self.push(Effect::Spawn(task));
     }
 
@@ -277,12 +283,7 @@ impl<S: System> State<S> {
                 key,
                 outcome,
             } => self.on_once_ready(waiter, key, outcome),
-            Action::Poll { machine } => {
-                if let Some(entry) = self.machines.get(&machine) {
-                    let poll = Task::Poll(entry.machine.clone());
-                    self.spawn(poll);
-                }
-            }
+            Action::Poll { machine } => self.poll(machine),
             Action::Cancelled { request } => self.end_queued(request, RequestError::Shutdown),
             Action::SetTimer { at } => {
                 if self.timer.sleeping_until.is_none_or(|until| at < until) {
@@ -299,7 +300,14 @@ impl<S: System> State<S> {
         }
     }
 
-    fn on_start(&mut self, kind: KindId, first: MachineId, count: u32) {
+    pub(crate) fn poll(&mut self, machine: MachineId) {
+        if let Some(entry) = self.machines.get(&machine) {
+            let poll = Task::Poll(entry.machine.clone());
+            self.spawn(poll);
+        }
+    }
+
+    pub(crate) fn on_start(&mut self, kind: KindId, first: MachineId, count: u32) {
         self.machine_tasks += count as usize;
         let ids = (0..u64::from(count)).map(|nth| MachineId(first.0 + nth));
         let machines: Vec<_> = ids.map(|id| (id, Signal::default())).collect();
@@ -332,7 +340,10 @@ impl<S: System> State<S> {
         }
     }
 
-    fn on_grant(&mut self, request: RequestId, machine: MachineId) {
+    pub(crate) fn on_grant(&mut self, request: RequestId, machine: MachineId) {
+        if self.away.contains(&machine) {
+            return;
+        }
         let machine = self
             .machines
             .get(&machine)
@@ -356,6 +367,14 @@ impl<S: System> State<S> {
                 self.requests
                     .insert(request, RequestEntry::Ended(RequestError::Lost(machine)));
                 self.push(Effect::DropEntry(entry));
+            }
+            // Granted on a machine that has not come back.
+            Some(RequestEntry::Queued(waker)) => {
+                self.requests
+                    .insert(request, RequestEntry::Ended(RequestError::Lost(machine)));
+                if let Some(waker) = waker {
+                    self.push(Effect::Wake(waker));
+                }
             }
             Some(entry) => self.push(Effect::DropEntry(entry)),
             None => {}
@@ -416,6 +435,11 @@ impl<S: System> State<S> {
             && let Some(entry) = self.machines.get(machine)
         {
             about = entry.reason.clone();
+        }
+        if let Notice::Ended { machine } = &notice
+            && self.away.contains(machine)
+        {
+            about = Some(GONE.into());
         }
         if let Notice::MachineLost { machine, .. } = &notice
             && let Some(entry) = self.machines.get_mut(machine)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::channel::mpsc;
 use futures::future::select;
 use futures::{SinkExt as _, StreamExt as _};
-use remuda::{KindId, MachineId, Resources, TaskId};
+use remuda::{KindId, MachineId, RequestId, Resources, TaskId};
 use remuda_worker::wire::{Figures, Stream};
 
 use crate::error::{CallError, StartError};
@@ -100,6 +100,21 @@ pub trait System: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// By what the machine can be found again when the driver was killed and is [resumed](crate::Cluster::resume): it is
+    /// written to the journal. None, by default, if it ends with its driver.
+    fn token(&self, machine: &Self::Machine) -> Option<String> {
+        let _ = machine;
+        None
+    }
+
+    /// In a cluster that is resumed: resolves with a machine of the earlier driver when it comes back, or with `None` when
+    /// nothing that it ran can be alive any more. By default that is at once, as is right where machines end with their
+    /// driver and all of them have ended.
+    fn adopt(&self, adopt: Adopt) -> impl Future<Output = Option<Self::Machine>> + Send {
+        let _ = adopt;
+        async { None }
+    }
+
     /// The machine's name in messages; its id by default.
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
         let _ = machine;
@@ -159,6 +174,22 @@ impl Start {
     }
 }
 
+/// A machine of an earlier driver, as a [`System`] is to find it again. See [`System::adopt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Adopt {
+    /// Its id.
+    pub id: MachineId,
+    /// Its kind.
+    pub kind: KindId,
+    /// What [`System::token`] said of it.
+    pub token: Option<String>,
+    /// What runs there. If nothing does and it has no token, it is not asked for.
+    pub running: Vec<RequestId>,
+    /// How long it waits for a word of its driver before it ends by itself ([`Start::silence`]).
+    pub silence: Duration,
+}
+
 /// What a [`Start`] has said of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
@@ -194,6 +225,8 @@ pub struct Invocation {
     /// Where the call's output goes.
     pub output: Output,
     pub(crate) orders: Orders,
+    /// The number that a worker knows the call by: the same whichever driver makes it.
+    pub(crate) number: Option<u64>,
 }
 
 /// What the client wants of a running call: that it is over, or that it ends by itself. Each is said once.
@@ -275,6 +308,7 @@ impl Invocation {
             args,
             output: Output(sender),
             orders,
+            number: None,
         };
         let caller = Caller {
             output,

@@ -32,6 +32,8 @@ pub(crate) enum RequestEntry<S: System> {
 pub(crate) struct Leased {
     /// The running calls of the lease, each with the flag that cancels it.
     pub(crate) calls: SmallVec<[(u64, Signal); 1]>,
+    /// How many calls were made.
+    pub(crate) made: u32,
     /// What the client said when it ended the lease, once it has. The manager is told when the last call has ended (F12).
     pub(crate) ended: Option<End>,
     /// The worst end of a call so far; `None`: nothing was called.

@@ -38,10 +38,10 @@ async fn run_until_ended<R: Runtime, S: System>(shared: Arc<Shared<R, S>>) {
         match deadline {
             None => changed.await,
             Some(at) => {
-                select(std::pin::pin!(shared.runtime.sleep_until(at)), changed).await;
+                select(std::pin::pin!(shared.sleep_until(at)), changed).await;
             }
         }
-        let now = shared.runtime.now();
+        let now = shared.now();
         if deadline.is_some_and(|at| now >= at) {
             shared.with(|state| state.on_time(now));
         }

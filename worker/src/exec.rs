@@ -34,6 +34,9 @@ pub const EXEC: &str = "exec";
 /// The environment variable of every job that has the mark of its worker. A worker that a job starts appends its own mark.
 pub(crate) const MARKER: &str = "REMUDA_WORKER";
 
+/// The environment variable by which a driver knows the workers, and their guards, of a run. Jobs do not have it.
+pub(crate) const RUN: &str = "REMUDA_RUN";
+
 /// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal. A process that cannot be
 /// started is a remote error that names the program and the reason, unless that is the machine's: it has no descriptor,
 /// process, memory or space left, no `/bin/sh`, or no such directory. Then it is a [`Failure::Machine`].
@@ -135,7 +138,7 @@ impl Exec {
                 }
             })?,
         };
-        command.env(MARKER, marker).stdin(stdin);
+        command.env(MARKER, marker).env_remove(RUN).stdin(stdin);
         Ok(command)
     }
 

@@ -1,7 +1,7 @@
 //! What tells a worker that it must go: SIGTERM, and a command that knows of it before (a cloud's spot notice). It tells the
 //! driver, which gives it no more work; what runs goes on until it has ended, or the time is over.
 
-use crate::exec::MARKER;
+use crate::exec::{MARKER, RUN};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 use std::io;
@@ -49,6 +49,7 @@ fn says_so(command: &str, marker: &str) -> io::Result<bool> {
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
         .env(MARKER, marker)
+        .env_remove(RUN)
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

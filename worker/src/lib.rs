@@ -39,6 +39,7 @@ mod figures;
 mod first;
 mod guard;
 mod jobs;
+mod kept;
 mod leave;
 mod memory;
 mod offer;

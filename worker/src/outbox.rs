@@ -19,8 +19,8 @@ const SPARE: usize = 4;
 
 /// What carries the bytes to the driver.
 pub(crate) trait Sink {
-    /// Writes all bytes.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes all bytes, which were queued for the driver of this [generation](Outbox::begin_again).
+    fn write(&mut self, bytes: &[u8], generation: u64) -> io::Result<()>;
 
     /// Somebody has called [`Outbox::kick`].
     fn kicked(&mut self) -> io::Result<()> {
@@ -30,7 +30,7 @@ pub(crate) trait Sink {
 
 /// A pipe.
 impl<T: Write + AsFd> Sink for T {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8], _: u64) -> io::Result<()> {
         write_all(self, bytes)
     }
 }
@@ -55,6 +55,8 @@ struct Queues {
     closed: bool,
     /// The writer is to look after its [`Sink`].
     kicked: bool,
+    /// How many drivers there were before this one.
+    generation: u64,
 }
 
 impl Outbox {
@@ -90,6 +92,18 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    /// There is a new driver, of this generation: what was queued goes, and it gets `greeting` first.
+    pub(crate) fn begin_again(&self, generation: u64, greeting: &[u8]) {
+        let mut queues = lock(&self.queues);
+        queues.generation = generation;
+        queues.data.clear();
+        queues.control.clear();
+        if !queues.closed {
+            queues.control.extend_from_slice(greeting);
+        }
+        self.filled.notify_one();
+    }
+
     /// Queues nothing more. The output of a job that is killed because the worker ends must not be taken for its result.
     pub(crate) fn close(&self) {
         lock(&self.queues).closed = true;
@@ -120,11 +134,11 @@ impl Outbox {
     pub(crate) fn write_to(&self, mut output: impl Sink) -> io::Error {
         let mut control = Vec::new();
         loop {
-            let block = self.take(&mut control);
+            let (block, generation) = self.take(&mut control);
             let written = match (control.is_empty(), block.is_empty()) {
                 (true, true) => output.kicked(),
-                (false, _) => output.write(&control),
-                (true, false) => output.write(&block),
+                (false, _) => output.write(&control, generation),
+                (true, false) => output.write(&block, generation),
             };
             if let Err(error) = written {
                 self.discard_all();
@@ -155,8 +169,8 @@ impl Outbox {
         result
     }
 
-    /// Waits for something to write: all control frames, or else one block; neither after a kick.
-    fn take(&self, control: &mut Vec<u8>) -> Vec<u8> {
+    /// Waits for something to write, and for which driver it is: all control frames, or else one block; neither after a kick.
+    fn take(&self, control: &mut Vec<u8>) -> (Vec<u8>, u64) {
         control.clear();
         let mut queues = lock(&self.queues);
         while queues.is_empty() && !queues.kicked {
@@ -167,11 +181,12 @@ impl Outbox {
         }
         queues.writing = true;
         queues.kicked = false;
+        let generation = queues.generation;
         if !queues.control.is_empty() {
             std::mem::swap(control, &mut queues.control);
-            return Vec::new();
+            return (Vec::new(), generation);
         }
-        queues.data.pop_front().unwrap_or_default()
+        (queues.data.pop_front().unwrap_or_default(), generation)
     }
 
     /// The driver no longer reads: drops everything that is queued.

@@ -4,7 +4,7 @@
 //! for polls, one per call. The worker always ends through [`Serving::end`] or [`Serving::goodbye`].
 
 use crate::call::{Call, Calls};
-use crate::connect::{self, Carrier, Connect, Reader};
+use crate::connect::{self, Carrier, Connect, Read, Reader};
 use crate::context::Context;
 use crate::devices::Devices;
 use crate::exec::MARKER;
@@ -19,7 +19,7 @@ use crate::registry::{Registry, names};
 use crate::silence::Silence;
 use crate::sync::lock;
 use crate::wire::{
-    Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, hello_preamble,
+    Decoder, Failure, FromWorker, MAX_CHUNK, MAX_FRAME, ToWorker, WireError, encode, hello_preamble,
 };
 use crate::{guard, leave, processes, stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -139,7 +139,10 @@ impl Worker {
         let begun = stdio::take().and_then(|protocol| {
             let proof = Proof::Stream(protocol.output.try_clone()?);
             let output = File::from(protocol.output);
-            Ok((Serving::begin(self, &proof, output, None)?, protocol.input))
+            Ok((
+                Serving::begin(self, &proof, output, None, false)?,
+                protocol.input,
+            ))
         });
         match begun {
             Ok((serving, input)) => serving.read(Input::Pipe(input)),
@@ -162,7 +165,8 @@ impl Worker {
         let proof = Proof::Report(reader.report_to());
         let carrier = Some(reader.carrier());
         let begun = connect::take_stdin();
-        match begun.and_then(|()| Serving::begin(self, &proof, writer, carrier)) {
+        let keep = reader.keeps();
+        match begun.and_then(|()| Serving::begin(self, &proof, writer, carrier, keep)) {
             Ok(serving) => serving.read(Input::Connection(Box::new(reader))),
             Err(error) => fail(&error),
         }
@@ -172,6 +176,11 @@ impl Worker {
 fn fail(error: &io::Error) -> ! {
     stdio::write_error(&format!("cannot start: {error}"));
     exit(1)
+}
+
+fn leaving(within: Duration) -> FromWorker {
+    let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+    FromWorker::Leaving { within_ms }
 }
 
 /// Where the driver's bytes come from.
@@ -188,6 +197,10 @@ struct Serving {
     devices: Arc<Devices>,
     memory: Arc<Memory>,
     jobs: Arc<Jobs>,
+    /// What is said first to each driver.
+    hello: FromWorker,
+    /// Until when this worker must go, if it must.
+    leaving: Mutex<Option<Instant>>,
     calls: Calls,
     pool: Arc<Pool>,
     discards: Mutex<Discards>,
@@ -211,6 +224,7 @@ impl Serving {
         proof: &Proof,
         output: impl Sink + Send + 'static,
         carrier: Option<Arc<Carrier>>,
+        keep: bool,
     ) -> io::Result<Arc<Serving>> {
         if processes::sigchld_is_ignored() {
             return Err(io::Error::other(
@@ -248,7 +262,9 @@ impl Serving {
             memory: Arc::new(Memory::new(jobs.clone())),
             devices: Arc::new(Devices::new(offer.gpus)),
             jobs,
-            calls: Calls::default(),
+            hello,
+            leaving: Mutex::default(),
+            calls: Calls::new(keep),
             pool: Arc::default(),
             discards: Mutex::default(),
             carrier,
@@ -257,7 +273,7 @@ impl Serving {
         serving.outbox.raw(&hello_preamble());
         serving
             .outbox
-            .control(&hello)
+            .control(&serving.hello)
             .map_err(|error| io::Error::other(format!("too many functions: {error}")))?;
         serving.thread("remuda-writer", move |serving| {
             let error = serving.outbox.write_to(output);
@@ -282,10 +298,13 @@ impl Serving {
 
     /// Tells the driver that this worker must go, and sees to it that it does.
     fn leave(self: &Arc<Self>, within: Duration) {
-        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        let leaving = FromWorker::Leaving { within_ms };
+        let until = Instant::now().checked_add(within);
+        {
+            let mut leaving = lock(&self.leaving);
+            *leaving = (*leaving).into_iter().chain(until).min();
+        }
         self.outbox
-            .control(&leaving)
+            .control(&leaving(within))
             .expect("it is a few bytes long");
         let last = self.thread("remuda-leaving", move |serving| {
             thread::sleep(within.saturating_add(leave::LATE));
@@ -294,6 +313,25 @@ impl Serving {
         if let Err(error) = last {
             stdio::write_error(&format!("cannot start a thread: {error}"));
         }
+    }
+
+    /// There is a new driver: it is told of this worker, of the calls that there are, and of what these have printed.
+    fn begin_again(&self, generation: u64) {
+        self.calls.begin_again(&self.outbox, generation, |calls| {
+            let mut greeting = hello_preamble().to_vec();
+            let mut say = |message: &FromWorker| {
+                let said = encode(message, &mut greeting);
+                said.unwrap_or_else(|error| {
+                    self.end(1, &format!("there is too much to say: {error}"))
+                });
+            };
+            say(&self.hello);
+            say(&FromWorker::Running { calls });
+            if let Some(until) = *lock(&self.leaving) {
+                say(&leaving(until.saturating_duration_since(Instant::now())));
+            }
+            greeting
+        });
     }
 
     /// Starts a thread of the worker. If it panics, the worker ends, because it could not serve without that thread.
@@ -323,8 +361,15 @@ impl Serving {
         loop {
             let read = match &mut input {
                 Input::Connection(reader) => {
-                    let read = reader.read(&self.jobs, &self.outbox, &mut buffer);
-                    read.unwrap_or_else(|why| self.end(1, &why))
+                    match reader.read(&self.jobs, &self.outbox, &mut buffer) {
+                        Ok(Read::Bytes(read)) => read,
+                        Ok(Read::NewDriver { generation }) => {
+                            decoder = Decoder::new();
+                            self.begin_again(generation);
+                            continue;
+                        }
+                        Err(why) => self.end(1, &why),
+                    }
                 }
                 Input::Pipe(input) => {
                     if let Some(why) = self.wait(input, &mut silence) {
@@ -397,13 +442,14 @@ impl Serving {
                 function,
                 args,
             } => self.start_call(call, function, args),
-            ToWorker::Credit { call, bytes } => self.calls.credit(call, bytes),
+            ToWorker::Credit { call, bytes } => self.calls.credit(call, bytes, &self.outbox),
             ToWorker::Cancel { call } => self.calls.cancel(call),
             ToWorker::End { call, grace_ms } => {
                 self.calls.end(call, Duration::from_millis(grace_ms));
             }
             ToWorker::Discard { task } => self.start_discard(task),
             ToWorker::Poll { poll } => drop(polls.send(poll)),
+            ToWorker::Release { call } => self.calls.release(call),
             ToWorker::Goodbye => self.goodbye(),
             ToWorker::Welcome { .. } => {} // Handled by the reader.
         }
@@ -434,17 +480,23 @@ impl Serving {
     }
 
     fn reply(&self, call: &Call, function: u32, result: Result<Vec<u8>, Failure>) {
-        self.calls.finish(call, || {
-            let reply = |result| self.outbox.data(&FromWorker::Reply { call: call.id, result });
-            let length = result.as_ref().map_or(0, Vec::len);
-            if let Err(WireError::TooLong { .. }) = reply(result) {
+        let mut result = result;
+        let length = result.as_ref().map_or(0, Vec::len);
+        // Most results are far shorter, and need no trial.
+        if length > MAX_FRAME / 2 {
+            let trial = FromWorker::Reply {
+                call: call.id,
+                result: result.clone(),
+            };
+            if let Err(WireError::TooLong { .. }) = encode(&trial, &mut Vec::new()) {
                 let name = self.registry.name(function);
                 let why = format!(
                     "the result of {name:?} is {length} bytes long, which a frame of at most {MAX_FRAME} does not hold"
                 );
-                reply(Err(Failure::Remote(why))).expect("an error's text is cut to fit");
+                result = Err(Failure::Remote(why));
             }
-        });
+        }
+        self.calls.finish(call, &self.outbox, result);
     }
 
     fn start_discard(self: &Arc<Self>, task: u64) {

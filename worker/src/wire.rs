@@ -112,6 +112,12 @@ pub enum ToWorker {
         /// The time that it has left, in milliseconds.
         grace_ms: u64,
     },
+    /// The driver has the reply of a call for good, and no driver after it will ask for it. Said only to workers that connect
+    /// back, of drivers that may be started again.
+    Release {
+        /// The call.
+        call: u64,
+    },
 }
 
 /// What a worker says to its driver.
@@ -166,6 +172,12 @@ pub enum FromWorker {
     Leaving {
         /// Milliseconds from now.
         within_ms: u64,
+    },
+    /// Right after the hello to a driver that was started again: the calls of the driver before it. What each has printed
+    /// follows, from the beginning, and its reply when it has ended.
+    Running {
+        /// Their numbers, and whether they still run.
+        calls: Vec<(u64, bool)>,
     },
 }
 

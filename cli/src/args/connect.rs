@@ -52,6 +52,7 @@ pub(crate) struct ConnectArgs {
 
     /// Keep the jobs for this long when the connection is cut, and try to come back; then end them.
     ///
+    /// Also to a run that was killed and goes on (--recover): what its jobs print is kept for it, in TMPDIR.
     /// Example: --reconnect 120
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     reconnect: Duration,

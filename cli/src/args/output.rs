@@ -36,9 +36,20 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 
+    /// Go on with the run that was killed while it wrote this journal, and write on to it.
+    ///
+    /// Give the same jobs and flags, and write behind what was printed. Jobs whose output was printed are not run again; those
+    /// that run on workers that connect back are taken over if these come back in time; all others are run again. If standard output is the same file, what the run was printing when it was
+    /// killed is taken back there first; in a pipe or a terminal the output of that one job may be there twice. Jobs of a
+    /// pipe cannot be recovered.
+    /// Example: remuda run --journal run.journal jobs.txt >> out.txt, then: remuda run --recover run.journal jobs.txt >> out.txt
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["journal", "resume", "resume_failed", "dry_run"])]
+    pub(crate) recover: Option<PathBuf>,
+
     /// How long an event may wait before it is written to the journal.
     ///
-    /// What is not written is lost if this program is killed. Example: --journal-flush 0.1
+    /// What is not written is lost if this program is killed; what a run needs to be recovered is written at once.
+    /// Example: --journal-flush 0.1
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, requires = "journal")]
     pub(crate) journal_flush: Duration,
 

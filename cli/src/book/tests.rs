@@ -11,6 +11,7 @@ const RULES: Rules = Rules {
     halt: None,
     window: 100,
     names: true,
+    goes_on: false,
 };
 
 fn job(line: &str) -> Job {

@@ -27,6 +27,7 @@ use remuda::{Config, Packing, Policy, RequestId};
 use remuda_tokio::{Keep, harmless};
 use serde_json::json;
 
+use crate::recover;
 use crate::values::id;
 use divergence::Cause;
 use input::Input;
@@ -259,7 +260,8 @@ fn print_head(input: &Input, out: &mut impl Write) -> io::Result<()> {
         write!(out, "; time 0s is {origin:.3}")?;
     }
     writeln!(out)?;
-    for label in &head.labels {
+    let shown = |label: &&remuda::journal::Label| !label.name.starts_with(recover::OWN);
+    for label in head.labels.iter().filter(shown) {
         let name = harmless(&label.name, Keep::Start(100));
         let value = harmless(&label.value, Keep::Start(1000));
         writeln!(out, "label        {name}: {value}")?;

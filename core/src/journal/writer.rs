@@ -47,18 +47,26 @@ impl Writer {
     ) -> Writer {
         let fresh = Manager::new(manager.config().clone()).is_ok_and(|fresh| fresh == *manager);
         header::write(manager, fresh, origin, labels, out);
-        let mut writer = Writer {
-            last: manager.now(),
-            events: 0,
-            since_snapshot: 0,
-            next_snapshot: LEAST_BETWEEN,
-            body: Vec::new(),
-            actions: Vec::new(),
-        };
+        let mut writer = Writer::resume(0, manager.now());
         if !fresh {
             writer.snapshot(manager, out);
         }
         writer
+    }
+
+    /// Goes on with a journal that a [`Reader`](super::Reader) has read to the end of its last whole
+    /// frame, `events` events of which the last was at `last`: what is written is to be appended
+    /// there.
+    #[must_use]
+    pub fn resume(events: u64, last: Instant) -> Writer {
+        Writer {
+            last,
+            events,
+            since_snapshot: 0,
+            next_snapshot: LEAST_BETWEEN,
+            body: Vec::new(),
+            actions: Vec::new(),
+        }
     }
 
     /// Records that `event` at `now` caused `actions` and left `manager`. After enough events a
@@ -123,6 +131,31 @@ mod tests {
     use crate::protocol::id::RequestId;
     use crate::protocol::time::Instant;
     use alloc::vec::Vec;
+
+    #[test]
+    fn a_writer_that_goes_on_appends_what_the_first_would_have_written() {
+        let mut manager = Manager::new(Config::new(1, 1).unwrap()).unwrap();
+        let (mut whole, mut parts) = (Vec::new(), Vec::new());
+        let mut writer = Writer::new(&manager, None, &[], &mut whole);
+        let mut first = Writer::new(&manager, None, &[], &mut parts);
+        let submit = |writer: &mut Writer, out: &mut Vec<u8>, manager: &mut Manager, n| {
+            let (request, spec) = (RequestId(n), Submit::procs(1));
+            let (event, now) = (Event::Submit { request, spec }, Instant::from_secs(n));
+            let actions = manager.handle(event, now);
+            writer.record(now, &event, &actions, manager, out);
+        };
+        let mut again = manager.clone();
+        for n in 1..9 {
+            submit(&mut writer, &mut whole, &mut manager, n);
+            submit(&mut first, &mut parts, &mut again, n);
+            if n == 4 {
+                first = Writer::resume(first.events(), Instant::from_secs(n));
+            }
+        }
+        writer.snapshot(&manager, &mut whole);
+        first.snapshot(&again, &mut parts);
+        assert_eq!(whole, parts);
+    }
 
     #[test]
     fn the_buffer_of_a_large_snapshot_is_freed_and_that_of_a_small_one_is_kept() {

@@ -193,14 +193,15 @@ async fn dispatch<R: Runtime>(port: &Arc<Port<R>>, greeted: Greeted) {
             let reconnect = Duration::from_millis(reconnect_ms);
             port.begin(session, machine, kind.as_deref(), reconnect, adopted)
         }
-        Purpose::Resume { received } => {
+        Purpose::Resume { received, epoch } => {
             adopted.received = received;
-            port.resume(session, adopted)
+            port.resume(session, epoch, adopted)
         }
         Purpose::Ended => {
             port.ended(session);
             let accept = Accepted {
                 received: 0,
+                epoch: port.settings.epoch,
                 reconnect_ms: 0,
             };
             return adopted.answer(&port.runtime, &Record::Accept(accept)).await;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub struct Listen {
     pub(super) handshake_timeout: Duration,
     pub(super) unfinished: usize,
     pub(super) reconnect: Duration,
+    pub(super) epoch: u64,
 }
 
 impl Listen {
@@ -42,6 +44,7 @@ impl Listen {
             handshake_timeout: Duration::from_secs(10),
             unfinished: 256,
             reconnect: Duration::from_secs(300),
+            epoch: 0,
         }
     }
 
@@ -92,6 +95,15 @@ impl Listen {
         self
     }
 
+    /// The number of this driver among those of one run: 1 for the first, [`Past::epoch`](crate::Past::epoch) for one that goes
+    /// on. Workers keep what a driver after it may ask for, and never again take one of a lower number. Default 0: this driver
+    /// will not be started again.
+    #[must_use]
+    pub fn epoch(mut self, epoch: u64) -> Listen {
+        self.epoch = epoch;
+        self
+    }
+
     /// Opens the port at `address` (port 0: one that is free), until the last clone of the result is dropped.
     ///
     /// # Errors
@@ -112,6 +124,7 @@ impl Listen {
             runtime: runtime.clone(),
             settings: self,
             state: Mutex::default(),
+            told_replaced: AtomicBool::new(false),
         });
         runtime.spawn(accept::run(port.clone(), address, incoming, closed.clone()));
         Ok(Listener {
@@ -181,6 +194,8 @@ pub(super) struct Port<R> {
     pub(super) runtime: R,
     pub(super) settings: Listen,
     state: Mutex<State>,
+    /// It was said that another driver has taken this one's place.
+    told_replaced: AtomicBool,
 }
 
 #[derive(Default)]
@@ -189,6 +204,15 @@ struct State {
     /// The starts that wait for their worker.
     expected: HashMap<u64, Expected>,
     joins: Option<Joins>,
+    /// Sessions of the driver before this one, whose workers may come back.
+    away: HashMap<SessionId, Away>,
+}
+
+/// A session of the driver before this one.
+struct Away {
+    back: Expected,
+    /// For how long its worker keeps its jobs when it is cut off.
+    window: Duration,
 }
 
 /// A session, as connections see it.
@@ -230,12 +254,16 @@ impl<R: Runtime> Port<R> {
         reconnect: Duration,
         adopted: Adopted,
     ) -> Result<(), Refused> {
+        // Dropped after the lock, as a task wakes then.
+        let _begun;
         let mut state = self.lock();
         if let Some(known) = state.sessions.get(&id) {
             let known = known.clone();
             drop(state);
             return hand_over(&known, adopted);
         }
+        // The driver before this one began it, and the worker has not learnt of that: it has run nothing.
+        _begun = state.away.remove(&id);
         let wanted = match machine {
             Some(machine) => {
                 let Some(expected) = state.expected.remove(&machine) else {
@@ -254,6 +282,20 @@ impl<R: Runtime> Port<R> {
                 Err(why) => return Err(Box::new((adopted, why))),
             },
         };
+        let window = reconnect.min(self.settings.reconnect);
+        self.spawn(&mut state, id, window, (wanted, false), adopted);
+        Ok(())
+    }
+
+    /// Starts the task of a session; `again`: its worker has served another driver.
+    fn spawn(
+        self: &Arc<Self>,
+        state: &mut State,
+        id: SessionId,
+        window: Duration,
+        (wanted, again): (Wanted, bool),
+        adopted: Adopted,
+    ) {
         let (connections, receiver) = mpsc::unbounded();
         let ended = Signal::default();
         let known = Known {
@@ -261,11 +303,8 @@ impl<R: Runtime> Port<R> {
             ended: ended.clone(),
         };
         state.sessions.insert(id, known);
-        drop(state);
-        let window = reconnect.min(self.settings.reconnect);
-        let session = Session::new(self.clone(), id, window, wanted, receiver, ended);
+        let session = Session::new(self.clone(), id, window, (wanted, again), receiver, ended);
         self.runtime.spawn(session.run(adopted));
-        Ok(())
     }
 
     /// The kind of a worker that joins, and who receives it.
@@ -303,21 +342,79 @@ impl<R: Runtime> Port<R> {
         }
     }
 
-    /// Goes on with a session. An error is for the worker.
-    pub(super) fn resume(&self, id: SessionId, adopted: Adopted) -> Result<(), Refused> {
-        let known = self.lock().sessions.get(&id).cloned();
-        match known {
-            Some(known) => hand_over(&known, adopted),
-            None => {
-                let why = "this driver does not know it: it has given it up, or was started again";
-                Err(Box::new((adopted, why.into())))
+    /// Goes on with a session; `epoch` is that of the driver that the worker had last. An error is for the worker.
+    pub(super) fn resume(
+        self: &Arc<Self>,
+        id: SessionId,
+        epoch: u64,
+        mut adopted: Adopted,
+    ) -> Result<(), Refused> {
+        let own = self.settings.epoch;
+        if epoch > own {
+            if !self.told_replaced.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    "a worker has another driver by now, of epoch {epoch}: this one, of epoch {own}, was replaced"
+                );
             }
+            return Ok(());
         }
+        if epoch < own {
+            // It counts the bytes of the driver before this one.
+            adopted.received = 0;
+        }
+        let mut state = self.lock();
+        if let Some(known) = state.sessions.get(&id) {
+            let known = known.clone();
+            drop(state);
+            return hand_over(&known, adopted);
+        }
+        let Some(Away { back, window }) = state.away.remove(&id) else {
+            if epoch < own {
+                // This driver may not be waiting for it yet. If it never is, the worker ends when its lease is over.
+                return Ok(());
+            }
+            let why = "this driver does not know it: it has given it up, or was started again";
+            return Err(Box::new((adopted, why.into())));
+        };
+        let (sender, worker) = oneshot::channel();
+        if back.send(worker).is_err() {
+            return Ok(());
+        }
+        self.spawn(
+            &mut state,
+            id,
+            window,
+            (Wanted::Start(sender), true),
+            adopted,
+        );
+        Ok(())
+    }
+
+    /// Lets the worker of a session that the driver before this one had come back. It waits for it from now on, and drops what
+    /// it waits with when the worker is gone, by what its guard says.
+    pub(super) fn expect_back(
+        &self,
+        id: SessionId,
+        window: Duration,
+    ) -> oneshot::Receiver<oneshot::Receiver<ConnectedWorker>> {
+        let (back, worker) = oneshot::channel();
+        self.lock().away.insert(id, Away { back, window });
+        worker
+    }
+
+    /// The worker of such a session is not waited for any longer.
+    pub(super) fn forget_away(&self, id: SessionId) {
+        let away = self.lock().away.remove(&id);
+        drop(away);
     }
 
     /// The worker of a session is gone, with all that it ran.
     pub(super) fn ended(&self, id: SessionId) {
-        let known = self.lock().sessions.get(&id).cloned();
+        let mut state = self.lock();
+        let known = state.sessions.get(&id).cloned();
+        let away = state.away.remove(&id);
+        drop(state);
+        drop(away);
         if let Some(known) = known {
             known.ended.raise();
         }

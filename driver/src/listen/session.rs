@@ -79,12 +79,18 @@ impl<R: Runtime> Session<R> {
         port: Arc<Port<R>>,
         id: SessionId,
         window: Duration,
-        wanted: Wanted,
+        wanted: (Wanted, bool),
         connections: mpsc::UnboundedReceiver<Adopted>,
         ended: Signal,
     ) -> Session<R> {
         let now = port.runtime.now();
-        let functions = port.settings.functions.clone();
+        let settings = &port.settings;
+        let inbound = Inbound::new(
+            wanted,
+            (id, settings.epoch),
+            settings.functions.clone(),
+            window,
+        );
         Session {
             port,
             id,
@@ -92,7 +98,7 @@ impl<R: Runtime> Session<R> {
             connections,
             ended,
             streams: Streams::new(now),
-            inbound: Inbound::new(wanted, functions, window),
+            inbound,
         }
     }
 
@@ -130,7 +136,8 @@ impl<R: Runtime> Session<R> {
             let mut serving = match next.take() {
                 Some(adopted) => {
                     inbound.peer = Some(adopted.connection.peer);
-                    Box::pin(over(adopted, streams, inbound, window, runtime)).fuse()
+                    let epoch = port.settings.epoch;
+                    Box::pin(over(adopted, streams, inbound, (window, epoch), runtime)).fuse()
                 }
                 None => Fuse::terminated(),
             };
@@ -216,7 +223,7 @@ async fn over<R: Runtime>(
     adopted: Adopted,
     streams: &Streams,
     inbound: &mut Inbound,
-    window: Duration,
+    (window, epoch): (Duration, u64),
     runtime: &R,
 ) -> Cut {
     let Adopted {
@@ -235,6 +242,7 @@ async fn over<R: Runtime>(
     };
     let accept = Accept {
         received,
+        epoch,
         reconnect_ms: u64::try_from(window.as_millis()).unwrap_or(u64::MAX),
     };
     let receiving = Box::pin(receive(reader, opener, streams, inbound, runtime));
@@ -317,6 +325,10 @@ async fn send(
 struct Inbound {
     stage: Stage,
     wanted: Option<Wanted>,
+    /// The worker has served another driver, and says what runs there.
+    again: bool,
+    session: SessionId,
+    epoch: u64,
     functions: Option<Vec<String>>,
     window: Duration,
     peer: Option<SocketAddr>,
@@ -328,12 +340,28 @@ struct Inbound {
 enum Stage {
     Opening(Opening),
     Hello(Decoder<FromWorker>),
+    /// The hello is here, and what runs is not.
+    Running(Decoder<FromWorker>, Hello),
     Frames(Decoder<FromWorker>, Arc<Link>),
 }
 
+/// What a hello says.
+struct Hello {
+    offer: Resources,
+    functions: Vec<String>,
+}
+
 impl Inbound {
-    fn new(wanted: Wanted, functions: Option<Vec<String>>, window: Duration) -> Inbound {
+    fn new(
+        (wanted, again): (Wanted, bool),
+        (session, epoch): (SessionId, u64),
+        functions: Option<Vec<String>>,
+        window: Duration,
+    ) -> Inbound {
         Inbound {
+            again,
+            session,
+            epoch,
             stage: Stage::Opening(Opening::new()),
             wanted: Some(wanted),
             functions,
@@ -352,10 +380,14 @@ impl Inbound {
                 let Some(opened) = opened else { return Ok(()) };
                 self.stage = Stage::Hello(opened.decoder);
             }
-            Stage::Hello(decoder) | Stage::Frames(decoder, _) => decoder.push(bytes),
+            Stage::Hello(decoder) | Stage::Running(decoder, _) | Stage::Frames(decoder, _) => {
+                decoder.push(bytes);
+            }
         }
         loop {
-            let (Stage::Hello(decoder) | Stage::Frames(decoder, _)) = &mut self.stage else {
+            let (Stage::Hello(decoder) | Stage::Running(decoder, _) | Stage::Frames(decoder, _)) =
+                &mut self.stage
+            else {
                 return Ok(());
             };
             let message = decoder.next().map_err(|error| error.to_string())?;
@@ -369,24 +401,50 @@ impl Inbound {
                         gpus,
                         functions,
                     }),
-                    _,
+                    Stage::Hello(_),
                 ) => {
                     let offer = Resources::new([procs, memory_mib, gpus, u32::MAX]);
-                    self.on_hello(offer, functions, streams)?;
+                    let hello = Hello { offer, functions };
+                    match self.again {
+                        true => self.await_running(hello),
+                        false => self.on_hello(hello, Vec::new(), streams)?,
+                    }
+                }
+                (Some(FromWorker::Running { calls }), Stage::Running(..)) => {
+                    self.on_running(calls, streams)?;
+                }
+                (Some(_), Stage::Running(..)) => {
+                    return Err("it does not say what runs there".into());
                 }
                 (Some(_), _) => return Err("its first frame is no hello".into()),
             }
         }
     }
 
+    fn await_running(&mut self, hello: Hello) {
+        let stage = Stage::Opening(Opening::new());
+        if let Stage::Hello(decoder) = std::mem::replace(&mut self.stage, stage) {
+            self.stage = Stage::Running(decoder, hello);
+        }
+    }
+
+    fn on_running(&mut self, calls: Vec<(u64, bool)>, streams: &Streams) -> Result<(), String> {
+        let stage = Stage::Opening(Opening::new());
+        if let Stage::Running(decoder, hello) = std::mem::replace(&mut self.stage, stage) {
+            self.stage = Stage::Hello(decoder);
+            self.on_hello(hello, calls, streams)?;
+        }
+        Ok(())
+    }
+
     fn on_hello(
         &mut self,
-        offer: Resources,
-        functions: Vec<String>,
+        Hello { offer, functions }: Hello,
+        calls: Vec<(u64, bool)>,
         streams: &Streams,
     ) -> Result<(), String> {
         compare_functions(self.functions.as_deref(), &functions)?;
-        let link = Arc::new(Link::new(functions));
+        let link = Arc::new(Link::taken_over(functions, self.epoch > 0, calls));
         // The lease takes the place of a limit for its silence.
         link.control(&ToWorker::Welcome { silence_ms: 0 });
         let stage = Stage::Opening(Opening::new());
@@ -401,7 +459,7 @@ impl Inbound {
             self.peer,
             dead,
             &self.kill,
-            self.window,
+            (self.session, self.window),
         );
         let _ = streams.link.set(link);
         streams.wake();

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
-use futures::future::Shared as SharedFuture;
+use futures::future::{Either, Shared as SharedFuture, select};
 use remuda::{MachineId, Resources, TaskId};
-use remuda_worker::session::MARGIN;
+use remuda_worker::session::{MARGIN, SessionId};
 use remuda_worker::wire::{Figures, ToWorker};
 
 use super::port::Listener;
 use crate::error::{CallError, StartError};
-use crate::runtime::Runtime;
-use crate::signal::Signal;
-use crate::system::{Invocation, Start, System};
+use crate::runtime::{Runtime, pass};
+use crate::signal::{Defer, Signal};
+use crate::system::{Adopt, Invocation, Start, System};
 use crate::worker_link::Link;
 
 /// Machines that are workers which connect back. See [`ConnectSystem::new`].
@@ -99,12 +99,48 @@ impl<R: Runtime> System for ConnectSystem<R> {
         machine.link.discard(task.0).await
     }
 
+    fn token(&self, machine: &ConnectedWorker) -> Option<String> {
+        Some(format!(
+            "{} {}",
+            machine.session,
+            machine.window.as_millis()
+        ))
+    }
+
+    /// Waits for as long as the worker may keep its jobs. What runs there must be what the driver has granted.
+    async fn adopt(&self, adopt: Adopt) -> Option<ConnectedWorker> {
+        let listener = self.listener.as_ref()?;
+        let (session, window) = read_token(adopt.token.as_deref()?)?;
+        let port = &listener.port;
+        let back = port.expect_back(session, window);
+        let _forget = Defer::new(|| port.forget_away(session));
+        let limit = Box::pin(pass(&port.runtime, window + MARGIN));
+        let worker = match select(back, limit).await {
+            Either::Left((begun, _)) => begun.ok()?.await.ok()?,
+            Either::Right(_) => return None,
+        };
+        if let Some(call) = worker.link.taken_over_for_none(&adopt.running) {
+            tracing::warn!(machine = %adopt.id, "it runs call {call}, which nobody has asked for, and is killed");
+            self.kill(&worker);
+            self.stopped(&worker).await;
+            return None;
+        }
+        Some(worker)
+    }
+
     fn name(&self, id: MachineId, machine: &ConnectedWorker) -> String {
         match machine.peer {
             Some(peer) => format!("{id} ({})", peer.ip()),
             None => id.to_string(),
         }
     }
+}
+
+/// The session that a token names, and for how long its worker keeps its jobs.
+fn read_token(token: &str) -> Option<(SessionId, Duration)> {
+    let (session, window) = token.split_once(' ')?;
+    let window = Duration::from_millis(window.parse().ok()?);
+    Some((session.parse().ok()?, window))
 }
 
 /// A worker that has connected back. Dropping it ends it.
@@ -116,6 +152,7 @@ pub struct ConnectedWorker {
     peer: Option<SocketAddr>,
     dead: SharedFuture<oneshot::Receiver<String>>,
     kill: Signal,
+    session: SessionId,
     window: Duration,
 }
 
@@ -126,7 +163,7 @@ impl ConnectedWorker {
         peer: Option<SocketAddr>,
         dead: oneshot::Receiver<String>,
         kill: &Signal,
-        window: Duration,
+        (session, window): (SessionId, Duration),
     ) -> ConnectedWorker {
         ConnectedWorker {
             link,
@@ -134,6 +171,7 @@ impl ConnectedWorker {
             peer,
             dead: dead.shared(),
             kill: kill.clone(),
+            session,
             window,
         }
     }

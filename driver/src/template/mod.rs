@@ -19,7 +19,7 @@ use remuda_worker::wire::Figures;
 use crate::error::{CallError, StartError};
 use crate::ongoing::Ongoing;
 use crate::runtime::Runtime;
-use crate::system::{Invocation, Start, System};
+use crate::system::{Adopt, Invocation, Start, System};
 use batch::{Batch, Member};
 use stops::Stops;
 use words::{Values, has_any};
@@ -243,6 +243,15 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
 
     async fn discard(&self, machine: &Self::Machine, task: TaskId) -> Result<(), String> {
         self.workers.discard(&machine.worker, task).await
+    }
+
+    fn token(&self, machine: &Self::Machine) -> Option<String> {
+        self.workers.token(&machine.worker)
+    }
+
+    /// No command ends a machine that an earlier driver has started: its worker does, when it is told to.
+    async fn adopt(&self, adopt: Adopt) -> Option<Self::Machine> {
+        self.workers.adopt(adopt).await.map(TemplateMachine::joined)
     }
 
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
+use remuda::RequestId;
 use remuda_worker::wire::{Failure, Figures, FromWorker, MAX_CHUNK, ToWorker, WINDOW, encode};
 
 use super::events::{self, CallEvent, Receiver, Sender};
@@ -26,6 +27,24 @@ const BATCH: usize = 64 * 1024;
 const MAX_COUNTERS: usize = 1000;
 const MAX_NAME: usize = 200;
 
+/// Calls are numbered by the request and their place in its lease, so that a driver that was started again knows them; others
+/// have this bit.
+const UNNUMBERED: u64 = 1 << 63;
+
+/// The most calls of a lease that are numbered so.
+const NUMBERED: u32 = 1 << 12;
+
+/// The number of a call, the `nth` of a request.
+pub(crate) fn call_number(request: RequestId, nth: u32) -> Option<u64> {
+    let base = request.0.checked_mul(NUMBERED.into())?;
+    (nth < NUMBERED && base < UNNUMBERED).then(|| base + u64::from(nth))
+}
+
+/// Whether a call is one of a request.
+fn is_of(call: u64, request: RequestId) -> bool {
+    call & UNNUMBERED == 0 && call / u64::from(NUMBERED) == request.0
+}
+
 /// The connection to one worker.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -33,6 +52,8 @@ pub(crate) struct Link {
     functions: Vec<String>,
     outgoing: Mutex<Outgoing>,
     waiting: Mutex<Waiting>,
+    /// The worker keeps calls until they are released.
+    keeps: bool,
     /// Raised to kill the process.
     pub(crate) kill: Signal,
 }
@@ -52,6 +73,8 @@ struct Outgoing {
 struct Waiting {
     next: u64,
     calls: IdMap<u64, CallSlot>,
+    /// Calls of the driver before this one, whether they ran when the worker came back, and their events.
+    taken_over: IdMap<u64, (bool, Receiver)>,
     polls: IdMap<u64, oneshot::Sender<Figures>>,
     discards: HashMap<u64, Vec<oneshot::Sender<Result<(), String>>>>,
     said_goodbye: bool,
@@ -83,8 +106,52 @@ impl Link {
             functions,
             outgoing: Mutex::default(),
             waiting: Mutex::default(),
+            keeps: false,
             kill: Signal::default(),
         }
+    }
+
+    /// The connection to a worker that has these calls of another driver, each with whether it runs. With `keeps` it keeps
+    /// those of this driver too, for another.
+    pub(crate) fn taken_over(functions: Vec<String>, keeps: bool, calls: Vec<(u64, bool)>) -> Self {
+        let mut waiting = Waiting::default();
+        for (call, runs) in calls {
+            let (events, receiver) = events::channel();
+            let credit = WINDOW;
+            waiting.calls.insert(call, CallSlot { events, credit });
+            waiting.taken_over.insert(call, (runs, receiver));
+        }
+        Link {
+            keeps,
+            waiting: Mutex::new(waiting),
+            ..Link::new(functions)
+        }
+    }
+
+    /// A call that was taken over, runs, and is of none of these requests. Calls that have ended, and belong to none, are
+    /// forgotten.
+    pub(crate) fn taken_over_for_none(&self, requests: &[RequestId]) -> Option<u64> {
+        let mut waiting = lock(&self.waiting);
+        let known = |call| requests.iter().any(|request| is_of(call, *request));
+        let others: Vec<(u64, bool)> = waiting
+            .taken_over
+            .iter()
+            .filter(|(call, _)| !known(**call))
+            .map(|(call, (runs, _))| (*call, *runs))
+            .collect();
+        if let Some((call, _)) = others.iter().find(|(_, runs)| *runs) {
+            return Some(*call);
+        }
+        let ended = others.iter();
+        let ended: Vec<_> = ended
+            .map(|(call, _)| waiting.taken_over.remove(call))
+            .collect();
+        drop(waiting);
+        drop(ended);
+        for (call, _) in others {
+            self.control(&ToWorker::Release { call });
+        }
+        None
     }
 
     /// Queues a frame that overtakes calls.
@@ -124,6 +191,7 @@ impl Link {
     pub(crate) fn on_message(&self, message: FromWorker) -> Result<(), String> {
         match message {
             FromWorker::Hello { .. } => return Err("it said hello twice".into()),
+            FromWorker::Running { .. } => return Err("it says unasked what runs there".into()),
             FromWorker::Output {
                 call,
                 stream,
@@ -153,6 +221,9 @@ impl Link {
                 let slot = lock(&self.waiting).calls.remove(&call);
                 let slot = slot.ok_or("it answered a call that does not run")?;
                 slot.events.reply(result);
+                if self.keeps {
+                    self.control(&ToWorker::Release { call });
+                }
             }
             FromWorker::Figures { poll, mut figures } => {
                 // They are kept for as long as the machine is known.
@@ -236,10 +307,11 @@ impl Link {
         let mut waiting = lock(&self.waiting);
         waiting.dead = Some(why.to_owned());
         let calls = std::mem::take(&mut waiting.calls);
+        let taken_over = std::mem::take(&mut waiting.taken_over);
         let polls = std::mem::take(&mut waiting.polls);
         let discards = std::mem::take(&mut waiting.discards);
         drop(waiting);
-        drop((calls, polls, discards));
+        drop((calls, taken_over, polls, discards));
         self.close_input();
     }
 
@@ -281,8 +353,13 @@ impl Link {
             args,
             mut output,
             mut orders,
+            number,
         } = invocation;
-        let (id, mut events) = self.send_call(&function, args)?;
+        let taken_over = number.and_then(|number| lock(&self.waiting).taken_over.remove(&number));
+        let (id, mut events) = match number.zip(taken_over) {
+            Some((number, (_, events))) => (number, events),
+            None => self.send_call(&function, args, number)?,
+        };
         let mut consumed = 0;
         loop {
             let event = match select(pin!(events.next()), pin!(orders.next())).await {
@@ -323,7 +400,12 @@ impl Link {
         }
     }
 
-    fn send_call(&self, function: &str, args: Vec<u8>) -> Result<(u64, Receiver), CallError> {
+    fn send_call(
+        &self,
+        function: &str,
+        args: Vec<u8>,
+        number: Option<u64>,
+    ) -> Result<(u64, Receiver), CallError> {
         // Not a binary search: the list comes from the worker and may be unsorted.
         let named = self.functions.iter().position(|name| name == function);
         let Some(index) = named else {
@@ -339,7 +421,7 @@ impl Link {
                 drop(waiting);
                 return Err(self.lost());
             }
-            let call = waiting.new_id();
+            let call = number.unwrap_or_else(|| waiting.new_id() | UNNUMBERED);
             waiting.calls.insert(
                 call,
                 CallSlot {

@@ -6,4 +6,4 @@ mod functions;
 mod link;
 
 pub(crate) use functions::compare_functions;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, call_number};

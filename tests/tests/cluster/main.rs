@@ -9,6 +9,7 @@ mod once;
 mod order;
 mod panics;
 mod recording;
+mod resume;
 mod runtimes;
 mod starts;
 mod stops;

@@ -159,6 +159,7 @@ pub(crate) struct Relay {
 
 #[derive(Default)]
 struct Relayed {
+    to: Option<SocketAddr>,
     mode: Mode,
     streams: Vec<TcpStream>,
     connections: usize,
@@ -181,12 +182,19 @@ impl Relay {
     pub(crate) fn new(to: SocketAddr) -> Relay {
         let listener = TcpListener::bind(loopback()).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let state = Arc::new(Mutex::new(Relayed::default()));
+        let state = Arc::new(Mutex::new(Relayed {
+            to: Some(to),
+            ..Relayed::default()
+        }));
         let shared = state.clone();
         thread::spawn(move || {
             for worker in listener.incoming() {
                 let Ok(worker) = worker else { return };
-                if shared.lock().unwrap().mode == Mode::Refuse {
+                let (mode, to) = {
+                    let state = shared.lock().unwrap();
+                    (state.mode, state.to.unwrap_or(to))
+                };
+                if mode == Mode::Refuse {
                     continue;
                 }
                 let Ok(driver) = TcpStream::connect(to) else {
@@ -212,6 +220,11 @@ impl Relay {
 
     pub(crate) fn set(&self, mode: Mode) {
         self.state.lock().unwrap().mode = mode;
+    }
+
+    /// Passes connections on to another port from now on.
+    pub(crate) fn lead_to(&self, to: SocketAddr) {
+        self.state.lock().unwrap().to = Some(to);
     }
 
     /// Closes all connections. What is on its way is lost.

@@ -12,7 +12,7 @@ use crate::session::{
 use crate::sync::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -41,6 +41,8 @@ pub(crate) struct Carrier {
 }
 
 struct State {
+    /// How many drivers there were before this one.
+    generation: u64,
     connection: Option<Connection>,
     outgoing: Outgoing,
     /// How many bytes of the driver's stream are here, and how many the driver knows to be.
@@ -85,6 +87,7 @@ pub(crate) fn begin(connect: Connect) -> Result<(Reader, Writer), String> {
     })?;
     let carrier = Arc::new(Carrier {
         state: Mutex::new(State {
+            generation: 0,
             connection: None,
             outgoing: Outgoing::default(),
             received: 0,
@@ -99,6 +102,8 @@ pub(crate) fn begin(connect: Connect) -> Result<(Reader, Writer), String> {
         connect,
         session,
         window,
+        epoch: dialled.accept.epoch,
+        dialled: None,
         renewed: asked,
         told: Duration::ZERO,
         heard: clock::now(),
@@ -124,6 +129,10 @@ pub(crate) struct Reader {
     session: SessionId,
     /// For how long the jobs are kept when the driver cannot be heard.
     window: Duration,
+    /// The epoch of the driver.
+    epoch: u64,
+    /// A connection to a new driver, before anything is said to it.
+    dialled: Option<Dialled>,
     /// The latest of our times that the driver is known to have heard of: the lease begins there.
     renewed: Duration,
     /// Until when the guard was told that the worker may live.
@@ -144,6 +153,11 @@ impl Reader {
         self.carrier.clone()
     }
 
+    /// Whether another driver may come.
+    pub(crate) fn keeps(&self) -> bool {
+        self.epoch > 0
+    }
+
     /// What the guard is to know.
     pub(crate) fn report_to(&self) -> ReportTo {
         ReportTo {
@@ -153,7 +167,8 @@ impl Reader {
         }
     }
 
-    /// The next bytes of the driver's stream, at least one. Sees to the lease and to the connection meanwhile.
+    /// The next bytes of the driver's stream, at least one, or that there is a new driver. Sees to the lease and to the
+    /// connection meanwhile.
     ///
     /// # Errors
     /// Why the worker must end.
@@ -162,14 +177,18 @@ impl Reader {
         jobs: &Jobs,
         outbox: &Outbox,
         buffer: &mut [u8],
-    ) -> Result<usize, String> {
+    ) -> Result<Read, String> {
+        if let Some(dialled) = self.dialled.take() {
+            self.resume(dialled)?;
+            self.owe(outbox);
+        }
         loop {
             let waiting = &self.bytes[self.taken..];
             if !waiting.is_empty() {
                 let length = waiting.len().min(buffer.len());
                 buffer[..length].copy_from_slice(&waiting[..length]);
                 self.taken += length;
-                return Ok(length);
+                return Ok(Read::Bytes(length));
             }
             self.bytes.clear();
             self.taken = 0;
@@ -183,13 +202,18 @@ impl Reader {
             }
             let silent = self.heard + self.beat() * MISSED;
             if now >= silent {
-                self.reconnect(jobs, outbox)?;
+                if let Some(generation) = self.reconnect(jobs, outbox)? {
+                    return Ok(Read::NewDriver { generation });
+                }
                 continue;
             }
             self.tell_guard(jobs);
             let until = self.lease().min(self.next_beat).min(silent);
-            if self.wait(jobs, until.saturating_sub(now))? && !self.receive(outbox)? {
-                self.reconnect(jobs, outbox)?;
+            if self.wait(jobs, until.saturating_sub(now))?
+                && !self.receive(outbox)?
+                && let Some(generation) = self.reconnect(jobs, outbox)?
+            {
+                return Ok(Read::NewDriver { generation });
             }
         }
     }
@@ -292,8 +316,8 @@ impl Reader {
         Ok(true)
     }
 
-    /// Comes back to the driver on another connection.
-    fn reconnect(&mut self, jobs: &Jobs, outbox: &Outbox) -> Result<(), String> {
+    /// Comes back to the driver on another connection. If that is a new driver: how many there were before it.
+    fn reconnect(&mut self, jobs: &Jobs, outbox: &Outbox) -> Result<Option<u64>, String> {
         self.socket = None;
         let received = {
             let mut state = lock(&self.carrier.state);
@@ -302,7 +326,10 @@ impl Reader {
         };
         let open = Open {
             session: self.session,
-            purpose: Purpose::Resume { received },
+            purpose: Purpose::Resume {
+                received,
+                epoch: self.epoch,
+            },
         };
         let pause = |time| {
             let deadline = Instant::now() + time;
@@ -319,10 +346,17 @@ impl Reader {
         let (address, key) = (&self.connect.address, &self.connect.key);
         let dialled = dial_until(address, key, &open, self.lease(), self.window, pause);
         match dialled {
+            Ok(dialled) if dialled.accept.epoch > self.epoch => {
+                self.epoch = dialled.accept.epoch;
+                self.bytes.clear();
+                self.taken = 0;
+                self.dialled = Some(dialled);
+                Ok(Some(lock(&self.carrier.state).begin_again()))
+            }
             Ok(dialled) => {
                 self.resume(dialled)?;
                 self.owe(outbox);
-                Ok(())
+                Ok(None)
             }
             Err(DialError::Again(_)) => {
                 self.wait(jobs, Duration::ZERO)?;
@@ -355,7 +389,24 @@ impl Reader {
     }
 }
 
+/// What [`Reader::read`] gives.
+pub(crate) enum Read {
+    /// So many bytes.
+    Bytes(usize),
+    /// There is a new driver: nothing that the last one said or was told counts. What is to be said to it is queued for this
+    /// generation, before the next read.
+    NewDriver { generation: u64 },
+}
+
 impl State {
+    /// Both streams begin anew.
+    fn begin_again(&mut self) -> u64 {
+        self.generation += 1;
+        self.outgoing = Outgoing::default();
+        (self.received, self.acknowledged) = (0, 0);
+        self.generation
+    }
+
     fn disconnect(&mut self) {
         if let Some(connection) = self.connection.take() {
             // Wakes the writer where it waits for the other side to read, and the reader.
@@ -407,6 +458,7 @@ impl Writer {
             received,
             acknowledged,
             owed,
+            ..
         } = state;
         let connection = connection.as_mut().expect("the caller has looked");
         self.sealed.clear();
@@ -429,9 +481,14 @@ impl Writer {
 }
 
 impl Sink for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8], generation: u64) -> io::Result<()> {
         self.send(true);
-        lock(&self.carrier.state).outgoing.push(bytes);
+        let mut state = lock(&self.carrier.state);
+        // What was queued for a driver that is no more goes nowhere.
+        if state.generation == generation {
+            state.outgoing.push(bytes);
+        }
+        drop(state);
         self.send(false);
         Ok(())
     }

@@ -75,6 +75,14 @@ fn dial(address: &str, key: &Key, open: &Open, limit: Duration) -> Result<Dialle
     sealer.seal(&Record::Open(open.clone()), &mut sealed);
     (&socket).write_all(&sealed)?;
     let accept = read_accept(&socket, &mut opener)?;
+    if let Purpose::Resume { epoch, .. } = open.purpose
+        && accept.epoch < epoch
+    {
+        // There may be a way to the other one again.
+        return Err(DialError::Again(
+            "this driver was replaced by another".into(),
+        ));
+    }
     socket.set_read_timeout(None)?;
     socket.set_write_timeout(None)?;
     Ok(Dialled {

@@ -4,7 +4,7 @@
 mod carrier;
 mod dial;
 
-pub(crate) use carrier::{Carrier, Reader, begin, take_stdin};
+pub(crate) use carrier::{Carrier, Read, Reader, begin, take_stdin};
 pub(crate) use dial::{ReportTo, report_end};
 
 use crate::session::Key;

@@ -10,6 +10,9 @@
 //!     │◀─ Data: bytes, acknowledgement, time ──────▶│
 //! ```
 //!
+//! A driver that was killed and started again has a higher *epoch*. When it accepts a worker, both streams begin anew, and the
+//! worker never again takes a driver of a lower epoch.
+//!
 //! | file | what it owns |
 //! |---|---|
 //! | `key.rs` | the key that both sides have, and its file |
@@ -30,7 +33,7 @@ pub use stream::{Outgoing, UNACKNOWLEDGED};
 use std::fmt;
 
 /// The version of handshake and records. Both sides must have the same.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// How much later than the worker the driver gives a session up. In between the worker's jobs end: a worker that is stopped
 /// learns of nothing, and its guard ends it at most two seconds late, after one more second of waiting.

@@ -4,6 +4,8 @@ use super::SessionError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
 /// The most bytes of the stream in one record.
 pub const MAX_DATA: usize = 32 * 1024;
@@ -30,6 +32,21 @@ impl SessionId {
     /// The operating system has no random bytes.
     pub fn random() -> io::Result<SessionId> {
         super::key::random().map(SessionId)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<SessionId, ParseIntError> {
+        let number = u128::from_str_radix(text, 16)?;
+        Ok(SessionId(number.to_be_bytes()))
     }
 }
 
@@ -64,6 +81,8 @@ pub enum Purpose {
     Resume {
         /// How many bytes of the driver's stream the worker has.
         received: u64,
+        /// The epoch of the driver that it had last, whose streams these are.
+        epoch: u64,
     },
     /// To end it: the worker's guard says that the worker is gone and nothing that it ran is alive.
     Ended,
@@ -74,6 +93,9 @@ pub enum Purpose {
 pub struct Accept {
     /// How many bytes of the worker's stream the driver has.
     pub received: u64,
+    /// The driver's epoch: if it is above that of the last driver, both streams begin anew. 0: it will not be started again,
+    /// so nothing need be kept for another.
+    pub epoch: u64,
     /// For how long the worker is to keep its jobs when it is cut off: what it said, or less.
     pub reconnect_ms: u64,
 }
@@ -149,10 +171,14 @@ mod tests {
                 kind: Some("gpu".into()),
                 reconnect_ms: 30_000,
             }),
-            open(Purpose::Resume { received: 1 << 50 }),
+            open(Purpose::Resume {
+                received: 1 << 50,
+                epoch: 7,
+            }),
             open(Purpose::Ended),
             Record::Accept(Accept {
                 received: 3,
+                epoch: 2,
                 reconnect_ms: 0,
             }),
             Record::Data {

@@ -1,0 +1,202 @@
+//! What is written to the journal besides: which request is for which job, and what is printed.
+use std::collections::HashMap;
+
+use remuda::journal::Note;
+use remuda::{MachineId, RequestId};
+use remuda_tokio::Recording;
+
+use super::streams::{self, Mark, Marks};
+use crate::summary::Tally;
+
+/// The topics of our notes.
+const JOB: &str = "job";
+const PRINTS: &str = "prints";
+const PRINTED: &str = "printed";
+
+/// Says it of all jobs: how many there are.
+const JOBS: &str = "jobs";
+
+/// Writes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Notes(pub(crate) Recording);
+
+/// What is said of a job that is through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// Where it had its last attempt.
+    pub(crate) machine: MachineId,
+    pub(crate) ok: bool,
+}
+
+impl Notes {
+    /// Nothing is left to be read: there are so many jobs.
+    pub(crate) fn all_read(&self, jobs: usize) {
+        self.0.note(MachineId(0), JOBS, &jobs.to_string());
+    }
+
+    /// A job has its lease. It is written when this returns: only then may the job be started.
+    pub(crate) fn begins(&self, job: usize, request: RequestId, machine: MachineId, attempt: u32) {
+        let text = format!("{job} {} {attempt}", request.0);
+        self.0.note(machine, JOB, &text);
+        self.0.write_now();
+    }
+
+    /// The output of a job is about to be printed, and nothing is printed meanwhile. It is written when this returns.
+    pub(crate) fn prints(&self, job: usize, noted: Noted) {
+        let [out, err] = streams::now().map(|mark| match mark {
+            Some(mark) => mark.to_string(),
+            None => "-".into(),
+        });
+        let text = format!("{job} {out} {err}");
+        self.0.note(noted.machine, PRINTS, &text);
+        self.0.write_now();
+    }
+
+    /// The output of a job is printed. It is written with what follows, or by [`write_now`](Notes::write_now).
+    pub(crate) fn printed(&self, job: usize, noted: Noted) {
+        let how = if noted.ok { "ok" } else { "failed" };
+        let text = format!("{job} {how}");
+        self.0.note(noted.machine, PRINTED, &text);
+    }
+
+    pub(crate) fn write_now(&self) {
+        self.0.write_now();
+    }
+}
+
+/// What the notes of a journal say, the last word on each job.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// Jobs whose output is printed, and whether they succeeded.
+    printed: HashMap<usize, bool>,
+    /// The attempts of others.
+    begun: HashMap<usize, u32>,
+    requests: HashMap<RequestId, usize>,
+    /// What was being printed.
+    printing: Option<(usize, Marks)>,
+    /// How many jobs there are, if that was known.
+    jobs: Option<usize>,
+}
+
+impl Before {
+    /// Takes a note in. One that is none of ours, or makes no sense, is passed over.
+    pub(crate) fn see(&mut self, note: &Note<'_>) {
+        let mut words = note.text.split(' ');
+        let Some(job) = words.next().and_then(|word| word.parse::<usize>().ok()) else {
+            return;
+        };
+        match note.topic {
+            JOBS => self.jobs = Some(job),
+            JOB => {
+                let mut number = || words.next()?.parse::<u64>().ok();
+                if let (Some(request), Some(attempt)) = (number(), number()) {
+                    self.requests.insert(RequestId(request), job);
+                    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+                    self.begun.insert(job, attempt);
+                }
+            }
+            PRINTS => {
+                let mut mark = || Mark::parse(words.next()?);
+                self.printing = Some((job, [mark(), mark()]));
+            }
+            PRINTED => {
+                self.printed.insert(job, words.next() == Some("ok"));
+                self.begun.remove(&job);
+                self.printing = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a job succeeded, if its output is printed.
+    pub(crate) fn find(&self, job: usize) -> Option<bool> {
+        self.printed.get(&job).copied()
+    }
+
+    /// How many jobs are printed.
+    pub(crate) fn count(&self) -> usize {
+        self.printed.len()
+    }
+
+    /// How many attempts a job has had.
+    pub(crate) fn attempts(&self, job: usize) -> u32 {
+        self.begun.get(&job).copied().unwrap_or(0)
+    }
+
+    /// The job of a request, unless that is through.
+    pub(crate) fn job(&self, request: RequestId) -> Option<usize> {
+        let job = self.requests.get(&request).copied();
+        job.filter(|job| !self.printed.contains_key(job))
+    }
+
+    /// Whether all jobs are printed.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.jobs == Some(self.printed.len())
+    }
+
+    /// The count of a run of which nothing is left to do.
+    pub(crate) fn tally(&self) -> Tally {
+        let count = self.count();
+        Tally {
+            total: Some(count),
+            read: count,
+            before: count,
+            before_failed: self.printed.values().filter(|ok| !**ok).count(),
+            ..Tally::default()
+        }
+    }
+
+    /// Takes back what was being printed. What to tell the user.
+    pub(super) fn take_back(&mut self) -> Vec<String> {
+        match self.printing.take() {
+            // People count from 1.
+            Some((job, marks)) => streams::take_back(&format!("number {}", job + 1), marks),
+            None => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remuda::Instant;
+
+    #[test]
+    fn the_last_word_on_each_job_counts() {
+        let mut before = Before::default();
+        let mut see = |topic, text| {
+            let (time, machine) = (Instant::ZERO, MachineId(0));
+            before.see(&Note {
+                time,
+                machine,
+                topic,
+                text,
+            });
+        };
+        see("name", "m0 (pid 1)");
+        see("job", "0 10 1");
+        see("job", "1 11 1");
+        see("prints", "0 1:2:3 -");
+        see("printed", "0 ok");
+        see("job", "1 12 2");
+        see("job", "x 12 2");
+        see("prints", "1 - 4:5:6");
+        assert_eq!((before.find(0), before.find(1)), (Some(true), None));
+        assert_eq!((before.attempts(0), before.attempts(1)), (0, 2));
+        assert_eq!(before.job(RequestId(12)), Some(1));
+        assert_eq!(before.job(RequestId(10)), None);
+        assert_eq!(before.printing, Some((1, [None, Mark::parse("4:5:6")])));
+        assert!(!before.is_complete());
+        for (topic, text) in [("printed", "1 failed"), ("jobs", "2")] {
+            let (time, machine) = (Instant::ZERO, MachineId(0));
+            before.see(&Note {
+                time,
+                machine,
+                topic,
+                text,
+            });
+        }
+        assert_eq!(before.find(1), Some(false));
+        assert_eq!((before.printing, before.is_complete()), (None, true));
+    }
+}

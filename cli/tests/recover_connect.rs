@@ -1,0 +1,295 @@
+//! Runs that are killed (-9) and go on, with workers that connect back: their jobs go on meanwhile.
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::Signal;
+
+use support::{Dir, REMUDA, Run, mark, remuda, wait_for, with_word};
+
+/// A key, and a port that was free a moment ago.
+fn listen(dir: &Dir) -> (String, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let key = dir.text("key");
+    let status = Command::new(REMUDA).args(["key", &key]).status();
+    assert!(status.expect("it runs").success());
+    (address, key)
+}
+
+/// `remuda worker --connect`; killed when it is dropped.
+struct Worker(Child);
+
+impl Worker {
+    fn start(address: &str, key: &str, words: &[&str]) -> Worker {
+        let mut command = Command::new(REMUDA);
+        command.args(["worker", "--connect", address, "--key-file", key]);
+        command
+            .args(words)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        Worker(command.spawn().expect("it runs"))
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.0.try_wait().expect("it is ours").is_some()
+    }
+
+    /// Its exit status, and what it said.
+    fn ended(mut self) -> (Option<i32>, String) {
+        wait_for("the worker's end", || self.is_over());
+        let mut said = String::new();
+        let stderr = self.0.stderr.as_mut().expect("it is piped");
+        std::io::Read::read_to_string(stderr, &mut said).expect("text");
+        (self.0.wait().expect("it is ours").code(), said)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A run that writes behind what `out` holds, and its messages to `err`.
+fn start(words: &[&str], dir: &Dir) -> Run {
+    let append = |name: &str| {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).open(dir.at(name));
+        Stdio::from(file.expect("it is ours"))
+    };
+    let mut command = remuda(words);
+    command
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .stdout(append("out"))
+        .stderr(append("err"));
+    Run::spawn(&mut command)
+}
+
+fn kill(mut run: Run) {
+    run.signal(Signal::KILL);
+    wait_for("its end", || run.is_over());
+}
+
+fn err(dir: &Dir) -> String {
+    fs::read_to_string(dir.at("err")).unwrap_or_default()
+}
+
+fn last_line(dir: &Dir) -> String {
+    err(dir).lines().last().unwrap_or_default().to_owned()
+}
+
+fn counts(dir: &Dir, name: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in fs::read_to_string(dir.at(name)).unwrap_or_default().lines() {
+        *counts.entry(line.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn running_jobs_are_taken_over_with_all_that_they_print() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    // More than the credits of a call before the kill, some while no driver is there, some after it.
+    let job = |n: u32| {
+        format!(
+            "cd {dir}; echo {n} >> effects; seq -f '{n} %g' 1 60000; echo {n} >> half; \
+             until test -e gone; do sleep 0.02; done; seq -f '{n} %g' 60001 90000; echo {n} >> late; \
+             until test -e back; do sleep 0.02; done; seq -f '{n} %g' 90001 100000\n",
+            dir = dir.path().display()
+        )
+    };
+    let file = dir.write("jobs", [job(1), job(2)].concat());
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let worker = Worker::start(&address, &key, &["--procs", "2"]);
+    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("half of the output", || dir.lines("half") == 2);
+    kill(first);
+    fs::write(dir.at("gone"), "").expect("it is ours");
+    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    wait_for("the rest, read by a driver", || dir.lines("late") == 2);
+    fs::write(dir.at("back"), "").expect("it is ours");
+    wait_for("its end", || second.is_over());
+    let last = last_line(&dir);
+    assert!(
+        last.starts_with("2 jobs: 2 ok, 0 failed; 0 lost and run again; "),
+        "{}",
+        err(&dir)
+    );
+    assert_eq!(
+        counts(&dir, "effects").into_values().collect::<Vec<_>>(),
+        [1, 1]
+    );
+    let out = fs::read_to_string(dir.at("out")).expect("it is there");
+    let mut next = [1, 1];
+    for line in out.lines() {
+        let (job, number) = line.split_once(' ').expect("two numbers");
+        let job = usize::from(job == "2");
+        assert_eq!(number.parse(), Ok(next[job]), "{line}");
+        next[job] += 1;
+    }
+    assert_eq!(next, [100_001, 100_001]);
+    assert_eq!(worker.ended(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_run_with_workers_that_connect_is_killed_again_and_again() {
+    const JOBS: usize = 600;
+    const KILLS: usize = 6;
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let folder = dir.path().display().to_string();
+    let job = |n| {
+        format!(
+            "cd {folder}; exec 9>lock.{n}; flock -n 9 || echo {n} >> twice; echo {n} >> effects; sleep 0.02; echo job {n}\n"
+        )
+    };
+    let file = dir.write("jobs", (1..=JOBS).map(job).collect::<String>());
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let workers = [(); 2].map(|()| Worker::start(&address, &key, &["--procs", "2"]));
+    for number in 0..=KILLS {
+        let how = if number == 0 {
+            "--journal"
+        } else {
+            "--recover"
+        };
+        let mut run = start(&[&[how, "journal"], &common[..]].concat(), &dir);
+        let printed = (number + 1) * JOBS / (KILLS + 1);
+        let last = number == KILLS;
+        wait_for("its jobs", || {
+            !last && dir.lines("out") >= printed || run.is_over()
+        });
+        assert_eq!(run.is_over(), last, "{}", err(&dir));
+        if !last {
+            kill(run);
+        }
+    }
+    assert!(last_line(&dir).starts_with("600 jobs: "), "{}", err(&dir));
+    let effects = counts(&dir, "effects");
+    assert_eq!(effects.len(), JOBS);
+    assert!(!dir.at("twice").exists(), "no job twice at the same time");
+    let out = counts(&dir, "out");
+    assert_eq!(out.len(), JOBS);
+    assert!(out.values().all(|&count| count == 1), "{out:?}");
+    // What a worker ran when its driver was killed went on: only what had ended, and was not printed yet, ran again.
+    let again = effects.values().filter(|&&count| count > 1).count();
+    assert!(again <= KILLS * 4, "{again} ran again");
+    for worker in workers {
+        assert_eq!(worker.ended(), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn the_jobs_of_a_worker_that_does_not_come_back_run_elsewhere_when_they_are_dead() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let mark = mark();
+    let folder = dir.path().display().to_string();
+    let file = dir.write(
+        "jobs",
+        format!("cd {folder}; echo ran >> effects; test -e again || exec sleep {mark}\n"),
+    );
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let lost = Worker::start(&address, &key, &["--procs", "1", "--reconnect", "2"]);
+    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("the job", || !with_word(&mark).is_empty());
+    // Stopped, it cannot come back; its guard ends it and the job when its time is over.
+    let pid = lost.0.id();
+    support::kill(pid, Signal::STOP);
+    kill(first);
+    fs::write(dir.at("again"), "").expect("it is ours");
+    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    let other = Worker::start(&address, &key, &["--procs", "1"]);
+    wait_for("its second attempt", || {
+        let ran = dir.lines("effects");
+        assert!(ran < 2 || with_word(&mark).is_empty(), "two at a time");
+        second.is_over()
+    });
+    assert_eq!(dir.lines("effects"), 2);
+    let last = last_line(&dir);
+    assert!(
+        last.starts_with("1 job: 1 ok, 0 failed; 1 lost and run again; "),
+        "{}",
+        err(&dir)
+    );
+    drop(other);
+}
+
+#[test]
+fn another_run_on_the_same_port_takes_nothing_over() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let mark = mark();
+    let file = dir.write("jobs", format!("sleep {mark}\n"));
+    let common = ["--listen", &address, "--key-file", &key];
+    let worker = Worker::start(&address, &key, &["--procs", "1"]);
+    let first = start(
+        &[&["--journal", "journal"], &common[..], &[&file]].concat(),
+        &dir,
+    );
+    wait_for("the job", || !with_word(&mark).is_empty());
+    kill(first);
+    let other = dir.write("other", "echo another\n");
+    let words = [&["--journal", "another"], &common[..], &[&other]].concat();
+    let mut second = start(&words, &dir);
+    let (status, said) = worker.ended();
+    assert_eq!(status, Some(1));
+    assert!(said.contains("this driver does not know it"), "{said}");
+    wait_for("the job's end", || with_word(&mark).is_empty());
+    let _new = Worker::start(&address, &key, &["--procs", "1"]);
+    wait_for("its end", || second.is_over());
+    assert!(last_line(&dir).starts_with("1 job: 1 ok"), "{}", err(&dir));
+}
+
+#[test]
+fn a_job_whose_output_could_not_be_kept_is_run_again() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let folder = dir.path().display().to_string();
+    let file = dir.write(
+        "jobs",
+        format!(
+            "cd {folder}; exec 9>lock; flock -n 9 || echo x >> twice; echo ran >> effects; seq 1 60000; \
+             echo >> half; until test -e back; do sleep 0.02; done\n"
+        ),
+    );
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let mut command = Command::new(REMUDA);
+    command.args([
+        "worker",
+        "--connect",
+        &address,
+        "--key-file",
+        &key,
+        "--procs",
+        "1",
+    ]);
+    command
+        .env("TMPDIR", dir.at("not-there"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    let worker = Worker(command.spawn().expect("it runs"));
+    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("half of it", || dir.lines("half") == 1);
+    kill(first);
+    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    // Its machine, which could not keep it, is on probation.
+    let other = Worker::start(&address, &key, &["--procs", "1"]);
+    wait_for("it runs again", || dir.lines("half") == 2);
+    fs::write(dir.at("back"), "").expect("it is ours");
+    wait_for("its end", || second.is_over());
+    assert!(
+        last_line(&dir).starts_with("1 job: 1 ok, 0 failed; 1 lost and run again; "),
+        "{}",
+        err(&dir)
+    );
+    assert_eq!((dir.lines("effects"), dir.lines("out")), (2, 60_000));
+    assert!(!dir.at("twice").exists());
+    drop((worker, other));
+}
