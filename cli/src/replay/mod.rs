@@ -1,5 +1,6 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
 mod compare;
+mod decisions;
 mod divergence;
 mod fleet;
 pub(crate) mod input;
@@ -12,6 +13,7 @@ mod play;
 pub(crate) mod player;
 pub(crate) mod scenario;
 mod select;
+pub(crate) mod simulate;
 mod span;
 mod tally;
 mod tui;

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use remuda::{Demand, Event, Instant, KindId, Limits, Outcome, RequestId, Submit};
 
+use super::super::decisions::{Decision, Decisions};
 use super::super::input::Input;
 use super::super::items::Head;
 use super::super::lives::{End, Life, Lives, Point};
-use super::decisions::{Decision, Decisions};
 use super::fates::{Fates, Usual};
 
 /// A workload, to be given to another manager.
 #[derive(Debug)]
-pub(super) struct Workload {
+pub(crate) struct Workload {
     pub(super) head: Head,
     pub(super) events: usize,
     /// In the order of their submits.
@@ -26,9 +26,9 @@ pub(super) struct Workload {
     /// The greatest id of a request.
     pub(super) ids_to: u64,
     /// Jobs that did not end in the record: they are held as long as others like them.
-    pub(super) guessed: usize,
+    pub(crate) guessed: usize,
     /// Events on tasks and once-per-machine work, which decide nothing about placement.
-    pub(super) left_out: usize,
+    pub(crate) left_out: usize,
 }
 
 /// A request and what its client does.
@@ -60,7 +60,7 @@ impl Workload {
     ///
     /// # Errors
     /// One line: it does not begin at the beginning, or cannot be read.
-    pub(super) fn of(input: &Input) -> Result<Workload, String> {
+    pub(crate) fn of(input: &Input) -> Result<Workload, String> {
         if !input.head.fresh {
             return Err(format!(
                 "{}: it begins in mid-run, so it is not known what the machines at its beginning were asked for: --with needs a run from its start on",

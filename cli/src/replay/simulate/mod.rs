@@ -14,6 +14,10 @@
 //! - an id that is still in use is submitted when it is free again;
 //! - a machine that was lost in silence answers its polls as it did, all others at once;
 //! - timers fire when they are due, and a shutdown is left out.
+mod cast;
+mod fates;
+mod workload;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
@@ -23,12 +27,14 @@ use remuda::{
     Action, Config, Event, Health, Instant, KindId, MachineId, Manager, Policy, Reject, RequestId,
 };
 
-use super::super::input::Input;
-use super::super::items::Head;
-use super::super::scenario::Line;
-use super::cast::Cast;
-use super::fates::Told;
-use super::workload::{Change, Job, Workload};
+use super::input::Input;
+use super::items::Head;
+use super::scenario::Line;
+use cast::Cast;
+use fates::Told;
+use workload::{Change, Job};
+
+pub(crate) use workload::Workload;
 
 /// A run of this many times the recorded events, and a million, is not worth waiting for.
 const MOST: usize = 20;
@@ -95,7 +101,7 @@ struct Simulation<'a> {
 ///
 /// # Errors
 /// One line: it would not end.
-pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Result<Input, String> {
+pub(crate) fn simulate(workload: &Workload, config: Config, name: String) -> Result<Input, String> {
     let mut simulation = Simulation {
         workload,
         manager: Manager::new(config.clone()).map_err(|error| error.to_string())?,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use remuda::{Action, Event, Instant, KindId, Loss, MachineId, Notice, Resources, StartHint};
 
+use super::super::decisions::Decision;
 use super::super::lives::Point;
-use super::decisions::Decision;
 
 /// The machines of a run, in the order in which they were asked for or joined.
 #[derive(Debug, Default)]
