@@ -1,9 +1,11 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
-//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure.
+//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure,
+//! `plan` tries its workload on other clusters.
 mod args;
 mod attempt;
 mod awake;
 mod book;
+mod capacity;
 mod cluster;
 mod dry_run;
 mod ended;
@@ -70,6 +72,12 @@ fn main() -> ExitCode {
         Ok(Cli {
             command: Command::Minimise(args),
         }) => match minimise::minimise(&args) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => refuse(&error),
+        },
+        Ok(Cli {
+            command: Command::Plan(args),
+        }) => match capacity::plan(&args) {
             Ok(status) => ExitCode::from(status),
             Err(error) => refuse(&error),
         },

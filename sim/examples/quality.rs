@@ -1,12 +1,12 @@
 //! How well a log of jobs is scheduled: `cargo run --release -p remuda-sim --example quality -- --help`
 
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use remuda_sim::quality::{
-    Endless, Figures, Job, Machines, Order, Setup, endless, generate, read, replay,
+    Endless, Figures, Job, Machines, Order, Setup, endless, generate, read, replay, unpack,
 };
 
 const HELP: &str = "\
@@ -140,16 +140,7 @@ fn report(options: &Options) -> Result<String, String> {
 /// The text of a log that may be compressed.
 fn text(path: &str) -> Result<String, String> {
     let failed = |error: io::Error| format!("{path}: {error}");
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let mut plain = Vec::new();
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut unpacked = flate2::read::MultiGzDecoder::new(&bytes[..]);
-        unpacked.read_to_end(&mut plain).map_err(failed)?;
-    } else {
-        plain = bytes;
-    }
-    // Comments may be in another encoding; jobs are digits.
-    Ok(String::from_utf8_lossy(&plain).into_owned())
+    unpack(std::fs::read(path).map_err(failed)?).map_err(failed)
 }
 
 /// One line for each policy: on machines that are always there, or on at most so many that come and

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::capacity::PlanArgs;
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Launch(LaunchArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
+    Plan(PlanArgs),
 }
 
 /// Run the jobs of a file, or of standard input, and print each one's output once.

@@ -122,7 +122,7 @@ impl Input {
 }
 
 /// Some of its first bytes are enough: the others may be what is damaged.
-fn is_journal(bytes: &[u8]) -> bool {
+pub(crate) fn is_journal(bytes: &[u8]) -> bool {
     let same = bytes.iter().zip(&MAGIC).filter(|(a, b)| a == b).count();
     same >= MAGIC.len() / 2
 }

@@ -1,23 +1,23 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
 mod compare;
-mod decisions;
+pub(crate) mod decisions;
 mod divergence;
 mod fleet;
 pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
-mod lives;
+pub(crate) mod lives;
 mod owed;
 mod picture;
-mod play;
+pub(crate) mod play;
 pub(crate) mod player;
 pub(crate) mod scenario;
 mod select;
 pub(crate) mod simulate;
-mod span;
+pub(crate) mod span;
 mod tally;
 mod tui;
-mod waits;
+pub(crate) mod waits;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;

@@ -12,12 +12,14 @@ use super::super::lives::{End, Life, Lives, Point};
 use super::fates::{Fates, Usual};
 
 /// A workload, to be given to another manager.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Workload {
     pub(super) head: Head,
     pub(super) events: usize,
     /// In the order of their submits.
     pub(super) jobs: Vec<Job>,
+    /// For each of the first jobs, what its client submits when it is over; empty where clients wait for nothing.
+    pub(super) next: Vec<Option<Next>>,
     pub(super) machines: Fates,
     pub(super) usual: Usual,
     pub(super) changes: Vec<(Point, Change)>,
@@ -43,9 +45,31 @@ pub(super) struct Job {
     pub(super) outcome: Outcome,
     /// The event that ended it.
     pub(super) ended: u64,
+    /// When it was over in the record, if it was.
+    pub(super) over: Option<Instant>,
     pub(super) was_granted: bool,
     /// It was lost with its machine, so what its client did then is among the jobs.
     pub(super) was_lost: bool,
+}
+
+/// What a client submits when a job of its is over, and how long after.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    pub(super) job: usize,
+    pub(super) think: Duration,
+}
+
+impl Job {
+    /// Moves it to another time, with its cancel and its give-up time.
+    pub(super) fn submit_at(&mut self, time: Instant) {
+        let was = self.submitted.time;
+        let moved = |at: Instant| time + (at.max(was) - was);
+        self.spec.give_up = self.spec.give_up.map(moved);
+        if let Some(at) = &mut self.cancelled {
+            at.time = moved(at.time);
+        }
+        self.submitted.time = time;
+    }
 }
 
 /// Limits that were changed in the run (E3).
@@ -56,6 +80,11 @@ pub(super) enum Change {
 }
 
 impl Workload {
+    /// Whether a machine was lost because it answered no polls.
+    pub(crate) fn loses_in_silence(&self) -> bool {
+        self.machines.all.iter().any(|fate| fate.silent)
+    }
+
     /// What this run asked for.
     ///
     /// # Errors
@@ -114,6 +143,7 @@ impl Workload {
             head: input.head.clone(),
             events,
             jobs,
+            next: Vec::new(),
             usual: machines.end(lives.now),
             machines,
             changes,
@@ -148,6 +178,7 @@ fn job(life: &Life, over: Instant, guess: impl FnOnce() -> Duration) -> Option<J
         held,
         outcome,
         ended,
+        over: life.end.map(|(at, _)| at.time),
         was_granted: life.granted.is_some(),
         was_lost: matches!(life.end, Some((_, End::Lost))),
     })
