@@ -383,6 +383,80 @@ fn clusters_of_files_are_compared_by_what_they_cost() {
 }
 
 #[test]
+fn a_plan_is_drawn_as_a_page_that_runs_nothing_of_others() {
+    let dir = Dir::new();
+    let log = dir.write("<b>&log.swf", FOUR);
+    let page = dir.text("plan.html");
+    let words = [
+        "--machine-procs",
+        "1",
+        "--sweep",
+        "max=1..3,idle=1s|never",
+        "--want",
+        "max<15s",
+    ];
+    let words = [&[&*log, "--html", &page], &words[..]].concat();
+    plan(&words).ends(0, "");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let many = |mark: &str| text.matches(mark).count();
+    // Six clusters: a mark of each in the first chart, three and two bars in the second.
+    assert_eq!(
+        (many("<circle "), many("<rect "), many("<polyline ")),
+        (6 + 18, 12 + 2, 2)
+    );
+    assert_eq!((many(" missed\""), many(" *</text>")), (2, 4));
+    assert!(
+        text.contains("&lt;b&gt;&amp;log.swf: 4 requests") && many("<b>&") == 0,
+        "{text}"
+    );
+    assert!(
+        many("<script") == 0 && text.contains("default-src 'none'"),
+        "{text}"
+    );
+    for (out, reason) in [
+        (&*log, "it is the log itself, which would be gone"),
+        ("-", "name a file"),
+        ("/no/such/plan.html", "/no/such/plan.html: "),
+    ] {
+        let finished = plan(&[&*log, "--machine-procs", "1", "--html", out]);
+        finished.ends(2, "").says(reason);
+    }
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), FOUR);
+}
+
+#[test]
+fn a_plan_says_what_may_be_worth_a_look() {
+    let dir = Dir::new();
+    let log = dir.write("log.swf", FOUR);
+    let words = [&*log, "--machine-procs", "1", "--sweep", "max=1"];
+    let finished = plan(&words);
+    let text = "\nunder max=1:\nfindings     a larger max would have ended waits: k0 ";
+    assert!(finished.out.contains(text), "{}", finished.out);
+    let lines = planned(&words);
+    assert_eq!(lines[0]["findings"][0]["finding"], "larger_max");
+    // The smallest that keeps what is wanted is looked at; all are there at once, and nothing waits.
+    let words = [
+        &*log,
+        "--machine-procs",
+        "1",
+        "--sweep",
+        "max=1..8",
+        "--want",
+        "max<1s",
+    ];
+    let finished = plan(&words);
+    assert!(!finished.out.contains("findings"), "{}", finished.out);
+    let too_large = dir.write(
+        "large.swf",
+        FOUR.replace(" 10 1 -1 -1 1 ", " 10 1 -1 -1 9 ")
+            + "5 9 0 1 1 -1 -1 1 0 0 0 0 0 0 0 0 0 0\n",
+    );
+    let finished = plan(&[&too_large, "--machine-procs", "2"]);
+    let text = "5 requests\n             4 of them ask for more than any machine has";
+    assert!(finished.out.contains(text), "{}", finished.out);
+}
+
+#[test]
 fn what_is_wrong_is_told_in_one_line() {
     let dir = Dir::new();
     let log = dir.write("log.swf", FOUR);

@@ -50,6 +50,35 @@ const SCENARIO: &str = r#"{"config": {"machine_procs": 4, "max_procs": 4, "poll_
 "#;
 
 #[test]
+fn findings_are_of_whole_runs() {
+    let dir = Dir::new();
+    let mut text = SCENARIO.lines().next().unwrap().to_owned() + "\n";
+    for line in [
+        r#""time": "0s", "event": {"submit": {"request": 1, "priority": 0, "demand": {"procs": 4}}}"#,
+        r#""time": "1s", "event": {"up": {"machine": 0}}"#,
+        r#""time": "2s", "event": {"submit": {"request": 2, "priority": 0, "demand": {"procs": 4}}}"#,
+        r#""time": "30s", "event": {"done": {"request": 1, "outcome": "ok"}}"#,
+    ] {
+        text += &format!("{{{line}}}\n");
+    }
+    let file = dir.write("x.jsonl", text);
+    let whole = "\nfindings     a larger max_procs would have ended waits: k0 could not grow";
+    replay(&[&file]).exits(0).prints(whole);
+    let json = replay(&[&file, "--json"]);
+    json.exits(0)
+        .prints(r#""findings":[{"events":[3],"finding":"larger_max","text":"#);
+    for words in [
+        &["--to", "1s"][..],
+        &["--json", "--to", "1s"],
+        &["--events"],
+    ] {
+        let finished = replay(&[&[&*file], words].concat());
+        finished.exits(0);
+        assert!(!finished.out.contains("findings"), "{}", finished.out);
+    }
+}
+
+#[test]
 fn f06_a_run_with_workers_killed_on_the_way_replays_with_every_hash_equal() {
     let dir = Dir::new();
     let (journal, log) = (dir.text("run.journal"), dir.text("log"));
@@ -146,6 +175,7 @@ waits            priority          n         mean          p50          p99     
                        -1          1     32.000 s     32.000 s     32.000 s     32.000 s
                         0          1      1.500 s      1.500 s      1.500 s      1.500 s
 utilisation  26.4 %: 45.000 of 170.000 proc-seconds in service were granted
+findings     a larger max_procs would have ended waits: k0 could not grow for 42.5 s, first at #2, and 1 request (r2) waited for longer than a machine takes to start, 32.0 s together; the longest: r2, 32.0 s, from #3 to #6
 ";
     assert_eq!(summary.out, expected);
 }

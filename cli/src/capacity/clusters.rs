@@ -33,6 +33,8 @@ pub(crate) struct Candidate {
     pub(crate) name: String,
     /// A value for each axis.
     pub(crate) settings: Vec<Value>,
+    /// Its name without what is swept first.
+    pub(crate) series: String,
     pub(crate) config: Config,
     pub(crate) boot: Option<Duration>,
 }
@@ -150,10 +152,6 @@ pub(crate) fn candidate(
     }
     let mut boot = None;
     let limit = bases[base].config.max_procs;
-    let mut words = Vec::new();
-    if !name.is_empty() {
-        words.push(name.clone());
-    }
     for (axis, value) in axes.iter().zip(&settings) {
         axis.key.set(*value, &mut config, kinds)?;
         if let (Field::Boot, Value::Span(span)) = (axis.key.field, value) {
@@ -164,17 +162,18 @@ pub(crate) fn candidate(
     if config.kinds.iter().any(|kind| kind.max == u32::MAX) && !swept(Field::MaxProcs) {
         config.max_procs = limit;
     }
-    if !axes.is_empty() {
-        let said = axes.iter().zip(&settings);
-        let said: Vec<_> = said
-            .map(|(axis, value)| format!("{}={value}", axis.key))
-            .collect();
-        words.push(said.join(","));
-    }
-    let name = match words.is_empty() {
-        true if bases[base].was.is_none() => "as it was".to_owned(),
-        true => "as given".to_owned(),
-        false => words.join(" "),
+    let said = axes.iter().zip(&settings);
+    let said = said.map(|(axis, value)| format!("{}={value}", axis.key));
+    let said: Vec<_> = said.collect();
+    let called = |settings: &[String]| match (name.is_empty(), settings.join(",")) {
+        (true, settings) => settings,
+        (false, settings) => format!("{name} {settings}").trim_end().to_owned(),
+    };
+    let series = called(said.get(1..).unwrap_or_default());
+    let name = match called(&said) {
+        none if none.is_empty() && bases[base].was.is_none() => "as it was".to_owned(),
+        none if none.is_empty() => "as given".to_owned(),
+        name => name,
     };
     config
         .validate()
@@ -183,6 +182,7 @@ pub(crate) fn candidate(
         base,
         name,
         settings,
+        series,
         config,
         boot,
     })

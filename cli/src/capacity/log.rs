@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use remuda::{Config, Instant, Kind, KindId, Resources, Submit};
+use remuda::{Config, Instant, Kind, Resources, Submit};
 use remuda_sim::quality;
 use serde::Deserialize;
 
 use super::measure::{Figures, Measure};
+use crate::replay::findings::kind_names;
 use crate::replay::input::{Input, is_journal};
 use crate::replay::items::Head;
 use crate::replay::simulate::{Entry, Workload};
@@ -93,12 +94,6 @@ impl Log {
 
     fn recorded(input: Input) -> Result<Log, String> {
         let workload = Workload::of(&input)?;
-        let named = |kind: KindId| {
-            let name = format!("kind {kind}");
-            let label = input.head.labels.iter().find(|it| it.name == name);
-            label.map_or_else(String::new, |label| label.value.clone())
-        };
-        let count = input.head.config.kinds.len();
         let mut notes = Vec::new();
         if workload.guessed > 0 {
             notes.push(format!(
@@ -109,7 +104,7 @@ impl Log {
         Ok(Log {
             name: input.name.clone(),
             recorded: Some(Measure::recorded(&input)?),
-            kinds: (0..).map(KindId).take(count).map(named).collect(),
+            kinds: kind_names(&input.head),
             workload,
             notes,
             run: Some(input),

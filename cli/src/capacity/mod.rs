@@ -2,6 +2,7 @@
 mod clusters;
 mod log;
 mod measure;
+mod page;
 mod sweep;
 mod table;
 mod want;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use remuda_cli::jobs::duration;
 
+use crate::replay::findings::{Finding, Findings};
+use crate::replay::picture;
 use crate::replay::simulate::{Workload, simulate_for};
 use crate::values::count;
 use clusters::{Base, Candidate, bases, candidate, candidates};
@@ -84,6 +87,12 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
     job_procs: NonZeroU32,
 
+    /// Draw it as a page of its own for a browser: waits over cost, and a bar for each cluster.
+    ///
+    /// The page needs no network and runs no script. Example: --html plan.html
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
+
     /// Print it as JSON, a cluster a line; times in nanoseconds.
     #[arg(long)]
     json: bool,
@@ -94,6 +103,7 @@ Examples:
   remuda plan run.journal --sweep max=1..16
   remuda plan run.journal --cluster now.toml --cluster new.toml
   remuda plan KTH-SP2.swf.gz --machine-procs 25 --sweep 'max=1..16,idle=1m|never' --want 'mean<10m'
+  remuda plan run.journal --sweep 'max=1..16,idle=30s..15m' --html plan.html
 
 A wait is the time from submit to grant. A machine counts from when it is asked for until it is gone, or
 the last job is done; its cost is its hours times the cost of its kind. Utilisation is the part of the
@@ -117,6 +127,14 @@ pub(crate) struct Row {
 /// One line: what is wrong with the log, a cluster or a setting.
 pub(crate) fn plan(args: &PlanArgs) -> Result<u8, String> {
     let begun = Instant::now();
+    if let Some(out) = &args.html {
+        picture::check(
+            "--html",
+            out,
+            &args.log,
+            "it is the log itself, which would be gone",
+        )?;
+    }
     let mut log = Log::read(&args.log, args.job_procs.get())?;
     if let Some(clients) = args.closed_loop {
         log.workload.close(clients.get() as usize);
@@ -133,7 +151,13 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<u8, String> {
     };
     let mut rows = trial.run(tried)?;
     trial.refine(&mut rows, &args.want)?;
-    let report = Report::new(&log, &rows, &args.want, args.closed_loop);
+    let mut report = Report::new(&log, &rows, &args.want, args.closed_loop);
+    if let Some(row) = report.one() {
+        report.findings = trial.findings(&row.candidate)?;
+    }
+    if let Some(out) = &args.html {
+        picture::write("--html", out, &page::page(&report))?;
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = match args.json {
         true => report.json(&mut out),
@@ -203,6 +227,15 @@ impl Trial<'_> {
             Err(error) => Err(format!("{}: {error}", candidate.name)),
         });
         rows.collect()
+    }
+
+    /// What may be worth a look in what a cluster did.
+    fn findings(&self, candidate: &Candidate) -> Result<Vec<Finding>, String> {
+        let base = &self.bases[candidate.base];
+        let workload = self.workload(base, candidate.boot.or(self.boot));
+        let mut findings = Findings::new(base.kinds.clone());
+        simulate_for(&workload, candidate.config.clone(), &mut findings)?;
+        Ok(findings.list())
     }
 
     fn workload(&self, base: &Base, boot: Option<Duration>) -> Workload {

@@ -9,6 +9,8 @@ use super::Row;
 use super::log::Log;
 use super::measure::Figures;
 use super::want::Want;
+use crate::replay::findings::{self, Finding};
+use crate::replay::span::Brief;
 
 /// A plan that was made.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Report<'a> {
     pub(super) rows: &'a [Row],
     pub(super) wants: &'a [Want],
     clients: Option<NonZeroU32>,
+    /// Of the cluster that is [`Report::one`].
+    pub(super) findings: Vec<Finding>,
 }
 
 impl<'a> Report<'a> {
@@ -31,6 +35,7 @@ impl<'a> Report<'a> {
             rows,
             wants,
             clients,
+            findings: Vec::new(),
         }
     }
 
@@ -40,13 +45,22 @@ impl<'a> Report<'a> {
     }
 
     /// The smallest that keeps it, of equally small ones the cheapest.
-    pub(crate) fn smallest(&self) -> Option<&Row> {
+    pub(crate) fn smallest(&self) -> Option<&'a Row> {
         let kept = self.rows.iter().filter(|row| self.keeps(row));
         kept.min_by(|one, other| {
             let size = |row: &Row| row.candidate.size().unwrap_or(u64::MAX);
             let cost = |row: &Row| row.figures.cost_time;
             (size(one), cost(one)).cmp(&(size(other), cost(other)))
         })
+    }
+
+    /// The one that is worth a closer look: the only one, or the smallest that keeps what is wanted.
+    pub(super) fn one(&self) -> Option<&'a Row> {
+        match self.rows {
+            [row] => Some(row),
+            _ if self.wants.is_empty() => None,
+            _ => self.smallest(),
+        }
     }
 
     /// The cheapest that keeps it.
@@ -67,6 +81,12 @@ impl<'a> Report<'a> {
             };
             lines.push(format!("by {clients}"));
         }
+        let refused = self.rows.iter().map(|row| row.figures.refused).min();
+        if let Some(refused @ 1..) = refused {
+            lines.push(format!(
+                "{refused} of them ask for more than any machine has, and are left out"
+            ));
+        }
         lines.extend(self.log.notes.iter().cloned());
         lines
     }
@@ -84,7 +104,12 @@ impl<'a> Report<'a> {
         for line in self.lines() {
             writeln!(out, "{line}")?;
         }
-        self.answer(out)
+        self.answer(out)?;
+        if let (Some(one), false) = (self.one(), self.findings.is_empty()) {
+            writeln!(out, "\nunder {}:", one.candidate.name)?;
+            findings::print(&self.findings, out)?;
+        }
+        Ok(())
     }
 
     /// The table.
@@ -98,14 +123,16 @@ impl<'a> Report<'a> {
         let costs = all
             .iter()
             .any(|(_, it, _)| it.cost_time != u128::from(it.machine_time));
-        let left = all.iter().any(|(_, it, _)| it.refused + it.unplaced > 0);
+        let left = |it: &Figures| it.refused + it.unplaced;
+        let differs = |(_, it, _): &(_, &Figures, _)| left(it) != left(all[0].1) || it.unplaced > 0;
+        let not_placed = all.iter().any(differs);
         let width = all.iter().map(|(name, ..)| name.chars().count()).max();
         let width = width.unwrap_or(0).max("cluster".len());
         let mut head = format!("{:<width$}", "cluster");
         let mut columns = vec!["machines", "hours"];
         columns.extend(costs.then_some("cost"));
         columns.extend(["utilisation", "mean wait", "p95 wait", "max wait"]);
-        columns.extend(left.then_some("not placed"));
+        columns.extend(not_placed.then_some("not placed"));
         for column in &columns {
             head += &format!("  {column:>11}");
         }
@@ -119,8 +146,7 @@ impl<'a> Report<'a> {
             cells.push(format!("{:.1} %", 100.0 * figures.utilisation()));
             let waits = [figures.mean_wait, figures.p95_wait, figures.max_wait];
             cells.extend(waits.map(|wait| Brief(wait).to_string()));
-            let unplaced = figures.refused + figures.unplaced;
-            cells.extend(left.then(|| unplaced.to_string()));
+            cells.extend(not_placed.then(|| left(figures).to_string()));
             let mut line = format!("{name:<width$}");
             for cell in cells {
                 line += &format!("  {cell:>11}");
@@ -174,6 +200,12 @@ impl<'a> Report<'a> {
                 "procs": row.candidate.size(),
                 "figures": object(&row.figures),
             });
+            if self
+                .one()
+                .is_some_and(|one| one.candidate.name == row.candidate.name)
+            {
+                line["findings"] = json!(self.findings);
+            }
             if !self.wants.is_empty() {
                 line["keeps"] = self.keeps(row).into();
                 line["smallest"] = (smallest == Some(&row.candidate.name)).into();
@@ -239,39 +271,12 @@ pub(super) fn amount(number: f64) -> String {
     }
 }
 
-/// Nanoseconds, in the two largest units that tell something.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Brief(pub(super) u64);
-
-impl fmt::Display for Brief {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0 / 1_000_000;
-        let seconds = millis / 1000;
-        match seconds {
-            0 if self.0 == 0 => f.write_str("0"),
-            0 => write!(f, "{} ms", millis.max(1)),
-            1..60 => write!(f, "{seconds}.{} s", millis % 1000 / 100),
-            60..3600 => write!(f, "{}m{:02}s", seconds / 60, seconds % 60),
-            3600..86_400 => write!(f, "{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-            _ => write!(f, "{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_and_amounts_are_brief() {
-        let brief = [
-            0, 1, 999, 1_500, 59_999, 60_000, 3_599_000, 3_600_000, 90_061_000,
-        ]
-        .map(|millis| Brief(millis * 1_000_000).to_string());
-        let expected = [
-            "0", "1 ms", "999 ms", "1.5 s", "59.9 s", "1m00s", "59m59s", "1h00m", "1d01h",
-        ];
-        assert_eq!(brief, expected);
+    fn amounts_are_brief() {
         let amounts = [0.0, 0.0123, 1.234, 99.5, 12_345.6].map(amount);
         assert_eq!(amounts, ["0", "0.01230", "1.23", "99.50", "12346"]);
     }

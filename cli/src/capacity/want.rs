@@ -10,15 +10,15 @@ use super::measure::Figures;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Want {
     text: String,
-    figure: Figure,
+    pub(super) figure: Figure,
     /// It keeps the bound if it is below, else if it is above.
     below: bool,
     /// Seconds, hours of machines, or percent.
-    bound: f64,
+    pub(super) bound: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Figure {
+pub(super) enum Figure {
     Mean,
     P50,
     P95,
@@ -27,6 +27,25 @@ enum Figure {
     MachineHours,
     Cost,
     Utilisation,
+}
+
+impl Figure {
+    /// The wait that it is, in nanoseconds; none if it is none.
+    pub(super) fn wait(self, figures: &Figures) -> Option<u64> {
+        match self {
+            Figure::Mean => Some(figures.mean_wait),
+            Figure::P50 => Some(figures.p50_wait),
+            Figure::P95 => Some(figures.p95_wait),
+            Figure::P99 => Some(figures.p99_wait),
+            Figure::Max => Some(figures.max_wait),
+            Figure::MachineHours | Figure::Cost | Figure::Utilisation => None,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        let found = NAMES.iter().find(|(_, figure)| *figure == self);
+        found.map_or("", |(name, _)| name)
+    }
 }
 
 const NAMES: [(&str, Figure); 8] = [
@@ -83,20 +102,12 @@ fn wrong(text: &str) -> String {
 impl Want {
     /// Whether these figures keep it. A request that is never placed waits for ever.
     pub(crate) fn is_kept(&self, figures: &Figures) -> bool {
-        let seconds = |nanos: u64| nanos as f64 / 1e9;
-        let wait = |nanos: u64| match figures.unplaced {
-            0 => seconds(nanos),
-            _ => f64::INFINITY,
-        };
-        let value = match self.figure {
-            Figure::Mean => wait(figures.mean_wait),
-            Figure::P50 => wait(figures.p50_wait),
-            Figure::P95 => wait(figures.p95_wait),
-            Figure::P99 => wait(figures.p99_wait),
-            Figure::Max => wait(figures.max_wait),
-            Figure::MachineHours => figures.machine_hours(),
-            Figure::Cost => figures.cost(),
-            Figure::Utilisation => 100.0 * figures.utilisation(),
+        let value = match (self.figure, self.figure.wait(figures)) {
+            (_, Some(_)) if figures.unplaced > 0 => f64::INFINITY,
+            (_, Some(nanos)) => nanos as f64 / 1e9,
+            (Figure::MachineHours, _) => figures.machine_hours(),
+            (Figure::Cost, _) => figures.cost(),
+            _ => 100.0 * figures.utilisation(),
         };
         match self.below {
             true => value < self.bound,

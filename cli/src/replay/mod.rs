@@ -2,13 +2,14 @@
 mod compare;
 pub(crate) mod decisions;
 mod divergence;
+pub(crate) mod findings;
 mod fleet;
 pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
 pub(crate) mod lives;
 mod owed;
-mod picture;
+pub(crate) mod picture;
 pub(crate) mod play;
 pub(crate) mod player;
 pub(crate) mod scenario;
@@ -31,6 +32,7 @@ use serde_json::json;
 
 use crate::values::id;
 use divergence::Cause;
+use findings::{Findings, kind_names};
 use input::Input;
 use lines::Lines;
 use picture::Pictures;
@@ -220,19 +222,30 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
     if args.json {
         writeln!(out, "{}", scenario::head_line(&input.head))?;
     }
+    // They are of a whole run.
+    let whole = args.selection == Selection::default();
+    let mut findings = Findings::new(kind_names(&input.head));
     let played = if args.json || args.events || args.selection.picks() {
-        let mut lines = Lines::new(&mut *out, args.json, args.selection);
-        let played = play(input, &args.selection, &mut lines)?;
+        let lines = Lines::new(&mut *out, args.json, args.selection);
+        let mut watch = (lines, &mut findings);
+        let played = play(input, &args.selection, &mut watch)?;
+        let (mut lines, findings) = watch;
         if args.json {
-            let tally = lines.tally.json();
+            let mut tally = lines.tally.json();
+            if whole {
+                tally["findings"] = json!(findings.list());
+            }
             writeln!(lines.out(), "{}", json!({ "summary": tally }))?;
         }
         played
     } else {
-        let mut tally = Tally::default();
-        let played = play(input, &args.selection, &mut tally)?;
+        let mut watch = (Tally::default(), &mut findings);
+        let played = play(input, &args.selection, &mut watch)?;
         print_head(input, out)?;
-        write!(out, "{tally}")?;
+        write!(out, "{}", watch.0)?;
+        if whole {
+            findings::print(&findings.list(), out)?;
+        }
         played
     };
     let secs = begun.elapsed().as_secs_f64();
