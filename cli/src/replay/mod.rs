@@ -2,6 +2,7 @@
 mod compare;
 pub(crate) mod decisions;
 mod divergence;
+mod explain;
 pub(crate) mod findings;
 mod fleet;
 pub(crate) mod input;
@@ -214,7 +215,10 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
                 Some(explanation) if args.json => {
                     writeln!(out, "{}", json!({ "explanation": explanation }))?;
                 }
-                Some(explanation) => writeln!(out, "{explanation}")?,
+                Some(explanation) => {
+                    let known = explain::Known::of(input);
+                    explain::print(&explanation, manager, &known, played.events, out)?;
+                }
             }
         }
         return print_end(args, input, &played, out);
