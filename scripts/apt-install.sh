@@ -12,6 +12,9 @@ skip() { echo "skipped: $stage: $*"; exit 77; }
 
 command -v apt-get >/dev/null || skip "no apt-get to install $* with"
 ((EUID == 0)) || skip "only root can run: apt-get install $*"
+# One at a time: stages run beside each other.
+exec 9>"/tmp/remuda-apt-install.lock"
+flock 9
 echo "$stage: installing $*"
 export DEBIAN_FRONTEND=noninteractive
 install() { timeout 300 apt-get install -qq -y --no-remove --no-install-recommends "$@" >/dev/null 2>&1 </dev/null; }

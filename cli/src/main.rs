@@ -1,6 +1,6 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
-//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure,
-//! `plan` tries its workload on other clusters.
+//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure, `plan` tries its
+//! workload on other clusters, `completions` and `man` print what a shell and a manual say of them.
 mod args;
 mod attempt;
 mod awake;
@@ -47,46 +47,31 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     // A worker's guard is this program once more; it has nothing to do with a command line.
     remuda_worker::init();
-    match Cli::read() {
-        Ok(Cli {
-            command: Command::Run(args),
-        }) => run(&args),
-        Ok(Cli {
-            command: Command::Worker(args),
-        }) => worker(&args),
-        Ok(Cli {
-            command: Command::Key(args),
-        }) => match Key::create(&args.file) {
-            Ok(_) => ExitCode::SUCCESS,
-            Err(error) => refuse(&error.to_string()),
-        },
-        Ok(Cli {
-            command: Command::Launch(args),
-        }) => launch::launch(&args.command),
-        Ok(Cli {
-            command: Command::Replay(args),
-        }) => match replay::replay(&args) {
-            Ok(status) => ExitCode::from(status),
-            Err(error) => refuse(&error),
-        },
-        Ok(Cli {
-            command: Command::Minimise(args),
-        }) => match minimise::minimise(&args) {
-            Ok(status) => ExitCode::from(status),
-            Err(error) => refuse(&error),
-        },
-        Ok(Cli {
-            command: Command::Plan(args),
-        }) => match capacity::plan(&args) {
-            Ok(status) => ExitCode::from(status),
-            Err(error) => refuse(&error),
-        },
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
         Err(Ok(text)) => {
             // A reader that left early has seen enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
-        Err(Err(error)) => refuse(&error),
+        Err(Err(error)) => return refuse(&error),
+    };
+    let status = match cli.command {
+        Command::Run(args) => return run(&args),
+        Command::Worker(args) => return worker(&args),
+        Command::Launch(args) => launch::launch(&args.command),
+        Command::Key(args) => Key::create(&args.file)
+            .map(|_| 0)
+            .map_err(|error| error.to_string()),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Minimise(args) => minimise::minimise(&args),
+        Command::Plan(args) => capacity::plan(&args),
+        Command::Completions(args) => args.print().map(|()| 0),
+        Command::Man(args) => args.print().map(|()| 0),
+    };
+    match status {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => refuse(&error),
     }
 }
 

@@ -2,7 +2,7 @@
 //! other and from what it reads and writes besides.
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -109,6 +109,21 @@ impl Files {
         let same = |(identity, _): &&(Identity, _)| *identity == Identity::of(found);
         self.0.iter().find(same).map(|&(_, what)| what)
     }
+}
+
+/// Whether the standard output was closed (`>&-`). Rust then opens /dev/null in its place, for reading and writing: told apart
+/// by the standard input from a service of which all streams are one such file.
+pub(crate) fn is_closed() -> bool {
+    let opened = |fd: BorrowedFd<'_>| {
+        let null = Path::new("/dev/null")
+            .metadata()
+            .ok()
+            .map(|null| null.rdev());
+        let found = rustix::fs::fstat(fd).ok().map(|found| found.st_rdev);
+        let both = fcntl_getfl(fd).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+        both && null.is_some() && found == null
+    };
+    opened(io::stdout().as_fd()) && !opened(io::stdin().as_fd())
 }
 
 impl Identity {

@@ -20,7 +20,7 @@ use crate::cluster::Machines;
 use crate::joblog::{Done, Joblog, LogFormat};
 use crate::listen::Port;
 use crate::log;
-use crate::output::{Files, Mode};
+use crate::output::{self, Files, Mode};
 use crate::progress::How;
 use crate::results::Results;
 use crate::source::{Arguments, Input, Source, Survey};
@@ -91,6 +91,10 @@ impl Plan {
     /// # Errors
     /// One line that names what is wrong and where.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, String> {
+        if output::is_closed() {
+            let hint = "to throw output away, say >/dev/null";
+            return Err(format!("the standard output is closed: {hint}"));
+        }
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let mut port = Port::open(&args.listen, &args.machines.batch)?;
         let silent_after = args.machines.silent_after;

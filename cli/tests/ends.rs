@@ -3,7 +3,8 @@ mod support;
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
@@ -49,7 +50,7 @@ fn a_signal_ends_jobs_and_workers_and_the_summary_is_printed() {
         assert!(
             workers
                 .iter()
-                .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+                .all(|pid| !Path::new(&format!("/proc/{pid}")).exists())
         );
         let states: Vec<_> = dir
             .joblog("log")
@@ -173,6 +174,37 @@ fn a_full_standard_output_is_told() {
         said.contains("remuda: cannot write to standard output: No space left on device"),
         "{said}"
     );
+}
+
+#[test]
+fn a_closed_standard_output_is_told_before_the_first_job() {
+    let dir = Dir::new();
+    let begun = dir.text("begun");
+    let closed = |streams: &str, flag: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("exec \"$0\" run {flag} ::: \"$1\" {streams}");
+        let job = format!("touch {begun}");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_remuda"), &job]);
+        command.output().expect("sh runs")
+    };
+    for (streams, flag) in [(">&-", ""), (">&- 2>&1", ""), (">&-", "--dry-run")] {
+        let ended = closed(streams, flag);
+        assert_eq!(ended.status.code(), Some(2), "{streams}");
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let expected =
+            "remuda: the standard output is closed: to throw output away, say >/dev/null\n";
+        assert!(said == expected || streams.contains("2>&1"), "{said}");
+        assert!(!Path::new(&begun).exists());
+    }
+    // Where it was not closed, but opened so.
+    for streams in [
+        ">/dev/null",
+        "</dev/null >/dev/null 2>&1",
+        "0<>/dev/null >&0 2>&0",
+    ] {
+        assert!(closed(streams, "").status.success(), "{streams}");
+        std::fs::remove_file(&begun).expect("the job has run");
+    }
 }
 
 #[test]

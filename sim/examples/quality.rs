@@ -21,6 +21,7 @@ Usage: quality [LOG] [options]
   --elastic N    also: at most N machines that are started by need and stopped when idle
   --boot N       seconds from a machine's start to its coming up (60)
   --idle N       seconds after which an idle machine is stopped (60)
+  --generate     prints the small generated log, and does nothing else
   --help         this text
 
 Logs: https://www.cs.huji.ac.il/labs/parallel/workload/
@@ -40,6 +41,7 @@ struct Options {
     elastic: Option<u32>,
     boot: u32,
     idle: u32,
+    generate: bool,
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,9 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
+    if options.generate {
+        return say(&generate(1, 400, options.procs));
+    }
     match report(&options) {
         Ok(text) => say(&text),
         Err(error) => {
@@ -81,6 +86,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, S
         elastic: None,
         boot: 60,
         idle: 60,
+        generate: false,
     };
     while let Some(word) = words.next() {
         let mut number = || {
@@ -90,6 +96,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, S
         };
         match word.as_str() {
             "--help" | "-h" => return Ok(None),
+            "--generate" => options.generate = true,
             "--machines" => options.machines = number()?,
             "--procs" => options.procs = number()?,
             "--elastic" => options.elastic = Some(number()?),

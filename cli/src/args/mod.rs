@@ -4,6 +4,7 @@ mod connect;
 mod faults;
 mod jobs;
 mod machines;
+mod manual;
 mod output;
 mod sources;
 mod worker;
@@ -22,6 +23,7 @@ pub(crate) use connect::{KeyArgs, ListenArgs};
 pub(crate) use faults::FaultArgs;
 pub(crate) use jobs::{Given, JobArgs};
 pub(crate) use machines::{MachineArgs, Sizes};
+pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use output::{LogFormatName, OutputArgs, When};
 pub(crate) use sources::{Groups, Values};
 pub(crate) use worker::{LaunchArgs, WorkerArgs};
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
     Plan(PlanArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Run the jobs of a file, or of standard input, and print each one's output once.
