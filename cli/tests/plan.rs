@@ -457,6 +457,37 @@ fn a_plan_says_what_may_be_worth_a_look() {
 }
 
 #[test]
+fn a_cluster_that_refuses_what_another_one_can_hold_keeps_nothing() {
+    let dir = Dir::new();
+    let log = dir.write(
+        "log.swf",
+        format!("{FOUR}5 9 0 1 9 -1 -1 9 0 0 0 0 0 0 0 0 0 0\n"),
+    );
+    let words = [
+        "--machine-procs",
+        "1",
+        "--sweep",
+        "procs=4|9,max=2",
+        "--want",
+        "mean<1h",
+    ];
+    let finished = plan(&[&[&*log], &words[..]].concat());
+    finished.ends(0, "");
+    let Finished { out, .. } = &finished;
+    assert!(out.contains("\nsmallest     procs=9,max=2: "), "{out}");
+    assert!(
+        out.contains(" not placed\n") && !out.contains("as small"),
+        "{out}"
+    );
+    // The same from standard input.
+    let mut command = Command::new(REMUDA);
+    command.arg("plan").arg("-").args(words);
+    let text = std::fs::read_to_string(&log).unwrap();
+    let piped = Run::start(command, &text).finish();
+    assert_eq!(piped.out, out.replace(&log, "standard input"));
+}
+
+#[test]
 fn what_is_wrong_is_told_in_one_line() {
     let dir = Dir::new();
     let log = dir.write("log.swf", FOUR);

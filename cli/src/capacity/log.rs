@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::measure::{Figures, Measure};
 use crate::replay::findings::kind_names;
-use crate::replay::input::{Input, is_journal};
+use crate::replay::input::{Input, is_journal, read};
 use crate::replay::items::Head;
 use crate::replay::simulate::{Entry, Workload};
 
@@ -53,9 +53,13 @@ impl Log {
     /// # Errors
     /// One line: the file, the line in it, and what is wrong.
     pub(crate) fn read(path: &Path, job_procs: u32) -> Result<Log, String> {
-        let name = path.display().to_string();
+        let (name, bytes) = read(path);
+        let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
+        Log::of(name, bytes, job_procs)
+    }
+
+    fn of(name: String, bytes: Vec<u8>, job_procs: u32) -> Result<Log, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{name}: {error}");
-        let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
         if is_journal(&bytes) {
             return Log::recorded(Input::of(name.clone(), bytes).map_err(|error| failed(&error))?);
         }
@@ -271,4 +275,49 @@ fn gnu(line: &str) -> Result<Option<Ran>, String> {
         took,
         procs: None,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::replay::findings::Findings;
+    use crate::replay::simulate::simulate_for;
+
+    /// Plans it on two machines, and looks on with all that look on.
+    fn plan(mut log: Log) -> Figures {
+        log.workload.close(3);
+        let kind = Kind::new(Resources::procs(4)).max(2).cost(7);
+        let config = quiet(Config::empty().kind(kind));
+        let workload = log.workload.on_other_kinds(config.clone(), &[None]);
+        let mut watch = (Measure::default(), Findings::new(Vec::new()));
+        simulate_for(&workload, config.clone(), &mut watch).unwrap();
+        let _ = watch.1.list();
+        watch.0.figures(&config)
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "(Seq\t|[{;0-9])[ -~\n\t]{0,200}") {
+            let _ = Log::of("x".into(), bytes, 1).map(plan);
+            let _ = Log::of("x".into(), text.into_bytes(), 1).map(plan);
+        }
+
+        #[test]
+        fn no_number_is_too_large(jobs in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u64>(), 0..8_u32, 0..64_u32), 1..20)) {
+            let mut text = String::new();
+            for (submit, wait, run, procs, shift) in &jobs {
+                let [submit, wait, run] = [submit, wait, run].map(|it| (it >> shift) / 1000);
+                text += &format!("1 {submit} {wait} {run} {procs} -1 -1 -1 0 0 0 0 0 0 0 0 0 0\n");
+            }
+            if let Ok(log) = Log::of("x".into(), text.into_bytes(), 1) {
+                let figures = plan(log);
+                let left = figures.refused + figures.unplaced;
+                prop_assert!(figures.granted + left <= jobs.len() as u64);
+            }
+            let gnu: String = jobs.iter().map(|(start, took, ..)| format!("1\t:\t{start}\t{took}\t0\t0\t0\t0\tx\n")).collect();
+            let _ = Log::of("x".into(), format!("Seq\t\n{gnu}").into_bytes(), 1).map(plan);
+        }
+    }
 }

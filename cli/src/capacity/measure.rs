@@ -4,7 +4,6 @@ use std::io;
 
 use remuda::journal::Note;
 use remuda::{Action, Config, Event, Instant, KindId, MachineId, Manager, Notice};
-use serde::Serialize;
 
 use crate::replay::decisions::Decisions;
 use crate::replay::input::Input;
@@ -14,7 +13,7 @@ use crate::replay::play::Watch;
 use crate::replay::waits::nearest_rank;
 
 /// The figures of a run. Times are nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Figures {
     /// Requests that got a machine.
     pub(crate) granted: u64,
@@ -30,7 +29,7 @@ pub(crate) struct Figures {
     /// From the first submit to the end of the last request.
     pub(crate) span: u64,
     /// From when each machine was asked for, or joined, until it was gone, or the last request had ended.
-    pub(crate) machine_time: u64,
+    pub(crate) machine_time: u128,
     /// The same times the cost of its kind.
     pub(crate) cost_time: u128,
     /// Procs that were granted, in proc-nanoseconds.
@@ -182,9 +181,10 @@ impl Measure {
             let until = machine.gone.map_or(over, |gone| gone.min(over));
             let time = until.0.saturating_sub(machine.asked.0);
             let kind = &config.kinds[usize::from(machine.kind.0)];
-            figures.machine_time = figures.machine_time.saturating_add(time);
-            figures.cost_time += u128::from(time) * u128::from(kind.cost);
-            figures.offered += u128::from(time) * u128::from(kind.capacity.proc_count());
+            let time = u128::from(time);
+            figures.machine_time += time;
+            figures.cost_time += time * u128::from(kind.cost);
+            figures.offered += time * u128::from(kind.capacity.proc_count());
         }
         waits.sort_unstable();
         let sum: u128 = waits.iter().map(|it| u128::from(*it)).sum();

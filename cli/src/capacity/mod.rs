@@ -38,7 +38,7 @@ use want::Want;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(crate) struct PlanArgs {
-    /// The workload: a journal, a job log, or a log in the Standard Workload Format.
+    /// The workload: a journal, a job log, or a log in the Standard Workload Format; `-` is standard input.
     #[arg(value_name = "LOG")]
     log: PathBuf,
 
@@ -66,7 +66,8 @@ pub(crate) struct PlanArgs {
 
     /// Find the smallest cluster that keeps these bounds: the one with the fewest procs, of those the cheapest.
     ///
-    /// On waits: mean, p50, p95, p99, max; on hours of machines, cost, utilisation. Example: --want 'p95<5m,cost<1000'
+    /// On waits: mean, p50, p95, p99, max; on hours of machines, cost, utilisation. A cluster that cannot hold a request
+    /// that another one of those tried can hold keeps none. Example: --want 'p95<5m,cost<1000'
     #[arg(long, value_name = "BOUND,…", value_delimiter = ',')]
     want: Vec<Want>,
 
@@ -264,7 +265,7 @@ impl Trial<'_> {
 
     /// The middle of each such gap; none if there is no gap.
     fn between(&self, rows: &[Row], wants: &[Want], axis: usize) -> Option<Vec<Candidate>> {
-        let keeps = |row: &Row| wants.iter().all(|want| want.is_kept(&row.figures));
+        let keeps = |row: &Row| table::keeps(wants, rows, row);
         let count = |row: &Row| match row.candidate.settings[axis] {
             Value::Count(count) => count,
             Value::Span(_) | Value::Never => 0,

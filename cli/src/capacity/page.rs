@@ -82,7 +82,7 @@ fn trade(report: &Report<'_>, times: &Times) -> String {
     let wait = |row: &Row| figure.wait(&row.figures).unwrap_or(0);
     let costs = rows
         .iter()
-        .any(|row| row.figures.cost_time != u128::from(row.figures.machine_time));
+        .any(|row| row.figures.cost_time != row.figures.machine_time);
     let cost = |row: &Row| match costs {
         true => row.figures.cost(),
         false => row.figures.machine_hours(),
@@ -283,9 +283,9 @@ fn told(row: &Row) -> String {
         amount(figures.machine_hours()),
         100.0 * figures.utilisation(),
         amount(figures.cost()),
-        Brief(figures.mean_wait),
-        Brief(figures.p95_wait),
-        Brief(figures.max_wait)
+        Brief(figures.mean_wait.into()),
+        Brief(figures.p95_wait.into()),
+        Brief(figures.max_wait.into())
     )
 }
 

@@ -39,9 +39,9 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether a cluster keeps all that is wanted.
+    /// Whether a cluster keeps all that is wanted. One that refuses what another one can hold does not.
     pub(super) fn keeps(&self, row: &Row) -> bool {
-        self.wants.iter().all(|want| want.is_kept(&row.figures))
+        keeps(self.wants, self.rows, row)
     }
 
     /// The smallest that keeps it, of equally small ones the cheapest.
@@ -120,9 +120,7 @@ impl<'a> Report<'a> {
             (&*row.candidate.name, &row.figures, keeps)
         });
         let all: Vec<_> = recorded.chain(planned).collect();
-        let costs = all
-            .iter()
-            .any(|(_, it, _)| it.cost_time != u128::from(it.machine_time));
+        let costs = all.iter().any(|(_, it, _)| it.cost_time != it.machine_time);
         let left = |it: &Figures| it.refused + it.unplaced;
         let differs = |(_, it, _): &(_, &Figures, _)| left(it) != left(all[0].1) || it.unplaced > 0;
         let not_placed = all.iter().any(differs);
@@ -145,7 +143,7 @@ impl<'a> Report<'a> {
             cells.extend(costs.then(|| amount(figures.cost())));
             cells.push(format!("{:.1} %", 100.0 * figures.utilisation()));
             let waits = [figures.mean_wait, figures.p95_wait, figures.max_wait];
-            cells.extend(waits.map(|wait| Brief(wait).to_string()));
+            cells.extend(waits.map(|wait| Brief(wait.into()).to_string()));
             cells.extend(not_placed.then(|| left(figures).to_string()));
             let mut line = format!("{name:<width$}");
             for cell in cells {
@@ -216,6 +214,12 @@ impl<'a> Report<'a> {
     }
 }
 
+/// The same, of these clusters.
+pub(super) fn keeps(wants: &[Want], rows: &[Row], row: &Row) -> bool {
+    let refused = rows.iter().map(|row| row.figures.refused).min();
+    refused == Some(row.figures.refused) && wants.iter().all(|want| want.is_kept(&row.figures))
+}
+
 fn object(figures: &Figures) -> serde_json::Value {
     json!({
         "granted": figures.granted,
@@ -229,7 +233,7 @@ fn object(figures: &Figures) -> serde_json::Value {
         "span": figures.span,
         "machines": figures.most_machines,
         "starts": figures.starts,
-        "machine_time": figures.machine_time,
+        "machine_time": u64::try_from(figures.machine_time).unwrap_or(u64::MAX),
         "machine_hours": figures.machine_hours(),
         "cost": figures.cost(),
         "utilisation": figures.utilisation(),
@@ -248,15 +252,15 @@ impl fmt::Display for Answer<'_> {
             candidate.name,
             amount(figures.machine_hours())
         )?;
-        if figures.cost_time != u128::from(figures.machine_time) {
+        if figures.cost_time != figures.machine_time {
             write!(f, ", cost {}", amount(figures.cost()))?;
         }
         write!(
             f,
             ", mean wait {}, p95 {}, max {}",
-            Brief(figures.mean_wait),
-            Brief(figures.p95_wait),
-            Brief(figures.max_wait)
+            Brief(figures.mean_wait.into()),
+            Brief(figures.p95_wait.into()),
+            Brief(figures.max_wait.into())
         )
     }
 }

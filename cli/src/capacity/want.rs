@@ -132,7 +132,7 @@ mod tests {
         let figures = Figures {
             mean_wait: minute,
             p95_wait: 5 * minute,
-            machine_time: 120 * minute,
+            machine_time: 120 * u128::from(minute),
             cost_time: 360 * u128::from(minute),
             work: 1,
             offered: 4,

@@ -254,7 +254,7 @@ impl Text<'_> {
                 continue;
             }
             let took = usual.map_or_else(String::new, |usual| {
-                format!(", which took {} on average so far", Brief(usual))
+                format!(", which took {} on average so far", Brief(usual.into()))
             });
             writeln!(out, "    {many} for {asked}{took}")?;
         }
@@ -297,7 +297,7 @@ impl Text<'_> {
 
     fn later(&self, at: Point) -> String {
         let passed = at.time.0.saturating_sub(self.manager.now().0);
-        format!("{} later, at event #{}", Brief(passed), at.number)
+        format!("{} later, at event #{}", Brief(passed.into()), at.number)
     }
 
     fn demand(&self, request: RequestId) -> Option<Demand> {

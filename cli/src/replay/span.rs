@@ -80,7 +80,7 @@ impl fmt::Display for Shown {
 
 /// Nanoseconds, in the two largest units that tell something.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Brief(pub(crate) u64);
+pub(crate) struct Brief(pub(crate) u128);
 
 impl fmt::Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ use crate::replay::span::Brief;
 const ALL_FAIL: u64 = 3;
 
 /// Machines that were idle for less than this in all are not worth a word.
-const IDLE: u64 = 10_000_000_000;
+const IDLE: u128 = 10_000_000_000;
 
 /// All machines of a run.
 #[derive(Debug, Default)]
@@ -88,11 +88,12 @@ impl Stories {
     /// How long machines of a kind took to come up, on average; no time if none did.
     pub(super) fn mean_boot(&self, kind: KindId) -> u64 {
         let of_kind = self.all.iter().filter(|it| it.kind == kind);
-        let boots: Vec<u64> = of_kind
-            .filter_map(|it| Some(it.up?.time.0 - it.asked?.time.0))
+        let boots: Vec<u128> = of_kind
+            .filter_map(|it| Some(u128::from(it.up?.time.0 - it.asked?.time.0)))
             .collect();
-        let sum: u64 = boots.iter().sum();
-        sum.checked_div(boots.len() as u64).unwrap_or(0)
+        let sum: u128 = boots.iter().sum();
+        let mean = sum.checked_div(boots.len() as u128).unwrap_or(0);
+        u64::try_from(mean).unwrap_or(u64::MAX)
     }
 
     /// An event that was not rejected, and the actions of the step.
@@ -288,9 +289,10 @@ impl Story {
     }
 
     /// How long it was up.
-    fn service(&self, end: Instant) -> u64 {
+    fn service(&self, end: Instant) -> u128 {
         let Some(up) = self.up else { return 0 };
-        self.gone.map_or(end, |gone| gone.time).0 - up.time.0
+        let gone = self.gone.map_or(end, |gone| gone.time);
+        u128::from(gone.0 - up.time.0)
     }
 }
 
@@ -324,22 +326,22 @@ fn idle<'a>(all: impl Iterator<Item = &'a Story>, kind: &str, end: Point) -> Opt
         .filter(|it| it.grants > 0)
         .map(|it| it.until(end))
         .collect();
-    let idle: u64 = all.iter().map(|it| it.idle).sum();
-    let service: u64 = all.iter().map(|it| it.service(end.time)).sum();
+    let idle: u128 = all.iter().map(|it| u128::from(it.idle)).sum();
+    let service: u128 = all.iter().map(|it| it.service(end.time)).sum();
     if idle < IDLE || idle < service / 2 {
         return None;
     }
     let longest = |it: &&Story| it.longest.map_or(0, |(from, to)| to.time.0 - from.time.0);
     let most = all.iter().max_by_key(longest)?;
     let (from, to) = most.longest?;
-    let percent = u128::from(idle) * 100 / u128::from(service.max(1));
+    let percent = idle * 100 / service.max(1);
     Some(Finding {
         finding: Sort::Idle,
         text: format!(
             "machines of {kind} were idle for {percent} % of the {} that they were up; the longest: {} for {}, from #{} to #{}; a shorter idle limit stops them sooner",
             Brief(service),
             most.machine,
-            Brief(longest(&most)),
+            Brief(longest(&most).into()),
             from.number,
             to.number
         ),
@@ -352,7 +354,7 @@ fn unused<'a>(all: impl Iterator<Item = &'a Story>, kind: &str, end: Point) -> O
         .filter(|it| it.grants == 0 && it.asked.is_some() && it.up.is_some())
         .collect();
     let first = unused.first()?;
-    let time: u64 = unused.iter().map(|it| it.service(end.time)).sum();
+    let time: u128 = unused.iter().map(|it| it.service(end.time)).sum();
     let machines: Vec<_> = unused.iter().map(|it| it.machine).collect();
     let events = unused.iter().filter_map(|it| Some(it.asked?.number));
     let events: Vec<u64> = events.collect();

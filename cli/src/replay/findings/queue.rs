@@ -250,9 +250,9 @@ impl Waiters {
             text: format!(
                 "{} waited while a machine on which they fit was held for another, {} in {}; the longest: {machine} for {request}, {}, from #{} to #{}; with a larger patience machines are held later",
                 count(behind.len() as u64, "request"),
-                Brief(holds.iter().map(took).sum()),
+                Brief(holds.iter().map(|it| u128::from(took(it))).sum()),
                 count(holds.len() as u64, "hold"),
-                Brief(took(longest)),
+                Brief(took(longest).into()),
                 longest.from.number,
                 to(longest).number
             ),
@@ -269,7 +269,7 @@ fn larger_max(
     end: Point,
 ) -> Option<Finding> {
     let longest = waits.iter().max_by_key(|it| it.nanos)?;
-    let total: u64 = waits.iter().map(|it| it.nanos).sum();
+    let total: u128 = waits.iter().map(|it| u128::from(it.nanos)).sum();
     let limit = if limited.by_max { "max" } else { "max_procs" };
     let requests: Vec<RequestId> = waits.iter().map(|it| it.request).collect();
     Some(Finding {
@@ -277,13 +277,13 @@ fn larger_max(
         text: format!(
             "a larger {limit} would have ended waits: {} could not grow for {}, first at #{}, and {} ({}) waited for longer than a machine takes to start, {} together; the longest: {}, {}, from #{} to #{}",
             names.of(kind),
-            Brief(limited.at(end.time.0)),
+            Brief(limited.at(end.time.0).into()),
             limited.first.unwrap_or(0),
             count(waits.len() as u64, "request"),
             Some3(&requests),
             Brief(total),
             longest.request,
-            Brief(longest.nanos),
+            Brief(longest.nanos.into()),
             longest.from,
             longest.to
         ),

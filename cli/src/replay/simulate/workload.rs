@@ -92,7 +92,7 @@ impl Workload {
     pub(crate) fn of(input: &Input) -> Result<Workload, String> {
         if !input.head.fresh {
             return Err(format!(
-                "{}: it begins in mid-run, so it is not known what the machines at its beginning were asked for: --with needs a run from its start on",
+                "{}: it begins in mid-run, so it is not known what the machines at its beginning were asked for: this needs a run from its start on",
                 input.name
             ));
         }
