@@ -390,6 +390,7 @@ impl<'a> Running<'a> {
         match lease {
             Ok(lease) => {
                 self.book.started(job);
+                lease.record_name(&self.book.job(job).name());
                 let attempt = self.start(job, lease);
                 self.running.push(attempt);
             }

@@ -125,9 +125,9 @@ fn f06_a_run_with_workers_killed_on_the_way_replays_with_every_hash_equal() {
     // A request that had to wait: four machines had been asked for when it came, and none was up.
     let why = replay(&[&journal, "--at", "#15", "--explain", "r12"]);
     why.exits(0)
-        .prints("r12 waits for 1 proc; before it: 12 requests.\n");
+        .prints("r12 (13) waits for 1 proc; before it: 12 requests.\n");
     why.prints("4 machines (m0, m1, m2, m3): each is not up yet.\n");
-    why.prints(" of the 12 that wait before it end (r");
+    why.prints(" of the 12 that wait before it end (r0 (1), ");
     why.prints("In the run it was placed on m");
     why.prints("Growth: max_procs (4) is reached; pending: 4 machines.\n");
 

@@ -1,14 +1,18 @@
 //! Explanations for people: what the manager says of a request, in classes and counts, and in time where the run knows how long
 //! things took.
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::io::{self, Write};
 
 use remuda::{Demand, Event, Explanation, Instant, MachineId, Manager, Obstacle, RequestId, Wait};
+use remuda_tokio::{Keep, harmless};
 
 use super::decisions::Decisions;
 use super::input::Input;
+use super::items::Item;
 use super::lives::{End, Life, Lives, Point};
 use super::span::Brief;
+use crate::values;
 
 /// So many of a kind are told one by one; more in one line.
 const ONE_BY_ONE: usize = 3;
@@ -18,6 +22,8 @@ const ONE_BY_ONE: usize = 3;
 pub(crate) struct Known {
     lives: Lives,
     by_id: HashMap<RequestId, Vec<usize>>,
+    /// What requests are for, where that was noted.
+    names: HashMap<RequestId, String>,
 }
 
 impl Known {
@@ -33,6 +39,16 @@ impl Known {
             known
                 .lives
                 .take_in(it.number, it.time, it.event, &it.actions);
+        }
+        for item in input.items() {
+            if let Ok(Item::Note(note)) = item
+                && note.topic == "job"
+                && let Some((id, name)) = note.text.split_once(' ')
+                && let Ok(id) = values::id(id, 'r')
+            {
+                let name = harmless(name, Keep::Start(100)).to_string();
+                known.names.insert(RequestId(id), name);
+            }
         }
         for (index, life) in known.lives.all.iter().enumerate() {
             known.by_id.entry(life.key.0).or_default().push(index);
@@ -63,6 +79,19 @@ impl Known {
             }
         }
         sum.checked_div(many).and_then(|it| u64::try_from(it).ok())
+    }
+}
+
+/// A request, and what it is for where that is known.
+struct Called<'a>(RequestId, &'a Known);
+
+impl fmt::Display for Called<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Called(request, known) = self;
+        match known.names.get(request) {
+            Some(name) => write!(f, "{request} ({name})"),
+            None => request.fmt(f),
+        }
     }
 }
 
@@ -99,7 +128,7 @@ struct Text<'a> {
 impl Text<'_> {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let wait = self.wait;
-        let request = wait.request;
+        let request = self.called(wait.request);
         writeln!(
             out,
             "{request} waits for {}; before it: {}.",
@@ -173,7 +202,7 @@ impl Text<'_> {
             rest = behind;
             if many <= ONE_BY_ONE {
                 for (at, event) in group {
-                    writeln!(out, "  at {at}: {}{}", said(event), self.took(event))?;
+                    writeln!(out, "  at {at}: {}{}", self.said(event), self.took(event))?;
                 }
                 continue;
             }
@@ -186,7 +215,7 @@ impl Text<'_> {
                     writeln!(
                         out,
                         "  at {at}: {many} of the {of} that wait before it are cancelled ({})",
-                        ends(&requests)
+                        self.ends(&requests)
                     )?;
                 }
                 Event::Up { .. } => {
@@ -203,7 +232,7 @@ impl Text<'_> {
                         ends(&machines)
                     )?;
                 }
-                _ => writeln!(out, "  at {at}: {} ({many} times)", said(first))?,
+                _ => writeln!(out, "  at {at}: {} ({many} times)", self.said(first))?,
             }
         }
         Ok(())
@@ -238,7 +267,7 @@ impl Text<'_> {
                 parts.join(", ")
             ),
         };
-        writeln!(out, "  at {at}: {of} ({})", ends(requests))?;
+        writeln!(out, "  at {at}: {of} ({})", self.ends(requests))?;
         let mut classes: BTreeMap<String, (u64, Option<u64>)> = BTreeMap::new();
         for request in requests {
             if let Some(demand) = self.demand(*request) {
@@ -300,6 +329,29 @@ impl Text<'_> {
         format!("{} later, at event #{}", Brief(passed.into()), at.number)
     }
 
+    fn called(&self, request: RequestId) -> Called<'_> {
+        Called(request, self.known)
+    }
+
+    /// An event of a sequence in words.
+    fn said(&self, event: &Event) -> String {
+        match event {
+            Event::Done { request, .. } => format!("{} is done", self.called(*request)),
+            Event::Up { machine, .. } => format!("{machine} comes up"),
+            Event::Stopped { machine } => format!("{machine} is gone"),
+            Event::Cancel { request } => format!("{} is cancelled", self.called(*request)),
+            Event::Timer => "the timer fires".to_owned(),
+            // No other is ever tried.
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// The first and the last of many requests.
+    fn ends(&self, requests: &[RequestId]) -> String {
+        let called: Vec<_> = requests.iter().map(|it| self.called(*it)).collect();
+        ends(&called)
+    }
+
     fn demand(&self, request: RequestId) -> Option<Demand> {
         Some(self.known.life(request, self.number)?.spec.demand)
     }
@@ -320,19 +372,6 @@ impl Text<'_> {
     }
 }
 
-/// An event of a sequence in words.
-fn said(event: &Event) -> String {
-    match event {
-        Event::Done { request, .. } => format!("{request} is done"),
-        Event::Up { machine, .. } => format!("{machine} comes up"),
-        Event::Stopped { machine } => format!("{machine} is gone"),
-        Event::Cancel { request } => format!("{request} is cancelled"),
-        Event::Timer => "the timer fires".to_owned(),
-        // No other is ever tried.
-        other => format!("{other:?}"),
-    }
-}
-
 fn request(event: &Event) -> Option<RequestId> {
     match event {
         Event::Done { request, .. } | Event::Cancel { request } => Some(*request),
@@ -348,7 +387,7 @@ fn machine(event: &Event) -> Option<MachineId> {
 }
 
 /// The first and the last of many.
-fn ends<T: std::fmt::Display>(many: &[T]) -> String {
+fn ends<T: fmt::Display>(many: &[T]) -> String {
     match many {
         [first, second, _, _, .., last] => {
             format!("{first}, {second}, …, {last}")
