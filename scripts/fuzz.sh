@@ -29,7 +29,7 @@ command -v c++ >/dev/null || skip "no C++ compiler, which libFuzzer is built wit
 export PATH=$dir/tools/bin:$PATH
 if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "fuzz: installing cargo-fuzz into $dir/tools"
-    CARGO_TARGET_DIR=$dir/tools/build cargo install --locked --quiet --root "$dir/tools" cargo-fuzz
+    CARGO_TARGET_DIR=$dir/tools/build cargo install --debug --locked --quiet --root "$dir/tools" cargo-fuzz
 fi
 
 [[ $nightly == yes ]] || export RUSTUP_TOOLCHAIN=$nightly

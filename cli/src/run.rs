@@ -15,7 +15,7 @@ use futures::future::{BoxFuture, FusedFuture, LocalBoxFuture, pending, poll_fn};
 use futures::stream::{Fuse, FuturesUnordered};
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
-use remuda::{MachineCounts, MachineId, Outcome};
+use remuda::{Limits, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Job, Size};
 use remuda_tokio::{
     FileRecorder, Listener, MachineStatus, Recording, RequestError, Runtime, Tokio,
@@ -128,6 +128,14 @@ fn record(journal: Journal) -> io::Result<(FileRecorder, (PathBuf, Recording))> 
     let (recorder, recording) = FileRecorder::start(file, options)?;
     Ok((recorder, (path, recording)))
 }
+
+/// Of a kind that is to have no machines.
+const NONE: Limits = Limits {
+    min: 0,
+    max: 0,
+    spare: 0,
+    idle: None,
+};
 
 /// A run that goes on.
 struct Running<'a> {
@@ -548,8 +556,19 @@ impl<'a> Running<'a> {
     }
 
     fn set_aside(&self, machine: MachineId, count: u32) {
-        // It may be gone by now, which is as well.
-        if self.cluster.drain(machine, None).is_ok() {
+        let machines = self.cluster.machines();
+        let found = machines.iter().find(|it| it.id == machine);
+        let only = found.map(|it| it.kind).filter(|&kind| {
+            let kind = self.plan.config.kinds.get(usize::from(kind.0));
+            kind.is_some_and(|kind| kind.max == 1)
+        });
+        let set_aside = match only {
+            // The next machine of this kind would be the same host.
+            Some(kind) => self.cluster.set_limits(kind, NONE),
+            // It may be gone by now, which is as well.
+            None => self.cluster.drain(machine, None),
+        };
+        if set_aside.is_ok() {
             self.printer.note(format!(
                 "warning: machine {machine} is set aside: {count} jobs in a row failed there and went well elsewhere"
             ));

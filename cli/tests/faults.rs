@@ -195,13 +195,13 @@ impl Drop for Elsewhere {
     }
 }
 
-#[test]
-fn a_job_behind_a_cut_connection_is_dead_before_it_runs_again() {
-    let (dir, mark) = (Dir::new(), mark());
-    let elsewhere = Elsewhere::start(&dir);
-    let (into, out) = (dir.text("in"), dir.text("out"));
-    let first = format!("exec 3<&0; cat <&3 >{into} & exec cat {out}");
-    let launch = launch("m0", &first);
+/// Runs a job behind a connection that `part` cuts, by the launcher `first`, which has the two ends of it as `{in}` and
+/// `{out}`: its first attempt must be dead when its second one looks.
+fn run_behind_a_connection(dir: &Dir, first: &str, part: impl FnOnce(&Elsewhere)) {
+    let mark = mark();
+    let elsewhere = Elsewhere::start(dir);
+    let first = first.replace("{in}", &dir.text("in"));
+    let launch = launch("m0", &first.replace("{out}", &dir.text("out")));
     // The search must not find itself.
     let pattern = mark.replacen('1', "[1]", 1);
     let job = format!(
@@ -217,10 +217,29 @@ fn a_job_behind_a_cut_connection_is_dead_before_it_runs_again() {
     ];
     let run = Run::start(remuda(&words), &job);
     wait_for("the job", || with_word(&mark).len() == 1);
-    elsewhere.part();
+    part(&elsewhere);
     let finished = run.finish();
     finished.ends(0, "1 job: 1 ok, 0 failed; 1 lost and run again; ");
     assert_eq!(finished.out, "0\n", "it still ran elsewhere");
+}
+
+#[test]
+fn a_job_behind_a_cut_connection_is_dead_before_it_runs_again() {
+    let first = "exec 3<&0; cat <&3 >{in} & exec cat {out}";
+    run_behind_a_connection(&Dir::new(), first, Elsewhere::part);
+}
+
+#[test]
+fn a_connection_that_its_launcher_gives_up_is_no_proof_that_its_job_is_dead() {
+    let dir = Dir::new();
+    let cut = dir.text("cut");
+    let first = format!(
+        "exec 3<&0; cat <&3 >{{in}} & one=$!; cat {{out}} & until [ -e {cut} ]; do sleep 0.1; done; kill $one $!; exit 255"
+    );
+    run_behind_a_connection(&dir, &first, |elsewhere| {
+        elsewhere.part();
+        dir.write("cut", "");
+    });
 }
 
 #[test]

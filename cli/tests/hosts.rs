@@ -104,6 +104,37 @@ fn jobs_of_a_cut_connection_run_again_elsewhere() {
 }
 
 #[test]
+fn a_host_that_is_set_aside_is_not_used_again() {
+    let Some(server) = Sshd::start("a host set aside", "AcceptEnv WHERE") else {
+        return;
+    };
+    server.write_client(&names(&["ill", "well"]), &[]);
+    let ssh = server.ssh();
+    let words = [
+        "--ssh",
+        &ssh,
+        "--host",
+        "1/ill",
+        "--host",
+        "1/well",
+        "--suspect",
+        "3",
+    ];
+    let jobs = "sleep 0.02; [ $WHERE = well ] && echo ran\n".repeat(60);
+    let finished = Run::start(remuda(&words), &jobs).finish();
+    finished.ends(0, "60 jobs: 60 ok, 0 failed; 0 lost and run again; ");
+    assert!(
+        finished
+            .summary()
+            .contains("; 2 machines started, 0 lost; "),
+        "{}",
+        finished.err
+    );
+    finished.says("is set aside: 3 jobs in a row failed there and went well elsewhere\n");
+    assert_eq!(finished.out, "ran\n".repeat(60));
+}
+
+#[test]
 fn what_is_printed_before_a_worker_is_no_part_of_the_protocol() {
     let banner = Dir::new();
     let path = banner.write("banner", "Authorised users only\n".repeat(40));

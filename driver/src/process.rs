@@ -401,13 +401,21 @@ impl<R: Runtime> System for ProcessSystem<R> {
         };
         drop(pass);
         let link = Arc::new(Link::new(hello.functions));
-        let silence = self.silence.unwrap_or(start.silence).as_millis();
-        let silence_ms = u64::try_from(silence).unwrap_or(u64::MAX);
+        let silence = self.silence.unwrap_or(start.silence);
+        let silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
         link.control(&ToWorker::Welcome { silence_ms });
         let stdout = process.take_stdout().expect("no one has it yet");
         let pipes = Pipes { stdin, stdout };
         let decoder = hello.decoder;
-        let dead = pump::run(&self.runtime, link.clone(), pipes, process, decoder, tail);
+        let dead = pump::run(
+            &self.runtime,
+            link.clone(),
+            pipes,
+            process,
+            decoder,
+            tail,
+            silence,
+        );
         Ok(Worker {
             link,
             pid,

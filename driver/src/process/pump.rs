@@ -31,6 +31,7 @@ pub(super) fn run<R: Runtime>(
     process: Group,
     decoder: Decoder<FromWorker>,
     tail: Tail,
+    silence: Duration,
 ) -> Exit {
     let Pipes { stdin, stdout } = pipes;
     let (fault, faulted) = oneshot::channel();
@@ -45,6 +46,7 @@ pub(super) fn run<R: Runtime>(
         link,
         process,
         tail,
+        silence,
     };
     runtime.spawn(owner.run(faulted, ended.shared(), dead_sender));
     dead
@@ -125,12 +127,17 @@ struct Owner<R> {
     link: Arc<Link>,
     process: Group,
     tail: Tail,
+    /// How long the worker waits for a word of the driver's before it ends what it runs.
+    silence: Duration,
 }
+
+/// The exit status of ssh, and of launchers like it, when a connection breaks; otherwise it is the remote command's.
+const CONNECTION_LOST: i32 = 255;
 
 /// The first sign of a worker's end.
 enum Cause {
-    /// The process has exited; the text says how.
-    Exited(String),
+    /// The process has exited.
+    Exited(io::Result<ExitStatus>),
     /// The worker broke the protocol; the text says how.
     Breach(String),
     /// The worker closed its output.
@@ -140,11 +147,9 @@ enum Cause {
 }
 
 impl Cause {
-    fn exited(status: io::Result<ExitStatus>) -> Cause {
-        Cause::Exited(match status {
-            Ok(status) => format!("its process ended ({status})"),
-            Err(error) => format!("its process cannot be waited for: {error}"),
-        })
+    /// Whether the worker may not know that its driver has lost it.
+    fn is_lost_connection(&self) -> bool {
+        matches!(self, Cause::Exited(Ok(status)) if status.code() == Some(CONNECTION_LOST))
     }
 }
 
@@ -162,7 +167,7 @@ impl<R: Runtime> Owner<R> {
         if let Cause::Closed = cause
             && let Some(status) = timeout(&self.runtime, EXIT_GRACE, self.process.wait()).await
         {
-            cause = Cause::exited(status);
+            cause = Cause::Exited(status);
         }
         // If the process is a wrapper, its worker may outlive it, and ends when its input ends; so does one that takes SIGTERM
         // for the order to drain.
@@ -180,16 +185,31 @@ impl<R: Runtime> Owner<R> {
                 None
             }
         };
+        if cause.is_lost_connection() {
+            self.outwait().await;
+        }
         let why = self.reason(cause, cut).await;
         self.link.close(&why);
         let _ = dead_sender.send(why);
+    }
+
+    /// Waits until a worker that is cut off has ended what it runs, so that nothing runs again beside it; a driver that ends
+    /// does not wait.
+    async fn outwait(&mut self) {
+        if self.link.said_goodbye() || !self.link.has_calls() {
+            return;
+        }
+        // Nothing new is to be placed on it meanwhile.
+        self.link.leave(self.silence);
+        let killed = Box::pin(self.link.kill.wait());
+        timeout(&self.runtime, self.silence, killed).await;
     }
 
     async fn cause(&mut self, faulted: oneshot::Receiver<String>, ended: End) -> Cause {
         let link = self.link.clone();
         let told = select(select(faulted, ended), Box::pin(link.kill.wait()));
         match select(Box::pin(self.process.wait()), told).await {
-            Either::Left((status, _)) => Cause::exited(status),
+            Either::Left((status, _)) => Cause::Exited(status),
             Either::Right((Either::Right(_), _)) => Cause::Killed,
             Either::Right((Either::Left((Either::Left((Ok(breach), _)), _)), _)) => {
                 Cause::Breach(breach)
@@ -209,7 +229,8 @@ impl<R: Runtime> Owner<R> {
     /// Why the worker has ended; `cut`: the error if its output ended in the middle of a frame.
     async fn reason(&mut self, cause: Cause, cut: Option<String>) -> String {
         let mut why = match cause {
-            Cause::Exited(how) => how,
+            Cause::Exited(Ok(status)) => format!("its process ended ({status})"),
+            Cause::Exited(Err(error)) => format!("its process cannot be waited for: {error}"),
             Cause::Breach(breach) => format!("it broke the protocol: {breach}"),
             Cause::Killed => "it was killed by its driver".into(),
             Cause::Closed => "it closed its output".into(),

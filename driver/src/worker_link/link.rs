@@ -176,14 +176,14 @@ impl Link {
                 }
             }
             FromWorker::Goodbye => lock(&self.waiting).said_goodbye = true,
-            FromWorker::Leaving { within_ms } => self.on_leaving(Duration::from_millis(within_ms)),
+            FromWorker::Leaving { within_ms } => self.leave(Duration::from_millis(within_ms)),
         }
         Ok(())
     }
 
     /// Notes that the worker must go. Said again, it counts only if there is at most half of the time: a worker cannot make
     /// its driver think of it without end.
-    fn on_leaving(&self, within: Duration) {
+    pub(crate) fn leave(&self, within: Duration) {
         let mut waiting = lock(&self.waiting);
         let leaving = &mut waiting.leaving;
         if leaving.least.is_some_and(|least| within > least / 2) {
@@ -211,6 +211,11 @@ impl Link {
             }
         })
         .await
+    }
+
+    /// Whether calls are at the worker.
+    pub(crate) fn has_calls(&self) -> bool {
+        !lock(&self.waiting).calls.is_empty()
     }
 
     pub(crate) fn said_goodbye(&self) -> bool {

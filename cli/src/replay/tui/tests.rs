@@ -245,8 +245,8 @@ fn anywhere_in_a_million_events_is_near() {
     let timeline = Timeline::load(&input).unwrap();
     assert!(timeline.len() > 1_000_000 && timeline.trouble.is_none());
     let (mut farthest, mut longest) = (0, Duration::ZERO);
-    for n in 0..400 {
-        let at = n * (timeline.len() / 400) + n * 7919 % 2000;
+    for n in 0..50 {
+        let at = n * (timeline.len() / 50) + n * 7919 % 2000;
         let began = std::time::Instant::now();
         let scene = timeline.go(at);
         longest = longest.max(began.elapsed());
