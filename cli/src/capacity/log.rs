@@ -33,7 +33,8 @@ pub(crate) struct Log {
 struct Ran {
     start: Instant,
     took: Duration,
-    procs: Option<u32>,
+    /// What it took of its machine, if that is known.
+    spec: Option<Submit>,
 }
 
 /// A line of our job log, as far as it is looked at.
@@ -45,6 +46,8 @@ struct Line {
     end: String,
     state: String,
     procs: Option<u32>,
+    #[serde(default)]
+    whole: bool,
 }
 
 impl Log {
@@ -155,14 +158,14 @@ impl Log {
             .map(|job| Entry {
                 submit: Instant::ZERO,
                 held: job.took,
-                spec: Submit::procs(job.procs.unwrap_or(procs)),
+                spec: job.spec.unwrap_or(Submit::procs(procs)),
                 over: Some(Instant::ZERO + (job.start - first) + job.took),
             })
             .collect();
         let mut notes = vec![
             "a job log does not say when jobs were submitted: all are taken to be there at its beginning, in the order in which they were started".to_owned(),
         ];
-        let unknown = ran.iter().filter(|job| job.procs.is_none()).count();
+        let unknown = ran.iter().filter(|job| job.spec.is_none()).count();
         if unknown > 0 {
             notes.push(format!(
                 "it does not say how many procs {unknown} jobs took: {procs} each (see --job-procs)"
@@ -253,7 +256,10 @@ fn ours(line: &Line) -> Result<Option<Ran>, String> {
     Ok(ran.then(|| Ran {
         start: Instant(start),
         took: Duration::from_nanos(end.saturating_sub(start)),
-        procs: line.procs,
+        spec: Some(match line.whole {
+            true => Submit::machine(),
+            false => Submit::procs(line.procs.unwrap_or(1)),
+        }),
     }))
 }
 
@@ -273,7 +279,7 @@ fn gnu(line: &str) -> Result<Option<Ran>, String> {
     Ok((!interrupted).then(|| Ran {
         start: Instant::ZERO + start,
         took,
-        procs: None,
+        spec: None,
     }))
 }
 
