@@ -3,7 +3,8 @@
 #
 # In a chapter, a mark stands in the line before a block: `<!-- book: command -->` before what is run by `bash -eu`, and behind
 # each command `<!-- book: prints -->` before all that it prints, with a line `…` where lines are left out, or
-# `<!-- book: prints, but for numbers -->` where its numbers differ from run to run. `<!-- book: exit N -->` in front of a
+# `<!-- book: prints, but for numbers -->` where its numbers differ from run to run, or `<!-- book: prints, but for how long -->`
+# where nothing but the time that it took does. `<!-- book: exit N -->` in front of a
 # command's mark says that it ends with another exit status than 0.
 
 complain() { echo "$name: $*" >&2; exit 1; }
@@ -22,6 +23,7 @@ alike() {
         s/[0-9]+(\.[0-9]+)? ?(s|ms|us|ns|%)\>/N/g; s/[0-9]+\.[0-9]+/N/g; s/ +/ /g; s/ +$//
         s/: \/[^ ]*\/([^\/ ]+: No such file)/: N\/\1/'
 }
+but_for_the_end() { sed -E 's/; [0-9.]+ s$/; N s/'; }
 without_numbers() { alike | sed -E 's/[0-9]+/N/g'; }
 
 # Whether all lines of the first are in the second, one after the other; with no line between that does not stand for a `…`.
@@ -45,6 +47,7 @@ marks() {
     awk '/^<!-- book: exit [0-9]+ -->$/ { status = $4 }
         /^<!-- book: command -->$/ { n++; ends[n] = status + 0; status = 0 }
         /^<!-- book: prints, but for numbers -->$/ { how[n] = "without_numbers" }
+        /^<!-- book: prints, but for how long -->$/ { how[n] = "but_for_the_end" }
         /^<!-- book: prints -->$/ { how[n] = "alike" }
         END { for (i = 1; i <= n; i++) print ends[i], how[i] ? how[i] : "none" }' "$chapter"
 }

@@ -1,10 +1,11 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
-//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure, `completions`
-//! and `man` print what a shell and a manual say of them.
+//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure, `plan` tries its
+//! workload on other clusters, `completions` and `man` print what a shell and a manual say of them.
 mod args;
 mod attempt;
 mod awake;
 mod book;
+mod capacity;
 mod cluster;
 mod dry_run;
 mod ended;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
             .map_err(|error| error.to_string()),
         Command::Replay(args) => replay::replay(&args),
         Command::Minimise(args) => minimise::minimise(&args),
+        Command::Plan(args) => capacity::plan(&args),
         Command::Completions(args) => args.print().map(|()| 0),
         Command::Man(args) => args.print().map(|()| 0),
     };

@@ -536,6 +536,7 @@ impl<'a> Running<'a> {
                     let attempt = self.book.attempt(job);
                     notes.begins(job, lease.request(), lease.id(), attempt);
                 }
+                lease.record_name(&self.book.job(job).name());
                 let attempt = self.start(job, lease);
                 self.running.push(attempt);
             }

@@ -50,6 +50,35 @@ const SCENARIO: &str = r#"{"config": {"machine_procs": 4, "max_procs": 4, "poll_
 "#;
 
 #[test]
+fn findings_are_of_whole_runs() {
+    let dir = Dir::new();
+    let mut text = SCENARIO.lines().next().unwrap().to_owned() + "\n";
+    for line in [
+        r#""time": "0s", "event": {"submit": {"request": 1, "priority": 0, "demand": {"procs": 4}}}"#,
+        r#""time": "1s", "event": {"up": {"machine": 0}}"#,
+        r#""time": "2s", "event": {"submit": {"request": 2, "priority": 0, "demand": {"procs": 4}}}"#,
+        r#""time": "30s", "event": {"done": {"request": 1, "outcome": "ok"}}"#,
+    ] {
+        text += &format!("{{{line}}}\n");
+    }
+    let file = dir.write("x.jsonl", text);
+    let whole = "\nfindings     a larger max_procs would have ended waits: k0 could not grow";
+    replay(&[&file]).exits(0).prints(whole);
+    let json = replay(&[&file, "--json"]);
+    json.exits(0)
+        .prints(r#""findings":[{"events":[3],"finding":"larger_max","text":"#);
+    for words in [
+        &["--to", "1s"][..],
+        &["--json", "--to", "1s"],
+        &["--events"],
+    ] {
+        let finished = replay(&[&[&*file], words].concat());
+        finished.exits(0);
+        assert!(!finished.out.contains("findings"), "{}", finished.out);
+    }
+}
+
+#[test]
 fn f06_a_run_with_workers_killed_on_the_way_replays_with_every_hash_equal() {
     let dir = Dir::new();
     let (journal, log) = (dir.text("run.journal"), dir.text("log"));
@@ -96,8 +125,10 @@ fn f06_a_run_with_workers_killed_on_the_way_replays_with_every_hash_equal() {
     // A request that had to wait: four machines had been asked for when it came, and none was up.
     let why = replay(&[&journal, "--at", "#15", "--explain", "r12"]);
     why.exits(0)
-        .prints("r12 waits for 1 proc; before it: 12 requests.\n");
-    why.prints("m0 is not up yet.\n");
+        .prints("r12 (13) waits for 1 proc; before it: 12 requests.\n");
+    why.prints("4 machines (m0, m1, m2, m3): each is not up yet.\n");
+    why.prints(" of the 12 that wait before it end (r0 (1), ");
+    why.prints("In the run it was placed on m");
     why.prints("Growth: max_procs (4) is reached; pending: 4 machines.\n");
 
     // One lost machine's life: its name, its loss.
@@ -146,6 +177,7 @@ waits            priority          n         mean          p50          p99     
                        -1          1     32.000 s     32.000 s     32.000 s     32.000 s
                         0          1      1.500 s      1.500 s      1.500 s      1.500 s
 utilisation  26.4 %: 45.000 of 170.000 proc-seconds in service were granted
+findings     a larger max_procs would have ended waits: k0 could not grow for 42.5 s, first at #2, and 1 request (r2) waited for longer than a machine takes to start, 32.0 s together; the longest: r2, 32.0 s, from #3 to #6
 ";
     assert_eq!(summary.out, expected);
 }
@@ -424,6 +456,54 @@ fn what_cannot_be_replayed_is_refused_with_the_place_and_what_would_be_right() {
     replay(&[&dir.write("short", &header[..20])])
         .exits(2)
         .says("it ends within its header");
+}
+
+#[test]
+fn s05_a_long_wait_is_explained_in_classes_counts_and_times() {
+    let dir = Dir::new();
+    let mut text = SCENARIO.lines().next().unwrap().to_owned() + "\n";
+    let mut add = |time: &str, event: String| {
+        text += &format!("{{\"time\": \"{time}\", \"event\": {{{event}}}}}\n");
+    };
+    let submit = |request: u32, procs: u32| {
+        format!(
+            r#""submit": {{"request": {request}, "priority": 0, "demand": {{"procs": {procs}}}}}"#
+        )
+    };
+    let done = |request: u32| format!(r#""done": {{"request": {request}, "outcome": "ok"}}"#);
+    add("0s", submit(100, 1));
+    add("1s", r#""up": {"machine": 0}"#.into());
+    add("3.5s", done(100));
+    // Four run; one that wants all of it and eight small ones wait.
+    for request in 0..4 {
+        add("4s", submit(request, 1));
+    }
+    add("4s", submit(4, 4));
+    for request in 5..13 {
+        add("4s", submit(request, 1));
+    }
+    for request in 0..13 {
+        add(&format!("{}s", 5 + request), done(request));
+    }
+    let file = dir.write("x.jsonl", text);
+    let explain = |request: &str| replay(&[&file, "--at", "4s", "--explain", request]);
+    let why = explain("12");
+    why.exits(0)
+        .prints("r12 waits for 1 proc; before it: 8 requests.\n");
+    why.prints(
+        "The shortest sequence known to place it:\n  at 4s: 8 of the 12 that run or wait before it end: 1 of the 4 that run, 7 of the 8 that wait before it (r3, r5, …, r11)\n    8 for 1 proc, which took 2.5 s on average so far\n",
+    );
+    why.prints("In the run it was placed on m0, ");
+    let why = explain("4");
+    why.exits(0).prints(
+        "  at 4s: 12 requests end: 4 of the 4 that run, 8 that come behind it (r3, r5, …, r0)\n",
+    );
+    // Few events are told one by one, each with its time in the run.
+    let why = explain("5");
+    why.prints("\n  at 4s: r3 is done (in the run: 4.0 s later, at event #");
+    // Where the run ends, nothing is known of what comes then.
+    let why = replay(&[&file, "--explain", "12"]);
+    why.exits(0).prints("r12 is not known");
 }
 
 #[test]

@@ -84,11 +84,12 @@ fn the_way(dir: &Dir, journal: &str, runtime: &str) {
     let (at, who) = (format!("#{before}"), request.to_string());
     let why = command(&["replay", journal, "--at", &at, "--explain", &who]).out;
     for said in [
-        &format!("r{request} waits"),
+        " waits for 1 proc; before it: ",
         "has 0 procs free, and it needs 1",
     ] {
         assert!(why.contains(said), "no {said:?} in {why}");
     }
+    assert!(why.starts_with(&format!("r{request} ")), "{why}");
 
     // Drawn.
     let page = dir.text("run.html");

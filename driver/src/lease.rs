@@ -80,6 +80,16 @@ impl<R: Runtime, S: System> Lease<R, S> {
             .map_or(Ok(()), Err)
     }
 
+    /// Tells the recorder what this lease is for: a note on its machine, of topic `job`, with the request and this name. It
+    /// decides nothing; `remuda replay` shows it.
+    pub fn record_name(&self, name: &str) {
+        let (request, machine) = (self.request, self.machine.id());
+        let note = format_args!("{request} {name}");
+        self.cluster
+            .shared()
+            .with(|state| state.note(machine, "job", note));
+    }
+
     /// Reports the outcome of the work, from which the manager judges the machine's health (S9–S11, S13).
     pub fn finish(mut self, outcome: Outcome) {
         self.end = End::Finished(outcome);

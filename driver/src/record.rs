@@ -20,8 +20,8 @@ pub trait Recorder: Send + 'static {
     /// The manager handled `event` at `now` and returned `actions`; `manager` is its state after that.
     fn record(&mut self, now: Instant, event: &Event, actions: &[Action], manager: &Manager);
 
-    /// A remark about a machine that does not influence the manager. Its topic is `name`, `start failed`, `stopped` or
-    /// `figures`. Ignored by default.
+    /// A remark about a machine that does not influence the manager. Its topic is `name`, `start failed`, `stopped`,
+    /// `figures` or `job`. Ignored by default.
     fn note(&mut self, note: &Note<'_>) {
         let _ = note;
     }

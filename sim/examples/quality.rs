@@ -1,12 +1,12 @@
 //! How well a log of jobs is scheduled: `cargo run --release -p remuda-sim --example quality -- --help`
 
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use remuda_sim::quality::{
-    Endless, Figures, Job, Machines, Order, Setup, endless, generate, read, replay,
+    Endless, Figures, Job, Machines, Order, Setup, endless, generate, read, replay, unpack,
 };
 
 const HELP: &str = "\
@@ -21,6 +21,7 @@ Usage: quality [LOG] [options]
   --elastic N    also: at most N machines that are started by need and stopped when idle
   --boot N       seconds from a machine's start to its coming up (60)
   --idle N       seconds after which an idle machine is stopped (60)
+  --generate     prints the small generated log, and does nothing else
   --help         this text
 
 Logs: https://www.cs.huji.ac.il/labs/parallel/workload/
@@ -40,6 +41,7 @@ struct Options {
     elastic: Option<u32>,
     boot: u32,
     idle: u32,
+    generate: bool,
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,9 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
+    if options.generate {
+        return say(&generate(1, 400, options.procs));
+    }
     match report(&options) {
         Ok(text) => say(&text),
         Err(error) => {
@@ -81,6 +86,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, S
         elastic: None,
         boot: 60,
         idle: 60,
+        generate: false,
     };
     while let Some(word) = words.next() {
         let mut number = || {
@@ -90,6 +96,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, S
         };
         match word.as_str() {
             "--help" | "-h" => return Ok(None),
+            "--generate" => options.generate = true,
             "--machines" => options.machines = number()?,
             "--procs" => options.procs = number()?,
             "--elastic" => options.elastic = Some(number()?),
@@ -140,16 +147,7 @@ fn report(options: &Options) -> Result<String, String> {
 /// The text of a log that may be compressed.
 fn text(path: &str) -> Result<String, String> {
     let failed = |error: io::Error| format!("{path}: {error}");
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let mut plain = Vec::new();
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut unpacked = flate2::read::MultiGzDecoder::new(&bytes[..]);
-        unpacked.read_to_end(&mut plain).map_err(failed)?;
-    } else {
-        plain = bytes;
-    }
-    // Comments may be in another encoding; jobs are digits.
-    Ok(String::from_utf8_lossy(&plain).into_owned())
+    unpack(std::fs::read(path).map_err(failed)?).map_err(failed)
 }
 
 /// One line for each policy: on machines that are always there, or on at most so many that come and

@@ -86,6 +86,7 @@ FirstFit 4: wait 15756 p99 60000 max 60000 slowdown 1544 utilisation 532 ratio 1
 #[test]
 fn the_waits_of_four_jobs_are_those_worked_out_by_hand() {
     let job = |submit: u64, run: u64, procs| Job {
+        wait: None,
         submit: 1000 * submit,
         run: 1000 * run,
         procs,

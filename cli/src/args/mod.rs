@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::capacity::PlanArgs;
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
 
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Launch(LaunchArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
+    Plan(PlanArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

@@ -11,8 +11,8 @@ pub(crate) struct OutputArgs {
     /// Write one line of JSON for each job that is through behind what this file holds.
     ///
     /// Its fields: name, command, machine, start, end, state (ok, failed, timeout, interrupted or skipped), exit or signal,
-    /// attempts; error where it is neither; peak_memory where a job took more than it asked for. One run at a time may write to
-    /// it; a new one is readable by its owner alone.
+    /// attempts; error where it is neither; peak_memory where a job took more than it asked for; procs where it took not one, whole
+    /// where it took a whole machine. One run at a time may write to it; a new one is readable by its owner alone.
     /// Example: --joblog log.jsonl, then: jq -r 'select(.state != "ok").name' log.jsonl
     #[arg(long, value_name = "FILE")]
     pub(crate) joblog: Option<PathBuf>,

@@ -6,6 +6,7 @@ mod file;
 mod hosts;
 mod launch;
 mod needs;
+mod planned;
 mod shown;
 mod ssh;
 
@@ -20,6 +21,7 @@ use crate::args::{BatchArgs, MachineArgs, Sizes};
 
 pub(crate) use hosts::Host;
 pub(crate) use needs::Needs;
+pub(crate) use planned::Planned;
 pub(crate) use ssh::Ssh;
 
 /// How long a machine that is not on this computer may be idle, unless the user says otherwise.

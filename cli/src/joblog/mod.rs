@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use remuda::Demand;
 use remuda_cli::jobs::{Command, Job};
 use remuda_cli::memory::MemoryMib;
 use serde::Serialize;
@@ -79,6 +80,11 @@ struct Line<'a> {
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory: Option<String>,
+    /// What it took of its machine, where that was not one proc.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    procs: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    whole: bool,
     attempts: u32,
 }
 
@@ -205,6 +211,11 @@ fn json(job: &Job, attempt: &Attempt, ended: &Ended) -> io::Result<Vec<u8>> {
         signal,
         error: error.as_deref(),
         peak_memory: attempt.over_memory.map(|memory| memory.to_string()),
+        procs: match job.demand() {
+            Demand::Amounts(amounts) => Some(amounts.proc_count()).filter(|procs| *procs != 1),
+            Demand::Machine => None,
+        },
+        whole: job.demand() == Demand::Machine,
         attempts: attempt.number,
     };
     let mut bytes = serde_json::to_vec(&line)?;
@@ -314,6 +325,31 @@ mod tests {
         assert!(
             text.ends_with(",\"exit\":0,\"peak_memory\":\"1536MiB\",\"attempts\":2}\n"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_line_tells_what_a_job_took_if_not_one_proc() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut log = open(&path, LogFormat::Json).unwrap();
+        let file = br#"{"cmd": "a", "procs": 3}
+{"cmd": "b", "machine": true}"#;
+        let offers = Offers::procs(4);
+        for job in remuda_cli::jobs::parse(file, Format::Jsonl, &offers).unwrap() {
+            log.write(&job, &attempt(), &Ended::Exit(0)).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let ends: Vec<_> = text
+            .lines()
+            .map(|line| line.split_once("\"exit\":0,").unwrap().1)
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                "\"procs\":3,\"attempts\":2}",
+                "\"whole\":true,\"attempts\":2}"
+            ]
         );
     }
 

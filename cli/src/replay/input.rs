@@ -1,5 +1,5 @@
 //! What is replayed: a journal, or a scenario in JSON lines; told apart by how it begins, read into memory whole.
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use remuda::journal::{Body, Error, MAGIC, Reader};
@@ -30,13 +30,7 @@ impl Input {
     /// # Errors
     /// One line: what is wrong with it, and where.
     pub(crate) fn read(path: &Path) -> Result<Input, String> {
-        let (name, bytes) = if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut bytes);
-            ("standard input".to_owned(), read.map(|_| bytes))
-        } else {
-            (path.display().to_string(), std::fs::read(path))
-        };
+        let (name, bytes) = read(path);
         let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
         let input = Input::of(name.clone(), bytes);
         input.map_err(|error| format!("{name}: {error}"))
@@ -121,8 +115,19 @@ impl Input {
     }
 }
 
+/// What a file is called, and all of it; `-` is standard input.
+pub(crate) fn read(path: &Path) -> (String, io::Result<Vec<u8>>) {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        ("standard input".to_owned(), read.map(|_| bytes))
+    } else {
+        (path.display().to_string(), std::fs::read(path))
+    }
+}
+
 /// Some of its first bytes are enough: the others may be what is damaged.
-fn is_journal(bytes: &[u8]) -> bool {
+pub(crate) fn is_journal(bytes: &[u8]) -> bool {
     let same = bytes.iter().zip(&MAGIC).filter(|(a, b)| a == b).count();
     same >= MAGIC.len() / 2
 }

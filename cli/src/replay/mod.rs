@@ -1,21 +1,25 @@
 //! `remuda replay`: a run again, event by event, from its journal or from a scenario.
 mod compare;
+pub(crate) mod decisions;
 mod divergence;
+mod explain;
+pub(crate) mod findings;
 mod fleet;
 pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
-mod lives;
+pub(crate) mod lives;
 mod owed;
-mod picture;
-mod play;
+pub(crate) mod picture;
+pub(crate) mod play;
 pub(crate) mod player;
 pub(crate) mod scenario;
 mod select;
-mod span;
+pub(crate) mod simulate;
+pub(crate) mod span;
 mod tally;
 mod tui;
-mod waits;
+pub(crate) mod waits;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
@@ -30,6 +34,7 @@ use serde_json::json;
 use crate::recover;
 use crate::values::id;
 use divergence::Cause;
+use findings::{Findings, kind_names};
 use input::Input;
 use lines::Lines;
 use picture::Pictures;
@@ -211,7 +216,10 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
                 Some(explanation) if args.json => {
                     writeln!(out, "{}", json!({ "explanation": explanation }))?;
                 }
-                Some(explanation) => writeln!(out, "{explanation}")?,
+                Some(explanation) => {
+                    let known = explain::Known::of(input);
+                    explain::print(&explanation, manager, &known, played.events, out)?;
+                }
             }
         }
         return print_end(args, input, &played, out);
@@ -219,19 +227,30 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
     if args.json {
         writeln!(out, "{}", scenario::head_line(&input.head))?;
     }
+    // They are of a whole run.
+    let whole = args.selection == Selection::default();
+    let mut findings = Findings::new(kind_names(&input.head));
     let played = if args.json || args.events || args.selection.picks() {
-        let mut lines = Lines::new(&mut *out, args.json, args.selection);
-        let played = play(input, &args.selection, &mut lines)?;
+        let lines = Lines::new(&mut *out, args.json, args.selection);
+        let mut watch = (lines, &mut findings);
+        let played = play(input, &args.selection, &mut watch)?;
+        let (mut lines, findings) = watch;
         if args.json {
-            let tally = lines.tally.json();
+            let mut tally = lines.tally.json();
+            if whole {
+                tally["findings"] = json!(findings.list());
+            }
             writeln!(lines.out(), "{}", json!({ "summary": tally }))?;
         }
         played
     } else {
-        let mut tally = Tally::default();
-        let played = play(input, &args.selection, &mut tally)?;
+        let mut watch = (Tally::default(), &mut findings);
+        let played = play(input, &args.selection, &mut watch)?;
         print_head(input, out)?;
-        write!(out, "{tally}")?;
+        write!(out, "{}", watch.0)?;
+        if whole {
+            findings::print(&findings.list(), out)?;
+        }
         played
     };
     let secs = begun.elapsed().as_secs_f64();

@@ -52,6 +52,26 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
+impl<W: Watch> Watch for &mut W {
+    fn begin(&mut self, manager: &Manager) {
+        (**self).begin(manager);
+    }
+
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        actions: &[Action],
+        manager: &Manager,
+        selected: bool,
+    ) -> io::Result<()> {
+        (**self).step(step, actions, manager, selected)
+    }
+
+    fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()> {
+        (**self).note(note, selected)
+    }
+}
+
 /// Ignores all events: for callers that need only the manager at the end.
 #[derive(Debug)]
 pub(crate) struct NoWatch;

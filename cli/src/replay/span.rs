@@ -78,6 +78,25 @@ impl fmt::Display for Shown {
     }
 }
 
+/// Nanoseconds, in the two largest units that tell something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Brief(pub(crate) u128);
+
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0 / 1_000_000;
+        let seconds = millis / 1000;
+        match seconds {
+            0 if self.0 == 0 => f.write_str("0"),
+            0 => write!(f, "{} ms", millis.max(1)),
+            1..60 => write!(f, "{seconds}.{} s", millis % 1000 / 100),
+            60..3600 => write!(f, "{}m{:02}s", seconds / 60, seconds % 60),
+            3600..86_400 => write!(f, "{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+            _ => write!(f, "{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+        }
+    }
+}
+
 /// Nanoseconds as seconds, with three digits after the point.
 pub(crate) struct Seconds(pub(crate) u128);
 
@@ -131,6 +150,18 @@ mod tests {
         fn no_text_is_too_much(text in "[0-9.hmsun ü-]{0,40}", any in any::<String>()) {
             let _ = (parse(&text), parse(&any));
         }
+    }
+
+    #[test]
+    fn spans_are_brief() {
+        let brief = [
+            0, 1, 999, 1_500, 59_999, 60_000, 3_599_000, 3_600_000, 90_061_000,
+        ]
+        .map(|millis| Brief(millis * 1_000_000).to_string());
+        let expected = [
+            "0", "1 ms", "999 ms", "1.5 s", "59.9 s", "1m00s", "59m59s", "1h00m", "1d01h",
+        ];
+        assert_eq!(brief, expected);
     }
 
     #[test]

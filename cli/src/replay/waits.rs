@@ -70,8 +70,7 @@ impl Figures {
         waits.sort_unstable();
         let max = *waits.last()?;
         let n = waits.len();
-        // The nearest rank: that many in a hundred waited no longer.
-        let rank = |percent: usize| waits[(n * percent).div_ceil(100).max(1) - 1];
+        let rank = |percent: usize| nearest_rank(&waits, percent).unwrap_or(max);
         let sum: u128 = waits.iter().map(|it| u128::from(*it)).sum();
         Some(Figures {
             n: n as u64,
@@ -81,6 +80,12 @@ impl Figures {
             max,
         })
     }
+}
+
+/// The nearest rank of sorted waits: so many in a hundred waited no longer. None of no wait.
+pub(crate) fn nearest_rank(sorted: &[u64], percent: usize) -> Option<u64> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
 }
 
 /// The rows of a table about these priorities, the most urgent first: one each; if they are too many for that,

@@ -17,7 +17,7 @@ pub struct Note<'a> {
     pub time: Instant,
     /// About which machine.
     pub machine: MachineId,
-    /// What sort of remark it is, in a word: `name`, `start failed`, `stopped`, `figures`.
+    /// What sort of remark it is, in a word: `name`, `start failed`, `stopped`, `figures`, `job`.
     pub topic: &'a str,
     /// The remark. It is shortened to less than 64 KiB.
     pub text: &'a str,

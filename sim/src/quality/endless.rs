@@ -36,6 +36,16 @@ impl Endless {
 const BEFORE: u64 = 2_000;
 const AFTER: u64 = 10_000;
 
+fn job(submit: u64, run: u64, procs: u32) -> Job {
+    let wait = None;
+    Job {
+        submit,
+        wait,
+        run,
+        procs,
+    }
+}
+
 /// How long a whole machine is waited for that is asked for in the stream, in milliseconds; `None`
 /// if it is granted only after the last small request, which is to say never.
 ///
@@ -51,12 +61,12 @@ pub fn endless(stream: &Endless, seed: u64) -> Result<Option<u64>, ReplayError> 
     for number in 0..BEFORE + AFTER {
         if number == BEFORE {
             let (run, procs) = (stream.run, stream.procs);
-            jobs.push(Job { submit, run, procs });
+            jobs.push(job(submit, run, procs));
         }
         submit += rng.range(0, 2 * mean_gap);
         let run = rng.range(1, 2 * stream.run);
         let procs = 1;
-        jobs.push(Job { submit, run, procs });
+        jobs.push(job(submit, run, procs));
     }
     let setup = Setup {
         procs: stream.procs,

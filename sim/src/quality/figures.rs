@@ -77,6 +77,7 @@ mod tests {
     fn the_means_of_two_jobs() {
         let job = |run| Job {
             submit: 0,
+            wait: None,
             run,
             procs: 3,
         };

@@ -1,7 +1,8 @@
 //! How well requests are scheduled: a log of jobs is replayed on virtual time through the real
 //! [`Manager`](remuda::Manager), and the waits are measured.
 //!
-//! - [`read`] reads a log in the Standard Workload Format from text; [`generate`] makes a small one.
+//! - [`read`] reads a log in the Standard Workload Format from text, which [`unpack`] gives of a file's bytes; [`generate`] makes
+//!   a small one.
 //! - [`replay`] tells a manager of every job of it, on machines that are always there or that are
 //!   started and stopped by need ([`Setup`]), and gives the [`Figures`].
 //! - [`endless`] is one experiment: how long a whole machine is waited for in an endless stream of
@@ -39,4 +40,4 @@ pub use endless::{Endless, endless};
 pub use figures::Figures;
 pub use generate::generate;
 pub use replay::{Machines, Order, ReplayError, Setup, replay};
-pub use swf::{Job, Log, Problem, SwfError, read};
+pub use swf::{Job, Log, Problem, SwfError, read, unpack};

@@ -2,15 +2,21 @@
 //! jobs out.
 //!
 //! A line is a job of 18 fields between blanks; what begins with `;` is a comment. Used are field 2
-//! (submit time), 4 (run time), 5 (procs used) and 8 (procs requested); -1 stands for not known.
+//! (submit time), 3 (wait time), 4 (run time), 5 (procs used) and 8 (procs requested); -1 stands for
+//! not known.
 
 use core::fmt;
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
 
 /// A job of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
     /// When it was submitted, in milliseconds from the log's origin.
     pub submit: u64,
+    /// How long it waited on the cluster of the log, in milliseconds, where the log says so.
+    pub wait: Option<u64>,
     /// How long it ran, in milliseconds.
     pub run: u64,
     /// The procs it asked for, at least one; where the log does not know, those it used.
@@ -70,6 +76,7 @@ pub enum Problem {
 
 const FIELDS: usize = 18;
 const SUBMIT: usize = 2;
+const WAIT: usize = 3;
 const RUN: usize = 4;
 const USED: usize = 5;
 const REQUESTED: usize = 8;
@@ -84,6 +91,7 @@ impl fmt::Display for SwfError {
             Problem::Number { field, text } => {
                 let name = match *field {
                     SUBMIT => "submit time",
+                    WAIT => "wait time",
                     RUN => "run time",
                     USED => "procs used",
                     _ => "procs requested",
@@ -97,6 +105,21 @@ impl fmt::Display for SwfError {
 }
 
 impl core::error::Error for SwfError {}
+
+/// The text of a log, which may be compressed (gzip).
+///
+/// # Errors
+/// The compressed data are damaged, or end early.
+pub fn unpack(bytes: Vec<u8>) -> io::Result<String> {
+    let mut plain = Vec::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
+    } else {
+        plain = bytes;
+    }
+    // Comments may be in another encoding; jobs are digits.
+    Ok(String::from_utf8_lossy(&plain).into_owned())
+}
 
 /// Reads the text of a log.
 ///
@@ -148,13 +171,19 @@ fn job(line: &str) -> Result<Option<Job>, Problem> {
         })
     };
     let submit = field(SUBMIT)?.ok_or(Problem::NoSubmitTime)?;
-    let (run, used, requested) = (field(RUN)?, field(USED)?, field(REQUESTED)?);
+    let (wait, run) = (field(WAIT)?, field(RUN)?);
+    let (used, requested) = (field(USED)?, field(REQUESTED)?);
     let known = |procs: Option<u64>| procs.map(|procs| procs / 1000).filter(|procs| *procs > 0);
     let (Some(run), Some(procs)) = (run, known(requested).or(known(used))) else {
         return Ok(None);
     };
     let procs = u32::try_from(procs).map_err(|_| Problem::Procs { procs })?;
-    Ok(Some(Job { submit, run, procs }))
+    Ok(Some(Job {
+        submit,
+        wait,
+        run,
+        procs,
+    }))
 }
 
 /// A decimal number in thousandths, further digits dropped: `Some(None)` if it is below zero (not
@@ -201,6 +230,7 @@ mod tests {
         let log = read(&text).unwrap();
         let jobs: Vec<_> = log.jobs.iter().map(|job| (job.submit, job.procs)).collect();
         assert_eq!((jobs, log.unknown), (vec![(3000, 7), (9000, 2)], 2));
+        assert_eq!(log.jobs[0].wait, Some(0));
         assert_eq!(log.that_fit(2).len(), 1);
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use remuda::{Action, Event, Instant, MachineId, Notice, RequestId};
 use serde::Serialize;
 
-use super::decisions::{Decision, Decisions};
+use crate::replay::decisions::{Decision, Decisions};
 use crate::replay::input::Input;
 use crate::replay::lives::{self, End, Key, Life, Lives};
 use crate::replay::waits::Waits;

@@ -1,19 +1,14 @@
 //! Comparisons: of two recorded runs, and of a recorded run with the same workload under another config.
-mod cast;
 mod comparison;
-mod decisions;
-mod fates;
 mod report;
-mod simulate;
 #[cfg(test)]
 mod tests;
-mod workload;
 
 use remuda::Config;
 
 use super::input::Input;
+use super::simulate::{Workload, simulate};
 use comparison::Comparison;
-use workload::Workload;
 
 pub(crate) use comparison::diff;
 pub(crate) use report::print;
@@ -24,8 +19,8 @@ pub(crate) use report::print;
 /// One line: it cannot be read, or the other would not end.
 pub(crate) fn what_if(input: &Input, config: Config, changes: &str) -> Result<Comparison, String> {
     let workload = Workload::of(input)?;
-    let as_was = simulate::simulate(&workload, input.head.config.clone(), "as it was".into())?;
-    let other = simulate::simulate(&workload, config, format!("with {changes}"))?;
+    let as_was = simulate(&workload, input.head.config.clone(), "as it was".into())?;
+    let other = simulate(&workload, config, format!("with {changes}"))?;
     let recorded = diff(input, &as_was)?;
     let mut comparison = diff(&as_was, &other)?;
     comparison.remarks = report::remarks(&workload, &recorded);
@@ -38,5 +33,5 @@ pub(crate) fn what_if(input: &Input, config: Config, changes: &str) -> Result<Co
 /// As [`what_if`].
 pub(crate) fn made(input: &Input, config: Config, changes: &str) -> Result<Input, String> {
     let name = format!("{} with {changes}", input.name);
-    simulate::simulate(&Workload::of(input)?, config, name)
+    simulate(&Workload::of(input)?, config, name)
 }

@@ -6,10 +6,10 @@ use remuda::{Action, Event, RequestId};
 use remuda_sim::script;
 use serde_json::json;
 
+use super::super::simulate::Workload;
 use super::super::span::{Seconds, Shown};
 use super::super::waits::{self, Figures};
 use super::comparison::{Comparison, Differs, Moved, Placed, Sums};
-use super::workload::Workload;
 
 /// So many of those that moved farthest are shown.
 const SHOWN: usize = 10;

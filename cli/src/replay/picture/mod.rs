@@ -37,6 +37,38 @@ pub(crate) struct Pictures {
     perfetto: Option<PathBuf>,
 }
 
+/// Refuses to draw to standard output, or over what is read, about which `same` is said.
+///
+/// # Errors
+/// One line that names the option and the file.
+pub(crate) fn check(option: &str, out: &Path, input: &Path, same: &str) -> Result<(), String> {
+    let failed = |what: &str| Err(format!("{option} {}: {what}", out.display()));
+    if out == Path::new("-") {
+        return failed("standard output is for the summary: name a file, such as run.html");
+    }
+    if out.is_dir() {
+        return failed("it is a directory: name a file in it");
+    }
+    let input = match input == Path::new("-") {
+        true => Path::new("/dev/stdin"),
+        false => input,
+    };
+    match file::is_same(out, input) {
+        true => failed(same),
+        false => Ok(()),
+    }
+}
+
+/// Writes a text to a file, whole or not at all.
+///
+/// # Errors
+/// One line that names the option and the file.
+pub(crate) fn write(option: &str, out: &Path, text: &str) -> Result<(), String> {
+    let delay = Delay::new().map_err(|error| format!("cannot draw: {error}"))?;
+    let written = file::write(out, &delay, |to| to.write_all(text.as_bytes()));
+    written.map_err(|error| format!("{option} {}: {error}", out.display()))
+}
+
 impl Pictures {
     /// Whether there are any.
     pub(crate) fn wanted(&self) -> bool {
@@ -51,20 +83,12 @@ impl Pictures {
         let (html, perfetto) = (self.html.as_deref(), self.perfetto.as_deref());
         for (option, out) in [("--html", html), ("--perfetto", perfetto)] {
             let Some(out) = out else { continue };
-            let failed = |what: &str| Err(format!("{option} {}: {what}", out.display()));
-            if out == Path::new("-") {
-                return failed("standard output is for the summary: name a file, such as run.html");
-            }
-            if out.is_dir() {
-                return failed("it is a directory: name a file in it");
-            }
-            let input = match input == Path::new("-") {
-                true => Path::new("/dev/stdin"),
-                false => input,
-            };
-            if file::is_same(out, input) {
-                return failed("it is the run itself, which would be gone");
-            }
+            check(
+                option,
+                out,
+                input,
+                "it is the run itself, which would be gone",
+            )?;
         }
         match (html, perfetto) {
             (Some(one), Some(other)) if file::is_same(one, other) => Err(format!(

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use remuda::{Demand, Event, Instant, KindId, Limits, Outcome, RequestId, Submit};
 
+use super::super::decisions::{Decision, Decisions};
 use super::super::input::Input;
 use super::super::items::Head;
 use super::super::lives::{End, Life, Lives, Point};
-use super::decisions::{Decision, Decisions};
 use super::fates::{Fates, Usual};
 
 /// A workload, to be given to another manager.
-#[derive(Debug)]
-pub(super) struct Workload {
+#[derive(Clone, Debug)]
+pub(crate) struct Workload {
     pub(super) head: Head,
     pub(super) events: usize,
     /// In the order of their submits.
     pub(super) jobs: Vec<Job>,
+    /// For each of the first jobs, what its client submits when it is over; empty where clients wait for nothing.
+    pub(super) next: Vec<Option<Next>>,
     pub(super) machines: Fates,
     pub(super) usual: Usual,
     pub(super) changes: Vec<(Point, Change)>,
@@ -26,9 +28,9 @@ pub(super) struct Workload {
     /// The greatest id of a request.
     pub(super) ids_to: u64,
     /// Jobs that did not end in the record: they are held as long as others like them.
-    pub(super) guessed: usize,
+    pub(crate) guessed: usize,
     /// Events on tasks and once-per-machine work, which decide nothing about placement.
-    pub(super) left_out: usize,
+    pub(crate) left_out: usize,
 }
 
 /// A request and what its client does.
@@ -43,9 +45,31 @@ pub(super) struct Job {
     pub(super) outcome: Outcome,
     /// The event that ended it.
     pub(super) ended: u64,
+    /// When it was over in the record, if it was.
+    pub(super) over: Option<Instant>,
     pub(super) was_granted: bool,
     /// It was lost with its machine, so what its client did then is among the jobs.
     pub(super) was_lost: bool,
+}
+
+/// What a client submits when a job of its is over, and how long after.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    pub(super) job: usize,
+    pub(super) think: Duration,
+}
+
+impl Job {
+    /// Moves it to another time, with its cancel and its give-up time.
+    pub(super) fn submit_at(&mut self, time: Instant) {
+        let was = self.submitted.time;
+        let moved = |at: Instant| time + (at.max(was) - was);
+        self.spec.give_up = self.spec.give_up.map(moved);
+        if let Some(at) = &mut self.cancelled {
+            at.time = moved(at.time);
+        }
+        self.submitted.time = time;
+    }
 }
 
 /// Limits that were changed in the run (E3).
@@ -56,14 +80,19 @@ pub(super) enum Change {
 }
 
 impl Workload {
+    /// Whether a machine was lost because it answered no polls.
+    pub(crate) fn loses_in_silence(&self) -> bool {
+        self.machines.all.iter().any(|fate| fate.silent)
+    }
+
     /// What this run asked for.
     ///
     /// # Errors
     /// One line: it does not begin at the beginning, or cannot be read.
-    pub(super) fn of(input: &Input) -> Result<Workload, String> {
+    pub(crate) fn of(input: &Input) -> Result<Workload, String> {
         if !input.head.fresh {
             return Err(format!(
-                "{}: it begins in mid-run, so it is not known what the machines at its beginning were asked for: --with needs a run from its start on",
+                "{}: it begins in mid-run, so it is not known what the machines at its beginning were asked for: this needs a run from its start on",
                 input.name
             ));
         }
@@ -114,6 +143,7 @@ impl Workload {
             head: input.head.clone(),
             events,
             jobs,
+            next: Vec::new(),
             usual: machines.end(lives.now),
             machines,
             changes,
@@ -148,6 +178,7 @@ fn job(life: &Life, over: Instant, guess: impl FnOnce() -> Duration) -> Option<J
         held,
         outcome,
         ended,
+        over: life.end.map(|(at, _)| at.time),
         was_granted: life.granted.is_some(),
         was_lost: matches!(life.end, Some((_, End::Lost))),
     })

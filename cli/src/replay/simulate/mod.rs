@@ -14,27 +14,37 @@
 //! - an id that is still in use is submitted when it is free again;
 //! - a machine that was lost in silence answers its polls as it did, all others at once;
 //! - timers fire when they are due, and a shutdown is left out.
+mod cast;
+mod fates;
+mod made;
+mod workload;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::io;
 use std::time::Duration;
 
-use remuda::journal::RULES;
+use remuda::journal::{Note, RULES};
 use remuda::{
     Action, Config, Event, Health, Instant, KindId, MachineId, Manager, Policy, Reject, RequestId,
 };
 
-use super::super::input::Input;
-use super::super::items::Head;
-use super::super::scenario::Line;
-use super::cast::Cast;
-use super::fates::Told;
-use super::workload::{Change, Job, Workload};
+use super::input::Input;
+use super::items::{Head, Place, Recorded, Step};
+use super::play::Watch;
+use super::scenario::Line;
+use cast::Cast;
+use fates::Told;
+use workload::{Change, Job, Next};
+
+pub(crate) use made::Entry;
+pub(crate) use workload::Workload;
 
 /// A run of this many times the recorded events, and a million, is not worth waiting for.
-const MOST: usize = 20;
+const MOST: u64 = 20;
 
 /// What happens next: when, after what, and what it is.
-type Next = Reverse<(Instant, u128, u64, What)>;
+type Due = Reverse<(Instant, u128, u64, What)>;
 
 /// What clients and machines do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,8 +81,9 @@ enum State {
     Over,
 }
 
-struct Simulation<'a> {
+struct Simulation<'a, W> {
     workload: &'a Workload,
+    watch: &'a mut W,
     manager: Manager,
     jobs: Vec<(Job, State)>,
     /// The jobs that are queued or running.
@@ -80,7 +91,7 @@ struct Simulation<'a> {
     /// Those whose id is in use, first come first served.
     blocked: HashMap<RequestId, VecDeque<usize>>,
     cast: Cast<'a>,
-    heap: BinaryHeap<Next>,
+    heap: BinaryHeap<Due>,
     pushed: u64,
     /// Of `heap`, those that bring a job or a machine on.
     living: usize,
@@ -88,39 +99,21 @@ struct Simulation<'a> {
     next_id: u64,
     /// When a job or a machine last got further.
     moved: Instant,
-    lines: Vec<Line>,
+    /// What is submitted after each job, by a client that waits for it.
+    next: Vec<Option<Next>>,
+    told: u64,
+    actions: Vec<Action>,
+    /// The first error of the one that looks on.
+    failed: Option<io::Error>,
 }
 
 /// The run as it would have been.
 ///
 /// # Errors
 /// One line: it would not end.
-pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Result<Input, String> {
-    let mut simulation = Simulation {
-        workload,
-        manager: Manager::new(config.clone()).map_err(|error| error.to_string())?,
-        jobs: workload
-            .jobs
-            .iter()
-            .map(|job| (*job, State::Before))
-            .collect(),
-        open: HashMap::new(),
-        blocked: HashMap::new(),
-        cast: Cast::new(
-            &workload.machines,
-            &workload.usual,
-            &workload.head.config,
-            &config,
-        ),
-        heap: BinaryHeap::new(),
-        pushed: 0,
-        living: 0,
-        left: workload.jobs.len(),
-        next_id: workload.ids_to,
-        moved: Instant::ZERO,
-        lines: Vec::new(),
-    };
-    simulation.run()?;
+pub(crate) fn simulate(workload: &Workload, config: Config, name: String) -> Result<Input, String> {
+    let mut lines = Lines(Vec::new());
+    simulate_for(workload, config.clone(), &mut lines)?;
     let head = Head {
         is_journal: false,
         config,
@@ -129,7 +122,76 @@ pub(super) fn simulate(workload: &Workload, config: Config, name: String) -> Res
         rules: Some(RULES),
         ..workload.head.clone()
     };
-    Ok(Input::made(name, head, simulation.lines))
+    Ok(Input::made(name, head, lines.0))
+}
+
+/// The same, for one that looks on.
+///
+/// # Errors
+/// One line: it would not end, or `watch` cannot write.
+pub(crate) fn simulate_for(
+    workload: &Workload,
+    config: Config,
+    watch: &mut impl Watch,
+) -> Result<(), String> {
+    let cast = Cast::new(
+        &workload.machines,
+        &workload.usual,
+        &workload.head.config,
+        &config,
+    );
+    let manager = Manager::new(config).map_err(|error| error.to_string())?;
+    watch.begin(&manager);
+    let jobs = workload.jobs.iter();
+    let mut simulation = Simulation {
+        workload,
+        watch,
+        manager,
+        jobs: jobs.map(|job| (*job, State::Before)).collect(),
+        open: HashMap::new(),
+        blocked: HashMap::new(),
+        cast,
+        heap: BinaryHeap::new(),
+        pushed: 0,
+        living: 0,
+        left: workload.jobs.len(),
+        next_id: workload.ids_to,
+        moved: Instant::ZERO,
+        next: workload.next.clone(),
+        told: 0,
+        actions: Vec::new(),
+        failed: None,
+    };
+    simulation.run()
+}
+
+/// Keeps all events.
+struct Lines(Vec<Line>);
+
+impl Watch for Lines {
+    fn begin(&mut self, _: &Manager) {}
+
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        actions: &[Action],
+        _: &Manager,
+        _: bool,
+    ) -> io::Result<()> {
+        self.0.push(Line::Event {
+            number: step.number,
+            line: self.0.len() + 2,
+            time: step.time,
+            event: step.event,
+            actions: Some(actions.to_vec()),
+            hash: None,
+        });
+        Ok(())
+    }
+
+    fn note(&mut self, _: &Note<'_>, _: bool) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// After the event of this number; what it would have brought itself comes later.
@@ -142,18 +204,14 @@ fn order(number: Option<u64>) -> u128 {
     number.map_or(u128::MAX, after)
 }
 
-impl Simulation<'_> {
+impl<W: Watch> Simulation<'_, W> {
     fn run(&mut self) -> Result<(), String> {
-        for index in 0..self.jobs.len() {
-            let (job, _) = self.jobs[index];
-            self.push(
-                job.submitted.time,
-                after(job.submitted.number),
-                What::Submit(index),
-            );
-            if let Some(at) = job.cancelled {
-                self.push(at.time, after(at.number), What::Cancel(index));
-            }
+        let mut follows = vec![false; self.jobs.len()];
+        for next in self.next.iter().flatten() {
+            follows[next.job] = true;
+        }
+        for index in (0..self.jobs.len()).filter(|index| !follows[*index]) {
+            self.come(index);
         }
         for (index, fate) in self.workload.machines.all.iter().enumerate() {
             if let Some(at) = fate.joined {
@@ -186,15 +244,36 @@ impl Simulation<'_> {
                 }
                 _ => return Ok(()),
             }
-            if self.lines.len() > MOST * self.workload.events + 1_000_000 {
+            if let Some(error) = self.failed.take() {
+                return Err(error.to_string());
+            }
+            if self.told > MOST * self.workload.events as u64 + 1_000_000 {
                 return Err(format!(
                     "simulated up to {}, the run has {} events already: is poll_interval or summary_interval too short?",
                     self.manager.now(),
-                    self.lines.len()
+                    self.told
                 ));
             }
         }
         Ok(())
+    }
+
+    /// A job comes when it is submitted, and what its client does to it then.
+    fn come(&mut self, index: usize) {
+        let (job, _) = self.jobs[index];
+        let submitted = job.submitted;
+        self.push(submitted.time, after(submitted.number), What::Submit(index));
+        if let Some(at) = job.cancelled {
+            self.push(at.time, after(at.number), What::Cancel(index));
+        }
+    }
+
+    /// A job is over: its client thinks, and submits its next.
+    fn follow(&mut self, index: usize, now: Instant) {
+        if let Some(next) = self.next.get_mut(index).and_then(Option::take) {
+            self.jobs[next.job].0.submit_at(now + next.think);
+            self.come(next.job);
+        }
     }
 
     fn patience(&self) -> Instant {
@@ -244,6 +323,7 @@ impl Simulation<'_> {
                     };
                     self.tell(done, now);
                     self.unblock(request, now);
+                    self.follow(index, now);
                 }
             }
             What::GiveUp(index) => {
@@ -337,6 +417,7 @@ impl Simulation<'_> {
                 let request = job.request;
                 self.tell(Event::Cancel { request }, now);
                 self.unblock(request, now);
+                self.follow(index, now);
             }
             // It still waits for its id.
             State::Before => {
@@ -344,6 +425,7 @@ impl Simulation<'_> {
                 if let Some(blocked) = self.blocked.get_mut(&job.request) {
                     blocked.retain(|it| *it != index);
                 }
+                self.follow(index, now);
             }
             State::Running | State::Over => {}
         }
@@ -368,19 +450,23 @@ impl Simulation<'_> {
 
     /// Tells the manager, writes it down, and does what it says.
     fn tell(&mut self, event: Event, now: Instant) {
-        let actions = self.manager.handle(event, now);
+        let mut actions = std::mem::take(&mut self.actions);
+        actions.clear();
+        self.manager.handle_into(event, now, &mut actions);
         for action in &actions {
             self.answer(action, now);
         }
-        let number = self.lines.len() as u64 + 1;
-        self.lines.push(Line::Event {
-            number,
-            line: self.lines.len() + 2,
+        self.told += 1;
+        let step = Step {
+            number: self.told,
             time: now,
             event,
-            actions: Some(actions),
-            hash: None,
-        });
+            recorded: Recorded::Nothing,
+            place: Place::Line(0),
+        };
+        let told = self.watch.step(&step, &actions, &self.manager, true);
+        self.failed = self.failed.take().or(told.err());
+        self.actions = actions;
     }
 
     fn answer(&mut self, action: &Action, now: Instant) {
@@ -397,6 +483,7 @@ impl Simulation<'_> {
                 if let Some(index) = self.open.get(&request).copied() {
                     self.over(index);
                     self.unblock(request, now);
+                    self.follow(index, now);
                 }
             }
             Action::Start { kind, first, count } => {
@@ -435,13 +522,21 @@ impl Simulation<'_> {
         self.over(index);
         self.unblock(request, now);
         let (job, _) = self.jobs[index];
-        if !job.was_lost {
+        if job.was_lost {
+            self.follow(index, now);
+        } else {
             self.next_id = self.next_id.saturating_add(1);
             let again = Job {
                 request: RequestId(self.next_id),
                 ..job
             };
             self.jobs.push((again, State::Before));
+            // Its client waits for this one now.
+            let next = self.next.get_mut(index).and_then(Option::take);
+            if next.is_some() {
+                self.next.resize(self.jobs.len(), None);
+                self.next[self.jobs.len() - 1] = next;
+            }
             self.left += 1;
             self.push(now, u128::MAX, What::Submit(self.jobs.len() - 1));
         }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use remuda::{Action, Event, Instant, KindId, Loss, MachineId, Notice, Resources, StartHint};
 
+use super::super::decisions::Decision;
 use super::super::lives::Point;
-use super::decisions::Decision;
 
 /// The machines of a run, in the order in which they were asked for or joined.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fates {
     pub(super) all: Vec<Fate>,
     /// Those that were asked for, by kind: the first of it, the second, …
@@ -180,6 +180,16 @@ impl Fates {
         }
     }
 
+    /// Those that came up took so long for it.
+    pub(super) fn set_boot(&mut self, boot: Duration) {
+        let started = self.all.iter_mut().filter(|fate| fate.joined.is_none());
+        for start in started.filter_map(|fate| fate.start.as_mut()) {
+            if let Answer::Up(_) = start.answer {
+                (start.took, start.number) = (boot, u64::MAX);
+            }
+        }
+    }
+
     /// The end of the record: those whose start was not answered by then take longer than that.
     pub(super) fn end(&mut self, over: Instant) -> Usual {
         let mut usual = Usual {
@@ -260,7 +270,7 @@ impl Fates {
 }
 
 /// How long machines take for what was not seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Usual {
     /// How long those took that came up.
     all: Vec<Duration>,
@@ -270,6 +280,28 @@ pub(super) struct Usual {
 }
 
 impl Usual {
+    /// All take so long, and are gone at once.
+    pub(super) fn fixed(start: Duration, kinds: usize) -> Usual {
+        Usual {
+            all: vec![start],
+            of_kind: vec![Vec::new(); kinds],
+            stopping: None,
+        }
+    }
+
+    /// For other kinds, of which each has the starts of one that was recorded, or of all.
+    pub(super) fn of_others(&self, was: &[Option<KindId>]) -> Usual {
+        let of_kind = was.iter().map(|was| {
+            let was = was.and_then(|was| self.of_kind.get(usize::from(was.0)));
+            was.cloned().unwrap_or_default()
+        });
+        Usual {
+            all: self.all.clone(),
+            of_kind: of_kind.collect(),
+            stopping: self.stopping,
+        }
+    }
+
     /// As the recorded ones of the kind, one after the other; of a kind of which none came up, as all others.
     pub(super) fn start(&self, kind: KindId, nth: usize) -> Duration {
         let of_kind = self.of_kind.get(usize::from(kind.0));

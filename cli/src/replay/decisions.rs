@@ -2,21 +2,21 @@
 use remuda::journal::Error;
 use remuda::{Action, Event, Instant, Manager};
 
-use super::super::input::{Input, Items};
-use super::super::items::{Item, Recorded};
-use super::super::player::Player;
+use super::input::{Input, Items};
+use super::items::{Item, Recorded};
+use super::player::Player;
 
 /// An event and what it caused.
 #[derive(Debug)]
-pub(super) struct Decision {
-    pub(super) number: u64,
-    pub(super) time: Instant,
-    pub(super) event: Event,
-    pub(super) actions: Vec<Action>,
+pub(crate) struct Decision {
+    pub(crate) number: u64,
+    pub(crate) time: Instant,
+    pub(crate) event: Event,
+    pub(crate) actions: Vec<Action>,
 }
 
 /// Goes through a run.
-pub(super) struct Decisions<'a> {
+pub(crate) struct Decisions<'a> {
     name: &'a str,
     items: Items<'a>,
     player: Player,
@@ -27,7 +27,7 @@ impl<'a> Decisions<'a> {
     ///
     /// # Errors
     /// One line: it begins in mid-run, with a snapshot that cannot be used.
-    pub(super) fn new(input: &'a Input) -> Result<Decisions<'a>, String> {
+    pub(crate) fn new(input: &'a Input) -> Result<Decisions<'a>, String> {
         let player = Player::new(input);
         let player = player.ok_or_else(|| {
             format!(
@@ -43,7 +43,7 @@ impl<'a> Decisions<'a> {
     }
 
     /// The manager before the next event.
-    pub(super) fn manager(&self) -> &Manager {
+    pub(crate) fn manager(&self) -> &Manager {
         &self.player.manager
     }
 
@@ -51,7 +51,7 @@ impl<'a> Decisions<'a> {
     ///
     /// # Errors
     /// One line: it cannot be read further, or only the hash of other decisions than these is known.
-    pub(super) fn next(&mut self) -> Result<Option<Decision>, String> {
+    pub(crate) fn next(&mut self) -> Result<Option<Decision>, String> {
         let name = self.name;
         loop {
             let step = match self.items.next() {
