@@ -115,7 +115,7 @@ fn comes_out(dir: &Dir, kind: &str) {
         // Starts that took longer would be seen.
         let boot = format!("{:.3}s", 1.0 + 3.0 * happened.mean);
         let slow = planned(&[words, &["--boot", &boot]].concat());
-        let mean = self::figures(&slow, cluster)["mean_wait"].as_u64().unwrap();
+        let mean = figures(&slow, cluster)["mean_wait"].as_u64().unwrap();
         assert!(mean as f64 / 1e9 > 1.05 * happened.mean, "{slow:?}");
         // What is lost in the record is lost with that cluster only.
         if lines[0]["recorded"]["granted"] != 12 {
