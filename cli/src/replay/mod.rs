@@ -229,7 +229,7 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
     }
     // They are of a whole run.
     let whole = args.selection == Selection::default();
-    let mut findings = Findings::new(kind_names(&input.head));
+    let mut findings = whole.then(|| Findings::new(kind_names(&input.head)));
     let played = if args.json || args.events || args.selection.picks() {
         let lines = Lines::new(&mut *out, args.json, args.selection);
         let mut watch = (lines, &mut findings);
@@ -237,7 +237,7 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
         let (mut lines, findings) = watch;
         if args.json {
             let mut tally = lines.tally.json();
-            if whole {
+            if let Some(findings) = findings {
                 tally["findings"] = json!(findings.list());
             }
             writeln!(lines.out(), "{}", json!({ "summary": tally }))?;
@@ -248,7 +248,7 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
         let played = play(input, &args.selection, &mut watch)?;
         print_head(input, out)?;
         write!(out, "{}", watch.0)?;
-        if whole {
+        if let Some(findings) = &findings {
             findings::print(&findings.list(), out)?;
         }
         played

@@ -52,6 +52,31 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
+/// One that may not be there.
+impl<W: Watch> Watch for Option<W> {
+    fn begin(&mut self, manager: &Manager) {
+        if let Some(watch) = self {
+            watch.begin(manager);
+        }
+    }
+
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        actions: &[Action],
+        manager: &Manager,
+        selected: bool,
+    ) -> io::Result<()> {
+        self.as_mut()
+            .map_or(Ok(()), |watch| watch.step(step, actions, manager, selected))
+    }
+
+    fn note(&mut self, note: &Note<'_>, selected: bool) -> io::Result<()> {
+        self.as_mut()
+            .map_or(Ok(()), |watch| watch.note(note, selected))
+    }
+}
+
 impl<W: Watch> Watch for &mut W {
     fn begin(&mut self, manager: &Manager) {
         (**self).begin(manager);

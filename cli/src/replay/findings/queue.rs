@@ -16,7 +16,9 @@ const LOOKED_AT: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     queued: HashMap<RequestId, Queued>,
+    /// Those that last, and those that are over.
     holds: Vec<Hold>,
+    held: Vec<Hold>,
     /// For how long each kind could not grow so far, and since when it cannot.
     limited: Vec<Limited>,
     max_procs: u64,
@@ -39,7 +41,8 @@ struct Hold {
     machine: MachineId,
     from: Point,
     to: Option<Point>,
-    free: Resources,
+    /// What was free there when the queue was last looked through.
+    free: Option<Resources>,
     behind: BTreeSet<RequestId>,
 }
 
@@ -111,14 +114,18 @@ impl Waiters {
                     machine,
                     from: at,
                     to: None,
-                    free: Resources::ZERO,
+                    free: None,
                     behind: BTreeSet::new(),
                 }),
                 _ => {}
             }
         }
         self.limit(at, manager, stories);
-        self.look_behind(at, manager);
+        let submitted = match event {
+            Some(&Event::Submit { request, spec }) => Some((request, spec)),
+            _ => None,
+        };
+        self.look_behind(submitted, at, manager);
     }
 
     fn add(&mut self, request: RequestId, spec: Submit, at: Point) {
@@ -184,26 +191,44 @@ impl Waiters {
         }
     }
 
-    /// Who fits on a machine that is held for another.
-    fn look_behind(&mut self, at: Point, manager: &Manager) {
-        for hold in self.holds.iter_mut().filter(|hold| hold.to.is_none()) {
+    /// Who fits on a machine that is held for another: of the whole queue when what is free there has changed, else of what
+    /// has just come.
+    fn look_behind(
+        &mut self,
+        submitted: Option<(RequestId, Submit)>,
+        at: Point,
+        manager: &Manager,
+    ) {
+        for mut hold in std::mem::take(&mut self.holds) {
             let machine = manager.machine(hold.machine);
             let Some(machine) = machine.filter(|it| it.held_for() == Some(hold.request)) else {
                 hold.to = Some(at);
+                self.held.push(hold);
                 continue;
             };
             let (offer, used) = (machine.offer().amounts(), machine.used().amounts());
             let free = std::array::from_fn(|amount| offer[amount].saturating_sub(used[amount]));
-            hold.free = Resources::new(free);
-            let fit = manager.queue().take(LOOKED_AT).filter(|waiting| {
-                waiting.request != hold.request
-                    && waiting.spec.kinds.contains(machine.kind())
-                    && match waiting.spec.demand {
-                        Demand::Amounts(amounts) => amounts.fits(hold.free),
-                        Demand::Machine => machine.running().next().is_none(),
+            let free = Resources::new(free);
+            let (holder, empty) = (hold.request, machine.running().next().is_none());
+            let fits = |request: RequestId, spec: &Submit| {
+                request != holder
+                    && spec.kinds.contains(machine.kind())
+                    && match spec.demand {
+                        Demand::Amounts(amounts) => amounts.fits(free),
+                        Demand::Machine => empty,
                     }
-            });
-            hold.behind.extend(fit.map(|waiting| waiting.request));
+            };
+            if hold.free.replace(free) != Some(free) {
+                let queue = manager.queue().take(LOOKED_AT);
+                let behind = queue.filter(|waiting| fits(waiting.request, &waiting.spec));
+                hold.behind.extend(behind.map(|waiting| waiting.request));
+            } else if let Some((request, spec)) = submitted
+                && self.queued.contains_key(&request)
+                && fits(request, &spec)
+            {
+                hold.behind.insert(request);
+            }
+            self.holds.push(hold);
         }
     }
 
@@ -222,9 +247,10 @@ impl Waiters {
         for (index, limited) in self.limited.iter().enumerate() {
             let kind = KindId(u8::try_from(index).unwrap_or(u8::MAX));
             // A machine that comes up later ends no wait.
+            let boot = boot(kind);
             let of_kind = waits
                 .iter()
-                .filter(|it| it.kind == kind && it.nanos > boot(kind))
+                .filter(|it| it.kind == kind && it.nanos > boot)
                 .copied();
             found.extend(larger_max(
                 limited,
@@ -238,7 +264,8 @@ impl Waiters {
     }
 
     fn behind_holds(&self, end: Point) -> Option<Finding> {
-        let holds = self.holds.iter().filter(|hold| !hold.behind.is_empty());
+        let holds = self.held.iter().chain(&self.holds);
+        let holds = holds.filter(|hold| !hold.behind.is_empty());
         let holds: Vec<&Hold> = holds.collect();
         let behind: BTreeSet<_> = holds.iter().flat_map(|hold| &hold.behind).collect();
         let to = |hold: &Hold| hold.to.unwrap_or(end);
