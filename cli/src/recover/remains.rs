@@ -111,8 +111,8 @@ mod tests {
         let began = Instant::now();
         let mut child = child(&run, &["sleep", "0.5"]);
         wait(&run).unwrap();
-        assert!(child.try_wait().unwrap().is_some());
         assert!(began.elapsed() >= Duration::from_millis(500));
+        assert!(child.wait().unwrap().success());
     }
 
     #[test]
