@@ -1,15 +1,14 @@
-//! The main job: connects where jobs come from ([`source`](crate::source)), what becomes of them ([`book`](crate::book)), the
-//! cluster, the printer and the job log.
+//! A run that goes on: connects where jobs come from ([`source`](crate::source)), what becomes of them
+//! ([`book`](crate::book)), the cluster, the printer and the job log.
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::{Receiver, UnboundedReceiver, unbounded};
+use futures::channel::mpsc::{Receiver, UnboundedReceiver};
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, FusedFuture, LocalBoxFuture, pending, poll_fn};
 use futures::stream::{Fuse, FuturesUnordered};
@@ -17,165 +16,30 @@ use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
 use remuda::{Limits, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Job, Size};
-use remuda_tokio::{
-    FileRecorder, Listener, MachineStatus, Past, Recording, RequestError, Runtime, Tokio,
-};
+use remuda_tokio::{FileRecorder, Listener, MachineStatus, RequestError, Runtime, Tokio};
 use remuda_worker::{EXEC, Gpus, JOB};
 
 use crate::attempt::{Attempting, Finished, GRACE, LAST_GRACE, Slots, Stop, exec};
 use crate::awake::{self, Awake};
 use crate::book::{Book, Id, Loss, Step};
 use crate::ended::Ended;
-use crate::joblog::{Attempt, Joblog};
+use crate::joblog::Attempt;
 use crate::listen::{self, Cluster, Lease, Request};
-use crate::plan::{Journal, Plan};
-use crate::printer::{Print, Printer, Settings};
-use crate::progress::{Board, Progress, Status, TICK};
+use crate::plan::Plan;
+use crate::printer::{Print, Printer};
+use crate::progress::{Board, Status, TICK};
 use crate::recover::{Before, Noted, Notes, RUN};
-use crate::signals::{self, Control};
-use crate::source::{Batch, Source};
+use crate::signals::Control;
+use crate::source::Batch;
 use crate::spool::Output;
-use crate::summary::{End, Summary, Tally};
+use crate::summary::{End, Tally};
 use crate::suspects::Suspects;
-use crate::{limits, log};
-
-/// Carries a plan out, to the last line; gives the exit status.
-///
-/// # Errors
-/// The operating system has no thread or handler to give, before anything started.
-pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
-    let began = Instant::now();
-    limits::raise(plan.config.max_procs);
-    limits::check().map_err(io::Error::other)?;
-    let (control, controls) = unbounded();
-    let board = Board::default();
-    let past = plan.recovery.as_ref().map(|recovery| &recovery.past);
-    let (recorder, recording) = plan
-        .journal
-        .take()
-        .map(|journal| record(journal, past))
-        .transpose()?
-        .unzip();
-    let notes = recording
-        .as_ref()
-        .and_then(|recorded: &Recorded| recorded.notes.clone());
-    let (printer, thread) = Printer::start(Settings {
-        keep_order: plan.keep_order,
-        quiet: plan.quiet,
-        live: plan.line_buffer,
-        results: plan.results.take(),
-        progress: match plan.progress {
-            Some(how) => Progress::new(how, board.clone()),
-            None => Progress::Nothing,
-        },
-        notes: notes.clone(),
-        control: control.clone(),
-    })?;
-    log::install(std::mem::take(&mut plan.filter), &printer);
-    signals::watch(control)?;
-    for note in std::mem::take(&mut plan.notes) {
-        printer.note(note);
-    }
-
-    let survey = plan
-        .source
-        .as_ref()
-        .map(|source| source.survey)
-        .unwrap_or_default();
-    let over = plan.recovery.take_if(|recovery| recovery.past.is_over());
-    let mut tally = over.map_or_else(Tally::default, |over| over.before.tally());
-    let (end, machines) = if survey.total == Some(0) || tally.before > 0 {
-        (End::Done, MachineCounts::default())
-    } else {
-        let source = plan.source.take().map(Source::start).transpose()?;
-        let book = Book::new(plan.rules, survey.total);
-        let run = recording.as_ref().map(|recorded| recorded.run.clone());
-        let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
-        let ended = remuda_tokio::run(async move |runtime| {
-            let writing = recorder.zip(run).map(|(recorder, run)| Writing {
-                recorder,
-                run,
-                notes,
-            });
-            let running = Running::new(runtime, plan, printer, board, book, writing)?;
-            let (end, machines, counted) = running.run_all(source, controls).await;
-            *tally = counted;
-            Ok::<_, io::Error>((end, machines))
-        })??;
-        if let Some(Recorded {
-            path, recording, ..
-        }) = recording
-            && let Err(error) = recording.finish()
-        {
-            let path = path.display();
-            printer.note(format!(
-                "--journal {path}: {error}; it ends there, the run went on"
-            ));
-        }
-        ended
-    };
-    let MachineCounts {
-        ok,
-        probation,
-        draining,
-        stopping,
-        lost,
-        ended,
-        ..
-    } = machines;
-    let started = ok + probation + draining + stopping + lost + ended;
-    printer.end(
-        Summary {
-            tally,
-            started,
-            lost,
-            took: began.elapsed(),
-        }
-        .to_string(),
-    );
-    let printed = thread.join();
-    let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
-    Ok(end.status(&tally, printed && logged))
-}
-
-/// A journal that is written.
-struct Recorded {
-    path: PathBuf,
-    recording: Recording,
-    /// The mark of the run's processes.
-    run: String,
-    /// If the run can be recovered.
-    notes: Option<Notes>,
-}
 
 /// What a run needs to write its journal.
-struct Writing {
-    recorder: FileRecorder,
-    run: String,
-    notes: Option<Notes>,
-}
-
-/// Begins to write a journal, or goes on with one.
-fn record(journal: Journal, past: Option<&Past>) -> io::Result<(FileRecorder, Recorded)> {
-    let Journal {
-        file,
-        path,
-        options,
-        run,
-        lasting,
-    } = journal;
-    let (recorder, recording) = match past {
-        None => FileRecorder::start(file, options)?,
-        Some(past) => FileRecorder::resume(file, options, past)?,
-    };
-    let notes = lasting.then(|| Notes(recording.clone()));
-    let recorded = Recorded {
-        path,
-        recording,
-        run,
-        notes,
-    };
-    Ok((recorder, recorded))
+pub(super) struct Writing {
+    pub(super) recorder: FileRecorder,
+    pub(super) run: String,
+    pub(super) notes: Option<Notes>,
 }
 
 /// Of a kind that is to have no machines.
@@ -187,7 +51,7 @@ const NONE: Limits = Limits {
 };
 
 /// A run that goes on.
-struct Running<'a> {
+pub(super) struct Running<'a> {
     runtime: Tokio,
     cluster: Cluster,
     /// Keeps the port open.
@@ -239,7 +103,7 @@ struct Asking {
 
 /// What an attempt leaves.
 #[derive(Debug)]
-struct Left {
+pub(super) struct Left {
     attempt: Attempt,
     output: Option<Output>,
     machine: Option<MachineId>,
@@ -264,7 +128,7 @@ impl Future for Asking {
 }
 
 impl<'a> Running<'a> {
-    fn new(
+    pub(super) fn new(
         runtime: Tokio,
         plan: &'a mut Plan,
         printer: &'a Printer,
@@ -354,7 +218,7 @@ impl<'a> Running<'a> {
     }
 
     /// Runs until all jobs are through or something ends the run; leaves no machine behind.
-    async fn run_all(
+    pub(super) async fn run_all(
         mut self,
         source: Option<Fuse<Receiver<Batch>>>,
         controls: UnboundedReceiver<Control>,

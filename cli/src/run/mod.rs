@@ -1,0 +1,154 @@
+//! The main job: what a run is begun with and what it ends with. What happens between is [`running`].
+mod running;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use futures::channel::mpsc::unbounded;
+use remuda::MachineCounts;
+use remuda_tokio::{FileRecorder, Past, Recording};
+
+use crate::book::Book;
+use crate::joblog::Joblog;
+use crate::plan::{Journal, Plan};
+use crate::printer::{Printer, Settings};
+use crate::progress::{Board, Progress};
+use crate::recover::Notes;
+use crate::source::Source;
+use crate::summary::{End, Summary, Tally};
+use crate::{limits, log, signals};
+
+use running::{Running, Writing};
+
+/// Carries a plan out, to the last line; gives the exit status.
+///
+/// # Errors
+/// The operating system has no thread or handler to give, before anything started.
+pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
+    let began = Instant::now();
+    limits::raise(plan.config.max_procs);
+    limits::check().map_err(io::Error::other)?;
+    let (control, controls) = unbounded();
+    let board = Board::default();
+    let past = plan.recovery.as_ref().map(|recovery| &recovery.past);
+    let (recorder, recording) = plan
+        .journal
+        .take()
+        .map(|journal| record(journal, past))
+        .transpose()?
+        .unzip();
+    let notes = recording
+        .as_ref()
+        .and_then(|recorded: &Recorded| recorded.notes.clone());
+    let (printer, thread) = Printer::start(Settings {
+        keep_order: plan.keep_order,
+        quiet: plan.quiet,
+        live: plan.line_buffer,
+        results: plan.results.take(),
+        progress: match plan.progress {
+            Some(how) => Progress::new(how, board.clone()),
+            None => Progress::Nothing,
+        },
+        notes: notes.clone(),
+        control: control.clone(),
+    })?;
+    log::install(std::mem::take(&mut plan.filter), &printer);
+    signals::watch(control)?;
+    for note in std::mem::take(&mut plan.notes) {
+        printer.note(note);
+    }
+
+    let survey = plan
+        .source
+        .as_ref()
+        .map(|source| source.survey)
+        .unwrap_or_default();
+    let over = plan.recovery.take_if(|recovery| recovery.past.is_over());
+    let mut tally = over.map_or_else(Tally::default, |over| over.before.tally());
+    let (end, machines) = if survey.total == Some(0) || tally.before > 0 {
+        (End::Done, MachineCounts::default())
+    } else {
+        let source = plan.source.take().map(Source::start).transpose()?;
+        let book = Book::new(plan.rules, survey.total);
+        let run = recording.as_ref().map(|recorded| recorded.run.clone());
+        let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
+        let ended = remuda_tokio::run(async move |runtime| {
+            let writing = recorder.zip(run).map(|(recorder, run)| Writing {
+                recorder,
+                run,
+                notes,
+            });
+            let running = Running::new(runtime, plan, printer, board, book, writing)?;
+            let (end, machines, counted) = running.run_all(source, controls).await;
+            *tally = counted;
+            Ok::<_, io::Error>((end, machines))
+        })??;
+        if let Some(Recorded {
+            path, recording, ..
+        }) = recording
+            && let Err(error) = recording.finish()
+        {
+            let path = path.display();
+            printer.note(format!(
+                "--journal {path}: {error}; it ends there, the run went on"
+            ));
+        }
+        ended
+    };
+    let MachineCounts {
+        ok,
+        probation,
+        draining,
+        stopping,
+        lost,
+        ended,
+        ..
+    } = machines;
+    let started = ok + probation + draining + stopping + lost + ended;
+    printer.end(
+        Summary {
+            tally,
+            started,
+            lost,
+            took: began.elapsed(),
+        }
+        .to_string(),
+    );
+    let printed = thread.join();
+    let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
+    Ok(end.status(&tally, printed && logged))
+}
+
+/// A journal that is written.
+struct Recorded {
+    path: PathBuf,
+    recording: Recording,
+    /// The mark of the run's processes.
+    run: String,
+    /// If the run can be recovered.
+    notes: Option<Notes>,
+}
+
+/// Begins to write a journal, or goes on with one.
+fn record(journal: Journal, past: Option<&Past>) -> io::Result<(FileRecorder, Recorded)> {
+    let Journal {
+        file,
+        path,
+        options,
+        run,
+        lasting,
+    } = journal;
+    let (recorder, recording) = match past {
+        None => FileRecorder::start(file, options)?,
+        Some(past) => FileRecorder::resume(file, options, past)?,
+    };
+    let notes = lasting.then(|| Notes(recording.clone()));
+    let recorded = Recorded {
+        path,
+        recording,
+        run,
+        notes,
+    };
+    Ok((recorder, recorded))
+}
