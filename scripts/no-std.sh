@@ -25,7 +25,7 @@ build() { # CARGO ARGUMENT...: the core, each way
         # Debian's Rust 1.85 is older than our rust-version, but all we use and it does not have is `let` in chains, which it
         # calls a feature, and `cold_path`. A compiler that has the first takes no notice.
         RUSTC_BOOTSTRAP=1 "$cargo" rustc --locked --quiet --ignore-rust-version -p remuda --lib --no-default-features \
-            --features "$features" --target "$target" "$@" -- \
+            --features "$features" --target "$target" --config 'profile.dev.package.remuda.opt-level=0' "$@" -- \
             -Zcrate-attr='feature(let_chains)' -Astable-features --cfg no_cold_path
     done
     echo "no_std: builds on $("${RUSTC:-rustc}" --version)"
