@@ -255,7 +255,7 @@ fn journal(
     let file = files.open("--journal", path, Mode::Replace, "it is the journal too")?;
     let run = recover::new_run()?;
     // A pipe or a device cannot be read again either.
-    let digest = jobs.digest;
+    let digest = jobs.digest.as_ref();
     let lasting = digest.is_some() && file.metadata().is_ok_and(|found| found.is_file());
     options.ahead = lasting;
     options.labels = recover::labels(digest, &run);

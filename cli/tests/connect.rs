@@ -1,12 +1,15 @@
 //! Workers that connect back to a run: `--listen`, `worker --connect`, `key`.
+#[path = "support/connected.rs"]
+mod connected;
 mod support;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use rustix::process::Signal;
 
+use connected::Worker;
 use support::{Dir, Finished, REMUDA, Run, echoed, echoes, mark, remuda, run, wait_for, with_word};
 
 /// A port that was free a moment ago.
@@ -20,40 +23,6 @@ fn key(dir: &Dir) -> String {
     let status = Command::new(REMUDA).args(["key", &file]).status();
     assert!(status.expect("it runs").success());
     file
-}
-
-/// `remuda worker --connect`; killed when it is dropped.
-struct Worker(Child);
-
-impl Worker {
-    fn start(address: &str, key: &str, words: &[&str]) -> Worker {
-        let mut command = Command::new(REMUDA);
-        command.args(["worker", "--connect", address, "--key-file", key]);
-        command
-            .args(words)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
-        Worker(command.spawn().expect("it runs"))
-    }
-
-    /// Its exit status, and what it said.
-    fn ended(mut self) -> (Option<i32>, String) {
-        wait_for("the worker's end", || {
-            self.0.try_wait().expect("it is ours").is_some()
-        });
-        let mut said = String::new();
-        let stderr = self.0.stderr.as_mut().expect("it is piped");
-        std::io::Read::read_to_string(stderr, &mut said).expect("text");
-        let status = self.0.wait().expect("it is ours");
-        (status.code(), said)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

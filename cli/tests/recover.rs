@@ -5,30 +5,14 @@ mod support;
 mod readme;
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use remuda::journal::{Body, Reader};
 use rustix::process::Signal;
 
-use support::{Dir, Run, remuda, run, wait_for};
-
-/// A run that writes behind what `out` holds, and its messages to `err`.
-fn start(words: &[&str], dir: &Dir) -> Run {
-    let append = |name: &str| {
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).open(dir.at(name));
-        Stdio::from(file.expect("it is ours"))
-    };
-    let mut command = remuda(words);
-    command
-        .current_dir(dir.path())
-        .stdin(Stdio::null())
-        .stdout(append("out"))
-        .stderr(append("err"));
-    Run::spawn(&mut command)
-}
+use support::{Dir, Run, run, start_appending, wait_for};
 
 /// How often each line is there.
 fn counts(file: &Path) -> BTreeMap<String, usize> {
@@ -65,7 +49,7 @@ fn what_a_killed_run_has_printed_is_not_run_again() {
     let dir = Dir::new();
     let file = dir.write("jobs", jobs(40, "; sleep 0.05"));
     let words = ["--machine-procs", "1", "--max-procs", "2"];
-    let first = start(
+    let first = start_appending(
         &[&words[..], &["--journal", "journal", &file]].concat(),
         &dir,
     );
@@ -74,7 +58,7 @@ fn what_a_killed_run_has_printed_is_not_run_again() {
     let printed = dir.lines("out");
     let before = counts(&dir.at("out"));
     let again = ["--recover", "journal", "--joblog", "log", &file];
-    let mut second = start(&[&words[..], &again].concat(), &dir);
+    let mut second = start_appending(&[&words[..], &again].concat(), &dir);
     wait_for("its end", || second.is_over());
     let last = last_line(&dir);
     // The last one may have been printed and not noted: then it was taken back, and printed again.
@@ -103,7 +87,7 @@ fn what_a_killed_run_has_printed_is_not_run_again() {
     assert_eq!(labels.count(), 2, "{replayed}");
     // Once more: nothing is left to do.
     let again = ["--recover", "journal", &file];
-    let mut third = start(&[&words[..], &again].concat(), &dir);
+    let mut third = start_appending(&[&words[..], &again].concat(), &dir);
     wait_for("its end", || third.is_over());
     assert!(
         last_line(&dir).starts_with("40 jobs: 0 ok, 0 failed, 40 done before; "),
@@ -134,7 +118,7 @@ fn a_run_of_two_thousand_jobs_is_killed_ten_times() {
             "--recover"
         };
         let words = [&words[..], &[how, "journal", &file]].concat();
-        let mut run = start(&words, &dir);
+        let mut run = start_appending(&words, &dir);
         if kill_number == 10 {
             wait_for("its end", || run.is_over());
             break;
@@ -178,7 +162,7 @@ fn what_cannot_be_recovered_is_one_line_that_says_why() {
     };
     let journal = dir.text("journal");
     refused(&["--recover", &journal, &file], "No such file");
-    let first = start(
+    let first = start_appending(
         &[&words[..], &["--journal", "journal", &file]].concat(),
         &dir,
     );
@@ -216,7 +200,7 @@ fn what_cannot_be_recovered_is_one_line_that_says_why() {
     );
 
     // Ended by Ctrl-C: that is not killed, and the job log goes on from there.
-    let mut second = start(&[&again[..], &[&file]].concat(), &dir);
+    let mut second = start_appending(&[&again[..], &[&file]].concat(), &dir);
     wait_for("the second job", || second.workers().len() == 1);
     second.signal(Signal::INT);
     wait_for("its end", || second.is_over());
@@ -232,7 +216,7 @@ fn what_cannot_be_recovered_is_one_line_that_says_why() {
 fn a_torn_end_of_the_journal_is_passed_over_and_a_damaged_one_refused() {
     let dir = Dir::new();
     let file = dir.write("jobs", jobs(20, "; sleep 0.05"));
-    let first = start(&["--max-procs", "2", "--journal", "journal", &file], &dir);
+    let first = start_appending(&["--max-procs", "2", "--journal", "journal", &file], &dir);
     wait_for("some jobs", || dir.lines("out") >= 5);
     kill(first);
     let whole = fs::read(dir.at("journal")).expect("it is there");
@@ -247,7 +231,7 @@ fn a_torn_end_of_the_journal_is_passed_over_and_a_damaged_one_refused() {
     finished.says("checksum");
     // Half a frame, as a kill during a write leaves it.
     fs::write(dir.at("journal"), [&whole[..], &[1, 40, 7, 7]].concat()).expect("it is ours");
-    let mut second = start(&["--max-procs", "2", "--recover", "journal", &file], &dir);
+    let mut second = start_appending(&["--max-procs", "2", "--recover", "journal", &file], &dir);
     wait_for("its end", || second.is_over());
     assert!(
         last_line(&dir).starts_with("20 jobs: "),
@@ -267,7 +251,7 @@ fn an_output_that_was_printed_and_not_noted_is_taken_back() {
         "echo first\nsleep 0.5; echo second; echo problem >&2; exit 3\nsleep 0.7; sleep 1\n",
     );
     let words = ["--max-procs", "3", "--machine-procs", "3"];
-    let first = start(
+    let first = start_appending(
         &[&words[..], &["--journal", "journal", &file]].concat(),
         &dir,
     );
@@ -298,7 +282,7 @@ fn an_output_that_was_printed_and_not_noted_is_taken_back() {
     finished.ends(1, "3 jobs: 1 ok, 1 failed, 1 done before; ");
     assert_eq!(finished.out, "second\n");
 
-    let mut second = start(
+    let mut second = start_appending(
         &[&words[..], &["--recover", "journal", &file]].concat(),
         &dir,
     );
@@ -346,13 +330,13 @@ fn what_failed_before_and_what_depends_on_it_counts() {
         .concat(),
     );
     let words = ["--max-procs", "4", "--machine-procs", "1", &file];
-    let first = start(&[&["--journal", "journal"], &words[..]].concat(), &dir);
+    let first = start_appending(&[&["--journal", "journal"], &words[..]].concat(), &dir);
     wait_for("all but the slow one", || {
         let bytes = fs::read(dir.at("journal")).unwrap_or_default();
         bytes.len() > 100 && topics(&bytes).iter().filter(|it| it.0 == "printed").count() == 3
     });
     kill(first);
-    let mut second = start(&[&["--recover", "journal"], &words[..]].concat(), &dir);
+    let mut second = start_appending(&[&["--recover", "journal"], &words[..]].concat(), &dir);
     wait_for("its end", || second.is_over());
     let last = last_line(&dir);
     // behind-bad was skipped before the kill.
@@ -381,13 +365,13 @@ fn a_run_that_was_killed_before_its_first_job_or_at_its_end_goes_on() {
     };
     let launch = launched("exec sleep 1000");
     let words = ["--max-procs", "1", "--launch", &launch, &file];
-    let first = start(&[&["--journal", "journal"], &words[..]].concat(), &dir);
+    let first = start_appending(&[&["--journal", "journal"], &words[..]].concat(), &dir);
     wait_for("a start", || {
         fs::read(dir.at("journal")).is_ok_and(|bytes| bytes.len() > 200)
     });
     kill(first);
     launched(&format!("exec {} worker --procs 1", support::REMUDA));
-    let mut second = start(&[&["--recover", "journal"], &words[..]].concat(), &dir);
+    let mut second = start_appending(&[&["--recover", "journal"], &words[..]].concat(), &dir);
     wait_for("its end", || second.is_over());
     assert!(
         last_line(&dir).starts_with("1 job: 1 ok, 0 failed; "),

@@ -2,13 +2,17 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use support::{Dir, REMUDA, Run, mark, remuda, wait_for, with_word};
+#[path = "support/connected.rs"]
+mod connected;
+
+use connected::Worker;
+use support::{Dir, REMUDA, Run, mark, start_appending, wait_for, with_word};
 
 /// A key, and a port that was free a moment ago.
 fn listen(dir: &Dir) -> (String, String) {
@@ -18,57 +22,6 @@ fn listen(dir: &Dir) -> (String, String) {
     let status = Command::new(REMUDA).args(["key", &key]).status();
     assert!(status.expect("it runs").success());
     (address, key)
-}
-
-/// `remuda worker --connect`; killed when it is dropped.
-struct Worker(Child);
-
-impl Worker {
-    fn start(address: &str, key: &str, words: &[&str]) -> Worker {
-        let mut command = Command::new(REMUDA);
-        command.args(["worker", "--connect", address, "--key-file", key]);
-        command
-            .args(words)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
-        Worker(command.spawn().expect("it runs"))
-    }
-
-    fn is_over(&mut self) -> bool {
-        self.0.try_wait().expect("it is ours").is_some()
-    }
-
-    /// Its exit status, and what it said.
-    fn ended(mut self) -> (Option<i32>, String) {
-        wait_for("the worker's end", || self.is_over());
-        let mut said = String::new();
-        let stderr = self.0.stderr.as_mut().expect("it is piped");
-        std::io::Read::read_to_string(stderr, &mut said).expect("text");
-        (self.0.wait().expect("it is ours").code(), said)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A run that writes behind what `out` holds, and its messages to `err`.
-fn start(words: &[&str], dir: &Dir) -> Run {
-    let append = |name: &str| {
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).open(dir.at(name));
-        Stdio::from(file.expect("it is ours"))
-    };
-    let mut command = remuda(words);
-    command
-        .current_dir(dir.path())
-        .stdin(Stdio::null())
-        .stdout(append("out"))
-        .stderr(append("err"));
-    Run::spawn(&mut command)
 }
 
 fn kill(mut run: Run) {
@@ -108,11 +61,11 @@ fn running_jobs_are_taken_over_with_all_that_they_print() {
     let file = dir.write("jobs", [job(1), job(2)].concat());
     let common = ["--listen", &address, "--key-file", &key, &file];
     let worker = Worker::start(&address, &key, &["--procs", "2"]);
-    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
     wait_for("half of the output", || dir.lines("half") == 2);
     kill(first);
     fs::write(dir.at("gone"), "").expect("it is ours");
-    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
     wait_for("the rest, read by a driver", || dir.lines("late") == 2);
     fs::write(dir.at("back"), "").expect("it is ours");
     wait_for("its end", || second.is_over());
@@ -159,7 +112,7 @@ fn a_run_with_workers_that_connect_is_killed_again_and_again() {
         } else {
             "--recover"
         };
-        let mut run = start(&[&[how, "journal"], &common[..]].concat(), &dir);
+        let mut run = start_appending(&[&[how, "journal"], &common[..]].concat(), &dir);
         let printed = (number + 1) * JOBS / (KILLS + 1);
         let last = number == KILLS;
         wait_for("its jobs", || {
@@ -197,14 +150,14 @@ fn the_jobs_of_a_worker_that_does_not_come_back_run_elsewhere_when_they_are_dead
     );
     let common = ["--listen", &address, "--key-file", &key, &file];
     let lost = Worker::start(&address, &key, &["--procs", "1", "--reconnect", "2"]);
-    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
     wait_for("the job", || !with_word(&mark).is_empty());
     // Stopped, it cannot come back; its guard ends it and the job when its time is over.
     let pid = lost.0.id();
     support::kill(pid, Signal::STOP);
     kill(first);
     fs::write(dir.at("again"), "").expect("it is ours");
-    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
     let other = Worker::start(&address, &key, &["--procs", "1"]);
     wait_for("its second attempt", || {
         let ran = dir.lines("effects");
@@ -229,7 +182,7 @@ fn another_run_on_the_same_port_takes_nothing_over() {
     let file = dir.write("jobs", format!("sleep {mark}\n"));
     let common = ["--listen", &address, "--key-file", &key];
     let worker = Worker::start(&address, &key, &["--procs", "1"]);
-    let first = start(
+    let first = start_appending(
         &[&["--journal", "journal"], &common[..], &[&file]].concat(),
         &dir,
     );
@@ -237,7 +190,7 @@ fn another_run_on_the_same_port_takes_nothing_over() {
     kill(first);
     let other = dir.write("other", "echo another\n");
     let words = [&["--journal", "another"], &common[..], &[&other]].concat();
-    let mut second = start(&words, &dir);
+    let mut second = start_appending(&words, &dir);
     let (status, said) = worker.ended();
     assert_eq!(status, Some(1));
     assert!(said.contains("this driver does not know it"), "{said}");
@@ -275,10 +228,10 @@ fn a_job_whose_output_could_not_be_kept_is_run_again() {
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
     let worker = Worker(command.spawn().expect("it runs"));
-    let first = start(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
     wait_for("half of it", || dir.lines("half") == 1);
     kill(first);
-    let mut second = start(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
     // Its machine, which could not keep it, is on probation.
     let other = Worker::start(&address, &key, &["--procs", "1"]);
     wait_for("it runs again", || dir.lines("half") == 2);

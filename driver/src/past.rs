@@ -127,7 +127,7 @@ impl Past {
                 self.ever_up = true;
                 // A cluster numbers them in a row.
                 let number = machine.0 - MachineId::joined(0).0.min(machine.0);
-                self.joined = self.joined.max(number + 1);
+                self.joined = self.joined.max(number.saturating_add(1));
                 return;
             }
             Event::Up { .. } => {
@@ -136,7 +136,7 @@ impl Past {
             }
             _ => return,
         };
-        self.next_id = self.next_id.max(id + 1);
+        self.next_id = self.next_id.max(id.saturating_add(1));
     }
 
     fn remember(&mut self, note: &Note<'_>) {

@@ -184,7 +184,7 @@ pub struct Adopt {
     pub kind: KindId,
     /// What [`System::token`] said of it.
     pub token: Option<String>,
-    /// What runs there. If nothing does and it has no token, it is not asked for.
+    /// What was granted there.
     pub running: Vec<RequestId>,
     /// How long it waits for a word of its driver before it ends by itself ([`Start::silence`]).
     pub silence: Duration,

@@ -106,7 +106,7 @@ impl Call {
         state.credits = state.credits.saturating_add(bytes.into());
         state.catch_up(outbox, self.id);
         self.changed.notify_all();
-        if state.room() > 0
+        if state.allowance() > 0
             && std::mem::take(&mut state.starved)
             && let Some(wake) = &state.wake
         {
@@ -125,7 +125,7 @@ impl Call {
             if self.is_cancelled() {
                 return Err(io::Error::other("the call is cancelled"));
             }
-            let length = bytes.len().min(MAX_CHUNK).min(state.room());
+            let length = bytes.len().min(MAX_CHUNK).min(state.allowance());
             if length > 0 || bytes.is_empty() {
                 // Queued under the lock, so that no output can follow the reply.
                 state.send(outbox, self.id, stream, &bytes[..length]);
@@ -146,8 +146,8 @@ impl Call {
     /// How many bytes may be sent now. After a 0, the next credit signals the wake.
     pub(crate) fn allowance(&self) -> usize {
         let mut state = lock(&self.state);
-        state.starved = state.room() == 0;
-        state.room()
+        state.starved = state.allowance() == 0;
+        state.allowance()
     }
 
     /// Sets what a cancel, or a credit after an allowance of 0, wakes.
@@ -185,7 +185,7 @@ fn reply(outbox: &Outbox, call: u64, result: Result<Vec<u8>, Failure>) {
 
 impl State {
     /// How many bytes may be sent now.
-    fn room(&self) -> usize {
+    fn allowance(&self) -> usize {
         match &self.again {
             Some(again) if again.behind => 0,
             _ => usize::try_from(self.credits).unwrap_or(usize::MAX),

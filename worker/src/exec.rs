@@ -35,7 +35,7 @@ pub const EXEC: &str = "exec";
 pub(crate) const MARKER: &str = "REMUDA_WORKER";
 
 /// The environment variable by which a driver knows the workers, and their guards, of a run. Jobs do not have it.
-pub(crate) const RUN: &str = "REMUDA_RUN";
+pub const RUN: &str = "REMUDA_RUN";
 
 /// The argument of [`EXEC`]: what to run. The result is an [`Exit`], of whatever code or signal. A process that cannot be
 /// started is a remote error that names the program and the reason, unless that is the machine's: it has no descriptor,

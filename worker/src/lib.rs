@@ -56,7 +56,7 @@ pub mod wire;
 
 pub use connect::Connect;
 pub use context::{Context, Output};
-pub use exec::{EXEC, Exec, Exit, Gpus, JOB, Job, JobEnd, Program, Word};
+pub use exec::{EXEC, Exec, Exit, Gpus, JOB, Job, JobEnd, Program, RUN, Word};
 pub use figures::Counter;
 pub use guard::init;
 pub use offer::Offer;

@@ -39,9 +39,9 @@ pub(crate) struct OutputArgs {
     /// Go on with the run that was killed while it wrote this journal, and write on to it.
     ///
     /// Give the same jobs and flags, and write behind what was printed. Jobs whose output was printed are not run again; those
-    /// that run on workers that connect back are taken over if these come back in time; all others are run again. If standard output is the same file, what the run was printing when it was
-    /// killed is taken back there first; in a pipe or a terminal the output of that one job may be there twice. Jobs of a
-    /// pipe cannot be recovered.
+    /// that run on workers that connect back are taken over if these come back in time; all others are run again. If standard
+    /// output is the same file, what the run was printing when it was killed is taken back there first; in a pipe or a terminal
+    /// the output of that one job may be there twice. Jobs of a pipe cannot be recovered.
     /// Example: remuda run --journal run.journal jobs.txt >> out.txt, then: remuda run --recover run.journal jobs.txt >> out.txt
     #[arg(long, value_name = "FILE", conflicts_with_all = ["journal", "resume", "resume_failed", "dry_run"])]
     pub(crate) recover: Option<PathBuf>,

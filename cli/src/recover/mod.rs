@@ -22,10 +22,10 @@ use std::path::Path;
 use remuda::Config;
 use remuda::journal::Label;
 use remuda_tokio::Past;
+use remuda_worker::session::SessionId;
 
 pub(crate) use digest::Digest;
 pub(crate) use notes::{Before, Noted, Notes};
-pub(crate) use remains::RUN;
 
 /// The labels of a journal by which it is known again.
 const COMMAND: (&str, &str) = ("command", "remuda run");
@@ -46,10 +46,10 @@ pub(crate) struct Recovery {
 }
 
 /// What a new journal is labelled with, so that its run can be recovered: nothing, if its jobs cannot be had again.
-pub(crate) fn labels(digest: Option<Digest>, run: &str) -> Vec<Label> {
+pub(crate) fn labels(digest: Option<&Digest>, run: &str) -> Vec<Label> {
     let mut labels = vec![Label::new(COMMAND.0, COMMAND.1)];
     if let Some(digest) = digest {
-        labels.push(Label::new(JOBS, digest.to_string()));
+        labels.push(Label::new(JOBS, digest.hex()));
         labels.push(Label::new(NAME, run));
     }
     labels
@@ -60,10 +60,8 @@ pub(crate) fn labels(digest: Option<Digest>, run: &str) -> Vec<Label> {
 /// # Errors
 /// There are no random bytes.
 pub(crate) fn new_run() -> Result<String, String> {
-    let mut bytes = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| format!("/dev/urandom: {error}"))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    let id = SessionId::random().map_err(|error| format!("no random bytes: {error}"))?;
+    Ok(id.to_string())
 }
 
 impl Recovery {
@@ -108,7 +106,7 @@ impl Recovery {
                 &"jobs of a pipe cannot be compared with those of the killed run; give the same job file",
             ));
         };
-        if jobs != digest.to_string() {
+        if jobs != digest.hex() {
             return Err(failed(
                 &"the jobs are not those of the killed run; give the same jobs, as they were",
             ));

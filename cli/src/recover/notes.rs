@@ -9,7 +9,7 @@ use super::streams::{self, Mark, Marks};
 use crate::summary::Tally;
 
 /// The topics of our notes.
-const JOB: &str = "job";
+const ATTEMPT: &str = "attempt";
 const PRINTS: &str = "prints";
 const PRINTED: &str = "printed";
 
@@ -37,7 +37,7 @@ impl Notes {
     /// A job has its lease. It is written when this returns: only then may the job be started.
     pub(crate) fn begins(&self, job: usize, request: RequestId, machine: MachineId, attempt: u32) {
         let text = format!("{job} {} {attempt}", request.0);
-        self.0.note(machine, JOB, &text);
+        self.0.note(machine, ATTEMPT, &text);
         self.0.write_now();
     }
 
@@ -87,7 +87,7 @@ impl Before {
         };
         match note.topic {
             JOBS => self.jobs = Some(job),
-            JOB => {
+            ATTEMPT => {
                 let mut number = || words.next()?.parse::<u64>().ok();
                 if let (Some(request), Some(attempt)) = (number(), number()) {
                     self.requests.insert(RequestId(request), job);
@@ -174,15 +174,17 @@ mod tests {
             });
         };
         see("name", "m0 (pid 1)");
-        see("job", "0 10 1");
-        see("job", "1 11 1");
+        // The name of a job, for readers, may look like anything.
+        see("job", "7 10 1");
+        see("attempt", "0 10 1");
+        see("attempt", "1 11 1");
         see("prints", "0 1:2:3 -");
         see("printed", "0 ok");
-        see("job", "1 12 2");
-        see("job", "x 12 2");
+        see("attempt", "1 12 2");
+        see("attempt", "x 12 2");
         see("prints", "1 - 4:5:6");
         assert_eq!((before.find(0), before.find(1)), (Some(true), None));
-        assert_eq!((before.attempts(0), before.attempts(1)), (0, 2));
+        assert_eq!([0, 1, 7].map(|job| before.attempts(job)), [0, 2, 0]);
         assert_eq!(before.job(RequestId(12)), Some(1));
         assert_eq!(before.job(RequestId(10)), None);
         assert_eq!(before.printing, Some((1, [None, Mark::parse("4:5:6")])));

@@ -8,10 +8,8 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use remuda_worker::RUN;
 use rustix::process::{Pid, Signal, kill_process};
-
-/// The variable in the environment of a run's workers that names the run. Their jobs do not have it.
-pub(crate) const RUN: &str = "REMUDA_RUN";
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use remuda::{Limits, MachineCounts, MachineId, Outcome};
 use remuda_cli::jobs::{Job, Size};
 use remuda_tokio::{FileRecorder, Listener, MachineStatus, RequestError, Runtime, Tokio};
-use remuda_worker::{EXEC, Gpus, JOB};
+use remuda_worker::{EXEC, Gpus, JOB, RUN};
 
 use crate::attempt::{Attempting, Finished, GRACE, LAST_GRACE, Slots, Stop, exec};
 use crate::awake::{self, Awake};
@@ -28,7 +28,7 @@ use crate::listen::{self, Cluster, Lease, Request};
 use crate::plan::Plan;
 use crate::printer::{Print, Printer};
 use crate::progress::{Board, Status, TICK};
-use crate::recover::{Before, Noted, Notes, RUN};
+use crate::recover::{Before, Noted, Notes};
 use crate::signals::Control;
 use crate::source::Batch;
 use crate::spool::Output;

@@ -85,6 +85,22 @@ pub(crate) fn run(words: &[&str], jobs: &str) -> Finished {
     Run::start(remuda(words), jobs).finish()
 }
 
+/// A run that writes behind what `out` holds, and its messages to `err`.
+pub(crate) fn start_appending(words: &[&str], dir: &Dir) -> Run {
+    let append = |name: &str| {
+        let mut options = fs::OpenOptions::new();
+        let file = options.create(true).append(true).open(dir.at(name));
+        Stdio::from(file.expect("it is ours"))
+    };
+    let mut command = remuda(words);
+    command
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .stdout(append("out"))
+        .stderr(append("err"));
+    Run::spawn(&mut command)
+}
+
 impl Run {
     pub(crate) fn start(mut command: Command, jobs: &str) -> Run {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());

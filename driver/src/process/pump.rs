@@ -12,6 +12,7 @@ use futures::future::{Either, Shared as SharedFuture, select};
 use futures::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use remuda_worker::wire::{Decoder, FromWorker};
 
+use super::LATE;
 use super::group::{EXIT_GRACE, Group};
 use super::tail::Tail;
 use crate::runtime::{Runtime, timeout};
@@ -199,10 +200,14 @@ impl<R: Runtime> Owner<R> {
         if self.link.said_goodbye() || !self.link.has_calls() {
             return;
         }
+        if self.silence.is_zero() {
+            return; // It is on this host, and the end of its pipe is proof.
+        }
         // Nothing new is to be placed on it meanwhile.
-        self.link.leave(self.silence);
+        let limit = self.silence + LATE;
+        self.link.leave(limit);
         let killed = Box::pin(self.link.kill.wait());
-        timeout(&self.runtime, self.silence, killed).await;
+        timeout(&self.runtime, limit, killed).await;
     }
 
     async fn cause(&mut self, faulted: oneshot::Receiver<String>, ended: End) -> Cause {

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_comes_out_of_its_pipe_as_it_was_written() {
+    fn where_to_report_is_read_as_it_was_written() {
         let report_to = ReportTo {
             session: SessionId::random().expect("random bytes"),
             key: Key::generate().expect("random bytes"),

@@ -52,7 +52,7 @@ impl FromStr for SessionId {
 
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        fmt::Display::fmt(self, f)
     }
 }
 
