@@ -85,6 +85,12 @@ fn what_a_killed_run_has_printed_is_not_run_again() {
     assert!(replayed.contains("requests"), "{replayed}");
     let labels = replayed.lines().filter(|line| line.starts_with("label"));
     assert_eq!(labels.count(), 2, "{replayed}");
+    // What names a request and what is noted of a job's attempts are told apart.
+    let notes = topics(&fs::read(dir.at("journal")).expect("it is there"));
+    let names = notes.iter().filter(|(topic, ..)| topic == "job");
+    assert!(
+        names.clone().count() >= 40 && names.into_iter().all(|(_, text, _)| text.starts_with('r'))
+    );
     // Once more: nothing is left to do.
     let again = ["--recover", "journal", &file];
     let mut third = start_appending(&[&words[..], &again].concat(), &dir);
@@ -104,7 +110,7 @@ fn remuda_replay(journal: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The test that issue 17 asks for.
+/// Over eleven runs each effect is there, none twice at the same time, and each output once.
 #[test]
 fn a_run_of_two_thousand_jobs_is_killed_ten_times() {
     const JOBS: usize = 2000;

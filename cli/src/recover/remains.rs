@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_does_not_end_is_ended_but_for_guards() {
         let run = crate::recover::new_run().unwrap();
-        let mut stuck = child(&run, &["sleep", "1000"]);
+        let mut stuck = child(&run, &["sleep", "30"]);
         // It ends later, as a guard does when its jobs are dead.
         let words = ["env", "REMUDA_GUARD=x", "sleep", "4"];
         let mut guard = child(&run, &words);

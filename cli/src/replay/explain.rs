@@ -8,6 +8,7 @@ use remuda::{Demand, Event, Explanation, Instant, MachineId, Manager, Obstacle, 
 use remuda_tokio::{Keep, harmless};
 
 use super::decisions::Decisions;
+use super::findings::count;
 use super::input::Input;
 use super::items::Item;
 use super::lives::{End, Life, Lives, Point};
@@ -398,9 +399,4 @@ fn ends<T: fmt::Display>(many: &[T]) -> String {
             .collect::<Vec<_>>()
             .join(", "),
     }
-}
-
-fn count(many: u64, what: &str) -> String {
-    let ending = if many == 1 { "" } else { "s" };
-    format!("{many} {what}{ending}")
 }

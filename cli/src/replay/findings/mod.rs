@@ -172,7 +172,7 @@ impl<T: fmt::Display> fmt::Display for Some3<'_, T> {
 }
 
 /// `1 machine`, `2 machines`.
-fn count(many: u64, what: &str) -> String {
+pub(super) fn count(many: u64, what: &str) -> String {
     let ending = if many == 1 { "" } else { "s" };
     format!("{many} {what}{ending}")
 }
