@@ -4,11 +4,15 @@
 //!   around it, by hundreds of stories on virtual time: machines that come up, fail to, fall silent, end, must go; clients that
 //!   ask, wait, go away; work that ends in all its forms. It sees what the loop tells the manager and what it does in the
 //!   [`World`], and a [`Rule`] that is broken is told with the shortest story that was found for it.
+//! - **An async runtime for the driver**, a `Runtime`: `conformance!` makes a test of each promise of that trait (feature
+//!   `driver`).
+//! - **A kind of machine for the driver**, a `System`: module `system` (feature `driver`).
 //! - **What uses a cluster**: module `scripted` has a system whose machines do what a test says, `virtual_time` a runtime whose
 //!   time stands still until a test moves it (feature `driver`).
 //!
 //! The chapter [Your own adapter](https://github.com/remuda/remuda/blob/main/docs/own-adapter.md) writes one, and finds its
-//! mistake. Nothing of a check reads a clock or draws from anything but a seed.
+//! mistake. Nothing here reads a clock or draws from anything but a seed, except for `conformance!` and `system`, whose tests
+//! are of real time.
 
 #![forbid(unsafe_code)]
 
@@ -20,9 +24,13 @@ mod ledger;
 mod play;
 mod rule;
 #[cfg(feature = "driver")]
+pub mod runtime;
+#[cfg(feature = "driver")]
 pub mod scripted;
 mod shrink;
 mod story;
+#[cfg(feature = "driver")]
+pub mod system;
 #[cfg(feature = "driver")]
 pub mod virtual_time;
 #[cfg(feature = "driver")]
