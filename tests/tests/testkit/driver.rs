@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use remuda::{Config, Instant, MachineId, Outcome, RequestId, Submit};
 use remuda_driver::{Call, Cluster, Lease, Options, Request, RequestError, Runtime};
 use remuda_testkit::virtual_time::Virtual;
-use remuda_testkit::{Adapter, Check, Happening, World};
+use remuda_testkit::{Adapter, Check, Happening, Rule, World};
 use tracing::Dispatch;
 
 use crate::stage::Stage;
@@ -57,9 +57,9 @@ impl Wake for Note {
 }
 
 impl<R: Runtime> Driven<R> {
-    fn new(runtime: R, config: Config, world: World) -> Driven<R> {
+    fn new(runtime: R, config: Config, world: World, never_stops: bool) -> Driven<R> {
         let time = Virtual::new(runtime, Dispatch::none());
-        let stage = Stage::new(world.clone());
+        let stage = Stage::new(world.clone(), never_stops);
         // The world says when starts fail and machines end, however long that takes.
         let mut options = Options::default();
         let long = Duration::from_secs(1_000_000);
@@ -276,7 +276,7 @@ fn beside<R: Runtime>(
 }
 
 fn breaks_no_rule<R: Runtime>(runtime: R) {
-    let make = |config, world| Driven::new(runtime.clone(), config, world);
+    let make = |config, world| Driven::new(runtime.clone(), config, world, false);
     let report = Check::default().seeds(0..120).run(make).unwrap();
     println!("{report}");
     for what in [
@@ -291,6 +291,10 @@ fn breaks_no_rule<R: Runtime>(runtime: R) {
         let times = report.met.get(what).copied().unwrap_or_default();
         assert!(times >= 5, "{what}: {times} times");
     }
+    // It would be found: a system that does not pass a stop on.
+    let make = |config, world| Driven::new(runtime.clone(), config, world, true);
+    let broken = Check::default().seeds(0..20).run(make).unwrap_err();
+    assert_eq!(broken.rule, Rule::StopNotMade, "{broken}");
 }
 
 #[test]

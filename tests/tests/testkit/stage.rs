@@ -16,6 +16,8 @@ use remuda_testkit::World;
 #[derive(Clone)]
 pub(crate) struct Stage {
     pub(crate) world: World,
+    /// It carries no stop out: for a test that this is found.
+    never_stops: bool,
     book: Arc<Mutex<Book>>,
 }
 
@@ -33,9 +35,13 @@ pub(crate) struct Book {
 }
 
 impl Stage {
-    pub(crate) fn new(world: World) -> Stage {
+    pub(crate) fn new(world: World, never_stops: bool) -> Stage {
         let book = Arc::default();
-        Stage { world, book }
+        Stage {
+            world,
+            never_stops,
+            book,
+        }
     }
 
     /// Never held across an await.
@@ -118,7 +124,9 @@ impl System for Stage {
 
     async fn stop(&self, machine: &MachineId) {
         self.book().asked_to_stop.push(*machine);
-        self.world.stop(*machine);
+        if !self.never_stops {
+            self.world.stop(*machine);
+        }
     }
 
     /// An order like any other.
