@@ -15,4 +15,5 @@ mod starts;
 mod stops;
 mod support;
 mod tasks;
+mod virtual_time;
 mod wakers;
