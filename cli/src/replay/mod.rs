@@ -9,6 +9,7 @@ pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
 pub(crate) mod lives;
+pub(crate) mod names;
 mod owed;
 pub(crate) mod picture;
 pub(crate) mod play;
