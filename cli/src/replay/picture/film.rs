@@ -16,7 +16,7 @@ use crate::replay::play::Watch;
 
 /// Is told of each event, and keeps what is to be drawn.
 #[derive(Debug, Default)]
-pub(super) struct Film {
+pub(crate) struct Film {
     lives: Lives,
     fleet: Fleet,
     /// In the order in which they were asked for or joined.
@@ -193,6 +193,11 @@ impl Machine {
 }
 
 impl Film {
+    /// What became of each request.
+    pub(crate) fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
     fn machine(&mut self, id: MachineId) -> Option<&mut Machine> {
         let at = *self.by_id.get(&id)?;
         Some(&mut self.machines[at])

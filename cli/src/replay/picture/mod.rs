@@ -15,7 +15,7 @@ use super::play::play;
 use super::select::Selection;
 use super::tally::Tally;
 use crate::signals::Delay;
-use film::Film;
+pub(crate) use film::Film;
 
 /// The pictures that are asked for.
 #[derive(Args, Debug)]
