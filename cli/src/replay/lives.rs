@@ -122,6 +122,16 @@ impl Lives {
         self.used.get(&request).map(|(_, last)| *last)
     }
 
+    /// The request that goes by this id and has not ended.
+    pub(crate) fn living(&self, request: RequestId) -> Option<&Life> {
+        Some(&self.all[*self.open.get(&request)?])
+    }
+
+    /// Whether any request has gone by this id.
+    pub(crate) fn has(&self, request: RequestId) -> bool {
+        self.used.contains_key(&request)
+    }
+
     fn open(&mut self, request: RequestId, spec: Submit) {
         let at = self.all.len();
         let (used, last) = self.used.entry(request).or_insert((0, at));

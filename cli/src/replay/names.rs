@@ -15,5 +15,10 @@ pub(crate) fn named(note: &Note<'_>) -> Option<(RequestId, String)> {
     }
     let (id, name) = note.text.split_once(' ')?;
     let id = values::id(id, 'r').ok()?;
-    Some((RequestId(id), harmless(name, Keep::Start(LONGEST))))
+    Some((RequestId(id), shown(name)))
+}
+
+/// A name as it is shown: in one line, not too long.
+pub(crate) fn shown(name: &str) -> String {
+    harmless(name, Keep::Start(LONGEST))
 }

@@ -168,6 +168,11 @@ impl Browser {
         made["targetId"].clone()
     }
 
+    /// Is seen again.
+    pub(crate) fn come_to_front(&mut self) {
+        self.call("Page.bringToFront", json!({}));
+    }
+
     pub(crate) fn close_tab(&mut self, tab: &Value) {
         let session = self.session.take();
         self.call("Target.closeTarget", json!({ "targetId": tab }));

@@ -194,6 +194,11 @@ impl Film {
         }
     }
 
+    /// What became of each request.
+    pub(crate) fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
     /// A machine, to be changed.
     fn machine(&mut self, id: MachineId) -> Option<&mut Machine> {
         let at = *self.by_id.get(&id)?;

@@ -82,7 +82,7 @@ pub(crate) fn message(run: &Going<'_>, since: &mut Cursor) -> Option<String> {
         None => return None,
     };
     let known = run.film.changes.len();
-    let changed = known > since.changes || is_over > since.over;
+    let changed = known > since.changes || is_over && !since.over;
     since.summed_up &= !changed;
     let is_due =
         !since.summed_up && (is_over || since.summary_from.is_none_or(|at| at <= Instant::now()));

@@ -1,7 +1,7 @@
 //! Pictures of a run: a page to look at in a browser, and a trace for Perfetto.
 mod file;
-pub(crate) mod film;
-#[cfg(test)]
+mod film;
+#[cfg(feature = "serve")]
 pub(crate) mod live;
 mod machine;
 mod numbers;
@@ -19,7 +19,7 @@ use super::play::play;
 use super::select::Selection;
 use super::tally::Tally;
 use crate::signals::Delay;
-use film::Film;
+pub(crate) use film::Film;
 
 /// The pictures that are asked for.
 #[derive(Args, Debug)]

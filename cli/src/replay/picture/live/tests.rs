@@ -359,8 +359,9 @@ fn a_million_events_of_ten_thousand_machines_are_followed() {
     wait_state(&mut browser, "over");
     let said = browser.drawn();
     println!(
-        "{messages} messages, {} MiB; the page took {waited:.1?} for one at most",
-        bytes >> 20
+        "{messages} messages, {} MiB; the page took {waited:.1?} for one at most, and {:.0} ms to draw all in the end",
+        bytes >> 20,
+        figure(&said, "took")
     );
     let lives = feed.film.lives.all.iter();
     let grants = lives.filter(|it| it.granted.is_some());

@@ -5,6 +5,7 @@ const SAYS = {
   connecting: ["connecting", "The server is asked for the run."],
   live: ["live", "The page follows the run."],
   lost: ["connection lost", "What was heard last is shown. The server is asked again and again."],
+  paused: ["paused", "It goes on when the page is seen."],
   over: ["over", "The run is over: nothing changes any more."],
   behind: ["no longer followed", "The run went faster than its server could follow. It goes on."],
 };
@@ -18,7 +19,30 @@ function say(state) {
   pill.hidden = false;
 }
 
-/** Follows a run; `changed` is called after each message. A page that is hidden listens no more: a browser has few connections. */
+const MOST_SEEN = 5; // pages
+
+/** Pages of a browser that listen at the same time are few, as its connections to a server are: of those that are hidden, the
+ *  ones that were seen last. `release` is called when so many others were seen since this one was. */
+class Hidden {
+  constructor(release) {
+    this.id = Math.random();
+    this.others = new Set();
+    this.channel = new BroadcastChannel("remuda pages");
+    this.channel.onmessage = ({ data }) => {
+      this.others.add(data);
+      if (document.hidden && this.others.size >= MOST_SEEN) release();
+    };
+    this.seen();
+  }
+
+  /** This page is looked at. */
+  seen() {
+    this.others.clear();
+    this.channel.postMessage(this.id);
+  }
+}
+
+/** Follows a run; `changed` is called after each message. */
 class Follower {
   constructor(run, changed) {
     this.run = run;
@@ -27,8 +51,17 @@ class Follower {
     this.heard = 0; // when
     this.messages = 0;
     say("connecting");
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
-    if (!document.hidden) this.open();
+    const hidden = new Hidden(() => {
+      if (!this.source) return;
+      this.close();
+      say("paused");
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      hidden.seen();
+      this.open();
+    });
+    this.open();
   }
 
   open() {
@@ -40,7 +73,7 @@ class Follower {
       if (source.readyState !== EventSource.CLOSED) return;
       // It was refused, and does not try again by itself.
       this.close();
-      setTimeout(() => !document.hidden && this.open(), AGAIN);
+      setTimeout(() => this.open(), AGAIN);
     };
   }
 

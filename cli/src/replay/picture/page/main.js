@@ -53,7 +53,7 @@ function show(run) {
     drawnAt = performance.now();
     cost = drawnAt - begun;
     const stands = { queued: run.waits, running: run.runs, machines: run.machines.service.at(Infinity) };
-    Object.assign(document.body.dataset, drawn, stands, { from: view.from, to: view.to, peak: run.queue.peak });
+    Object.assign(document.body.dataset, drawn, stands, { from: view.from, to: view.to, peak: run.queue.peak, took: cost });
     document.body.dataset.state = "ready";
   }
 

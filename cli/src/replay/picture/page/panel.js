@@ -34,7 +34,7 @@ function fillTiles(run) {
   const lost = summary.machines.lost_stopped + summary.machines.lost_silent;
   const tiles = [
     [run.words.permille === null ? "–" : `${(run.words.permille / 10).toFixed(1)} %`, "of procs used"],
-    [span(run.words.end - run.words.begin), run.isLive && !run.isOver ? "so far" : "long"],
+    run.isLive && !run.isOver ? [span(tenths(run.end - run.begin)), "so far"] : [span(run.words.end - run.words.begin), "long"],
     [count(summary.requests.granted), "grants"],
     [count(run.queue.peak), "longest queue"],
     [count(summary.machines.up), "machines came up"],
@@ -164,6 +164,11 @@ function facts(title, rows) {
   return [element("h3", "", title), element("dl", "", ...list)];
 }
 
+/** Tenths of a second: what goes on is told no more precisely. */
+function tenths(nanos) {
+  return Math.round(nanos / 1e8) * 1e8;
+}
+
 /** When something ended, or how far the run is. */
 function endOf(run, time) {
   return Math.min(time, run.end);
@@ -233,7 +238,7 @@ function aboutWaiter(run, at) {
   const rows = [
     ...nameOf(run, at),
     ["priority", run.priorities[run.rank[at]]],
-    [waits ? "waits" : "waited", span(endOf(run, to) - from)],
+    [waits ? "waits" : "waited", span(waits ? tenths(run.end - from) : endOf(run, to) - from)],
     ["from", timeOf(run, from)],
     ...(waits ? NONE : [["ended", isOver ? `cancelled, ${timeOf(run, to)}` : "still waits", "warn"]]),
   ];

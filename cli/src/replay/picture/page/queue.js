@@ -14,7 +14,7 @@ function fillQueue(run) {
     button.dataset.row = row;
     id.textContent = `r${run.request[row]}`;
     name.textContent = run.job[row] || `priority ${run.priorities[run.rank[row]]}`;
-    wait.textContent = span(run.end - run.from[row], 2);
+    wait.textContent = span(tenths(run.end - run.from[row]));
   });
   const rest = run.waits - rows.length;
   byId("queue-title").textContent = run.isLive && !run.isOver ? "Waiting" : "Waiting at the end";
