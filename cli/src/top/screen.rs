@@ -92,9 +92,6 @@ fn draw_waits(frame: &mut Frame<'_>, area: Rect, state: &State) {
     if !state.queue.is_empty() {
         line += &format!("; {} by now in the queue", brief(state.time - first));
     }
-    if let Some(part) = state.utilisation {
-        line += &format!("   utilisation {:.1} %", part * 100.0);
-    }
     let lost: u64 = state.lost.values().sum();
     let by = { state.lost.iter() }
         .filter(|(_, count)| **count > 0)
@@ -102,6 +99,9 @@ fn draw_waits(frame: &mut Frame<'_>, area: Rect, state: &State) {
         .collect::<Vec<_>>();
     if lost > 0 {
         line += &format!("   machines lost: {}", by.join(", "));
+    }
+    if let Some(part) = state.utilisation {
+        line += &format!("   utilisation {:.1} %", part * 100.0);
     }
     frame.render_widget(Line::from(line), area);
 }
