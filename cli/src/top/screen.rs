@@ -249,7 +249,12 @@ fn queued(it: &Queued, state: &State) -> String {
     let asks = match &it.asks {
         None => "a whole machine".to_owned(),
         Some(asks) => { state.resources.iter() }
-            .filter_map(|name| Some(format!("{} {name}", asks.get(name)?)))
+            .filter_map(|name| {
+                Some(match (asks.get(name)?, name.as_str()) {
+                    (1, "procs") => "1 proc".to_owned(),
+                    (amount, name) => format!("{amount} {name}"),
+                })
+            })
             .collect::<Vec<_>>()
             .join(", "),
     };
