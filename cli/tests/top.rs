@@ -54,6 +54,7 @@ fn it_follows_a_run_on_a_terminal_to_its_end() {
             && screen.contains("queue: 1 wait")
             && screen.contains("q quit")
     });
+    let _ = tmux.run(&["resize-window", "-x", "120", "-y", "36"]);
     // A machine is lost.
     kill(served.run.workers()[0], rustix::process::Signal::KILL);
     tmux.shows("machines lost: 1 by stopped");

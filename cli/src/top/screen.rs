@@ -92,9 +92,6 @@ fn draw_waits(frame: &mut Frame<'_>, area: Rect, state: &State) {
     if !state.queue.is_empty() {
         line += &format!("; {} by now in the queue", brief(state.time - first));
     }
-    if let Some(part) = state.utilisation {
-        line += &format!("   utilisation {:.1} %", part * 100.0);
-    }
     let lost: u64 = state.lost.values().sum();
     let by = { state.lost.iter() }
         .filter(|(_, count)| **count > 0)
@@ -102,6 +99,9 @@ fn draw_waits(frame: &mut Frame<'_>, area: Rect, state: &State) {
         .collect::<Vec<_>>();
     if lost > 0 {
         line += &format!("   machines lost: {}", by.join(", "));
+    }
+    if let Some(part) = state.utilisation {
+        line += &format!("   utilisation {:.1} %", part * 100.0);
     }
     frame.render_widget(Line::from(line), area);
 }
@@ -249,7 +249,12 @@ fn queued(it: &Queued, state: &State) -> String {
     let asks = match &it.asks {
         None => "a whole machine".to_owned(),
         Some(asks) => { state.resources.iter() }
-            .filter_map(|name| Some(format!("{} {name}", asks.get(name)?)))
+            .filter_map(|name| {
+                Some(match (asks.get(name)?, name.as_str()) {
+                    (1, "procs") => "1 proc".to_owned(),
+                    (amount, name) => format!("{amount} {name}"),
+                })
+            })
             .collect::<Vec<_>>()
             .join(", "),
     };

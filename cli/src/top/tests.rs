@@ -57,7 +57,7 @@ fn it_shows_machines_jobs_queue_waits_and_losses() {
         &[
             " jobs.txt  1m30s  200 wait, 30 run, 5 ok, 1 failed, 2 lost",
             "waits: 1.5 s on average, 12.0 s at most, of 36 granted; 1m00s by now in the queue",
-            "utilisation 83.5 %   machines lost: 1 by silence, 1 by stopped",
+            "machines lost: 1 by silence, 1 by stopped   utilisation 83.5 %",
             "k0 big       30 ok, 1 pending, 2 lost, 1 held   in use 30/120 procs",
             "no starts for 30.0 s",
             "m0    k1  ok         ███░░░░░░░ 1/4 100/400  job-0 30.0 s",
