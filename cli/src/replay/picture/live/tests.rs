@@ -341,7 +341,7 @@ fn a_million_events_of_ten_thousand_machines_are_followed() {
     let mut stream = server.stream();
     let (mut messages, mut bytes, mut waited) = (0, 0, Duration::ZERO);
     while !feed.over {
-        feed.play(20_000);
+        feed.play(60_000);
         let Some(message) = feed.message(&mut since) else {
             continue;
         };
@@ -350,16 +350,15 @@ fn a_million_events_of_ten_thousand_machines_are_followed() {
         bytes += message.len();
         let begun = Instant::now();
         wait_heard(&mut browser, messages);
-        browser.drawn();
         waited = waited.max(begun.elapsed());
-        if messages == 25 {
+        if messages == 9 {
             keep(&mut browser, "live-million");
         }
     }
     wait_state(&mut browser, "over");
     let said = browser.drawn();
     println!(
-        "{messages} messages, {} MiB; the page took {waited:.1?} for one at most, and {:.0} ms to draw all in the end",
+        "{messages} messages, {} MiB; the page took {waited:.1?} to hear one at most, and {:.0} ms to draw all in the end",
         bytes >> 20,
         figure(&said, "took")
     );

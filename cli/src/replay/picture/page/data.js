@@ -75,6 +75,11 @@ class Grants {
   }
 }
 
+/** The column of a wait: from a tenth of a millisecond on, three a power of ten. */
+function columnOf(wait) {
+  return Math.max(0, Math.floor(Math.log10(Math.max(1, wait)) * 3) - 11);
+}
+
 class Run {
   /** Forgets all, and takes in a first message. */
   reset(message, bytes) {
@@ -95,6 +100,7 @@ class Run {
     this.waiting = new Map(); // rows of those that wait, by priority
     this.waits = this.runs = 0; // so many
     this.lost = []; // lanes
+    this.waited = new Map(); // how many waited how long: by column, then by priority
     this.isOver = false;
     const curve = () => new Curve(words.begin);
     this.queue = curve();
@@ -270,6 +276,13 @@ class Run {
       this.waiting.get(rank).add(row);
     }
     this.runs += (state === RUNS) - (before === RUNS);
+    // As the summary counts: requests that were granted in this part, and whose time of submission is known.
+    if (before <= WAITS && hasMachine && !Number.isNaN(wait) && from >= this.begin) {
+      const column = columnOf(wait);
+      if (!this.waited.has(column)) this.waited.set(column, new Map());
+      const counts = this.waited.get(column);
+      counts.set(rank, (counts.get(rank) || 0) + 1);
+    }
   }
 
   /** The rows of those that wait, the most urgent first; so many at most. */

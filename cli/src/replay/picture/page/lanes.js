@@ -97,7 +97,7 @@ class Lanes {
 
   /** The procs of a grant. */
   procsOf(at) {
-    const slots = this.run.slots.get(at);
+    const slots = this.run.slots.size ? this.run.slots.get(at) : null;
     return slots ? slots.reduce((sum, [, size]) => sum + size, 0) : this.run.size[at];
   }
 

@@ -11,12 +11,16 @@ function start() {
     return;
   }
   let shown = null;
+  let rested = 0; // until when, so that there is time for other things
   const follower = new Follower(run, (isOther) => {
     if (!shown) {
       shown = show(run);
       setInterval(() => {
+        const begun = performance.now();
+        if (document.hidden || begun < rested) return;
         follower.tick();
         shown.tick();
+        rested = performance.now() + 10 * (performance.now() - begun);
       }, 1000);
     } else shown.change(isOther);
   });
@@ -384,7 +388,7 @@ function show(run) {
     tick() {
       view.lengthen();
       fill();
-      drawSoon();
+      draw();
     },
   };
 }

@@ -67,7 +67,7 @@ function fillWaits(run, picture) {
   drawHistogram(run, picture);
 }
 
-/** How many requests waited how long: from a tenth of a millisecond on, three columns a power of ten. */
+/** How many requests waited how long. */
 function drawHistogram(run, picture) {
   const canvas = byId("histogram");
   const { width, height } = canvas.getBoundingClientRect();
@@ -78,12 +78,10 @@ function drawHistogram(run, picture) {
   const { colours } = picture;
   const ranks = Math.min(6, Math.max(1, run.priorities.length));
   const columns = new Map();
-  for (let at = 0; at < run.count; at++) {
-    // As the summary counts: requests that were granted in this part, and whose time of submission is known.
-    if (Number.isNaN(run.wait[at]) || run.from[at] < run.begin) continue;
-    const column = Math.max(0, Math.floor(Math.log10(Math.max(1, run.wait[at])) * 3) - 11);
-    if (!columns.has(column)) columns.set(column, new Uint32Array(6));
-    columns.get(column)[Math.min(run.ranks[run.rank[at]], 5)]++;
+  for (const [column, waited] of run.waited) {
+    const counts = new Float64Array(6);
+    for (const [priority, many] of waited) counts[Math.min(run.ranks[priority], 5)] += many;
+    columns.set(column, counts);
   }
   if (!columns.size) return;
   const first = Math.min(...columns.keys()), last = Math.max(...columns.keys(), first + 5);
