@@ -1,5 +1,6 @@
 # Functions that hold a chapter of docs/ against what its commands do; sourced by the scripts that follow one, which set
-# `chapter` (the file), `name` (what messages begin with), `show` (also print what commands print) and `dir` (where they run).
+# `chapter` (the file), `name` (what messages begin with), `show` (also print what commands print) and `dir` (where they run);
+# `patience` is how many seconds a command may take.
 #
 # In a chapter, a mark stands in the line before a block: `<!-- book: command -->` before what is run by `bash -eu`, and behind
 # each command `<!-- book: prints -->` before all that it prints, with a line `…` where lines are left out, or
@@ -60,7 +61,7 @@ follow() {
         commands=$((commands + 1))
         status=0
         block command "$commands" >"$dir/.command"
-        (cd "$dir" && bash -eu .command) >"$dir/.printed" 2>&1 </dev/null || status=$?
+        (cd "$dir" && timeout "${patience:-600}" bash -eu .command) >"$dir/.printed" 2>&1 </dev/null || status=$?
         [[ -z $show ]] || { printf '\n$ %s\n' "$(<"$dir/.command")" && cat "$dir/.printed"; }
         ((status == expected)) || complain "command $commands, $(<"$dir/.command"): exit status $status; all it printed:
 $(<"$dir/.printed")"

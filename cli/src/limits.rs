@@ -23,9 +23,9 @@ pub(crate) fn check() -> Result<(), String> {
     }
 }
 
-/// Raises the limit where so many jobs at a time need it, as far as it may be raised. Only then: jobs inherit it.
-pub(crate) fn raise(procs: u64) {
-    let needed = PER_PROC.saturating_mul(procs).saturating_add(BASE);
+/// Raises the limit where so many jobs at a time and `more` files need it, as far as it may be raised. Only then: jobs inherit it.
+pub(crate) fn raise(procs: u64, more: u64) {
+    let needed = PER_PROC.saturating_mul(procs).saturating_add(BASE + more);
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < needed) {
         let current = limit.maximum.map_or(needed, |maximum| maximum.min(needed));

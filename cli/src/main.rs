@@ -1,5 +1,5 @@
 //! The command `remuda`: `run` carries out the jobs of a file on a cluster, `worker` is one machine of it, `key` makes the
-//! key of those that connect back, `replay` plays a recorded run again, `minimise` cuts it down to a failure, `plan` tries its
+//! key of those that connect back, `top` watches a run that goes on, `replay` plays a recorded run again, `minimise` cuts it down to a failure, `plan` tries its
 //! workload on other clusters, `completions` and `man` print what a shell and a manual say of them.
 mod args;
 mod attempt;
@@ -24,12 +24,19 @@ mod recover;
 mod replay;
 mod results;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(not(feature = "serve"))]
+#[path = "serve/absent.rs"]
+mod serve;
 mod signals;
 mod source;
 mod spool;
 mod summary;
 mod suspects;
 mod text;
+#[cfg(feature = "serve")]
+mod top;
 mod values;
 
 use std::io::Write;
@@ -64,6 +71,8 @@ fn main() -> ExitCode {
         Command::Key(args) => Key::create(&args.file)
             .map(|_| 0)
             .map_err(|error| error.to_string()),
+        #[cfg(feature = "serve")]
+        Command::Top(args) => top::top(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Minimise(args) => minimise::minimise(&args),
         Command::Plan(args) => capacity::plan(&args),
@@ -100,7 +109,7 @@ fn worker(args: &WorkerArgs) -> ExitCode {
     let given = given.ok().and_then(|procs| procs.parse().ok());
     let procs = args.procs.or(given);
     let procs = procs.map_or_else(found, std::num::NonZeroU32::get);
-    limits::raise(u64::from(procs));
+    limits::raise(u64::from(procs), 0);
     let mut worker = Worker::new(Registry::new().exec().job());
     worker = worker.procs(procs).grace(args.grace);
     if let Some(memory) = args.memory {

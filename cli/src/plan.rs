@@ -25,6 +25,7 @@ use crate::output::{self, Files, Mode};
 use crate::progress::How;
 use crate::recover::{self, Digest, Recovery};
 use crate::results::Results;
+use crate::serve;
 use crate::source::{Arguments, Input, Source, Survey};
 use crate::spool::{self, Spools};
 
@@ -63,6 +64,11 @@ pub(crate) struct Plan {
     pub(crate) silent_after: Duration,
     /// Where workers connect to, if any do.
     pub(crate) port: Option<Port>,
+    /// Where the run is told of while it goes on, if it is.
+    pub(crate) serve: Option<serve::Port>,
+    /// Where jobs come from, in words, and the names of the kinds, by number.
+    pub(crate) jobs: String,
+    pub(crate) kinds: Vec<String>,
     /// After how many jobs that failed there alone a machine is set aside, if at all.
     pub(crate) suspect: Option<u32>,
     pub(crate) joblog: Option<Joblog>,
@@ -105,6 +111,7 @@ impl Plan {
         }
         let filter = log::filter(args.output.quiet, args.output.verbose)?;
         let mut port = Port::open(&args.listen, &args.machines.batch)?;
+        let serve = serve::Port::open(&args.serve)?;
         let silent_after = args.machines.silent_after;
         let mut machines = Machines::new(&args.machines, port.is_some())?;
         if let (Some(port), Some(kind)) = (&mut port, machines.connected()) {
@@ -140,6 +147,10 @@ impl Plan {
             }
             _ => None,
         };
+        let mut kinds = vec![String::new(); config.kinds.len()];
+        for (kind, name) in machines.names() {
+            name.clone_into(&mut kinds[usize::from(kind.0)]);
+        }
         let (journal, recovery) = match &args.output.recover {
             None => (journal(&args.output, &jobs, &mut files, &machines)?, None),
             Some(path) => {
@@ -178,6 +189,9 @@ impl Plan {
             options,
             silent_after: args.machines.silent_after,
             port,
+            serve,
+            jobs: jobs.name,
+            kinds,
             suspect: args.faults.suspect.map(NonZeroU32::get),
             joblog,
             journal,

@@ -70,7 +70,9 @@ fn flags(text: &str) -> Vec<String> {
 
 #[test]
 fn a_page_has_all_that_the_help_has() {
-    for command in ["run", "worker", "key", "replay", "minimise", "plan", "man"] {
+    for command in [
+        "run", "worker", "key", "replay", "minimise", "plan", "top", "man",
+    ] {
         let (status, page, _) = remuda(&["man", command]);
         assert_eq!(status, Some(0));
         assert!(

@@ -13,6 +13,7 @@ use remuda::{
 
 use crate::background;
 use crate::error::{CallError, OnceError};
+use crate::figures::ClusterFigures;
 use crate::lifecycle;
 use crate::lost_tasks::LostTasks;
 use crate::once::OnceMachine;
@@ -183,6 +184,13 @@ impl<R: Runtime, S: System> Cluster<R, S> {
     /// The manager's counts of machines of one kind, and of the grants on them; `None` if there is no such kind.
     pub fn counts_of(&self, kind: KindId) -> Option<Counts> {
         self.shared().read(|state| state.manager.counts_of(kind))
+    }
+
+    /// All figures at this moment, of each kind too: what a dashboard or a metric shows. Looks at each machine, under the
+    /// cluster's lock.
+    pub fn figures(&self) -> ClusterFigures {
+        self.shared()
+            .read(|state| ClusterFigures::of(&state.manager))
     }
 
     /// The last 32 lost machines, then the machines that are up, by id.

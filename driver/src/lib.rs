@@ -67,6 +67,7 @@ mod runtime;
 mod system;
 
 // What a user passes in or reads.
+mod figures;
 mod file_recorder;
 mod lost_tasks;
 mod machine;
@@ -105,6 +106,7 @@ pub use by_kind::{ByKind, OneOf};
 pub use call::Call;
 pub use cluster::Cluster;
 pub use error::{CallError, OnceError, RequestError, StartError};
+pub use figures::{ClusterFigures, KindFigures};
 pub use file_recorder::{FileRecorder, RecordOptions, Recording, RecordingError};
 pub use lease::Lease;
 pub use listen::{ConnectSystem, ConnectedWorker, Listen, Listener};

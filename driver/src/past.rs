@@ -155,6 +155,11 @@ impl Past {
         &self.header
     }
 
+    /// The manager as it stood when the run was cut off.
+    pub fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
     /// The length of the journal in bytes, without what was being written when the run was cut off.
     pub fn length(&self) -> u64 {
         self.length

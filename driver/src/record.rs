@@ -32,3 +32,56 @@ pub trait Recorder: Send + 'static {
         None
     }
 }
+
+/// Both are told, in this order, and both are waited for.
+impl<A: Recorder, B: Recorder> Recorder for (A, B) {
+    fn begin(&mut self, now: Instant, manager: &Manager) {
+        self.0.begin(now, manager);
+        self.1.begin(now, manager);
+    }
+
+    fn record(&mut self, now: Instant, event: &Event, actions: &[Action], manager: &Manager) {
+        self.0.record(now, event, actions, manager);
+        self.1.record(now, event, actions, manager);
+    }
+
+    fn note(&mut self, note: &Note<'_>) {
+        self.0.note(note);
+        self.1.note(note);
+    }
+
+    fn barrier(&self) -> Option<Barrier> {
+        match (self.0.barrier(), self.1.barrier()) {
+            (Some(first), Some(second)) => Some(Arc::new(move || {
+                first();
+                second();
+            })),
+            (first, second) => first.or(second),
+        }
+    }
+}
+
+/// One that may not be there.
+impl<R: Recorder> Recorder for Option<R> {
+    fn begin(&mut self, now: Instant, manager: &Manager) {
+        if let Some(recorder) = self {
+            recorder.begin(now, manager);
+        }
+    }
+
+    fn record(&mut self, now: Instant, event: &Event, actions: &[Action], manager: &Manager) {
+        if let Some(recorder) = self {
+            recorder.record(now, event, actions, manager);
+        }
+    }
+
+    fn note(&mut self, note: &Note<'_>) {
+        if let Some(recorder) = self {
+            recorder.note(note);
+        }
+    }
+
+    fn barrier(&self) -> Option<Barrier> {
+        self.as_ref().and_then(Recorder::barrier)
+    }
+}

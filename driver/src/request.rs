@@ -80,6 +80,14 @@ impl<R: Runtime, S: System> Request<R, S> {
         answer.map(|machine| Lease::new(cluster, request, machine))
     }
 
+    /// Its id, by which the manager, a journal and [`Lease::request`] know it; `None` before it is submitted.
+    pub fn id(&self) -> Option<RequestId> {
+        match self.stage {
+            Stage::New => None,
+            Stage::Made(request) => Some(request),
+        }
+    }
+
     /// Sets the priority. Lower values are served first; the default is 0 (P1).
     pub fn priority(mut self, priority: i64) -> Self {
         self.spec = self.spec.priority(priority);

@@ -6,6 +6,8 @@ mod jobs;
 mod machines;
 mod manual;
 mod output;
+#[cfg(feature = "serve")]
+mod serve;
 mod sources;
 mod worker;
 
@@ -17,6 +19,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::capacity::PlanArgs;
 use crate::minimise::MinimiseArgs;
 use crate::replay::ReplayArgs;
+#[cfg(not(feature = "serve"))]
+use crate::serve::ServeArgs;
 
 pub(crate) use batch::{BatchArgs, StartCommands};
 pub(crate) use connect::{KeyArgs, ListenArgs};
@@ -25,6 +29,8 @@ pub(crate) use jobs::{Given, JobArgs};
 pub(crate) use machines::{MachineArgs, Sizes};
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use output::{LogFormatName, OutputArgs, When};
+#[cfg(feature = "serve")]
+pub(crate) use serve::{ServeArgs, TopArgs};
 pub(crate) use sources::{Groups, Values};
 pub(crate) use worker::{LaunchArgs, WorkerArgs};
 
@@ -42,6 +48,8 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     Key(KeyArgs),
     Launch(LaunchArgs),
+    #[cfg(feature = "serve")]
+    Top(TopArgs),
     Replay(ReplayArgs),
     Minimise(MinimiseArgs),
     Plan(PlanArgs),
@@ -92,6 +100,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
+
+    #[command(flatten, next_help_heading = "Output")]
+    pub(crate) serve: ServeArgs,
 }
 
 const RUN_HELP: &str = "\

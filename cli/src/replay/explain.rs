@@ -5,56 +5,74 @@ use std::fmt;
 use std::io::{self, Write};
 
 use remuda::{Demand, Event, Explanation, Instant, MachineId, Manager, Obstacle, RequestId, Wait};
-use remuda_tokio::{Keep, harmless};
 
 use super::decisions::Decisions;
 use super::findings::count;
 use super::input::Input;
 use super::items::Item;
 use super::lives::{End, Life, Lives, Point};
+use super::names::named;
 use super::span::Brief;
-use crate::values;
 
 /// So many of a kind are told one by one; more in one line.
 const ONE_BY_ONE: usize = 3;
 
-/// What the whole run knows, before and after the moment that is looked at.
+/// A recorded run: what became of its requests, and what they are for, where that was noted.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct Recorded {
     lives: Lives,
-    by_id: HashMap<RequestId, Vec<usize>>,
-    /// What requests are for, where that was noted.
     names: HashMap<RequestId, String>,
 }
 
-impl Known {
+impl Recorded {
     /// All of a run that can be read.
-    pub(crate) fn of(input: &Input) -> Known {
-        let mut known = Known::default();
+    pub(crate) fn of(input: &Input) -> Recorded {
+        let mut recorded = Recorded::default();
         let Ok(mut decisions) = Decisions::new(input) else {
-            return known;
+            return recorded;
         };
-        known.lives = Lives::new(decisions.manager());
+        recorded.lives = Lives::new(decisions.manager());
         // What cannot be read is not known.
         while let Ok(Some(it)) = decisions.next() {
-            known
+            recorded
                 .lives
                 .take_in(it.number, it.time, it.event, &it.actions);
         }
         for item in input.items() {
             if let Ok(Item::Note(note)) = item
-                && note.topic == "job"
-                && let Some((id, name)) = note.text.split_once(' ')
-                && let Ok(id) = values::id(id, 'r')
+                && let Some((request, name)) = named(&note)
             {
-                let name = harmless(name, Keep::Start(100)).to_string();
-                known.names.insert(RequestId(id), name);
+                recorded.names.insert(request, name);
             }
         }
-        for (index, life) in known.lives.all.iter().enumerate() {
-            known.by_id.entry(life.key.0).or_default().push(index);
+        recorded
+    }
+
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known::new(&self.lives, &self.names)
+    }
+}
+
+/// What is known of a run, before the moment that is looked at and after it.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    lives: &'a Lives,
+    by_id: HashMap<RequestId, Vec<usize>>,
+    names: &'a HashMap<RequestId, String>,
+}
+
+impl<'a> Known<'a> {
+    /// `names` say what requests are for.
+    pub(crate) fn new(lives: &'a Lives, names: &'a HashMap<RequestId, String>) -> Known<'a> {
+        let mut by_id: HashMap<RequestId, Vec<usize>> = HashMap::new();
+        for (index, life) in lives.all.iter().enumerate() {
+            by_id.entry(life.key.0).or_default().push(index);
         }
-        known
+        Known {
+            lives,
+            by_id,
+            names,
+        }
     }
 
     /// The request that went by this id after event `number`.
@@ -84,7 +102,7 @@ impl Known {
 }
 
 /// A request, and what it is for where that is known.
-struct Called<'a>(RequestId, &'a Known);
+struct Called<'a>(RequestId, &'a Known<'a>);
 
 impl fmt::Display for Called<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,7 +121,7 @@ impl fmt::Display for Called<'_> {
 pub(crate) fn print(
     explanation: &Explanation,
     manager: &Manager,
-    known: &Known,
+    known: &Known<'_>,
     number: u64,
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -122,7 +140,7 @@ pub(crate) fn print(
 struct Text<'a> {
     wait: &'a Wait,
     manager: &'a Manager,
-    known: &'a Known,
+    known: &'a Known<'a>,
     number: u64,
 }
 

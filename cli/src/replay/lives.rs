@@ -54,7 +54,10 @@ pub(crate) struct Lives {
     pub(crate) all: Vec<Life>,
     /// Those that have not ended.
     open: HashMap<RequestId, usize>,
-    used: HashMap<RequestId, u32>,
+    /// How many went by each id, and the last of them.
+    used: HashMap<RequestId, (u32, usize)>,
+    /// What the last event opened, granted or ended; something may be there twice.
+    pub(crate) touched: Vec<usize>,
     fleet: Fleet,
     pub(crate) now: Instant,
     pub(crate) machines: Machines,
@@ -114,11 +117,29 @@ impl Lives {
         life.granted.map(|(_, machine)| machine)
     }
 
+    /// The last that went by this id.
+    pub(crate) fn latest(&self, request: RequestId) -> Option<usize> {
+        self.used.get(&request).map(|(_, last)| *last)
+    }
+
+    /// The request that goes by this id and has not ended.
+    pub(crate) fn living(&self, request: RequestId) -> Option<&Life> {
+        Some(&self.all[*self.open.get(&request)?])
+    }
+
+    /// Whether any request has gone by this id.
+    pub(crate) fn has(&self, request: RequestId) -> bool {
+        self.used.contains_key(&request)
+    }
+
     fn open(&mut self, request: RequestId, spec: Submit) {
-        let used = self.used.entry(request).or_insert(0);
+        let at = self.all.len();
+        let (used, last) = self.used.entry(request).or_insert((0, at));
         let key = (request, *used);
         *used += 1;
-        self.open.insert(request, self.all.len());
+        *last = at;
+        self.touched.push(at);
+        self.open.insert(request, at);
         let procs = match spec.demand {
             Demand::Amounts(amounts) => amounts.proc_count(),
             Demand::Machine => self.fleet.largest(),
@@ -144,6 +165,7 @@ impl Lives {
         self.procs.service += u128::from(self.fleet.procs_in_service()) * passed;
         self.now = now;
         let at = Point { time: now, number };
+        self.touched.clear();
         let rejected = actions.iter().find_map(|action| match action {
             Action::Reject(reject) => Some(reject),
             _ => None,
@@ -183,9 +205,11 @@ impl Lives {
         self.fleet.action(action);
         match *action {
             Action::Grant { request, machine } => {
-                let Some(life) = self.open.get(&request).map(|it| &mut self.all[*it]) else {
+                let Some(&index) = self.open.get(&request) else {
                     return;
                 };
+                self.touched.push(index);
+                let life = &mut self.all[index];
                 life.granted = Some((at, machine));
                 life.taken = self.fleet.taken(machine, life.spec.demand);
                 life.procs = life.taken.proc_count();
@@ -215,9 +239,11 @@ impl Lives {
     }
 
     fn end(&mut self, request: RequestId, at: Point, end: End) {
-        let Some(life) = self.open.remove(&request).map(|it| &mut self.all[it]) else {
+        let Some(index) = self.open.remove(&request) else {
             return;
         };
+        self.touched.push(index);
+        let life = &mut self.all[index];
         life.end = Some((at, end));
         if life.granted.is_some() {
             self.running -= u64::from(life.procs);

@@ -2,13 +2,14 @@
 mod compare;
 pub(crate) mod decisions;
 mod divergence;
-mod explain;
+pub(crate) mod explain;
 pub(crate) mod findings;
-mod fleet;
+pub(crate) mod fleet;
 pub(crate) mod input;
 pub(crate) mod items;
 mod lines;
 pub(crate) mod lives;
+pub(crate) mod names;
 mod owed;
 pub(crate) mod picture;
 pub(crate) mod play;
@@ -17,7 +18,7 @@ pub(crate) mod scenario;
 mod select;
 pub(crate) mod simulate;
 pub(crate) mod span;
-mod tally;
+pub(crate) mod tally;
 mod tui;
 pub(crate) mod waits;
 
@@ -217,7 +218,8 @@ fn print(args: &ReplayArgs, input: &Input, out: &mut impl Write) -> io::Result<u
                     writeln!(out, "{}", json!({ "explanation": explanation }))?;
                 }
                 Some(explanation) => {
-                    let known = explain::Known::of(input);
+                    let recorded = explain::Recorded::of(input);
+                    let known = recorded.known();
                     explain::print(&explanation, manager, &known, played.events, out)?;
                 }
             }

@@ -24,11 +24,16 @@ impl Player {
                 _ => return None,
             }
         };
-        Some(Player {
+        Some(Player::of(manager))
+    }
+
+    /// This manager.
+    pub(crate) fn of(manager: Manager) -> Player {
+        Player {
             manager,
             actions: Vec::new(),
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Plays an event.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use futures::channel::mpsc::unbounded;
-use remuda::MachineCounts;
+use remuda::{MachineCounts, Manager};
 use remuda_tokio::{FileRecorder, Past, Recording};
 
 use crate::book::Book;
@@ -17,7 +17,7 @@ use crate::progress::{Board, Progress};
 use crate::recover::Notes;
 use crate::source::Source;
 use crate::summary::{End, Summary, Tally};
-use crate::{limits, log, signals};
+use crate::{limits, log, serve, signals};
 
 use running::{Running, Writing};
 
@@ -27,7 +27,8 @@ use running::{Running, Writing};
 /// The operating system has no thread or handler to give, before anything started.
 pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let began = Instant::now();
-    limits::raise(plan.config.max_procs);
+    let served = plan.serve.as_ref().map_or(0, |_| serve::FILES);
+    limits::raise(plan.config.max_procs, served);
     limits::check().map_err(io::Error::other)?;
     let (control, controls) = unbounded();
     let board = Board::default();
@@ -72,18 +73,23 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         let source = plan.source.take().map(Source::start).transpose()?;
         let book = Book::new(plan.rules, survey.total);
         let run = recording.as_ref().map(|recorded| recorded.run.clone());
+        let (feed, server) = serve(&mut plan, &printer)?.unzip();
         let (plan, printer, tally) = (&mut plan, &printer, &mut tally);
         let ended = remuda_tokio::run(async move |runtime| {
-            let writing = recorder.zip(run).map(|(recorder, run)| Writing {
+            let writing = Writing {
                 recorder,
                 run,
                 notes,
-            });
+                feed,
+            };
             let running = Running::new(runtime, plan, printer, board, book, writing)?;
             let (end, machines, counted) = running.run_all(source, controls).await;
             *tally = counted;
             Ok::<_, io::Error>((end, machines))
         })??;
+        if let Some(server) = server {
+            server.end();
+        }
         if let Some(Recorded {
             path, recording, ..
         }) = recording
@@ -118,6 +124,20 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let printed = thread.join();
     let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
     Ok(end.status(&tally, printed && logged))
+}
+
+/// Serves the run of a plan, if it says so.
+fn serve(plan: &mut Plan, printer: &Printer) -> io::Result<Option<(serve::Feed, serve::Server)>> {
+    let Some(port) = plan.serve.take() else {
+        return Ok(None);
+    };
+    let manager = match &plan.recovery {
+        Some(recovery) => recovery.past.manager().clone(),
+        None => Manager::new(plan.config.clone()).map_err(io::Error::other)?,
+    };
+    let (kinds, jobs) = (plan.kinds.clone(), plan.jobs.clone());
+    printer.note(port.said());
+    port.serve(manager, kinds, jobs).map(Some)
 }
 
 /// A journal that is written.

@@ -29,17 +29,20 @@ use crate::plan::Plan;
 use crate::printer::{Print, Printer};
 use crate::progress::{Board, Status, TICK};
 use crate::recover::{Before, Noted, Notes};
+use crate::serve::Feed;
 use crate::signals::Control;
 use crate::source::Batch;
 use crate::spool::Output;
 use crate::summary::{End, Tally};
 use crate::suspects::Suspects;
 
-/// What a run needs to write its journal.
+/// Where it is written what the run does: its journal, and what is told of it while it goes on.
 pub(super) struct Writing {
-    pub(super) recorder: FileRecorder,
-    pub(super) run: String,
+    pub(super) recorder: Option<FileRecorder>,
+    /// The mark of the run's processes, if it has a journal.
+    pub(super) run: Option<String>,
     pub(super) notes: Option<Notes>,
+    pub(super) feed: Option<Feed>,
 }
 
 /// Of a kind that is to have no machines.
@@ -76,6 +79,8 @@ pub(super) struct Running<'a> {
     turns: HashMap<Id, Turn>,
     /// Where it is noted what becomes of jobs, for a run that goes on after this one is killed.
     notes: Option<Notes>,
+    /// Where jobs that wait are named, for who watches the run.
+    feed: Option<Feed>,
     /// What the run before this one has done, and its requests that still may be granted.
     before: Option<Before>,
     taken_over: HashMap<Id, Request>,
@@ -99,6 +104,14 @@ struct Turn {
 struct Asking {
     job: Id,
     request: Request,
+    /// Where it is to be said what the request is for, once it has an id.
+    told: Option<Box<Told>>,
+}
+
+/// Who is to hear what a request is for.
+struct Told {
+    feed: Feed,
+    name: String,
 }
 
 /// What an attempt leaves.
@@ -121,9 +134,14 @@ impl Future for Asking {
     type Output = (Id, Result<Lease, RequestError>);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.request
-            .poll_unpin(context)
-            .map(|lease| (self.job, lease))
+        let lease = self.request.poll_unpin(context);
+        // One that is granted at once is named with its lease.
+        if let (Poll::Pending, Some(told)) = (&lease, self.told.take())
+            && let Some(request) = self.request.id()
+        {
+            told.feed.name(request, &told.name);
+        }
+        lease.map(|lease| (self.job, lease))
     }
 }
 
@@ -134,32 +152,34 @@ impl<'a> Running<'a> {
         printer: &'a Printer,
         board: Board,
         book: Book<Left>,
-        writing: Option<Writing>,
+        writing: Writing,
     ) -> io::Result<Running<'a>> {
+        let Writing {
+            recorder,
+            run,
+            notes,
+            feed,
+        } = writing;
         let mut launched = plan.machines.system(&runtime).functions([EXEC, JOB]);
         if let Some(silence) = plan.silence {
             launched = launched.silence(silence);
         }
-        if let Some(Writing { run, .. }) = &writing {
+        if let Some(run) = &run {
             launched = launched.env(RUN, run);
         }
         let port = plan.port.take();
         if let Some(address) = port.as_ref().and_then(listen::Port::address) {
             printer.note(format!("workers connect to {address}"));
         }
-        let lasting = writing
-            .as_ref()
-            .is_some_and(|writing| writing.notes.is_some());
         let epoch = match &plan.recovery {
             Some(recovery) => recovery.past.epoch(),
-            None => u64::from(lasting),
+            None => u64::from(notes.is_some()),
         };
         let (system, listener) = listen::system(&runtime, launched, port, epoch)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let (mut before, mut taken_over) = (None, HashMap::new());
-        let (recorder, notes) = writing
-            .map(|writing| (writing.recorder, writing.notes))
-            .unzip();
+        let heard = recorder.is_some() || feed.is_some();
+        let recorder = heard.then(|| (recorder, feed.clone()));
         let valid = "the plan's configuration was made by a constructor that validates";
         let cluster = match (recorder, plan.recovery.take()) {
             (None, _) => Cluster::new(runtime.clone(), system, config, options).expect(valid),
@@ -209,7 +229,8 @@ impl<'a> Running<'a> {
             suspects,
             awake,
             turns: HashMap::new(),
-            notes: notes.flatten(),
+            notes,
+            feed,
             before,
             taken_over,
             end: None,
@@ -372,7 +393,11 @@ impl<'a> Running<'a> {
     fn ask(&mut self, id: Id) -> Asking {
         if let Some(request) = self.taken_over.remove(&id) {
             self.turns.entry(id).or_default().taken_over = true;
-            return Asking { job: id, request };
+            return Asking {
+                job: id,
+                request,
+                told: self.told(id),
+            };
         }
         let job = self.book.job(id);
         let kinds = self.plan.offers.kinds(job);
@@ -385,7 +410,18 @@ impl<'a> Running<'a> {
         if let Some(machine) = self.turns.get(&id).and_then(|turn| turn.avoid) {
             request = request.avoid(machine);
         }
-        Asking { job: id, request }
+        Asking {
+            job: id,
+            request,
+            told: self.told(id),
+        }
+    }
+
+    /// What is said of a job that waits, if anyone hears of it.
+    fn told(&self, id: Id) -> Option<Box<Told>> {
+        let feed = self.feed.clone()?;
+        let name = self.book.job(id).name().into_owned();
+        Some(Box::new(Told { feed, name }))
     }
 
     /// A request has its answer.

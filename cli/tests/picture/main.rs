@@ -6,11 +6,14 @@ mod browser;
 mod fleet;
 #[path = "../support/page.rs"]
 mod page;
+#[path = "../support/served.rs"]
+mod served;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod edges;
 mod files;
+mod live;
 mod pages;
 mod traces;
 

@@ -169,8 +169,8 @@ fn a_page_zooms_moves_and_finds() {
     assert!((span(&moved) / span(&near) - 1.0).abs() < 1e-9, "{moved}");
     // Its address shows the same to somebody else.
     wait_for("the address to follow", || {
-        let hash = browser.eval("location.hash");
-        hash.as_str().unwrap().contains("from=")
+        let from = browser.eval("Number(new URLSearchParams(location.hash.slice(1)).get('from'))");
+        (from.as_f64().unwrap() * 1e9 - figure(&moved, "from")).abs() < 1e6
     });
     let hash = browser.eval("location.hash");
     browser.open(&page, hash.as_str().unwrap());
@@ -248,7 +248,8 @@ fn a_page_of_a_million_events_opens_and_zooms() {
     browser.wheel((600.0, 500.0), -240.0);
     browser.drawn();
     println!("zoomed after {:.1?}", begun.elapsed());
-    browser.open(page.as_ref(), "#find=r123456");
+    browser.open(page.as_ref(), "#find=step-123456");
+    assert!(browser.text("#picked").contains("Request r123456"));
     let near = browser.drawn();
     assert_eq!(near["mode"], "bars");
     assert!(figure(&near, "bars") >= 1.0 && figure(&near, "lanes") < 100.0);
@@ -256,11 +257,73 @@ fn a_page_of_a_million_events_opens_and_zooms() {
 }
 
 #[test]
+fn names_of_jobs_are_drawn_told_and_found() {
+    let dir = Dir::new();
+    let mut lines: Vec<String> = SCENARIO.lines().map(str::to_owned).collect();
+    for (request, name) in [(1, "compile"), (4, "never ran"), (3, "Link 60")] {
+        // Behind the last event of each.
+        let event = format!("\"request\": {request}");
+        let at = lines
+            .iter()
+            .rposition(|line| line.contains(&event))
+            .unwrap();
+        let time = lines[at].split('"').nth(3).unwrap();
+        let note = format!(
+            r#"{{"time": "{time}", "note": {{"machine": 0, "topic": "job", "text": "r{request} {name}"}}}}"#
+        );
+        lines.insert(at + 1, note);
+    }
+    let file = dir.write("named.jsonl", lines.join("\n"));
+    let (page, _) = drawn(&dir, &file, &[]);
+    let Some(mut browser) = browser("names of jobs are drawn, told and found") else {
+        return;
+    };
+    browser.open(&page, "");
+    browser.eval(
+        "window.texts = []; const fill = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) { texts.push(text); fill.call(this, text, ...rest); }; 1",
+    );
+    browser.eval("document.getElementById('canvas').focus()");
+    browser.key("0");
+    browser.drawn();
+    let texts = browser.eval("texts");
+    for text in ["r1", "compile", "r3", "Link 60"] {
+        assert!(
+            texts.as_array().unwrap().iter().any(|it| it == text),
+            "no {text:?} in {texts}"
+        );
+    }
+    for (find, request, name) in [
+        ("link", "Request r3", "Link 60"),
+        ("r1", "Request r1", "compile"),
+        ("never", "Request r4, never placed", "never ran"),
+    ] {
+        browser.open(&page, &format!("#find={find}"));
+        let picked = browser.text("#picked");
+        assert!(
+            picked.contains(request) && picked.contains(name),
+            "{picked}"
+        );
+        assert_eq!(browser.text("#found"), "1/1");
+    }
+    // A number is the number of a request, or all of a name.
+    browser.open(&page, "#find=60");
+    assert_eq!(browser.text("#found"), "none");
+}
+
+#[test]
 fn texts_of_others_are_shown_and_never_run() {
     let dir = Dir::new();
     let evil =
         "</script><script>document.body.dataset.evil = 1</script><img src=x onerror=alert(1)>";
+    let name = format!("zebra \"b\" 'c' {evil}");
+    let note = format!(
+        r#"{{"time": "1.5s", "note": {{"machine": 0, "topic": "job", "text": {}}}}}"#,
+        serde_json::to_string(&format!("r2 {}", name.replace(" 'c' ", "\n'c'\u{202e}"))).unwrap()
+    );
+    let line = r#"{"time": "2s", "event": {"start_failed""#;
     let text = SCENARIO
+        .replace(line, &format!("{note}\n{line}"))
         .replace("build7", &format!("<b>{evil}"))
         .replace("no route to host", evil)
         .replacen(
@@ -279,6 +342,15 @@ fn texts_of_others_are_shown_and_never_run() {
     browser.drawn();
     assert!(browser.text("#about").contains(evil), "as text");
     assert!(browser.text("#picked").contains(evil), "as text");
+    // The name of a job, in one line and from left to right.
+    browser.open(&page, "#find=zebra");
+    browser.drawn();
+    let shown = format!("zebra \"b\" | 'c'.{evil}");
+    let picked = browser.text("#picked");
+    assert!(
+        picked.contains("Request r2") && picked.contains(&shown),
+        "{picked}"
+    );
     assert_eq!(browser.text("#name"), "a<script>b.jsonl");
     assert_eq!(browser.eval("document.body.dataset.evil || 'none'"), "none");
     assert_eq!(browser.eval("document.scripts.length"), 3);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 
-use crate::support::{DEADLINE, Dir, wait_for};
+use super::support::{DEADLINE, Dir, wait_for};
 
 /// What it is called where.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -139,16 +139,44 @@ impl Browser {
 
     /// Opens a page, and waits until it is drawn.
     pub(crate) fn open(&mut self, page: &Path, hash: &str) {
+        self.open_at(&format!("file://{}{hash}", page.display()));
+    }
+
+    /// Goes to an address.
+    pub(crate) fn go(&mut self, url: &str) {
         // From a page to itself with another hash is no new page.
         self.call("Page.navigate", json!({ "url": "about:blank" }));
-        let url = format!("file://{}{hash}", page.display());
         self.call("Page.navigate", json!({ "url": url }));
+    }
+
+    /// The same, and waits until the page is drawn.
+    pub(crate) fn open_at(&mut self, url: &str) {
+        self.go(url);
         let state = "(document.body && document.body.dataset.state) || 'none'";
         wait_for("the page to be drawn", || {
             let state = self.eval(state);
             assert_ne!(state, "broken", "{}", self.text("#trouble"));
             state == "ready"
         });
+    }
+
+    /// Opens one more page, which nobody drives; its name.
+    pub(crate) fn tab(&mut self, url: &str) -> Value {
+        let session = self.session.take();
+        let made = self.call("Target.createTarget", json!({ "url": url }));
+        self.session = session;
+        made["targetId"].clone()
+    }
+
+    /// Is seen again.
+    pub(crate) fn come_to_front(&mut self) {
+        self.call("Page.bringToFront", json!({}));
+    }
+
+    pub(crate) fn close_tab(&mut self, tab: &Value) {
+        let session = self.session.take();
+        self.call("Target.closeTarget", json!({ "targetId": tab }));
+        self.session = session;
     }
 
     /// What a line of JavaScript comes to; a promise is waited for.

@@ -64,6 +64,18 @@ pub(crate) fn journal(machines: u64, requests: u64) -> Vec<u8> {
         manager.handle_into(event, now, &mut actions);
         writer.record(now, &event, &actions, &manager, &mut bytes);
         fleet.hear(at, &actions, long);
+        for action in &actions {
+            let Action::Grant { request, machine } = *action else {
+                continue;
+            };
+            let note = Note {
+                time: now,
+                machine,
+                topic: "job",
+                text: &format!("{request} step-{}", request.0),
+            };
+            writer.note(&note, &mut bytes);
+        }
         let said = match event {
             Event::Up { machine, .. } => {
                 let name = format!("rack{:02}-node{:02}", machine.0 / 40, machine.0 % 40);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::browser::Browser;
+use super::browser::Browser;
 
 /// What a page must show.
 #[derive(Debug, Default, PartialEq)]
@@ -57,7 +57,12 @@ pub(crate) fn figure(said: &Value, name: &str) -> f64 {
 
 /// Leaves what is on the screen to be looked at.
 pub(crate) fn keep(browser: &mut Browser, name: &str) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    // Tests within the binary stand in target/debug/deps.
+    let own = std::env::current_exe().unwrap();
+    let folder = match option_env!("CARGO_TARGET_TMPDIR") {
+        Some(folder) => Path::new(folder).join("pictures"),
+        None => own.ancestors().nth(3).unwrap().join("tmp/pictures"),
+    };
     fs::create_dir_all(&folder).unwrap();
     for (dark, suffix) in [(true, "-dark"), (false, "")] {
         browser.dark(dark);

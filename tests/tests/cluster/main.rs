@@ -2,6 +2,7 @@
 
 mod drops;
 mod elastic;
+mod figures;
 mod leases;
 mod logs;
 mod loss;

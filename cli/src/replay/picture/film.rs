@@ -1,66 +1,55 @@
-//! What there is to draw of a run, or a part of it: machines, grants, and the requests that were never granted.
+//! What there is to draw of a run, or a part of it: machines, grants, and the requests that were never granted; and what
+//! changes while it goes on.
 use std::collections::HashMap;
 use std::io;
 
 use remuda::journal::Note;
 use remuda::{
-    Action, Event, Health, Instant, KindId, Loss, MachineId, MachineView, Manager, Notice,
-    Recovery, Resources,
+    Action, Event, Health, Instant, Loss, MachineId, Manager, Notice, Recovery, RequestId,
 };
 
+use super::machine::{Ending, Machine, until};
 use super::slots::{Run, Slots};
 use crate::replay::fleet::{Fleet, Reason};
 use crate::replay::items::Step;
 use crate::replay::lives::{End as LifeEnd, Life, Lives, Point};
+use crate::replay::names::named;
 use crate::replay::play::Watch;
 
 /// Is told of each event, and keeps what is to be drawn.
 #[derive(Debug, Default)]
-pub(super) struct Film {
-    lives: Lives,
+pub(crate) struct Film {
+    pub(super) lives: Lives,
     fleet: Fleet,
     /// In the order in which they were asked for or joined.
-    machines: Vec<Machine>,
+    pub(super) machines: Vec<Machine>,
     by_id: HashMap<MachineId, usize>,
+    /// Of each request of `lives`, in the same order.
+    pub(super) placed: Vec<Placed>,
+    /// When it began, if something was there before the first event.
+    pub(super) before: Option<Instant>,
+    /// All that has changed, in order.
+    pub(super) changes: Vec<Change>,
     /// The number of the first event of the part, and its time and the last one's.
-    part: Option<(u64, Instant, Instant)>,
+    pub(super) part: Option<(u64, Instant, Instant)>,
 }
 
-/// A machine, from when it was asked for to its end.
-#[derive(Debug)]
-pub(super) struct Machine {
-    pub(super) id: MachineId,
-    pub(super) kind: KindId,
-    /// What it offers; before it is up, its kind's capacity.
-    pub(super) offer: Resources,
-    pub(super) asked: Instant,
-    pub(super) up: Option<Instant>,
-    pub(super) end: Option<(Point, Ending)>,
-    /// From when to when it was on probation.
-    pub(super) probations: Vec<(Instant, Option<Instant>)>,
-    /// When the last of them ends by itself (S10).
-    until: Option<Instant>,
-    /// From when to when it drained, unless that was to its end.
-    pub(super) drains: Vec<(Instant, Option<Instant>)>,
-    /// When it was told to stop, and why.
-    pub(super) told: Option<(Instant, Reason)>,
-    pub(super) name: String,
-    /// What its adapter said of its end, or of why it did not start.
-    pub(super) remark: String,
+/// Where a request is drawn, and what it is for.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    /// Its machine: its place among them.
+    pub(super) lane: Option<usize>,
+    /// The procs of its machine that it is drawn on: it is the same for the same run, and no two overlap.
+    pub(super) slots: Vec<Run>,
+    /// Empty where none is known.
+    pub(super) name: Box<str>,
 }
 
-/// How a machine ends.
+/// What is not as it was: a machine or a request, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// It stopped by itself.
-    Stopped,
-    /// It answered no polls.
-    Silent,
-    /// After the shutdown.
-    Shutdown,
-    StartFailed,
-    /// As it was told to.
-    Told,
+pub(super) enum Change {
+    Lane(usize),
+    Request(usize),
 }
 
 /// What a picture shows.
@@ -70,7 +59,13 @@ pub(super) struct Scene<'a> {
     pub(super) end: Instant,
     pub(super) lanes: Vec<Lane<'a>>,
     /// Those that got no machine, by when they were submitted.
-    pub(super) waiters: Vec<&'a Life>,
+    pub(super) waiters: Vec<Waiter<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter<'a> {
+    pub(super) life: &'a Life,
+    pub(super) name: &'a str,
 }
 
 /// A machine and its grants, by when they began.
@@ -80,12 +75,12 @@ pub(super) struct Lane<'a> {
     pub(super) grants: Vec<Grant<'a>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Grant<'a> {
     pub(super) life: &'a Life,
     pub(super) from: Point,
-    /// The procs of its machine that it is drawn on: it is the same for the same run, and no two overlap.
-    pub(super) slots: Vec<Run>,
+    pub(super) slots: &'a [Run],
+    pub(super) name: &'a str,
 }
 
 impl Watch for Film {
@@ -109,6 +104,10 @@ impl Watch for Film {
                 ..Machine::new(machine.id(), now)
             });
         }
+        let all: Vec<usize> = (0..self.lives.all.len()).collect();
+        self.place(&all, 0);
+        let some = !self.machines.is_empty() || !all.is_empty();
+        self.before = some.then_some(now);
     }
 
     fn step(
@@ -154,6 +153,11 @@ impl Watch for Film {
                 _ => {}
             }
         }
+        let mut touched = std::mem::take(&mut self.lives.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        self.place(&touched, step.number);
+        self.lives.touched = touched;
         if selected {
             let (first, begin, _) = self.part.unwrap_or((step.number, at.time, at.time));
             self.part = Some((first, begin, at.time));
@@ -162,45 +166,89 @@ impl Watch for Film {
     }
 
     fn note(&mut self, note: &Note<'_>, _: bool) -> io::Result<()> {
+        if let Some((request, name)) = named(note) {
+            self.name(request, &name);
+        }
+        if !matches!(note.topic, "name" | "start failed" | "stopped") {
+            return Ok(());
+        }
         if let Some(machine) = self.machine(note.machine) {
-            match note.topic {
-                "name" => note.text.clone_into(&mut machine.name),
-                "start failed" | "stopped" => note.text.clone_into(&mut machine.remark),
-                _ => {}
-            }
+            let said = match note.topic {
+                "name" => &mut machine.name,
+                _ => &mut machine.remark,
+            };
+            note.text.clone_into(said);
         }
         Ok(())
     }
 }
 
-impl Machine {
-    fn new(id: MachineId, asked: Instant) -> Machine {
-        Machine {
-            id,
-            kind: KindId(0),
-            offer: Resources::ZERO,
-            asked,
-            up: None,
-            end: None,
-            probations: Vec::new(),
-            until: None,
-            drains: Vec::new(),
-            told: None,
-            name: String::new(),
-            remark: String::new(),
+impl Film {
+    /// What a request is for, in one line that is fit to be shown.
+    pub(crate) fn name(&mut self, request: RequestId, name: &str) {
+        if let Some(at) = self.lives.latest(request)
+            && &*self.placed[at].name != name
+        {
+            self.placed[at].name = name.into();
+            self.changes.push(Change::Request(at));
         }
     }
-}
 
-impl Film {
+    /// What became of each request.
+    pub(crate) fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
+    /// A machine, to be changed.
     fn machine(&mut self, id: MachineId) -> Option<&mut Machine> {
         let at = *self.by_id.get(&id)?;
+        self.changes.push(Change::Lane(at));
         Some(&mut self.machines[at])
     }
 
     fn add(&mut self, machine: Machine) {
-        self.by_id.insert(machine.id, self.machines.len());
+        let at = self.machines.len();
+        self.changes.push(Change::Lane(at));
+        self.by_id.insert(machine.id, at);
         self.machines.push(machine);
+    }
+
+    /// Gives the grants among these requests, which event `number` has touched, their procs, and takes those back of what has
+    /// ended.
+    fn place(&mut self, touched: &[usize], number: u64) {
+        self.placed
+            .resize_with(self.lives.all.len(), Placed::default);
+        for &at in touched {
+            if self.lives.all[at].end.is_some() {
+                self.take_back(at);
+            }
+            self.changes.push(Change::Request(at));
+        }
+        for &at in touched {
+            let life = &self.lives.all[at];
+            let Some((_, id)) = life.granted.filter(|(from, _)| from.number == number) else {
+                continue;
+            };
+            let Some(&lane) = self.by_id.get(&id) else {
+                continue;
+            };
+            let machine = &mut self.machines[lane];
+            let procs = machine.offer.proc_count();
+            let free = machine.free.get_or_insert_with(|| Slots::new(procs));
+            let slots = free.take(life.procs);
+            let placed = &mut self.placed[at];
+            (placed.lane, placed.slots) = (Some(lane), slots);
+            if life.end.is_some() {
+                self.take_back(at);
+            }
+        }
+    }
+
+    fn take_back(&mut self, at: usize) {
+        let Placed { lane, slots, .. } = &self.placed[at];
+        if let Some(free) = lane.and_then(|lane| self.machines[lane].free.as_mut()) {
+            free.release(slots);
+        }
     }
 
     fn came_up(&mut self, id: MachineId, now: Instant) {
@@ -303,44 +351,42 @@ impl Film {
         let now = self.lives.now;
         let (first, begin, end) = self.part.unwrap_or((u64::MAX, now, now));
         let reaches = |end: Option<u64>| end.is_none_or(|number| number >= first);
-        let machines = self.machines.iter();
-        let mut lanes: Vec<_> = machines
-            .filter(|it| reaches(it.end.map(|(at, _)| at.number)))
-            .map(|machine| Lane {
-                machine,
-                grants: Vec::new(),
-            })
-            .collect();
-        lanes.sort_by_key(|lane| lane.machine.id);
-        let places = lanes.iter().enumerate();
-        let places: HashMap<_, _> = places.map(|(at, lane)| (lane.machine.id, at)).collect();
+        let mut lanes = Vec::new();
+        let mut places = vec![None; self.machines.len()];
+        for (at, machine) in self.machines.iter().enumerate() {
+            if reaches(machine.end.map(|(at, _)| at.number)) {
+                places[at] = Some(lanes.len());
+                lanes.push(Lane {
+                    machine,
+                    grants: Vec::new(),
+                });
+            }
+        }
         let mut waiters = Vec::new();
-        for life in &self.lives.all {
+        for (life, placed) in self.lives.all.iter().zip(&self.placed) {
             if !reaches(life.end.map(|(at, _)| at.number)) {
                 continue;
             }
             match life.granted {
-                Some((from, machine)) => {
-                    if let Some(lane) = places.get(&machine) {
-                        lanes[*lane].grants.push(Grant {
+                Some((from, _)) => {
+                    if let Some(lane) = placed.lane.and_then(|lane| places[lane]) {
+                        lanes[lane].grants.push(Grant {
                             life,
                             from,
-                            slots: Vec::new(),
+                            slots: &placed.slots,
+                            name: &placed.name,
                         });
                     }
                 }
-                None if life.end.is_some_and(|(_, end)| end == LifeEnd::Refused) => {}
-                None => waiters.push(life),
+                None if !is_shown(life) => {}
+                None => waiters.push(Waiter {
+                    life,
+                    name: &placed.name,
+                }),
             }
         }
         for lane in &mut lanes {
-            let mut slots = Slots::new(lane.machine.offer.proc_count());
             lane.grants.sort_by_key(|it| it.from.number);
-            for grant in &mut lane.grants {
-                slots.release(grant.from.number);
-                let until = grant.life.end.map_or(u64::MAX, |(at, _)| at.number);
-                grant.slots = slots.take(grant.life.procs, until);
-            }
         }
         Scene {
             begin,
@@ -351,17 +397,7 @@ impl Film {
     }
 }
 
-fn until(machine: &MachineView<'_>) -> Option<Instant> {
-    match machine.health() {
-        Health::Probation { until } => Some(until),
-        _ => None,
-    }
-}
-
-impl Machine {
-    fn recover(&mut self, now: Instant) {
-        if let Some((_, to @ None)) = self.probations.last_mut() {
-            *to = Some(now);
-        }
-    }
+/// Whether there is something to draw of a request: what was refused never waited.
+pub(super) fn is_shown(life: &Life) -> bool {
+    life.end.is_none_or(|(_, end)| end != LifeEnd::Refused)
 }

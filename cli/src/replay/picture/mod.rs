@@ -1,6 +1,10 @@
 //! Pictures of a run: a page to look at in a browser, and a trace for Perfetto.
 mod file;
 mod film;
+#[cfg(feature = "serve")]
+pub(crate) mod live;
+mod machine;
+mod numbers;
 mod page;
 mod slots;
 mod trace;
@@ -15,15 +19,15 @@ use super::play::play;
 use super::select::Selection;
 use super::tally::Tally;
 use crate::signals::Delay;
-use film::Film;
+pub(crate) use film::Film;
 
 /// The pictures that are asked for.
 #[derive(Args, Debug)]
 pub(crate) struct Pictures {
     /// Draw it as a page of its own for a browser: machines and their grants, the queue, waits by priority.
     ///
-    /// The page needs no network; it zooms, tells of what is under the pointer, and finds a request or a machine. The
-    /// part that --from and --to select is drawn. Example: remuda replay run.journal --html run.html
+    /// The page needs no network; it zooms, tells of what is under the pointer, and finds a request, a job or a machine.
+    /// The part that --from and --to select is drawn. Example: remuda replay run.journal --html run.html
     #[arg(long, value_name = "OUT")]
     #[arg(conflicts_with_all = ["tui", "explain", "owed", "diff", "request", "machine"])]
     html: Option<PathBuf>,

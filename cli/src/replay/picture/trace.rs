@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use remuda::{Instant, Outcome};
 use serde_json::json;
 
-use super::film::{Ending, Lane, Scene};
+use super::film::{Lane, Scene};
+use super::machine::Ending;
 use crate::replay::fleet::Reason;
 use crate::replay::input::Input;
 use crate::replay::lives::End;
@@ -55,7 +56,7 @@ pub(super) fn write(scene: &Scene<'_>, input: &Input, out: &mut dyn Write) -> io
     for (at, lane) in scene.lanes.iter().enumerate() {
         next = write_lane(scene, at, lane, next, &mut changes, out)?;
     }
-    for life in &scene.waiters {
+    for life in scene.waiters.iter().map(|it| it.life) {
         let from = life.submitted.map_or(Instant::ZERO, |at| at.time);
         changes.push((from, QUEUED, 1));
         changes.extend(life.end.map(|(at, _)| (at.time, QUEUED, -1)));

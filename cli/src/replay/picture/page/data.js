@@ -1,58 +1,6 @@
-"use strict";
-// What the page carries, read into tables: a number of each kind for a machine, a grant, a request that was never granted.
-// All times are nanoseconds after `words.base`.
-
-/** The bytes that a text in base64 stands for. */
-function bytesOf(text) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-  const letters = atob(text);
-  const bytes = new Uint8Array(letters.length);
-  for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
-  return bytes;
-}
-
-/** Reads varints one after the other. */
-class Numbers {
-  constructor(bytes) {
-    this.bytes = bytes;
-    this.at = 0;
-  }
-
-  /** A whole number; exact up to 2^53, and close beyond. */
-  next() {
-    const bytes = this.bytes;
-    let byte = bytes[this.at++];
-    if (byte < 128) return byte;
-    let value = byte & 127;
-    let scale = 128;
-    do {
-      byte = bytes[this.at++];
-      if (byte === undefined) throw new Error("its numbers are cut");
-      value += (byte & 127) * scale;
-      scale *= 128;
-    } while (byte >= 128);
-    return value;
-  }
-
-  /** A whole number with a sign. */
-  signed() {
-    const value = this.next();
-    return value % 2 ? -(value + 1) / 2 : value / 2;
-  }
-
-  /** The same, of 64 bits, exact. */
-  wide() {
-    let value = 0n;
-    let shift = 0n;
-    let byte;
-    do {
-      byte = this.bytes[this.at++];
-      value |= BigInt(byte & 127) << shift;
-      shift += 7n;
-    } while (byte >= 128);
-    return value & 1n ? -((value + 1n) >> 1n) : value >> 1n;
-  }
-}
+// The tables of a run: a row of numbers for each machine, and for each request. What a message says of new ones is added, and
+// of those that are there put in their place; a page in a file carries one message, and one that is live is sent more.
+// All times are nanoseconds after `words.base`; Infinity is the end of what has not ended.
 
 const ENDINGS = ["in service", "lost: it stopped", "lost: it was silent", "ended by the shutdown", "failed to start", "ended, as it was told to"];
 const STOPPED = 1, SILENT = 2, START_FAILED = 4, TOLD = 5;
@@ -73,227 +21,279 @@ function amountsText(amounts) {
   return amounts.slice(0, last).join("/");
 }
 
-/** All tables of a run. */
-function readRun(words, bytes) {
-  const numbers = new Numbers(bytes);
-  const lanes = numbers.next();
-  const count = numbers.next();
-  const ids = (n) => (words.wide ? new BigUint64Array(n) : new Float64Array(n));
-  const run = {
-    words,
-    begin: words.begin,
-    end: Math.max(words.end, words.begin + Math.max(1000, words.begin * 1e-9)),
-    mostProcs: words.procs,
-    lanes,
-    id: new Float64Array(lanes),
-    joined: new Uint8Array(lanes), // 1: it was not asked for
-    kind: new Uint8Array(lanes),
-    procs: new Float64Array(lanes), // that it offers
-    offer: new Array(lanes), // all amounts
-    ending: new Uint8Array(lanes),
-    asked: new Float64Array(lanes),
-    up: new Float64Array(lanes), // NaN: never
-    gone: new Float64Array(lanes), // the end of the run if it is still there
-    first: new Uint32Array(lanes + 1), // of its grants
-    probations: Array.from({ length: lanes }, () => NONE),
-    drains: Array.from({ length: lanes }, () => NONE),
-    told: new Float64Array(lanes).fill(NaN), // when it was told to stop, by choice
-    reason: new Uint8Array(lanes),
-    name: new Array(lanes).fill(""),
-    remark: new Array(lanes).fill(""),
-    count,
-    lane: new Uint32Array(count),
-    request: ids(count),
-    from: new Float64Array(count),
-    to: new Float64Array(count),
-    reach: new Float64Array(count), // the latest end of the grants of its lane up to this
-    wait: new Float64Array(count), // NaN: not known
-    rank: new Uint32Array(count),
-    fate: new Uint8Array(count),
-    slot: new Uint32Array(count),
-    size: new Uint32Array(count), // procs from that slot on
-    taken: Array.from({ length: words.amounts - 1 }, () => new Float64Array(count)), // of the second amount, the third, …
-    slots: new Map(), // all [slot, size] of those that are not side by side
-  };
-  const request = requests(numbers, words.wide);
-  let id = 0;
-  let grant = 0;
-  for (let lane = 0; lane < lanes; lane++) {
-    id += numbers.signed();
-    grant = readLane(run, numbers, lane, id, grant, request);
-  }
-  run.first[lanes] = grant;
-  for (const [lane, name, remark] of words.said) {
-    run.name[lane] = name;
-    run.remark[lane] = remark;
-  }
-  run.waiters = readWaiters(run, numbers, ids, request);
-  run.queue = queueCurve(run);
-  run.machines = machineCurves(run);
-  return run;
-}
-
+const NOWHERE = 0xffffffff; // the lane of a request that has no machine
+const ABSENT = 0, WAITS = 1, RUNS = 2, OVER = 3;
 const NONE = [];
 
-/** Reads ids of requests, each relative to the last. */
-function requests(numbers, wide) {
-  let last;
-  return {
-    restart() {
-      last = wide ? 0n : 0;
-    },
-    next() {
-      last = wide ? BigInt.asUintN(64, last + numbers.wide()) : last + numbers.signed();
-      return last;
-    },
-  };
-}
+const OF_LANE = {
+  id: Float64Array,
+  joined: Uint8Array, // 1: it was not asked for
+  kind: Uint8Array,
+  procs: Float64Array, // that it offers
+  ending: Uint8Array,
+  asked: Float64Array,
+  up: Float64Array, // NaN: never
+  gone: Float64Array,
+  told: Float64Array, // when it was told to stop, by choice
+  reason: Uint8Array,
+};
+const OF_REQUEST = {
+  state: Uint8Array,
+  request: Float64Array, // its id
+  rank: Uint32Array, // its priority: the place in `priorities`
+  fate: Uint8Array,
+  lane: Uint32Array,
+  nth: Uint32Array, // its place in the list of its lane
+  from: Float64Array, // of its grant; of what has no machine, when it was submitted
+  to: Float64Array,
+  wait: Float64Array, // NaN: not known
+  slot: Uint32Array,
+  size: Uint32Array, // procs from that slot on
+};
 
-function readLane(run, numbers, lane, id, grant, request) {
-  run.id[lane] = id;
-  const kind = numbers.next();
-  run.kind[lane] = kind >> 1;
-  run.joined[lane] = kind & 1;
-  run.offer[lane] = Array.from({ length: run.words.amounts }, () => numbers.next());
-  run.procs[lane] = Math.max(1, run.offer[lane][0]);
-  run.ending[lane] = numbers.next();
-  const asked = (run.asked[lane] = numbers.next());
-  const up = numbers.next();
-  run.up[lane] = up ? asked + up - 1 : NaN;
-  run.gone[lane] = run.ending[lane] ? asked + numbers.next() : run.end;
-  for (const spans of [run.probations, run.drains]) {
-    for (let left = numbers.next(); left > 0; left--) {
-      const from = asked + numbers.next();
-      const length = numbers.next();
-      if (spans[lane] === NONE) spans[lane] = [];
-      spans[lane].push([from, length ? from + length - 1 : run.gone[lane]]);
+/** The grants of a lane, by when they began: their rows, and the latest end up to each. */
+class Grants {
+  constructor() {
+    this.count = 0;
+    this.columns = new Columns({ rows: Uint32Array, from: Float64Array, reach: Float64Array });
+  }
+
+  push(row, from) {
+    this.columns.reserve(this.count + 1, this);
+    this.rows[this.count] = row;
+    this.from[this.count] = from;
+    return this.count++;
+  }
+
+  /** Works out again how far they reach, from the one on that has changed. */
+  extend(nth, to) {
+    for (let at = nth; at < this.count; at++) {
+      const reach = Math.max(at ? this.reach[at - 1] : 0, to[this.rows[at]]);
+      if (reach === this.reach[at]) return;
+      this.reach[at] = reach;
     }
   }
-  run.reason[lane] = numbers.next();
-  if (run.reason[lane]) run.told[lane] = asked + numbers.next();
-  run.first[lane] = grant;
-  request.restart();
-  let from = asked;
-  let reach = 0;
-  for (let left = numbers.next(); left > 0; left--, grant++) {
-    run.lane[grant] = lane;
-    run.request[grant] = request.next();
-    from += numbers.next();
-    run.from[grant] = from;
+}
+
+/** The column of a wait: from a tenth of a millisecond on, three a power of ten. */
+function columnOf(wait) {
+  return Math.max(0, Math.floor(Math.log10(Math.max(1, wait)) * 3) - 11);
+}
+
+class Run {
+  /** Forgets all, and takes in a first message. */
+  reset(message, bytes) {
+    const words = (this.words = { ...message });
+    for (const part of ["priorities", "said", "jobs", "numbers"]) delete words[part];
+    this.begin = words.begin;
+    this.isLive = Boolean(words.live); // or in a file
+    this.lanes = this.count = 0;
+    this.ofLanes = new Columns(OF_LANE);
+    const amounts = Array.from({ length: words.amounts - 1 }, (_, nth) => [`taken${nth}`, Float64Array]);
+    this.ofRequests = new Columns({ ...OF_REQUEST, ...Object.fromEntries(amounts), ...(words.wide && { request: BigUint64Array }) });
+    this.reserve(1, 1);
+    [this.offer, this.probations, this.drains, this.name, this.remark, this.grants] = [[], [], [], [], [], []];
+    this.mostProcs = 1;
+    this.job = []; // names of requests
+    this.slots = new Map(); // all [slot, size] of those that are not side by side
+    [this.priorities, this.ranks] = [[], []];
+    this.waiting = new Map(); // rows of those that wait, by priority
+    this.waits = this.runs = 0; // so many
+    this.lost = []; // lanes
+    this.waited = new Map(); // how many waited how long: by column, then by priority
+    this.isOver = false;
+    const curve = () => new Curve(words.begin);
+    this.queue = curve();
+    this.machines = { all: curve(), pending: curve(), service: curve(), probation: curve() };
+    this.take(message, bytes);
+  }
+
+  /** Whether a first message is of the run that we have: then everything has its place as before. */
+  is({ file, head, base }) {
+    const { words } = this;
+    return Boolean(words) && JSON.stringify([file, head, base]) === JSON.stringify([words.file, words.head, words.base]);
+  }
+
+  /** Takes in what has changed. */
+  take(message, bytes) {
+    const { words } = this;
+    for (const part of ["end", "summary", "permille"]) if (part in message) words[part] = message[part];
+    this.isOver = Boolean(message.over);
+    // Something can be seen of a run that has just begun.
+    this.end = Math.max(words.end, words.begin + Math.max(this.isLive ? 1e9 : 1000, words.begin * 1e-9));
+    this.addPriorities(message.priorities || NONE);
+    const numbers = new Numbers(bytes);
+    let lane = 0, id = 0;
+    for (let left = numbers.next(); left > 0; left--, lane++) {
+      lane += numbers.next();
+      id += numbers.signed();
+      this.takeLane(numbers, lane, id);
+    }
+    const jobs = message.jobs ? message.jobs.split("\n") : NONE;
+    const named = this.takeRequests(numbers, false, jobs, 0);
+    this.takeRequests(numbers, true, jobs, named);
+    for (const [at, name, remark] of message.said || NONE) [this.name[at], this.remark[at]] = [name, remark];
+    for (const curve of [this.queue, ...Object.values(this.machines)]) curve.settle();
+  }
+
+  reserve(lanes, requests) {
+    this.ofLanes.reserve(lanes, this);
+    if (this.ofRequests.reserve(requests, this)) this.taken = Array.from({ length: this.words.amounts - 1 }, (_, nth) => this[`taken${nth}`]);
+  }
+
+  /** Priorities come in any order: their ranks say which is the most urgent. */
+  addPriorities(names) {
+    if (!names.length) return;
+    this.priorities.push(...names);
+    const values = this.priorities.map((name) => BigInt(name));
+    const order = values.map((_, at) => at).sort((a, b) => (values[a] < values[b] ? -1 : values[a] > values[b] ? 1 : 0));
+    order.forEach((at, rank) => (this.ranks[at] = rank));
+  }
+
+  takeLane(numbers, lane, id) {
+    const isNew = lane >= this.lanes;
+    if (isNew) {
+      this.lanes = lane + 1;
+      this.reserve(this.lanes, 0);
+      [this.name[lane], this.remark[lane], this.grants[lane]] = ["", "", new Grants()];
+      [this.probations[lane], this.drains[lane]] = [NONE, NONE];
+      this.up[lane] = NaN;
+    }
+    const [wasUp, wasGone, probations] = [!Number.isNaN(this.up[lane]), this.ending[lane] > 0, this.probations[lane]];
+    this.id[lane] = id;
     const kind = numbers.next();
-    run.fate[grant] = kind % 8;
-    run.rank[grant] = Math.floor(kind / 8);
-    const wait = numbers.next();
-    run.wait[grant] = wait ? wait - 1 : NaN;
-    run.to[grant] = run.fate[grant] ? from + numbers.next() : run.end;
-    reach = Math.max(reach, run.to[grant]);
-    run.reach[grant] = reach;
-    if (run.taken.length) numbers.next(); // its procs, which the slots tell too
-    for (const taken of run.taken) taken[grant] = numbers.next();
-    let slot = numbers.next();
-    run.slot[grant] = slot >> 1;
-    run.size[grant] = numbers.next();
-    if (slot & 1) {
-      const slots = [[run.slot[grant], run.size[grant]]];
-      while (slot & 1) {
-        slot = numbers.next();
-        slots.push([slot >> 1, numbers.next()]);
+    this.kind[lane] = kind >> 1;
+    this.joined[lane] = kind & 1;
+    this.offer[lane] = Array.from({ length: this.words.amounts }, () => numbers.next());
+    this.procs[lane] = Math.max(1, this.offer[lane][0]);
+    this.mostProcs = Math.max(this.mostProcs, this.procs[lane]);
+    this.ending[lane] = numbers.next();
+    const asked = (this.asked[lane] = numbers.next());
+    const up = numbers.next();
+    this.up[lane] = up ? asked + up - 1 : NaN;
+    this.gone[lane] = this.ending[lane] ? asked + numbers.next() : Infinity;
+    for (const spans of [this.probations, this.drains]) {
+      spans[lane] = NONE;
+      for (let left = numbers.next(); left > 0; left--) {
+        const from = asked + numbers.next();
+        const length = numbers.next();
+        if (spans[lane] === NONE) spans[lane] = [];
+        spans[lane].push([from, length ? from + length - 1 : this.gone[lane]]);
       }
-      run.slots.set(grant, slots);
     }
+    this.reason[lane] = numbers.next();
+    this.told[lane] = this.reason[lane] ? asked + numbers.next() : NaN;
+    this.countLane(lane, isNew, wasUp, wasGone, probations);
   }
-  return grant;
-}
 
-function readWaiters(run, numbers, ids, request) {
-  const count = numbers.next();
-  const waiters = { count, request: ids(count), from: new Float64Array(count), to: new Float64Array(count), over: new Uint8Array(count), rank: new Uint32Array(count) };
-  request.restart();
-  let from = 0;
-  for (let at = 0; at < count; at++) {
-    waiters.request[at] = request.next();
-    from += numbers.next();
-    waiters.from[at] = from;
-    const length = numbers.next();
-    waiters.over[at] = length ? 1 : 0;
-    waiters.to[at] = length ? from + length - 1 : Infinity;
-    waiters.rank[at] = numbers.next();
+  /** What a machine that has changed does to the curves. */
+  countLane(lane, isNew, wasUp, wasGone, before) {
+    const { all, pending, service, probation } = this.machines;
+    const isUp = !Number.isNaN(this.up[lane]);
+    if (isNew) for (const curve of [all, pending]) curve.rises.push(this.asked[lane]);
+    if (isUp && !wasUp) {
+      pending.falls.push(this.up[lane]);
+      service.rises.push(this.up[lane]);
+    }
+    if (this.ending[lane] && !wasGone) {
+      for (const curve of [all, isUp ? service : pending]) curve.falls.push(this.gone[lane]);
+      if (this.ending[lane] === STOPPED || this.ending[lane] === SILENT) this.lost.push(lane);
+    }
+    this.probations[lane].forEach(([from, to], nth) => {
+      if (nth >= before.length) probation.rises.push(from);
+      if (to !== Infinity && (nth >= before.length || before[nth][1] === Infinity)) probation.falls.push(to);
+    });
   }
-  return waiters;
-}
 
-/** A figure that rises and falls by one at these times: `time[i]` is when it becomes `value[i]`. */
-function curve(rises, falls) {
-  rises.sort();
-  falls.sort();
-  const time = new Float64Array(rises.length + falls.length);
-  const value = new Int32Array(time.length);
-  let rise = 0, fall = 0, now = 0, count = 0;
-  while (rise < rises.length || fall < falls.length) {
-    const at = Math.min(rise < rises.length ? rises[rise] : Infinity, fall < falls.length ? falls[fall] : Infinity);
-    if (at === Infinity) break;
-    for (; rise < rises.length && rises[rise] === at; rise++) now++;
-    for (; fall < falls.length && falls[fall] === at; fall++) now--;
-    time[count] = at;
-    value[count++] = now;
+  /** Requests, with a machine or without; gives the place of the next name. */
+  takeRequests(numbers, granted, jobs, named) {
+    const ids = new Ids(numbers, this.words.wide);
+    let row = 0, from = 0, lane = 0;
+    for (let left = numbers.next(); left > 0; left--, row++, named++) {
+      row += numbers.signed();
+      if (row >= this.count) {
+        this.count = row + 1;
+        this.reserve(0, this.count);
+      }
+      const before = this.state[row];
+      this.request[row] = ids.next();
+      const kind = numbers.next();
+      this.rank[row] = Math.floor(kind / 8);
+      this.fate[row] = kind % 8;
+      from += numbers.next();
+      this.from[row] = from;
+      let wait = 0;
+      if (granted) {
+        lane += numbers.signed();
+        wait = numbers.next();
+      }
+      this.lane[row] = granted ? lane : NOWHERE;
+      this.wait[row] = wait ? wait - 1 : NaN;
+      this.to[row] = this.fate[row] ? from + numbers.next() : Infinity;
+      if (granted) this.takeSlots(numbers, row);
+      if (jobs[named]) this.job[row] = jobs[named];
+      this.state[row] = this.fate[row] ? OVER : granted ? RUNS : WAITS;
+      if (granted) {
+        if (before <= WAITS) this.nth[row] = this.grants[lane].push(row, from);
+        this.grants[lane].extend(this.nth[row], this.to);
+      }
+      this.countRequest(row, before);
+    }
+    return named;
   }
-  return { time: time.subarray(0, count), value: value.subarray(0, count) };
-}
 
-function queueCurve(run) {
-  const { count, wait, from, waiters } = run;
-  const rises = new Float64Array(count + waiters.count);
-  const falls = new Float64Array(count + waiters.count);
-  let queued = 0;
-  for (let at = 0; at < count; at++) {
+  takeSlots(numbers, row) {
+    if (this.taken.length) numbers.next(); // its procs, which the slots tell too
+    for (const taken of this.taken) taken[row] = numbers.next();
+    let slot = numbers.next();
+    this.slot[row] = slot >> 1;
+    this.size[row] = numbers.next();
+    if (!(slot & 1)) return;
+    const slots = [[this.slot[row], this.size[row]]];
+    while (slot & 1) {
+      slot = numbers.next();
+      slots.push([slot >> 1, numbers.next()]);
+    }
+    this.slots.set(row, slots);
+  }
+
+  /** What a request that has changed does to the queue. */
+  countRequest(row, before) {
+    const [state, from, wait, rank] = [this.state[row], this.from[row], this.wait[row], this.rank[row]];
+    const hasMachine = this.lane[row] !== NOWHERE;
     // Of requests that came before the recording no wait is known: those that ran already are left out.
-    if (Number.isNaN(wait[at]) && from[at] === 0) continue;
-    rises[queued] = Number.isNaN(wait[at]) ? 0 : from[at] - wait[at];
-    falls[queued++] = from[at];
-  }
-  rises.set(waiters.from, queued);
-  falls.set(waiters.to, queued);
-  queued += waiters.count;
-  const found = curve(rises.slice(0, queued), falls.slice(0, queued));
-  // The longest in the part that is drawn.
-  const first = firstAfter(found.time, run.begin);
-  found.peak = found.value.slice(first, firstAfter(found.time, run.end)).reduce((most, it) => Math.max(most, it), first ? found.value[first - 1] : 0);
-  return found;
-}
-
-function machineCurves(run) {
-  const all = [[], []], pending = [[], []], ok = [[], []], probation = [[], []];
-  for (let lane = 0; lane < run.lanes; lane++) {
-    const never = Number.isNaN(run.up[lane]);
-    const gone = run.ending[lane] ? run.gone[lane] : Infinity;
-    all[0].push(run.asked[lane]);
-    all[1].push(gone);
-    pending[0].push(run.asked[lane]);
-    pending[1].push(never ? gone : run.up[lane]);
-    if (never) continue;
-    ok[0].push(run.up[lane]);
-    ok[1].push(gone);
-    for (const [from, to] of run.probations[lane]) {
-      probation[0].push(from);
-      probation[1].push(to);
+    const came = !hasMachine ? from : !Number.isNaN(wait) ? from - wait : from === 0 ? NaN : 0;
+    if (before === ABSENT && !Number.isNaN(came)) this.queue.rises.push(came);
+    if (before <= WAITS && state !== WAITS && (before === WAITS || !Number.isNaN(came))) this.queue.falls.push(hasMachine ? from : this.to[row]);
+    if (before === WAITS && state !== WAITS) {
+      this.waits--;
+      this.waiting.get(rank).delete(row);
+      if (!this.waiting.get(rank).size) this.waiting.delete(rank);
+    }
+    if (before === ABSENT && state === WAITS) {
+      this.waits++;
+      if (!this.waiting.has(rank)) this.waiting.set(rank, new Set());
+      this.waiting.get(rank).add(row);
+    }
+    this.runs += (state === RUNS) - (before === RUNS);
+    // As the summary counts: requests that were granted in this part, and whose time of submission is known.
+    if (before <= WAITS && hasMachine && !Number.isNaN(wait) && from >= this.begin) {
+      const column = columnOf(wait);
+      if (!this.waited.has(column)) this.waited.set(column, new Map());
+      const counts = this.waited.get(column);
+      counts.set(rank, (counts.get(rank) || 0) + 1);
     }
   }
-  const of = ([rises, falls]) => curve(Float64Array.from(rises), Float64Array.from(falls));
-  return { all: of(all), pending: of(pending), service: of(ok), probation: of(probation) };
-}
 
-/** The first index of `list` in [low, high) whose value is more than `than`, or not less where `same` is set. */
-function firstAfter(list, than, low = 0, high = list.length, same = false) {
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (same ? list[middle] < than : list[middle] <= than) low = middle + 1;
-    else high = middle;
+  /** The rows of those that wait, the most urgent first; so many at most. */
+  firstWaiting(most) {
+    const rows = [];
+    for (const rank of [...this.waiting.keys()].sort((a, b) => this.ranks[a] - this.ranks[b])) {
+      for (const row of this.waiting.get(rank)) {
+        if (rows.length === most) return rows;
+        rows.push(row);
+      }
+    }
+    return rows;
   }
-  return low;
-}
-
-/** The value of a curve at a time. */
-function valueAt(curve, time) {
-  const at = firstAfter(curve.time, time);
-  return at ? curve.value[at - 1] : 0;
 }

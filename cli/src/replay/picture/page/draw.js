@@ -91,14 +91,14 @@ class Picture extends Lanes {
   /** The highest and the lowest value of a curve in each column. */
   columns(curve, view, columns) {
     const high = new Float64Array(columns), low = new Float64Array(columns);
-    const { time, value } = curve;
+    const { time, value, count } = curve;
     const wide = (view.to - view.from) / (view.right - view.left);
-    let at = firstAfter(time, view.from);
+    let at = firstAfter(time, view.from, 0, count);
     let now = at ? value[at - 1] : 0;
     for (let column = 0; column < columns; column++) {
       const until = view.from + (column + 1) * wide;
       let most = now, least = now;
-      for (; at < time.length && time[at] < until; at++) {
+      for (; at < count && time[at] < until; at++) {
         now = value[at];
         if (now > most) most = now;
         if (now < least) least = now;

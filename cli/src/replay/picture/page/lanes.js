@@ -52,9 +52,10 @@ class Lanes {
     return this.pen.createPattern(tile, "repeat");
   }
 
-  colourOf(rank) {
+  /** The colour of a priority, by its place in the run's list. */
+  colourOf(priority) {
     const { priorities } = this.colours;
-    return priorities[Math.min(rank, priorities.length - 1)];
+    return priorities[Math.min(this.run.ranks[priority], priorities.length - 1)];
   }
 
   /** The ground of a kind's lanes, where nothing runs: all alike if there is one kind. */
@@ -87,16 +88,16 @@ class Lanes {
     return [first, last];
   }
 
-  /** The grants of a lane that are seen: some of them may have ended before. */
+  /** The rows of the grants of a lane that are seen: some of them may have ended before. */
   grantsIn(view, lane) {
-    const { run } = this;
-    const [begin, end] = [run.first[lane], run.first[lane + 1]];
-    return [firstAfter(run.reach, view.from, begin, end, true), firstAfter(run.from, view.to, begin, end)];
+    const { count, rows, from, reach } = this.run.grants[lane];
+    if (!count) return NONE;
+    return rows.subarray(firstAfter(reach, view.from, 0, count, true), firstAfter(from, view.to, 0, count));
   }
 
   /** The procs of a grant. */
   procsOf(at) {
-    const slots = this.run.slots.get(at);
+    const slots = this.run.slots.size ? this.run.slots.get(at) : null;
     return slots ? slots.reduce((sum, [, size]) => sum + size, 0) : this.run.size[at];
   }
 
@@ -171,9 +172,8 @@ class Lanes {
     const { run, pen, colours } = this;
     const all = run.offer[lane][1];
     if (!run.taken.length || !all || high < 14) return;
-    const [first, last] = this.grantsIn(view, lane);
     const changes = [];
-    for (let at = first; at < last; at++) {
+    for (const at of this.grantsIn(view, lane)) {
       if (run.to[at] < view.from || !run.taken[0][at]) continue;
       changes.push([run.from[at], run.taken[0][at]], [run.to[at], -run.taken[0][at]]);
     }
@@ -207,10 +207,9 @@ class Lanes {
 
   drawGrants(view, lane, top, high, busy, drawn) {
     const { run } = this;
-    const [first, last] = this.grantsIn(view, lane);
     const scale = (view.right - view.left) / (view.to - view.from);
     let low = Infinity, most = -1;
-    for (let at = first; at < last; at++) {
+    for (const at of this.grantsIn(view, lane)) {
       const to = run.to[at];
       if (to < view.from) continue;
       drawn.bars++;
@@ -280,10 +279,30 @@ class Lanes {
         }
       }
       if (tall >= 12 && shown > 34) {
-        const label = `r${run.request[at]}`;
-        if (pen.measureText(label).width + 10 < shown) this.text(label, left + 6, y + tall / 2 + 0.5, colours.label);
+        this.label(at, left + 6, y + tall / 2 + 0.5, shown - 10);
       }
     }
+  }
+
+  /** The id of a grant, and as much of its name as there is space for. */
+  label(at, x, y, width) {
+    const { run, pen, colours } = this;
+    const id = `r${run.request[at]}`;
+    const space = width - pen.measureText(id).width;
+    if (space <= 0) return;
+    this.text(id, x, y, colours.label);
+    const name = run.job[at];
+    if (!name || space < 24) return;
+    // No letter is narrower than two pixels: more than that is not measured.
+    let shown = name.slice(0, Math.ceil(space / 2));
+    if (pen.measureText(shown).width > space - 6) {
+      while (shown && pen.measureText(`${shown}…`).width > space - 6) shown = shown.slice(0, Math.min(shown.length - 1, Math.floor((shown.length * (space - 6)) / pen.measureText(`${shown}…`).width)));
+      if (shown.length < 2) return;
+      shown += "…";
+    }
+    pen.globalAlpha = 0.8;
+    this.text(shown, x + width - space + 6, y, colours.label);
+    pen.globalAlpha = 1;
   }
 
   /** What became of a machine. */
@@ -367,8 +386,7 @@ class Lanes {
         if (to >= view.from && from <= view.to) drawn.drains++;
       }
       if (run.reason[lane] && run.told[lane] <= view.to && gone >= view.from) drawn.told++;
-      const [first, last] = this.grantsIn(view, lane);
-      for (let at = first; at < last; at++) {
+      for (const at of this.grantsIn(view, lane)) {
         if (run.to[at] < view.from) continue;
         drawn.bars++;
         add(used, row, run.from[at], run.to[at], this.procsOf(at));

@@ -1,18 +1,48 @@
-// Brings the page to life: pointer, keys, search, the address; and tells on <body> what it has drawn.
+// Brings the page to life: pointer, keys, the address; and tells on <body> what it has drawn.
 
 function start() {
   const words = JSON.parse(byId("words").textContent);
   const source = byId("numbers");
-  const run = readRun(words, bytesOf(source.textContent));
-  source.textContent = ""; // It may be large.
+  const run = new Run();
+  if (!words.live) {
+    run.reset(words, bytesOf(source.textContent));
+    source.textContent = ""; // It may be large.
+    show(run);
+    return;
+  }
+  let shown = null;
+  let rested = 0; // until when, so that there is time for other things
+  const follower = new Follower(run, (isOther) => {
+    if (!shown) {
+      shown = show(run);
+      setInterval(() => {
+        const begun = performance.now();
+        if (document.hidden || begun < rested) return;
+        follower.tick();
+        shown.tick();
+        rested = performance.now() + 10 * (performance.now() - begun);
+      }, 1000);
+    } else shown.change(isOther);
+  });
+}
+
+/** Shows a run; gives what is to be called when it has changed, and each second. */
+function show(run) {
   const canvas = byId("canvas");
   const view = new View(run);
   const picture = new Picture(run, canvas);
   const marks = { x: NaN, y: NaN, chosen: null, picked: null };
+  const reasons = new Reasons(run);
   fillPanel(run, picture);
 
   let asked = false;
+  let cost = 0, drawnAt = 0; // of the last drawing, in milliseconds
   function redraw() {
+    keepAddress();
+    drawSoon();
+  }
+
+  function drawSoon() {
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
@@ -22,10 +52,13 @@ function start() {
   }
 
   function draw() {
+    const begun = performance.now();
     const drawn = picture.draw(view, marks);
-    Object.assign(document.body.dataset, drawn, { from: view.from, to: view.to, peak: run.queue.peak });
+    drawnAt = performance.now();
+    cost = drawnAt - begun;
+    const stands = { queued: run.waits, running: run.runs, machines: run.machines.service.at(Infinity) };
+    Object.assign(document.body.dataset, drawn, stands, { from: view.from, to: view.to, peak: run.queue.peak, took: cost });
     document.body.dataset.state = "ready";
-    keepAddress();
   }
 
   let saving = 0;
@@ -46,7 +79,7 @@ function start() {
     const params = new URLSearchParams(location.hash.slice(1));
     view.fit();
     view.read(params);
-    if (params.has("find")) seek(params.get("find"));
+    if (params.has("find")) search.seek(params.get("find"));
     redraw();
   }
 
@@ -56,9 +89,8 @@ function start() {
     const time = view.time(x);
     const near = ((view.to - view.from) / (view.right - view.left)) * 3;
     const slot = Math.floor(((y - view.laneTop(lane)) / view.tall) * run.procs[lane]);
-    const [first, last] = picture.grantsIn({ from: time - near, to: time + near }, lane);
     let best = -1, distance = Infinity;
-    for (let at = first; at < last; at++) {
+    for (const at of picture.grantsIn({ from: time - near, to: time + near }, lane)) {
       if (run.to[at] < time - near) continue;
       const slots = run.slots.get(at) || [[run.slot[at], run.size[at]]];
       const isOn = slots.some(([from, size]) => slot >= from && slot < from + size);
@@ -98,10 +130,22 @@ function start() {
 
   function pick(found) {
     marks.picked = found && found.time === undefined ? found : null;
-    const section = byId("picked");
-    section.hidden = !marks.picked;
-    if (marks.picked) section.replaceChildren(...describe(marks.picked));
+    tellPicked();
+    const waiter = marks.picked?.waiter;
+    reasons.show(waiter !== undefined && run.state[waiter] === WAITS ? waiter : -1);
     redraw();
+  }
+
+  /** What is known of it by now: what waited may have a machine. */
+  function tellPicked() {
+    const { picked } = marks;
+    if (picked?.waiter !== undefined && run.lane[picked.waiter] !== NOWHERE) {
+      [picked.lane, picked.grant] = [run.lane[picked.waiter], picked.waiter];
+      delete picked.waiter;
+      reasons.show(-1);
+    }
+    byId("picked").hidden = !picked;
+    byId("facts").replaceChildren(...(picked ? describe(picked) : NONE));
   }
 
   // The pointer.
@@ -195,30 +239,26 @@ function start() {
 
   function goGrant(at) {
     const wait = run.wait[at] > 0 ? run.wait[at] : 0;
-    const long = Math.max(run.to[at] - run.from[at], 100);
+    const to = endOf(run, run.to[at]);
+    const long = Math.max(to - run.from[at], 100);
     const before = Math.min(wait, long * 4) + long / 2;
-    view.show(run.from[at] - before, run.to[at] + long / 2);
+    view.show(run.from[at] - before, to + long / 2);
     view.showLane(run.lane[at], Math.min(120, Math.max(24, run.procs[run.lane[at]] * 14)));
     pick({ lane: run.lane[at], grant: at });
   }
 
   function goMachine(lane) {
-    const [from, to] = [run.asked[lane], run.gone[lane]];
+    const [from, to] = [run.asked[lane], endOf(run, run.gone[lane])];
     const margin = (to - from) * 0.03;
     view.show(from - margin, to + margin);
     view.showLane(lane);
     pick({ lane, grant: -1 });
   }
 
-  const losses = [];
-  for (let lane = 0; lane < run.lanes; lane++) {
-    if (run.ending[lane] === STOPPED || run.ending[lane] === SILENT) losses.push(lane);
-  }
-  losses.sort((a, b) => run.gone[a] - run.gone[b] || a - b);
-  byId("loss").disabled = !losses.length;
   let loss = -1;
 
   function goLoss(by) {
+    const losses = run.lost.slice().sort((a, b) => run.gone[a] - run.gone[b] || a - b);
     if (!losses.length) return;
     loss = (loss + by + losses.length + (loss < 0 && by < 0 ? 1 : 0)) % losses.length;
     const lane = losses[loss];
@@ -228,57 +268,31 @@ function start() {
     pick({ lane, grant: -1 });
   }
 
-  let search = { text: "", found: [], at: 0 };
-
-  /** What a text names: requests by number, machines by number or by a part of their name. */
-  function matches(text) {
-    const found = [];
-    const request = /^r?(\d+)$/i.exec(text);
-    if (request) {
-      const id = run.words.wide ? BigInt(request[1]) : Number(request[1]);
-      for (let at = run.request.indexOf(id); at >= 0; at = run.request.indexOf(id, at + 1)) found.push({ lane: run.lane[at], grant: at });
-      const waiter = run.waiters.request.indexOf(id);
-      if (waiter >= 0) found.push({ waiter, lane: -1, grant: -1 });
-    }
-    const machine = /^([mj])(\d+)$/i.exec(text);
-    const low = text.toLowerCase();
-    for (let lane = 0; lane < run.lanes; lane++) {
-      if (machine ? idOf(run, lane) === text.toLowerCase() : run.name[lane].toLowerCase().includes(low)) found.push({ lane, grant: -1 });
-    }
-    return found;
+  function goWaiter(at) {
+    const [from, to] = [run.from[at], endOf(run, run.to[at])];
+    view.show(from - (to - from) * 0.1, to + (to - from) * 0.1);
+    pick({ waiter: at, lane: -1, grant: -1 });
   }
 
-  function seek(text) {
-    text = text.trim();
-    const output = byId("found");
-    if (!text) {
-      search = { text: "", found: [], at: 0 };
-      output.textContent = "";
-      return;
-    }
-    if (text === search.text) search.at = (search.at + 1) % Math.max(1, search.found.length);
-    else search = { text, found: matches(text), at: 0 };
-    const { found, at } = search;
-    output.textContent = found.length ? `${at + 1}/${found.length}` : "none";
-    if (!found.length) return;
-    const it = found[at];
+  const search = new Search(run, (it) => {
     if (it.grant >= 0) goGrant(it.grant);
     else if (it.lane >= 0) goMachine(it.lane);
-    else {
-      const [from, to] = [run.waiters.from[it.waiter], Math.min(run.waiters.to[it.waiter], run.end)];
-      view.show(from - (to - from) * 0.1, to + (to - from) * 0.1);
-      pick(it);
-    }
-  }
+    else goWaiter(it.waiter);
+  });
+
+  byId("waiting").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) pick({ waiter: Number(button.dataset.row), lane: -1, grant: -1 });
+  });
 
   const find = byId("find");
   find.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") seek(find.value);
+    if (event.key === "Enter") search.seek(find.value);
     if (event.key === "Escape") canvas.focus();
     event.stopPropagation();
   });
   find.addEventListener("input", () => {
-    if (!find.value) seek("");
+    if (!find.value) search.clear();
     else byId("found").textContent = "";
   });
 
@@ -347,6 +361,36 @@ function start() {
   resize();
   readAddress();
   draw();
+
+  function fill() {
+    fillPanel(run, picture);
+    tellPicked();
+    picture.strip = null;
+  }
+
+  let later = 0;
+  return {
+    /** The run has changed, or is another. */
+    change(isOther) {
+      if (isOther) {
+        view.fit();
+        pick(null);
+        search.clear();
+        fill();
+      }
+      view.lengthen();
+      if (run.isOver) this.tick();
+      // Where drawing takes long, there is time for other things in between.
+      clearTimeout(later);
+      later = setTimeout(drawSoon, Math.max(0, drawnAt + 4 * cost - performance.now()));
+    },
+
+    tick() {
+      view.lengthen();
+      fill();
+      draw();
+    },
+  };
 }
 
 function broken(message) {

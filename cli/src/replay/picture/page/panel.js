@@ -20,7 +20,9 @@ function fillPanel(run, picture) {
     byId("trouble").textContent = `Not the whole run: ${words.trouble}. What came before is drawn.`;
     byId("trouble").hidden = false;
   }
+  byId("loss").disabled = !run.lost.length;
   fillTiles(run);
+  fillQueue(run);
   fillWaits(run, picture);
   fillLegend(run, picture);
   fillAbout(words);
@@ -32,7 +34,7 @@ function fillTiles(run) {
   const lost = summary.machines.lost_stopped + summary.machines.lost_silent;
   const tiles = [
     [run.words.permille === null ? "–" : `${(run.words.permille / 10).toFixed(1)} %`, "of procs used"],
-    [span(run.words.end - run.words.begin), "long"],
+    run.isLive && !run.isOver ? [span(tenths(run.end - run.begin)), "so far"] : [span(run.words.end - run.words.begin), "long"],
     [count(summary.requests.granted), "grants"],
     [count(run.queue.peak), "longest queue"],
     [count(summary.machines.up), "machines came up"],
@@ -55,7 +57,7 @@ function fillWaits(run, picture) {
   const head = element("tr", "", ...["priority", "n", "mean", "p50", "p99", "max"].map((it) => element("th", "", it)));
   const rows = waits.slice(0, SHOWN).map((it) => {
     const chip = element("i", "chip");
-    chip.style.background = picture.colourOf(run.words.priorities.indexOf(String(it.priority)));
+    chip.style.background = picture.colourOf(run.priorities.indexOf(String(it.priority)));
     const cells = [it.mean, it.p50, it.p99, it.max].map((nanos) => element("td", "", span(nanos, 3)));
     return element("tr", "", element("td", "", chip, String(it.priority)), element("td", "", count(it.n)), ...cells);
   });
@@ -65,7 +67,7 @@ function fillWaits(run, picture) {
   drawHistogram(run, picture);
 }
 
-/** How many requests waited how long: from a tenth of a millisecond on, three columns a power of ten. */
+/** How many requests waited how long. */
 function drawHistogram(run, picture) {
   const canvas = byId("histogram");
   const { width, height } = canvas.getBoundingClientRect();
@@ -74,14 +76,12 @@ function drawHistogram(run, picture) {
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
   const { colours } = picture;
-  const ranks = Math.min(6, Math.max(1, run.words.priorities.length));
+  const ranks = Math.min(6, Math.max(1, run.priorities.length));
   const columns = new Map();
-  for (let at = 0; at < run.count; at++) {
-    // As the summary counts: requests that were granted in this part, and whose time of submission is known.
-    if (Number.isNaN(run.wait[at]) || run.from[at] < run.begin) continue;
-    const column = Math.max(0, Math.floor(Math.log10(Math.max(1, run.wait[at])) * 3) - 11);
-    if (!columns.has(column)) columns.set(column, new Uint32Array(6));
-    columns.get(column)[Math.min(run.rank[at], 5)]++;
+  for (const [column, waited] of run.waited) {
+    const counts = new Float64Array(6);
+    for (const [priority, many] of waited) counts[Math.min(run.ranks[priority], 5)] += many;
+    columns.set(column, counts);
   }
   if (!columns.size) return;
   const first = Math.min(...columns.keys()), last = Math.max(...columns.keys(), first + 5);
@@ -93,7 +93,7 @@ function drawHistogram(run, picture) {
     for (let rank = 0; rank < ranks; rank++) {
       const high = (counts[rank] / most) * (plotHeight - 2);
       if (!high) continue;
-      pen.fillStyle = picture.colourOf(rank);
+      pen.fillStyle = colours.priorities[rank];
       pen.fillRect((column - first) * wide + 1, y - Math.max(1, high), Math.max(1, wide - 2), Math.max(1, high));
       y -= high;
     }
@@ -118,8 +118,9 @@ function drawHistogram(run, picture) {
 function fillLegend(run, picture) {
   const { colours } = picture;
   const stripes = (colour, back) => `repeating-linear-gradient(135deg, ${colour} 0 1.5px, ${back} 1.5px 5px)`;
-  const ranks = run.words.priorities.slice(0, 6);
-  const rows = ranks.map((name, rank) => [picture.colourOf(rank), `priority ${name}${rank === 5 && run.words.priorities.length > 6 ? " and above" : ""}`]);
+  const sorted = [];
+  run.ranks.forEach((rank, at) => rank < 6 && (sorted[rank] = run.priorities[at]));
+  const rows = sorted.map((name, rank) => [colours.priorities[rank], `priority ${name}${rank === 5 && run.priorities.length > 6 ? " and above" : ""}`]);
   const edge = (colour) => `linear-gradient(90deg, ${colours.priorities[0]} 70%, ${colour} 70%)`;
   rows.push(
     ...(run.words.kinds.length > 1 ? run.words.kinds.map((capacity, kind) => [picture.groundOf(kind), `k${kind}: ${capacity}`]) : [[colours.idle, "idle"]]),
@@ -161,6 +162,16 @@ function facts(title, rows) {
   return [element("h3", "", title), element("dl", "", ...list)];
 }
 
+/** Tenths of a second: what goes on is told no more precisely. */
+function tenths(nanos) {
+  return Math.round(nanos / 1e8) * 1e8;
+}
+
+/** When something ended, or how far the run is. */
+function endOf(run, time) {
+  return Math.min(time, run.end);
+}
+
 function timeOf(run, nanos) {
   return clock(run.words.base + nanos, Math.max(1, (run.end - run.begin) / 1e5));
 }
@@ -175,18 +186,24 @@ function machineName(run, lane) {
   return `m${run.id[lane]} ${nameBeside(run, lane)}`.trim();
 }
 
+/** The name of a request, if it is known. */
+function nameOf(run, at) {
+  return run.job[at] ? [["job", run.job[at]]] : NONE;
+}
+
 /** All about a grant. */
 function aboutGrant(run, at) {
   const slots = run.slots.get(at) || [[run.slot[at], run.size[at]]];
   const fate = run.fate[at];
   const isOver = fate > 0;
   const rows = [
-    ["priority", Number.isNaN(run.wait[at]) && run.from[at] === 0 ? "not known" : run.words.priorities[run.rank[at]]],
+    ...nameOf(run, at),
+    ["priority", Number.isNaN(run.wait[at]) && run.from[at] === 0 ? "not known" : run.priorities[run.rank[at]]],
     ["procs", String(slots.reduce((sum, [, size]) => sum + size, 0))],
     ...run.taken.map((taken, n) => [run.words.names[n + 1].replaceAll("_", " "), count(taken[at])]).filter(([, taken]) => taken !== "0"),
     ["machine", machineName(run, run.lane[at])],
     ["waited", Number.isNaN(run.wait[at]) ? "came before the record" : span(run.wait[at])],
-    ["ran", `${span(run.to[at] - run.from[at])}${isOver ? "" : " so far"}`],
+    ["ran", `${span(endOf(run, run.to[at]) - run.from[at])}${isOver ? "" : " so far"}`],
     ["from – to", `${timeOf(run, run.from[at])} – ${isOver ? timeOf(run, run.to[at]) : "…"}`],
     ["ended", FATES[fate], fate === LOST ? "bad" : fate === UNREACHABLE || fate === REMOTE ? "warn" : ""],
   ];
@@ -195,7 +212,7 @@ function aboutGrant(run, at) {
 
 /** All about a machine. */
 function aboutMachine(run, lane, nearby) {
-  const [up, gone, ending] = [run.up[lane], run.gone[lane], run.ending[lane]];
+  const [up, gone, ending] = [run.up[lane], endOf(run, run.gone[lane]), run.ending[lane]];
   const never = Number.isNaN(up);
   const rows = [[run.joined[lane] ? "joined" : "asked for", timeOf(run, run.asked[lane])]];
   if (run.words.kinds.length > 1) rows.push(["kind", `k${run.kind[lane]}`]);
@@ -205,33 +222,35 @@ function aboutMachine(run, lane, nearby) {
   } else if (!never) rows.push(["started in", span(up - run.asked[lane])]);
   else rows.push(["starting", `${span(gone - run.asked[lane])}${ending ? "" : " so far"}`]);
   rows.push(["ended", ending ? `${ENDINGS[ending]}, ${timeOf(run, gone)}` : never ? "not up yet" : ENDINGS[0], ending === STOPPED || ending === SILENT || ending === START_FAILED ? "bad" : ""]);
-  for (const [from, to] of run.drains[lane]) rows.push(["drained", `${timeOf(run, from)} – ${timeOf(run, to)}`, "warn"]);
+  for (const [from, to] of run.drains[lane]) rows.push(["drained", `${timeOf(run, from)} – ${timeOf(run, endOf(run, to))}`, "warn"]);
   if (run.reason[lane]) rows.push(["told to stop", `${timeOf(run, run.told[lane])}: ${REASONS[run.reason[lane]]}`]);
   if (run.remark[lane]) rows.push(["because", run.remark[lane]]);
-  rows.push(["grants", count(run.first[lane + 1] - run.first[lane])]);
+  rows.push(["grants", count(run.grants[lane].count)]);
   if (run.probations[lane].length) rows.push(["probations", count(run.probations[lane].length), "warn"]);
   return facts(`Machine ${machineName(run, lane)}`, rows.concat(nearby || []));
 }
 
 function aboutWaiter(run, at) {
-  const { from, to, over, rank, request } = run.waiters;
+  const [from, to, isOver] = [run.from[at], run.to[at], run.state[at] === OVER];
+  const waits = run.isLive && !run.isOver && !isOver;
   const rows = [
-    ["priority", run.words.priorities[rank[at]]],
-    ["waited", span((over[at] ? to[at] : run.end) - from[at])],
-    ["from", timeOf(run, from[at])],
-    ["ended", over[at] ? `cancelled, ${timeOf(run, to[at])}` : "still waits", "warn"],
+    ...nameOf(run, at),
+    ["priority", run.priorities[run.rank[at]]],
+    [waits ? "waits" : "waited", span(waits ? tenths(run.end - from) : endOf(run, to) - from)],
+    ["from", timeOf(run, from)],
+    ...(waits ? NONE : [["ended", isOver ? `cancelled, ${timeOf(run, to)}` : "still waits", "warn"]]),
   ];
-  return facts(`Request r${request[at]}, never placed`, rows);
+  return facts(`Request r${run.request[at]}, ${waits ? "waiting" : "never placed"}`, rows);
 }
 
 /** How things stood at a time. */
 function aboutTime(run, time) {
   const { service, pending, probation } = run.machines;
   const rows = [
-    ["queue", count(valueAt(run.queue, time))],
-    ["in service", count(valueAt(service, time))],
-    ["on probation", count(valueAt(probation, time))],
-    ["starting", count(valueAt(pending, time))],
+    ["queue", count(run.queue.at(time))],
+    ["in service", count(service.at(time))],
+    ["on probation", count(probation.at(time))],
+    ["starting", count(pending.at(time))],
   ];
   const { origin } = run.words.head;
   if (origin) rows.push(["at", new Date((origin + run.words.base + time) / 1e6).toISOString()]);

@@ -62,6 +62,17 @@ class View {
     this.tall = this.laneHeight ? Math.max(this.fitting, Math.min(this.laneHeight, 400)) : this.fitting;
     const most = Math.max(0, this.run.lanes * this.tall - (this.lanesBottom - this.lanesTop - 2 * PADDING));
     this.scroll = Math.max(0, Math.min(this.scroll, most));
+    this.seenEnd = end;
+  }
+
+  /** The run has become longer: a view of all of it stays one, and one that reaches to its end moves with it. */
+  lengthen() {
+    const { begin, end } = this.run;
+    if (this.to >= this.seenEnd) {
+      if (this.from > begin) this.from += end - this.seenEnd;
+      this.to = end;
+    }
+    this.clamp();
   }
 
   x(time) {
