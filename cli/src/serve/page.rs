@@ -6,7 +6,7 @@ pub(super) const IS_THERE: bool = false;
 
 /// How far a reader has been told.
 #[derive(Debug, Default)]
-pub(crate) struct Cursor;
+pub(crate) struct Cursor(());
 
 /// The page as it stands.
 pub(super) fn page(_: &Mirror) -> String {
