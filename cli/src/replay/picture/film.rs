@@ -194,6 +194,7 @@ impl Machine {
 
 impl Film {
     /// What became of each request.
+    #[cfg(feature = "serve")]
     pub(crate) fn lives(&self) -> &Lives {
         &self.lives
     }
