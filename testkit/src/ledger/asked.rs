@@ -54,9 +54,11 @@ impl Ledger {
             Action::Poll { machine } => {
                 let (since, answer) = (self.now, self.now.checked_add(ANSWER));
                 let it = self.machine(machine);
+                let there = it.phase == Phase::Up;
                 let answer = answer.filter(|_| !it.mute);
-                it.poll = Some(PollOut { since, answer });
-                self.want(Deed::Poll { machine }, true);
+                // One that has ended at this very instant has nothing to answer any more.
+                it.poll = there.then_some(PollOut { since, answer });
+                self.want(Deed::Poll { machine }, there);
             }
             Action::Expired { request } => {
                 let must = self.client_is(request, ClientState::Over);
@@ -115,6 +117,9 @@ impl Ledger {
 
     /// The adapter does this.
     pub(crate) fn does(&mut self, deed: Deed) {
+        if self.closed {
+            return;
+        }
         *self.met.entry(deed.word()).or_default() += 1;
         self.lines.push(Line::Done(deed.to_string()));
         // A start that ends with the shutdown is given up without being asked to.
