@@ -81,6 +81,11 @@ fn the_chapter_is_true() {
     let broken = Check::default().run(first_try::Farm::new).unwrap_err();
     assert_eq!(broken.rule, Rule::GrantDoneTooEarly);
     says("prints", 0, &broken.to_string());
+    let readme = read("testkit/README.md");
+    assert!(
+        readme.contains(&broken.to_string()),
+        "the story of the kit's README"
+    );
     let again = Check::default().seed(broken.seed).run(first_try::Farm::new);
     assert_eq!(again, Err(broken));
 
