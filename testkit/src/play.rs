@@ -36,6 +36,7 @@ pub(crate) fn play<A: Adapter>(
         };
         // None: a rule is broken, and the world knows which.
         let _ = player.play(steps);
+        world.ledger().closed = true;
     });
     if let Err(panic) = played {
         let mut ledger = world.ledger();

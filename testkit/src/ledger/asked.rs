@@ -54,9 +54,11 @@ impl Ledger {
             Action::Poll { machine } => {
                 let (since, answer) = (self.now, self.now.checked_add(ANSWER));
                 let it = self.machine(machine);
+                let there = it.phase == Phase::Up;
                 let answer = answer.filter(|_| !it.mute);
-                it.poll = Some(PollOut { since, answer });
-                self.want(Deed::Poll { machine }, true);
+                // One that has ended at this very instant has nothing to answer any more.
+                it.poll = there.then_some(PollOut { since, answer });
+                self.want(Deed::Poll { machine }, there);
             }
             Action::Expired { request } => {
                 let must = self.client_is(request, ClientState::Over);
@@ -115,21 +117,20 @@ impl Ledger {
 
     /// The adapter does this.
     pub(crate) fn does(&mut self, deed: Deed) {
+        if self.closed {
+            return;
+        }
         *self.met.entry(deed.word()).or_default() += 1;
         self.lines.push(Line::Done(deed.to_string()));
-        let mut side = side(&deed);
+        // A start that ends with the shutdown is given up without being asked to.
         if let Deed::Stop { machine } = deed
             && let Some(it) = self.machines.get_mut(&machine)
+            && self.shut_down
+            && !it.stopping
+            && it.phase == Phase::Starting
         {
-            // A start that ends with the shutdown is given up without being asked to.
-            if self.shut_down && !it.stopping && it.phase == Phase::Starting {
-                it.stopping = true;
-                return;
-            }
-            let given_up = |it: &Wanted| it.deed == deed && it.side == Side::Any;
-            if self.wanted.iter().any(given_up) {
-                side = Side::Any;
-            }
+            it.stopping = true;
+            return;
         }
         // Work whose client was told that it is lost need not go on.
         if let Deed::Cancel { request, machine } = deed {
@@ -138,7 +139,7 @@ impl Ledger {
                 return;
             }
         }
-        self.done.push((side, deed));
+        self.done.push((side(&deed), deed));
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Ledger {
     done: Vec<(Side, Deed)>,
     pub(crate) shut_down: bool,
     pub(crate) broken: Option<Breach>,
+    /// The story is over: what an adapter does when it is dropped is not of it.
+    pub(crate) closed: bool,
     /// How many events were told.
     pub(crate) events: u64,
     /// What happened, what was told and what was done, a line each.
@@ -171,6 +173,7 @@ impl Ledger {
             done: Vec::new(),
             shut_down: false,
             broken: None,
+            closed: false,
             events: 0,
             lines: Vec::new(),
             met: BTreeMap::new(),

@@ -31,6 +31,11 @@ impl Ledger {
             std::mem::take(&mut self.wanted),
             std::mem::take(&mut self.done),
         );
+        for (side, deed) in &mut done {
+            // What a machine is, that is stopped, was known when that was asked for.
+            let asked = wanted.iter().find(|it| it.deed == *deed);
+            *side = asked.map_or(*side, |it| it.side);
+        }
         for it in wanted.iter().filter(|it| !it.must) {
             let needed = wanted
                 .iter()

@@ -10,6 +10,9 @@ use crate::rule::Rule;
 impl Ledger {
     /// The adapter tells its manager this.
     pub(crate) fn told(&mut self, event: Event, now: Instant) {
+        if self.closed {
+            return;
+        }
         self.events += 1;
         let at = match now == self.now {
             true => String::new(),

@@ -141,8 +141,7 @@ impl<S: System> SystemCheck<S> {
         };
         let (stop, stopped) = (pin!(stop), pin!(stopped));
         let obeys = select(stop, stopped);
-        let limit =
-            pin!(runtime.sleep_until(runtime.now() + self.limit.min(Duration::from_secs(5))));
+        let limit = pin!(runtime.sleep_until(runtime.now() + self.limit / 4));
         let promise = Promise::StoppedAfterStop;
         match select(obeys, limit).await {
             Either::Left(_) => {}

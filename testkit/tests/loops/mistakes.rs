@@ -78,6 +78,11 @@ fn the_right_adapter_passes_and_meets_everything() {
     }
 }
 
+#[test]
+fn what_is_told_may_be_said_when_it_is_done() {
+    Check::default().run(Small::telling_last).unwrap();
+}
+
 /// Not by luck: each by five stories of a hundred and fifty at the least.
 #[test]
 fn each_mistake_is_named() {

@@ -110,6 +110,7 @@ pub(crate) struct Small {
     world: World,
     manager: Manager,
     mistake: Option<Mistake>,
+    tells_last: bool,
     next: u64,
     /// The request of each client that is there.
     clients: BTreeMap<u64, RequestId>,
@@ -129,12 +130,21 @@ pub(crate) struct Small {
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Small {
+    /// One that does what it is asked for before it says what it has told.
+    pub(crate) fn telling_last(config: Config, world: World) -> Small {
+        Small {
+            tells_last: true,
+            ..Small::new(config, world, None)
+        }
+    }
+
     pub(crate) fn new(config: Config, world: World, mistake: Option<Mistake>) -> Small {
         Small {
             last_turn: world.now(),
             world,
             manager: Manager::new(config).expect("a valid config"),
             mistake,
+            tells_last: false,
             next: 0,
             clients: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -156,7 +166,9 @@ impl Small {
         while let Some(event) = self.inbox.pop_front() {
             let now = self.time_of(&event);
             self.last_turn = self.world.now();
-            self.world.told(&event, now);
+            if !self.tells_last {
+                self.world.told(&event, now);
+            }
             let mut actions = self.manager.handle(event, now);
             if self.makes(Mistake::ActionsReversed) {
                 actions.reverse();
@@ -171,6 +183,9 @@ impl Small {
             self.arm(&actions);
             for action in actions {
                 self.carry_out(action);
+            }
+            if self.tells_last {
+                self.world.told(&event, now);
             }
         }
     }
