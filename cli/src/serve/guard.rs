@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
+use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::{StatusCode, Uri};
 
 /// What a token has at least.
@@ -137,9 +137,9 @@ impl Guard {
                 return Err(Refused(StatusCode::FORBIDDEN, "of another site"));
             }
         }
-        let site = headers.get("sec-fetch-site").map(|it| it.as_bytes());
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let is_other = site.is_some_and(|site| site != b"same-origin" && site != b"none");
-        let mode = headers.get("sec-fetch-mode").map(|it| it.as_bytes());
+        let mode = headers.get("sec-fetch-mode").map(HeaderValue::as_bytes);
         if is_other && mode != Some(b"navigate") {
             return Err(Refused(StatusCode::FORBIDDEN, "of another site"));
         }
@@ -196,7 +196,7 @@ fn is_of_this_host(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{HeaderName, HeaderValue};
+    use hyper::header::HeaderName;
 
     use super::*;
 
