@@ -27,13 +27,16 @@ lacks() { # PACKAGE CRATE...: none of the crates is anywhere below it
 expect remuda --no-default-features "hashbrown slab"
 expect remuda "--features serde" "hashbrown serde slab"
 expect remuda --all-features "crc32fast hashbrown postcard serde slab"
-above_core="remuda-worker remuda-driver remuda-tokio remuda-async-std remuda-cli"
+above_core="remuda-worker remuda-driver remuda-tokio remuda-async-std remuda-testkit remuda-cli"
 lacks remuda $above_core tokio async-std futures
 lacks remuda-worker remuda remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std futures
-lacks remuda-driver remuda-tokio remuda-async-std remuda-cli tokio async-std
-lacks remuda-tokio remuda-async-std remuda-cli async-std
-lacks remuda-async-std remuda-tokio remuda-cli tokio
-lacks remuda-cli remuda-async-std async-std
+lacks remuda-driver remuda-tokio remuda-async-std remuda-testkit remuda-cli tokio async-std
+lacks remuda-tokio remuda-async-std remuda-testkit remuda-cli async-std
+lacks remuda-async-std remuda-tokio remuda-testkit remuda-cli tokio
+# The kit on any runtime; and on none, for who drives a manager without the driver.
+expect remuda-testkit "" "remuda remuda-sim"
+lacks remuda-testkit remuda-tokio remuda-async-std remuda-cli tokio async-std
+lacks remuda-cli remuda-async-std remuda-testkit async-std
 
 # Named directly, in whatever kind of dependency, by their adapter alone; the benchmarks set tokio's channels beside ours.
 for manifest in */Cargo.toml; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a job costs: 10,000 × `true` by `remuda run --max-procs 2`, against `xargs -P2 -n1 true` for the same, in turns.
 # remuda runs them both ways, as lines for `sh -c` and as words without a shell, which is what xargs does.
-# Prints the medians and their ratios; exit status 1 if one is above 1.25.
+# Prints the medians and their ratios; exit status 1 if one is above 1.
 #
 #   scripts/xargs-ratio.sh [ROUNDS]     default 5
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 rounds=${1:-5}
 jobs=10000
-limit=1250 # thousandths
+limit=1000 # thousandths
 
 cargo build --release --quiet -p remuda-cli
 remuda=${CARGO_TARGET_DIR:-target}/release/remuda

@@ -156,7 +156,7 @@ pub(crate) fn exec(
     all.extend(env.iter().map(|(name, value)| (word(name), word(value))));
     let own = extra.iter().flat_map(|extra| &extra.env);
     all.extend(own.map(|(name, value)| (name.as_str().into(), word(value))));
-    all.push(("REMUDA_JOB".into(), job.name().as_ref().into()));
+    all.push(("REMUDA_JOB".into(), job.name().into_owned().into()));
     all.push(("REMUDA_ATTEMPT".into(), attempt.to_string().into()));
     all.push(("REMUDA_MACHINE".into(), machine.to_string().into()));
     all.push(("REMUDA_SLOT".into(), slot.to_string().into()));

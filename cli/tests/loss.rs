@@ -124,7 +124,7 @@ fn no_worker_and_no_job_survives_a_driver_that_is_killed() {
             .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
     });
     // "A second or two", on a machine that may be busy.
-    assert!(since.elapsed().as_secs() < 10, "{:?}", since.elapsed());
+    assert!(since.elapsed().as_secs() < 30, "{:?}", since.elapsed());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_launcher_that_starts_nothing_ends_the_run_with_its_reason() {
         finished
             .says("remuda: no machine could be started: ")
             .says(reason);
-        assert!(finished.took.as_secs() < 15, "{:?}", finished.took);
+        assert!(finished.took.as_secs() < 60, "{:?}", finished.took);
         assert_eq!(finished.out, "");
     };
     // Each waits for four steps of the back-off, about 7 s: at the same time.

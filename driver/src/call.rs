@@ -28,6 +28,9 @@ use crate::worker_link::call_number;
 /// How many chunks of unread output are discarded in one poll.
 const READ_AT_ONCE: usize = 64;
 
+/// Most arguments have no more bytes.
+const ARGS: usize = 256;
+
 /// A running call. Await it for the result; [`output`](Call::output) returns what it prints meanwhile.
 ///
 /// Output that is not read is discarded when the result is awaited. Dropping a call cancels it.
@@ -116,7 +119,7 @@ impl<T> Call<T> {
         args: &A,
     ) -> Call<T> {
         let (answer, result) = oneshot::channel();
-        let (args, invalid) = match postcard::to_allocvec(args) {
+        let (args, invalid) = match postcard::to_extend(args, Vec::with_capacity(ARGS)) {
             Ok(args) => (args, None),
             Err(error) => (Vec::new(), Some(error)),
         };

@@ -129,12 +129,7 @@ async fn start_one<R: Runtime, S: System>(
     progress: &Progress,
     stop: &Signal,
 ) -> Result<Started<S::Machine>, StartEnd> {
-    let start = catch_panic_in(async {
-        let handle = start.await?;
-        let name = shared.system.name(id, &handle);
-        let offer = shared.system.offer(&handle, capacity);
-        Ok::<_, StartError>((handle, name, offer.min(capacity)))
-    });
+    let start = catch_panic_in(start);
     let unwanted = async {
         let stop = std::pin::pin!(stop.wait());
         match select(stop, shared.closing.clone()).await {
@@ -144,7 +139,7 @@ async fn start_one<R: Runtime, S: System>(
     };
     let overdue = std::pin::pin!(overdue(shared, progress));
     let (start, unwanted) = (std::pin::pin!(start), std::pin::pin!(unwanted));
-    let started = match select(select(start, overdue), unwanted).await {
+    let handle = match select(select(start, overdue), unwanted).await {
         Either::Left((Either::Left((Ok(started), _)), _)) => started?,
         Either::Left((Either::Left((Err(panic), _)), _)) => {
             return Err(StartError::new(format!("the system {panic}")).into());
@@ -155,7 +150,17 @@ async fn start_one<R: Runtime, S: System>(
         }
         Either::Right((why, _)) => return Err(StartEnd::Unwanted(why)),
     };
-    let (handle, name, offer) = started;
+    let described = catch_panic_in(async {
+        let name = shared.system.name(id, &handle);
+        (name, shared.system.offer(&handle, capacity).min(capacity))
+    });
+    let (name, offer) = match described.await {
+        Ok(described) => described,
+        Err(panic) => {
+            refuse(shared, &id.to_string(), &handle).await;
+            return Err(StartError::new(format!("the system {panic}")).into());
+        }
+    };
     let lacks = match shared.options.admit_less {
         true => offer.proc_count() == 0,
         false => !capacity.fits(offer),

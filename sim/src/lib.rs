@@ -45,7 +45,7 @@ pub mod find;
 mod ledger;
 pub mod model;
 mod pair;
-mod panics;
+pub mod panics;
 mod plan;
 pub mod quality;
 mod rng;

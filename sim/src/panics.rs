@@ -16,15 +16,19 @@ static HOOK: Once = Once::new();
 
 /// A panic.
 #[derive(Clone, Debug)]
-pub(crate) struct Panicked {
+#[non_exhaustive]
+pub struct Panicked {
     /// Its words and its place, in a sentence.
-    pub(crate) what: String,
+    pub what: String,
     /// Its place in the source.
-    pub(crate) place: String,
+    pub place: String,
 }
 
-/// What `run` gives, or its panic. Other panics are reported as they were before.
-pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+/// What `run` gives, or its panic, which is not printed. Other panics are reported as they were before.
+///
+/// # Errors
+/// It panics.
+pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {

@@ -77,9 +77,11 @@ fn main() {
     let folder = std::env::args().nth(1).expect("criterion's folder");
     let medians = Medians::read(Path::new(&folder));
     head();
+    let queued = queued();
+    budgets(&medians, &queued);
     a(&medians);
     b(&medians);
-    memory();
+    memory(&queued);
     c(&medians);
     d(&medians);
     e(&medians);
@@ -176,37 +178,102 @@ fn b(medians: &Medians) {
 /// Requests of b.
 const FLOOD: u64 = 1_000_000;
 
-fn memory() {
+/// Bytes of a queued request, and bytes that stay after the drain for each: of each carrier, with 1 and 1,000 priorities.
+fn queued() -> Vec<(u64, &'static str, [f64; 2])> {
+    let of = |priorities| {
+        [
+            (priorities, "ours", memory_of::<Ours>(priorities)),
+            (priorities, "bigslice", memory_of::<Bigslice>(priorities)),
+            (priorities, "port", memory_of::<Port>(priorities)),
+        ]
+    };
+    [1, 1_000].into_iter().flat_map(of).collect()
+}
+
+/// Each budget beside what was measured.
+fn budgets(medians: &Medians, queued: &[(u64, &str, [f64; 2])]) {
+    table(
+        "Budgets",
+        "What the second edition was to cost at most, and what it costs, from the tables below. The budgets of uniform machines are \
+         what the first edition cost,\nwhich knew neither amounts nor kinds, and kept ids in a ring.",
+        "row | of what | at most | measured | kept",
+    );
+    let ratio = |a: &str, b: &str| medians.get(a).zip(medians.get(b)).map(|(a, b)| a / b);
+    let say = |what: &str, of: &str, most: f64, measured: Option<f64>| {
+        let kept = measured.is_some_and(|it| it <= most);
+        row(&[
+            what.into(),
+            of.into(),
+            most.to_string(),
+            show(measured, |it| format!("{it:.2}")),
+            if kept { "yes" } else { "**no**" }.into(),
+        ]);
+    };
+    for (machines, most) in [("10", 1.0), ("1000", 1.0), ("10000", 1.0), ("100000", 2.5)] {
+        let id = |who: &str| format!("a/{who}/{machines}");
+        let what = format!("a, {machines}");
+        say(&what, "the floor", most, ratio(&id("ours"), &id("floor")));
+        say(&what, "the port", 1.0, ratio(&id("ours"), &id("port")));
+    }
+    for priorities in ["1", "1000"] {
+        for way in ["push", "drain"] {
+            let id = |who: &str| format!("b/{who} {way}/{priorities}");
+            let what = format!("b, {way}, {priorities} priorities");
+            say(&what, "the port", 1.0, ratio(&id("ours"), &id("port")));
+        }
+    }
+    for (priorities, _, [full, after]) in queued.iter().filter(|it| it.1 == "ours") {
+        let what = format!("b, memory, {priorities} priorities");
+        say(&what, "bytes, queued", 64.0, Some(*full));
+        say(&what, "bytes, afterwards", 0.0, Some(*after));
+    }
+    for (kind, most) in [("alike", 2.0), ("all different", 4.0)] {
+        let id = |blocked: &str| format!("c/ours, {kind}/{blocked}");
+        let what = format!("c, 10000 {kind}");
+        say(
+            &what,
+            "with none blocked",
+            most,
+            ratio(&id("10000"), &id("0")),
+        );
+    }
+    say("d", "the port", 1.0, ratio("d/ours/10000", "d/port/10000"));
+    let cycle = medians.get("e/tokio, 1 client/10");
+    say("e, one client, 10 machines", "ns", 200.0, cycle);
+    let unlike = |row: &str| format!("unlike/{row}/10000");
+    say("f", "a, 10000", 4.0, ratio(&unlike("f"), "a/ours/10000"));
+    say("g", "f", 4.0, ratio(&unlike("g"), &unlike("f")));
+    say("h", "ns", 5_000.0, medians.get("booting/h/1000"));
+}
+
+fn memory(queued: &[(u64, &str, [f64; 2])]) {
     table(
         "b: memory",
         "Bytes allocated for each queued request, and bytes held after the drain beyond what was held before the flood, for each \
          request there was.\nThe port cannot find a request by its id.",
         "priorities | | a queued request | after the drain",
     );
-    for priorities in [1, 1_000] {
-        memory_of::<Ours>("ours", priorities);
-        memory_of::<Bigslice>("bigslice", priorities);
-        memory_of::<Port>("port", priorities);
+    for (priorities, who, [full, after]) in queued {
+        row(&[
+            priorities.to_string(),
+            (*who).into(),
+            format!("{full:.1}"),
+            format!("{after:.2}"),
+        ]);
     }
 }
 
-fn memory_of<C: Carrier>(who: &str, priorities: u64) {
+fn memory_of<C: Carrier>(priorities: u64) -> [f64; 2] {
     let mut flood = Flood::<C>::new(1_000);
     let before = held();
     flood.push(FLOOD, priorities);
     let full = held() - before;
-    let each = |bytes: usize| bytes as f64 / FLOOD as f64;
     flood.drain();
     // The workload's list of grants goes, the carrier stays.
     let carrier = flood.into_carrier();
     let after = held().saturating_sub(before);
     drop(carrier);
-    row(&[
-        priorities.to_string(),
-        who.into(),
-        format!("{:.1}", each(full)),
-        format!("{:.2}", each(after)),
-    ]);
+    [full, after].map(|bytes| bytes as f64 / FLOOD as f64)
 }
 
 fn c(medians: &Medians) {
@@ -290,20 +357,20 @@ fn f_and_g(medians: &Medians) {
         "f, g: unlike machines",
         "10,000 machines of three kinds and three amounts, all full; 1,000 distinct demands queued; done of a random grant, and what \
          is granted\nsubmitted again. **g**: with 10,000 distinct demands more before them, which fit nothing that is free: large ones, \
-         or *anti-correlated* ones,\nof one proc with 64 GiB and of 32 procs with 1 GiB where what is free lies between. Budgets: f at \
-         most 4 times a at 10,000, g at most 4 times f; the anti-correlated world has none.",
-        "row | ns | budget | ratio",
+         or *anti-correlated* ones,\nof one proc with 64 GiB and of 32 procs with 1 GiB where what is free lies between. The anti-correlated \
+         world has no budget.",
+        "row | ns | to | ratio",
     );
     let id = |row: &str| format!("unlike/{row}/10000");
-    for (row_name, to, budget) in [
-        ("f", "a/ours/10000".to_owned(), "4 times a"),
-        ("g", id("f"), "4 times f"),
-        ("g, anti-correlated", id("f"), "none"),
+    for (row_name, to, of) in [
+        ("f", "a/ours/10000".to_owned(), "a"),
+        ("g", id("f"), "f"),
+        ("g, anti-correlated", id("f"), "f"),
     ] {
         row(&[
             row_name.into(),
             medians.ns(&id(row_name)),
-            budget.into(),
+            of.into(),
             medians.ratio(&id(row_name), &to),
         ]);
     }
@@ -313,7 +380,7 @@ fn h(medians: &Medians) {
     table(
         "h: growth",
         "1,000 distinct demands queued while 120 machines of three kinds boot and 20 are up: one comes up, what is granted is submitted \
-         again, one\ndrains and stops. Budget: 5,000 ns an event.",
+         again, one\ndrains and stops.",
         "ns",
     );
     row(&[medians.ns("booting/h/1000")]);

@@ -123,11 +123,13 @@ impl Lives {
     }
 
     /// The request that goes by this id and has not ended.
+    #[cfg(feature = "serve")]
     pub(crate) fn living(&self, request: RequestId) -> Option<&Life> {
         Some(&self.all[*self.open.get(&request)?])
     }
 
     /// Whether any request has gone by this id.
+    #[cfg(feature = "serve")]
     pub(crate) fn has(&self, request: RequestId) -> bool {
         self.used.contains_key(&request)
     }

@@ -23,6 +23,9 @@ use crate::text::{Keep, harmless};
 /// The size in bytes at which a batch is full. A single frame may be larger.
 const BATCH: usize = 64 * 1024;
 
+/// A call is so much longer as a frame than its arguments, about.
+const FRAME: usize = 32;
+
 /// The most counters that are kept of a worker, and the most bytes of the name of each.
 const MAX_COUNTERS: usize = 1000;
 const MAX_NAME: usize = 200;
@@ -432,7 +435,7 @@ impl Link {
             call
         };
         let function = index as u32;
-        let mut frame = Vec::new();
+        let mut frame = Vec::with_capacity(args.len() + FRAME);
         if let Err(error) = encode(
             &ToWorker::Call {
                 call,

@@ -16,4 +16,5 @@ mod starts;
 mod stops;
 mod support;
 mod tasks;
+mod virtual_time;
 mod wakers;

@@ -31,6 +31,8 @@ async fn a_panic_in_start_or_name_is_a_failed_start<R: Runtime>(runtime: R) {
         };
         assert!(why.contains("panicked"), "{why}");
         assert_eq!(system.book().starts, 4);
+        // A machine that came up before the panic does not stay.
+        eventually(&runtime, "all have ended", || system.alive() == 0).await;
         system.book().panics.clear();
         rests(&runtime, &cluster, &system).await;
         drop(cluster);

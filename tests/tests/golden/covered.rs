@@ -10,7 +10,7 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
     // A number to look at, that no decision is made with.
     (
         "s18",
-        "core/tests/rules_outside.rs",
+        "core/tests/rules/outside.rs",
         "s18_load_is_used_by_all_procs",
     ),
     // The driver's: to the manager it is a failed start.
@@ -22,7 +22,7 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
     // About all scripts: each is played on the core, the model and both adapters, with the same actions.
     (
         "f06",
-        "core/tests/rules_outside.rs",
+        "core/tests/rules/outside.rs",
         "f06_the_same_events_give_the_same_actions",
     ),
     // The driver's, like S19.
@@ -37,7 +37,7 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
 const LINES: [(&str, &str); 2] = [
     ("driver/src/status.rs", "s17_status_line"),
     (
-        "core/tests/rules_outside.rs",
+        "core/tests/rules/outside.rs",
         "s20_the_line_names_probation_only_when_there_is_some",
     ),
 ];

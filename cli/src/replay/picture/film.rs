@@ -195,6 +195,7 @@ impl Film {
     }
 
     /// What became of each request.
+    #[cfg(feature = "serve")]
     pub(crate) fn lives(&self) -> &Lives {
         &self.lives
     }

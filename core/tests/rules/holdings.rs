@@ -1,13 +1,11 @@
 //! What lives on machines: S14–S17, one story or more for each.
 
-mod support;
-
 use core::time::Duration;
 
+use crate::support::*;
 use remuda::{
     Action, Config, Event, Instant, MachineId, OnceOutcome, Outcome, Reject, TaskId, WaiterId,
 };
-use support::*;
 
 fn tasks(world: &World, machine: u64) -> Vec<TaskId> {
     world

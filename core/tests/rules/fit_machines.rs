@@ -1,13 +1,11 @@
 //! Draining, joining, limits of a request, health and starting again: D1, D2, J1, Q1–Q3, H1–H3, A1,
 //! A2, and the sizes of what is passed around; one story or more for each.
 
-mod support;
-
+use crate::support::*;
 use remuda::{
     Action, Event, Health, Instant, KindId, Loss, MachineId, Manager, OnceOutcome, Outcome,
     Recovery, Reject, RequestId, Submit,
 };
-use support::*;
 
 #[test]
 fn d01_a_draining_machine_gets_no_new_grants_and_stops_when_it_is_empty() {

@@ -121,6 +121,12 @@ impl Scripted {
         Arc::strong_count(&self.0)
     }
 
+    /// How many machines and calls run.
+    pub fn alive(&self) -> usize {
+        let book = self.book();
+        book.running.len() + book.calls
+    }
+
     /// Whether `what` is in the log.
     pub fn logged(&self, what: &str) -> bool {
         self.book().log.iter().any(|line| line == what)

@@ -1,14 +1,12 @@
 //! The outside, totality and determinism: S18, S20–S22, F5, F6, F10, F11, one story or more each.
 
-mod support;
-
 use core::time::Duration;
 
+use crate::support::*;
 use remuda::{
     Action, Config, Event, Instant, MachineId, Manager, Notice, OnceOutcome, Outcome, Recovery,
     Resources,
 };
-use support::*;
 
 fn summary(pending: u64, ok: u64, probation: u64, lost: u64) -> Action {
     Action::Notice(Notice::Summary {

@@ -1,11 +1,9 @@
 //! Growth under bigslice's policy: S7, S8, F3, F7, one story or more for each.
 
-mod support;
-
 use core::time::Duration;
 
+use crate::support::*;
 use remuda::{Action, Config, Event, Instant, Outcome};
-use support::*;
 
 /// A quiet cluster of one-proc machines, where a failed start is tried again at once.
 fn hasty() -> Config {

@@ -1,12 +1,10 @@
 //! Growth and shrinking under the policy Fit: G1–G5, E1–E4, one story or more for each.
 
-mod support;
-
+use crate::support::*;
 use remuda::{
     Action, Event, Instant, Kind, KindId, Limits, MachineId, Outcome, Reject, Resources, StartHint,
     Submit,
 };
-use support::*;
 
 #[test]
 fn g01_three_requests_of_five_procs_get_three_machines_of_eight() {

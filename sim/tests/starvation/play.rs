@@ -1,193 +1,36 @@
-//! Every request is served (P4): random worlds with streams that have no end, in which each wait is held against a
-//! bound. `STARVATION_WORLDS=120000 cargo test -p remuda-sim --test starvation -- --nocapture` is the long form.
-//!
-//! **Plain worlds**: one group of requests on M like machines of P procs that stay. A request of p procs with N older
-//! ones of its priority and none more urgent, before it or after, waits at most `(N + 2) * (ceil(patience * P / (P - p +
-//! 1)) + 1) * D` where no grant is longer than D. That is P4's own bound.
-//!
-//! **All others**: more urgent requests that come later, machines that are lost, drained, replaced,
-//! join and go on probation. Here the bound is `(N + U + K + 2) * (2 * patience * P + 2) * D`, N being all
-//! requests that go before it at its submit, U the more urgent ones that come later, K the changes of machines
-//! (one comes, leaves, changes its health) while it is queued, P the procs of the largest machine; and only the time
-//! counts in which a machine in good health could take it. Why: while it is queued each such machine runs a grant or
-//! is held and grants something within D, so within 2 D each grants a proc or more; a turn comes after
-//! `patience * P` procs for each machine, and a held machine is empty after D more. One such period is spent on each of
-//! N and U, on a hold of another group, and on each change, which may undo what one hold was waiting for.
+//! Plays a world, and holds each wait against its bound.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::time::Duration;
 
 use remuda::{
     Action, Config, Event, Health, Instant, Kind, KindId, Kinds, MachineId, Manager, Notice,
-    Outcome, Packing, RequestId, Resources, Submit,
+    Outcome, RequestId, Resources, Submit,
 };
 use remuda_sim::Rng;
 use remuda_sim::quality::Agenda;
 
-/// A request, but for its id.
-#[derive(Clone, Copy, Debug)]
-struct Ask {
-    /// `None`: a whole machine.
-    procs: Option<u32>,
-    priority: i64,
-    kinds: Kinds,
-}
-
-/// How long grants of a stream last.
-#[derive(Clone, Copy, Debug)]
-enum Length {
-    Longest,
-    Shortest,
-    Any,
-}
-
-/// Requests without end.
-#[derive(Clone, Copy, Debug)]
-enum Stream {
-    /// So many are always queued.
-    Queued {
-        ask: Ask,
-        depth: usize,
-        length: Length,
-    },
-    /// One proc on each machine, asked for just before the last one ends: no machine is ever empty, and as little as
-    /// possible is granted.
-    Trickle { priority: i64 },
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Trouble {
-    Lose,
-    Drain,
-    Join(u8),
-}
-
-#[derive(Clone, Debug)]
-struct World {
-    seed: u64,
-    /// Procs and machines of each kind.
-    kinds: Vec<(u32, u32)>,
-    patience: u32,
-    packing: Packing,
-    /// D, in ticks: no grant is longer.
-    longest: u64,
-    streams: Vec<Stream>,
-    /// When each request is submitted whose grant ends the world, once all have theirs.
-    watched: Vec<(u64, Ask)>,
-    troubles: Vec<(u64, Trouble)>,
-    /// So many of 256 grants end with a machine that does not answer.
-    unreachable: u8,
-    /// The priority of those that are watched. More urgent requests go before them by right (P1), so these come to an
-    /// end.
-    least: i64,
-}
-
-/// So many requests of a stream that is more urgent than those that are watched.
-const MOST_URGENT: u64 = 20;
-
-impl World {
-    fn draw(seed: u64) -> World {
-        let mut rng = Rng::new(seed);
-        let plain = rng.chance(128);
-        let kinds = if plain { 1 } else { rng.range(1, 2) };
-        let kinds: Vec<(u32, u32)> = (0..kinds)
-            .map(|_| (rng.range(1, 8) as u32, rng.range(1, 3) as u32))
-            .collect();
-        let longest = rng.range(1, 8);
-        let least = rng.below(3) as i64;
-        let accepted = |rng: &mut Rng| match (kinds.len(), rng.below(3)) {
-            (1, _) | (_, 2) => Kinds::ALL,
-            (_, kind) => Kinds::from(KindId(kind as u8)),
-        };
-        let most = |accepted: Kinds| {
-            let procs = (0..)
-                .zip(&kinds)
-                .filter(|(kind, _)| accepted.contains(KindId(*kind)));
-            procs.map(|(_, (procs, _))| *procs).max().unwrap_or(1)
-        };
-        let priority = |rng: &mut Rng, plain: bool| match plain || rng.chance(128) {
-            // None is more urgent than those that are watched.
-            true => rng.range(least as u64, 2) as i64,
-            false => rng.below(3) as i64,
-        };
-        let streams = (0..rng.range(1, 3)).map(|_| {
-            if rng.chance(80) {
-                let priority = priority(&mut rng, plain);
-                return Stream::Trickle { priority };
-            }
-            let kinds = accepted(&mut rng);
-            let procs = match rng.below(4) {
-                0 => rng.range(1, most(kinds).into()) as u32,
-                _ => 1,
-            };
-            Stream::Queued {
-                ask: Ask {
-                    procs: Some(procs),
-                    priority: priority(&mut rng, plain),
-                    kinds,
-                },
-                depth: rng.range(1, 3) as usize,
-                length: rng.pick(&[Length::Longest, Length::Shortest, Length::Any]),
-            }
-        });
-        let streams: Vec<Stream> = streams.collect();
-        let watched = (0..rng.range(1, 3)).map(|_| {
-            let kinds = accepted(&mut rng);
-            let procs = match rng.below(4) {
-                0 => None,
-                1 => Some(most(kinds)),
-                _ => Some(rng.range(1, most(kinds).into()) as u32),
-            };
-            let ask = Ask {
-                procs,
-                priority: least,
-                kinds,
-            };
-            (rng.range(0, 8 * longest), ask)
-        });
-        let watched = watched.collect();
-        let troubles = if plain { 0 } else { rng.below(8) };
-        let troubles = (0..troubles).map(|_| {
-            let kind = rng.below(kinds.len() as u64) as u8;
-            let trouble = rng.pick(&[Trouble::Lose, Trouble::Drain, Trouble::Join(kind)]);
-            (rng.below(20 * longest), trouble)
-        });
-        let troubles = troubles.collect();
-        World {
-            seed,
-            patience: rng.range(1, 4) as u32,
-            packing: rng.pick(&[Packing::BestFit, Packing::FirstFit]),
-            longest,
-            streams,
-            watched,
-            troubles,
-            least,
-            unreachable: if plain { 0 } else { rng.pick(&[0, 0, 2, 8]) },
-            kinds,
-        }
-    }
-}
+use crate::world::*;
 
 /// A queued request, and what happened since its submit.
 #[derive(Clone, Debug)]
-struct Queued {
-    ask: Ask,
-    watched: bool,
-    stream: Option<usize>,
+pub(crate) struct Queued {
+    pub(crate) ask: Ask,
+    pub(crate) watched: bool,
+    pub(crate) stream: Option<usize>,
     /// Requests of its priority that were queued before it.
-    older: u64,
+    pub(crate) older: u64,
     /// More urgent requests: queued before it, and after.
-    urgent: u64,
-    changes: u64,
+    pub(crate) urgent: u64,
+    pub(crate) changes: u64,
     /// Ticks in which a machine in good health could take it.
-    served: u64,
-    could_be: bool,
+    pub(crate) served: u64,
+    pub(crate) could_be: bool,
 }
 
 /// What happens outside the manager.
 #[derive(Clone, Copy, Debug)]
-enum Next {
+pub(crate) enum Next {
     Stopped(MachineId),
     Up(MachineId),
     End(RequestId, MachineId),
@@ -198,15 +41,15 @@ enum Next {
 
 /// The longest wait of a world, in thousandths of its bound: in a plain world, and of the others.
 #[derive(Clone, Copy, Default, Debug)]
-struct Worst {
-    plain: u64,
-    other: u64,
-    requests: u64,
-    holds: u64,
+pub(crate) struct Worst {
+    pub(crate) plain: u64,
+    pub(crate) other: u64,
+    pub(crate) requests: u64,
+    pub(crate) holds: u64,
 }
 
 impl Worst {
-    fn with(self, other: Worst) -> Worst {
+    pub(crate) fn with(self, other: Worst) -> Worst {
         Worst {
             plain: self.plain.max(other.plain),
             other: self.other.max(other.other),
@@ -217,36 +60,30 @@ impl Worst {
 }
 
 /// A world that is played.
-struct Play<'a> {
-    world: &'a World,
-    manager: Manager,
-    rng: Rng,
-    now: Instant,
-    timer: Option<Instant>,
-    agenda: Agenda<Next>,
-    actions: Vec<Action>,
-    queued: BTreeMap<RequestId, Queued>,
-    running: BTreeMap<RequestId, MachineId>,
-    asked: u64,
+pub(crate) struct Play<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) manager: Manager,
+    pub(crate) rng: Rng,
+    pub(crate) now: Instant,
+    pub(crate) timer: Option<Instant>,
+    pub(crate) agenda: Agenda<Next>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) queued: BTreeMap<RequestId, Queued>,
+    pub(crate) running: BTreeMap<RequestId, MachineId>,
+    pub(crate) asked: u64,
     /// Of each stream.
-    of_stream: Vec<u64>,
-    joined: u64,
+    pub(crate) of_stream: Vec<u64>,
+    pub(crate) joined: u64,
     /// Watched requests that are still to be served.
-    left: usize,
-    changed: bool,
-    worst: Worst,
+    pub(crate) left: usize,
+    pub(crate) changed: bool,
+    pub(crate) worst: Worst,
 }
 
 /// No world takes so many.
-const MOST_STEPS: u64 = 200_000;
-const TICK: Duration = Duration::from_secs(1);
-
-fn ticks(ticks: u64) -> Duration {
-    TICK * u32::try_from(ticks).expect("worlds are short")
-}
-
+pub(crate) const MOST_STEPS: u64 = 200_000;
 impl Play<'_> {
-    fn new(world: &World) -> Play<'_> {
+    pub(crate) fn new(world: &World) -> Play<'_> {
         let kinds = world.kinds.iter().map(|&(procs, machines)| {
             let kind = Kind::new(Resources::procs(procs));
             kind.min(machines).max(machines)
@@ -279,7 +116,7 @@ impl Play<'_> {
     }
 
     /// Plays until all watched requests are served, and then all others.
-    fn run(mut self) -> Result<Worst, String> {
+    pub(crate) fn run(mut self) -> Result<Worst, String> {
         self.tell(Event::Timer)?;
         while self.agenda.next() == Some(Instant::ZERO) {
             self.step()?;
@@ -319,7 +156,7 @@ impl Play<'_> {
     }
 
     /// The next thing that happens; false if nothing does.
-    fn step(&mut self) -> Result<bool, String> {
+    pub(crate) fn step(&mut self) -> Result<bool, String> {
         let next = self.agenda.next();
         if let Some(at) = self.timer.filter(|at| next.is_none_or(|next| *at <= next)) {
             self.timer = None;
@@ -349,7 +186,7 @@ impl Play<'_> {
     }
 
     /// Time passes: queued requests wait, none beyond its bound.
-    fn pass(&mut self, at: Instant) -> Result<(), String> {
+    pub(crate) fn pass(&mut self, at: Instant) -> Result<(), String> {
         let passed = (at - self.now).as_secs();
         self.now = at;
         if self.changed {
@@ -374,7 +211,7 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, event: Event) -> Result<(), String> {
+    pub(crate) fn tell(&mut self, event: Event) -> Result<(), String> {
         let mut actions = std::mem::take(&mut self.actions);
         self.manager.handle_into(event, self.now, &mut actions);
         self.changed |= matches!(
@@ -414,7 +251,7 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn submit(
+    pub(crate) fn submit(
         &mut self,
         ask: Ask,
         stream: Option<usize>,
@@ -453,7 +290,7 @@ impl Play<'_> {
         self.tell(Event::Submit { request, spec })
     }
 
-    fn grant(&mut self, request: RequestId, machine: MachineId) {
+    pub(crate) fn grant(&mut self, request: RequestId, machine: MachineId) {
         let Some(queued) = self.queued.remove(&request) else {
             return;
         };
@@ -482,7 +319,7 @@ impl Play<'_> {
             .add(self.now + ticks(length), 2, Next::End(request, machine));
     }
 
-    fn end(&mut self, request: RequestId, machine: MachineId) -> Result<(), String> {
+    pub(crate) fn end(&mut self, request: RequestId, machine: MachineId) -> Result<(), String> {
         if self.running.get(&request) != Some(&machine) {
             return Ok(()); // Lost with its machine.
         }
@@ -499,7 +336,7 @@ impl Play<'_> {
         })
     }
 
-    fn trouble(&mut self, trouble: Trouble) -> Result<(), String> {
+    pub(crate) fn trouble(&mut self, trouble: Trouble) -> Result<(), String> {
         let up = self
             .manager
             .machines()
@@ -531,7 +368,7 @@ impl Play<'_> {
     }
 
     /// Streams ask anew, as long as a watched request is not served.
-    fn refill(&mut self) -> Result<(), String> {
+    pub(crate) fn refill(&mut self) -> Result<(), String> {
         if self.left == 0 {
             return Ok(());
         }
@@ -554,11 +391,11 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn is_endless(&self, stream: usize, priority: i64) -> bool {
+    pub(crate) fn is_endless(&self, stream: usize, priority: i64) -> bool {
         priority >= self.world.least || self.of_stream[stream] < MOST_URGENT
     }
 
-    fn trickle(&mut self, index: usize) -> Result<(), String> {
+    pub(crate) fn trickle(&mut self, index: usize) -> Result<(), String> {
         let Stream::Trickle { priority } = self.world.streams[index] else {
             return Ok(());
         };
@@ -595,7 +432,7 @@ impl Play<'_> {
 }
 
 /// Whether a machine in good health could take it if nothing ran there.
-fn could_be_served(manager: &Manager, ask: &Ask) -> bool {
+pub(crate) fn could_be_served(manager: &Manager, ask: &Ask) -> bool {
     manager.machines().any(|machine| {
         let fits = ask.procs.unwrap_or(1) <= machine.offer().proc_count();
         machine.health() == Health::Ok && ask.kinds.contains(machine.kind()) && fits
@@ -603,7 +440,7 @@ fn could_be_served(manager: &Manager, ask: &Ask) -> bool {
 }
 
 /// How many ticks a request may wait at the most, and whether that is P4's own bound.
-fn bound(world: &World, queued: &Queued) -> (u64, bool) {
+pub(crate) fn bound(world: &World, queued: &Queued) -> (u64, bool) {
     let patience = u64::from(world.patience);
     let procs = world.kinds.iter().map(|(procs, _)| u64::from(*procs)).max();
     let procs = procs.expect("a kind");
@@ -616,105 +453,4 @@ fn bound(world: &World, queued: &Queued) -> (u64, bool) {
     }
     let periods = older + queued.urgent + queued.changes + 2;
     (periods * (2 * patience * procs + 2) * longest, false)
-}
-
-/// Plays worlds on all cores.
-fn play_all(worlds: u64) -> Worst {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    let play = |thread: u64| {
-        let seeds = (0..worlds).filter(move |seed| seed % threads == thread);
-        seeds.fold(Worst::default(), |worst, seed| {
-            let world = World::draw(seed);
-            match Play::new(&world).run() {
-                Ok(of_world) => worst.with(of_world),
-                Err(error) => panic!("seed {seed}: {error}\n{world:#?}"),
-            }
-        })
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || play(thread)))
-            .collect();
-        let worsts = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no wait beyond its bound"));
-        worsts.fold(Worst::default(), Worst::with)
-    })
-}
-
-#[test]
-fn no_request_waits_beyond_its_bound() {
-    let worlds = match std::env::var("STARVATION_WORLDS") {
-        Ok(number) => number.parse().expect("STARVATION_WORLDS is a number"),
-        Err(_) => 20_000,
-    };
-    let worst = play_all(worlds);
-    println!("{worlds} worlds: {worst:?}");
-    // Waits come near the bound, or the worlds are not adversarial.
-    assert!(worst.plain > 400 && worst.holds > worlds / 2, "{worst:?}");
-}
-
-fn kinds(kinds: &[u8]) -> Kinds {
-    kinds
-        .iter()
-        .fold(Kinds::NONE, |all, kind| all.with(KindId(*kind)))
-}
-
-fn ask(procs: Option<u32>, priority: i64, kinds: Kinds) -> Ask {
-    Ask {
-        procs,
-        priority,
-        kinds,
-    }
-}
-
-fn always(ask: Ask, depth: usize, length: Length) -> Stream {
-    Stream::Queued { ask, depth, length }
-}
-
-fn world(kinds: &[(u32, u32)], patience: u32, streams: &[Stream], watched: Ask) -> World {
-    World {
-        seed: 1,
-        kinds: kinds.to_vec(),
-        patience,
-        packing: Packing::FirstFit,
-        longest: 5,
-        streams: streams.to_vec(),
-        watched: vec![(40, watched)],
-        troubles: Vec::new(),
-        unreachable: 0,
-        least: watched.priority,
-    }
-}
-
-#[test]
-fn a_younger_request_that_fits_fewer_machines_does_not_take_the_turn_of_an_older_one() {
-    let streams = [
-        always(ask(Some(3), 0, Kinds::ALL), 3, Length::Longest),
-        always(ask(Some(1), 0, kinds(&[1])), 3, Length::Shortest),
-        always(ask(Some(1), 0, Kinds::ALL), 1, Length::Longest),
-    ];
-    let world = world(&[(4, 1), (2, 2)], 3, &streams, ask(None, 0, Kinds::ALL));
-    Play::new(&world).run().expect("it is served");
-}
-
-#[test]
-fn a_hold_of_a_less_urgent_request_of_another_group_does_not_stop_a_more_urgent_one() {
-    let streams = [
-        always(ask(Some(1), 1, kinds(&[0])), 2, Length::Any),
-        always(ask(None, 2, kinds(&[0])), 1, Length::Any),
-    ];
-    let world = world(&[(2, 1), (1, 0)], 4, &streams, ask(None, 0, kinds(&[0, 1])));
-    Play::new(&world).run().expect("it is served");
-}
-
-#[test]
-fn groups_take_turns() {
-    let streams = [
-        always(ask(None, 0, kinds(&[0])), 1, Length::Any),
-        always(ask(None, 0, kinds(&[0, 1])), 1, Length::Any),
-    ];
-    let sorts = [(2, 1), (2, 0), (2, 0)];
-    let world = world(&sorts, 1, &streams, ask(None, 0, kinds(&[0, 1, 2])));
-    Play::new(&world).run().expect("it is served");
 }

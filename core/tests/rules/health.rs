@@ -1,13 +1,11 @@
 //! Health and loss: S9–S13, T3, F4, F8, one story or more for each.
 
-mod support;
-
 use core::time::Duration;
 
+use crate::support::*;
 use remuda::{
     Action, Config, Event, Health, Instant, MachineId, Outcome, Recovery, Reject, RequestId,
 };
-use support::*;
 
 /// Polls every 10 s, and nothing else to distract; no more than `machines` machines of 2 procs.
 fn polled(machines: u64) -> Config {

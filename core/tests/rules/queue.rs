@@ -1,12 +1,10 @@
 //! Capacity, queue and placement under bigslice's policy: S1–S6, T1, T2, F1, F2, one story or more
 //! for each.
 
-mod support;
-
 use core::time::Duration;
 
+use crate::support::*;
 use remuda::{Action, Config, ConfigError, KindId, Manager, Outcome, Reject, RequestId, Resources};
-use support::*;
 
 fn procs_of(config: &Config) -> u32 {
     config.kinds[0].capacity.proc_count()

@@ -1,13 +1,11 @@
 //! Resources, kinds, placement and patience under the policy Fit: R1–R6, P1–P4, one story or more
 //! for each.
 
-mod support;
-
+use crate::support::*;
 use remuda::{
     Action, Config, ConfigError, Health, KindId, Kinds, MachineId, Manager, Outcome, Packing,
     Reject, RequestId, Resources, Submit, Totals,
 };
-use support::*;
 
 fn memory(procs: u32, mib: u32) -> Resources {
     Resources::procs(procs).memory_mib(mib)
