@@ -18,6 +18,7 @@ pub(super) fn delta(mirror: &Mirror, since: &mut Cursor) -> Option<String> {
         head: mirror.head(),
         film: mirror.film(),
         tally: mirror.tally(),
+        now: mirror.now(),
         end: mirror.end().map(|end| match end {
             feed::End::Over => End::Over,
             feed::End::Behind => End::Behind,

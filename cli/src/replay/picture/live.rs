@@ -31,6 +31,8 @@ pub(crate) struct Going<'a> {
     pub(crate) head: &'a Head,
     pub(crate) film: &'a Film,
     pub(crate) tally: &'a Tally,
+    /// The time on its clock, which goes on between events.
+    pub(crate) now: remuda::Instant,
     /// Why nothing comes any more, if that is so.
     pub(crate) end: Option<End>,
 }
@@ -77,7 +79,8 @@ pub(crate) fn message(run: &Going<'_>, since: &mut Cursor) -> Option<String> {
     let is_over = run.end.is_some();
     let now = run.film.lives.now;
     let (begin, end) = match run.film.part {
-        Some((_, begin, end)) => (begin, end),
+        Some((_, begin, end)) if is_over => (begin, end),
+        Some((_, begin, end)) => (begin, end.max(run.now)),
         None if is_over => (now, now),
         None => return None,
     };

@@ -85,6 +85,7 @@ impl<'a> Feed<'a> {
             head: &self.input.head,
             film: &self.film,
             tally: &self.tally,
+            now: self.film.lives.now,
             end: self.over.then_some(End::Over),
         };
         message(&going, since)

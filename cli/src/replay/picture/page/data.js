@@ -81,6 +81,10 @@ function columnOf(wait) {
 }
 
 class Run {
+  // The columns, by their names: what is added to an object by other means is found slowly.
+  id; joined; kind; procs; ending; asked; up; gone; told; reason;
+  state; request; rank; fate; lane; nth; from; to; wait; slot; size;
+
   /** Forgets all, and takes in a first message. */
   reset(message, bytes) {
     const words = (this.words = { ...message });

@@ -297,7 +297,7 @@ class Lanes {
     let shown = name.slice(0, Math.ceil(space / 2));
     if (pen.measureText(shown).width > space - 6) {
       while (shown && pen.measureText(`${shown}…`).width > space - 6) shown = shown.slice(0, Math.min(shown.length - 1, Math.floor((shown.length * (space - 6)) / pen.measureText(`${shown}…`).width)));
-      if (shown.length < 2) return;
+      if (shown.length < 4) return; // Less tells nothing.
       shown += "…";
     }
     pen.globalAlpha = 0.8;
