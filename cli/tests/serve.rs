@@ -129,7 +129,7 @@ fn metrics_are_those_of_the_run_in_both_formats() {
     let cluster = dir.write("cluster.toml", cluster);
     let served = Served::start(&["--cluster", &cluster, &jobs], &dir);
     served.until("the last job runs", |it| {
-        it["running"] == 1 && it["ended"]["ok"] == 5
+        it["running"] == 1 && it["ended"]["ok"] == 5 && it["ended"]["failed"] == 2
     });
     let kind = r#"kind="a \"b\" \\ c""#;
     for (metric, value) in [
