@@ -129,7 +129,7 @@ fn metrics_are_those_of_the_run_in_both_formats() {
     let cluster = dir.write("cluster.toml", cluster);
     let served = Served::start(&["--cluster", &cluster, &jobs], &dir);
     served.until("the last job runs", |it| {
-        it["running"] == 1 && it["ended"]["ok"] == 5
+        it["running"] == 1 && it["ended"]["ok"] == 5 && it["ended"]["failed"] == 2
     });
     let kind = r#"kind="a \"b\" \\ c""#;
     for (metric, value) in [
@@ -463,8 +463,13 @@ fn a_run_that_is_recorded_and_one_that_goes_on_are_told_of_as_well() {
         running(it) == ["b"] && it["queued"] == 2
     });
     assert_eq!(texts(&state["queue"], "job"), ["c", "a"]);
-    // It counts what it has seen: the machine of the killed run is lost, another is up.
-    assert_eq!(state["kinds"][0]["machines"]["ok"], 1);
+    // It has begun with the machine of the killed run, which is gone, and another is up.
+    assert_eq!(texts(&state["machines"], "machine"), ["m1"]);
+    let machines = &state["kinds"][0]["machines"];
+    assert_eq!(
+        (&machines["ok"], &machines["ended"]),
+        (&json!(1), &json!(1))
+    );
     fs::write(dir.at("go"), "").unwrap();
     assert_eq!(served.run.finish().status, Some(0));
     let replayed = Command::new(REMUDA)
