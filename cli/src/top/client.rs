@@ -73,6 +73,10 @@ impl Client {
                 self.address,
                 WAIT.as_secs()
             )),
+            // It hung up without an answer, before it had read what was asked or after.
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                Problem::Other(format!("{}: no run answers there: {error}", self.address))
+            }
             _ => Problem::Other(format!("{}: {error}", self.address)),
         })?;
         let no_run = || Problem::Other(format!("{}: no run answers there", self.address));
