@@ -1,11 +1,15 @@
 //! A run that goes on: connects where jobs come from ([`source`](crate::source)), what becomes of them
 //! ([`book`](crate::book)), the cluster, the printer and the job log.
+
+mod asking;
+mod attempts;
+mod second_opinion;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::{Receiver, UnboundedReceiver};
@@ -13,13 +17,15 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, FusedFuture, LocalBoxFuture, pending, poll_fn};
 use futures::stream::{Fuse, FuturesUnordered};
 use futures::{FutureExt, StreamExt, select_biased};
-use jiff::Timestamp;
-use remuda::{Limits, MachineCounts, MachineId, Outcome};
-use remuda_cli::jobs::{Job, Size};
+use remuda::{MachineCounts, MachineId};
+use remuda_cli::jobs::Job;
 use remuda_tokio::{FileRecorder, Listener, MachineStatus, RequestError, Runtime, Tokio};
-use remuda_worker::{EXEC, Gpus, JOB, RUN};
+use remuda_worker::{EXEC, JOB, RUN};
 
-use crate::attempt::{Attempting, Finished, GRACE, LAST_GRACE, Slots, Stop, exec};
+use asking::Asking;
+use attempts::{Attempted, Left};
+
+use crate::attempt::{LAST_GRACE, Slots, Stop};
 use crate::awake::{self, Awake};
 use crate::book::{Book, Id, Loss, Step};
 use crate::ended::Ended;
@@ -32,7 +38,6 @@ use crate::recover::{Before, Noted, Notes};
 use crate::serve::Feed;
 use crate::signals::Control;
 use crate::source::Batch;
-use crate::spool::Output;
 use crate::summary::{End, Tally};
 use crate::suspects::Suspects;
 
@@ -44,14 +49,6 @@ pub(super) struct Writing {
     pub(super) notes: Option<Notes>,
     pub(super) feed: Option<Feed>,
 }
-
-/// Of a kind that is to have no machines.
-const NONE: Limits = Limits {
-    min: 0,
-    max: 0,
-    spare: 0,
-    idle: None,
-};
 
 /// A run that goes on.
 pub(super) struct Running<'a> {
@@ -98,51 +95,6 @@ struct Turn {
     suspect: Option<MachineId>,
     /// The machine of its request may have ended with the driver before this one.
     taken_over: bool,
-}
-
-/// A job that waits for a lease: all there is of it, many may wait.
-struct Asking {
-    job: Id,
-    request: Request,
-    /// Where it is to be said what the request is for, once it has an id.
-    told: Option<Box<Told>>,
-}
-
-/// Who is to hear what a request is for.
-struct Told {
-    feed: Feed,
-    name: String,
-}
-
-/// What an attempt leaves.
-#[derive(Debug)]
-pub(super) struct Left {
-    attempt: Attempt,
-    output: Option<Output>,
-    machine: Option<MachineId>,
-}
-
-/// An attempt that ended.
-struct Attempted {
-    job: Id,
-    machine: MachineId,
-    attempt: Attempt,
-    result: Result<(Ended, Option<Output>), Loss>,
-}
-
-impl Future for Asking {
-    type Output = (Id, Result<Lease, RequestError>);
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let lease = self.request.poll_unpin(context);
-        // One that is granted at once is named with its lease.
-        if let (Poll::Pending, Some(told)) = (&lease, self.told.take())
-            && let Some(request) = self.request.id()
-        {
-            told.feed.name(request, &told.name);
-        }
-        lease.map(|lease| (self.job, lease))
-    }
 }
 
 impl<'a> Running<'a> {
@@ -390,40 +342,6 @@ impl<'a> Running<'a> {
         self.book.stop(true);
     }
 
-    fn ask(&mut self, id: Id) -> Asking {
-        if let Some(request) = self.taken_over.remove(&id) {
-            self.turns.entry(id).or_default().taken_over = true;
-            return Asking {
-                job: id,
-                request,
-                told: self.told(id),
-            };
-        }
-        let job = self.book.job(id);
-        let kinds = self.plan.offers.kinds(job);
-        let request = self.cluster.request(job.demand());
-        let mut request = request.priority(job.priority).kinds(kinds);
-        let prefers = job.extra.as_ref().and_then(|extra| extra.prefer.as_ref());
-        if let Some(&machine) = prefers.and_then(|name| self.homes.get(name)) {
-            request = request.prefer(machine);
-        }
-        if let Some(machine) = self.turns.get(&id).and_then(|turn| turn.avoid) {
-            request = request.avoid(machine);
-        }
-        Asking {
-            job: id,
-            request,
-            told: self.told(id),
-        }
-    }
-
-    /// What is said of a job that waits, if anyone hears of it.
-    fn told(&self, id: Id) -> Option<Box<Told>> {
-        let feed = self.feed.clone()?;
-        let name = self.book.job(id).name().into_owned();
-        Some(Box::new(Told { feed, name }))
-    }
-
     /// A request has its answer.
     fn leased(&mut self, job: Id, lease: Result<Lease, RequestError>) -> Flow {
         match lease {
@@ -463,171 +381,6 @@ impl<'a> Running<'a> {
             }
         }
         Flow::On
-    }
-
-    fn never_ran(&self, job: Id, machine: Option<MachineId>) -> Left {
-        let attempt = Attempt {
-            machine: machine.map(|machine| machine.to_string()),
-            number: self.book.attempt(job),
-            ..Attempt::none()
-        };
-        Left {
-            attempt,
-            output: None,
-            machine,
-        }
-    }
-
-    /// What one attempt does, from its lease to its end.
-    fn start(&self, id: Id, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
-        let (job, number, machine) = (self.book.job(id), self.book.attempt(id), lease.id());
-        let slot = self.slots.take(machine);
-        let extra = job.extra.as_deref();
-        let cwd = self.plan.cwd.as_ref();
-        let asked = remuda_worker::Job {
-            exec: exec(job, number, machine, slot.number(), &self.env, cwd),
-            gpus: match job.size {
-                _ if !self.plan.gpus => Gpus::AsTheWorker,
-                Size::Machine => Gpus::All,
-                Size::Procs(_) => Gpus::Own(job.gpus),
-            },
-            memory_mib: job.memory_mib,
-            enforce_memory: self.plan.enforce_memory,
-        };
-        let attempting = Attempting {
-            job: asked,
-            runtime: self.runtime.clone(),
-            spool: self.plan.spools.attempt(),
-            live: self.plan.line_buffer.then(|| {
-                let tag = self.plan.tag.then(|| job.tag().into_owned());
-                self.printer.live(tag)
-            }),
-            timeout: extra.and_then(|extra| extra.timeout).or(self.plan.timeout),
-            grace: self.plan.grace.unwrap_or(GRACE),
-            stop: self.stopped.clone(),
-            dir: self.plan.spool_dir.display().to_string(),
-            _slot: slot,
-        };
-        async move {
-            let start = Timestamp::now();
-            let result = attempting.run(&lease).await;
-            lease.finish(match &result {
-                Ok(Finished { ended, .. }) if ended.is_ok() => Outcome::Ok,
-                Ok(_) => Outcome::Remote,
-                // Whatever it printed is thrown away with the spool: it is run again.
-                Err(_) => Outcome::Unreachable,
-            });
-            let over_memory = result.as_ref().ok().and_then(|done| done.over_memory);
-            Attempted {
-                job: id,
-                machine,
-                attempt: Attempt {
-                    machine: Some(machine.to_string()),
-                    start,
-                    end: Timestamp::now(),
-                    number,
-                    over_memory,
-                },
-                result: result.map(|Finished { ended, output, .. }| (ended, output)),
-            }
-        }
-        .boxed_local()
-    }
-
-    fn attempted(&mut self, attempted: Attempted) {
-        let Attempted {
-            job,
-            machine,
-            attempt,
-            result,
-        } = attempted;
-        if self.plan.rules.names
-            && let Some(name) = &self.book.job(job).given_name
-        {
-            self.homes.insert(name.clone(), machine);
-        }
-        match result {
-            Ok((ended, output)) => {
-                if self.second_opinion(job, machine, &ended) {
-                    self.turns.entry(job).or_default().avoid = Some(machine);
-                    self.book.once_more(job);
-                } else {
-                    let machine = Some(machine);
-                    let left = Left {
-                        attempt,
-                        output,
-                        machine,
-                    };
-                    self.book.ended(job, ended, left);
-                }
-            }
-            Err(mut loss) => {
-                // What was lost because this driver slept counts for nothing.
-                if let Loss::Lost { spared, .. } = &mut loss {
-                    *spared |= self.awake.slept_lately();
-                }
-                if let Loss::Unfit(why) = &loss
-                    && self.suspects.cannot_run(machine)
-                {
-                    self.printer.note(format!(
-                        "warning: machine {machine} cannot run jobs, which are run elsewhere: {why}"
-                    ));
-                }
-                self.turns.entry(job).or_default().avoid = Some(machine);
-                let name = machine.to_string();
-                let left = Left {
-                    attempt,
-                    output: None,
-                    machine: Some(machine),
-                };
-                self.book.lost(job, Some(&name), &loss, left);
-            }
-        }
-    }
-
-    /// What is learnt of a machine from how a job ended there (`--suspect`). Whether the job is to be run once more elsewhere
-    /// before it counts as failed.
-    fn second_opinion(&mut self, job: Id, machine: MachineId, ended: &Ended) -> bool {
-        if !self.suspects.watches() {
-            return false;
-        }
-        let suspect = self.turns.get(&job).and_then(|turn| turn.suspect);
-        match (ended, suspect) {
-            (Ended::Exit(0), suspect) => {
-                self.suspects.succeeded(machine);
-                if let Some(suspect) = suspect.filter(|suspect| *suspect != machine)
-                    && let Some(count) = self.suspects.failed_only(suspect)
-                {
-                    self.set_aside(suspect, count);
-                }
-                false
-            }
-            (Ended::Exit(_) | Ended::Signal(_), None) if !self.book.is_stopped() => {
-                self.turns.entry(job).or_default().suspect = Some(machine);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn set_aside(&self, machine: MachineId, count: u32) {
-        let machines = self.cluster.machines();
-        let found = machines.iter().find(|it| it.id == machine);
-        let only = found.map(|it| it.kind).filter(|&kind| {
-            let kind = self.plan.config.kinds.get(usize::from(kind.0));
-            kind.is_some_and(|kind| kind.max == 1)
-        });
-        let set_aside = match only {
-            // The next machine of this kind would be the same host.
-            Some(kind) => self.cluster.set_limits(kind, NONE),
-            // It may be gone by now, which is as well.
-            None => self.cluster.drain(machine, None),
-        };
-        if set_aside.is_ok() {
-            self.printer.note(format!(
-                "warning: machine {machine} is set aside: {count} jobs in a row failed there and went well elsewhere"
-            ));
-        }
     }
 
     /// Logs and prints a job that is through.
