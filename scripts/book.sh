@@ -12,6 +12,7 @@ chapter=$PWD/docs/one-bug.md
 book=$(realpath -m "${CARGO_TARGET_DIR:-target}/book")
 dir=$book/remuda
 # Of its own: a binary with a bug is nothing to leave where others look for the right one.
+tests=${CARGO_TARGET_DIR:-target}/debug
 export CARGO_TARGET_DIR=$book/target
 # What a failing test prints is as the chapter has it.
 unset RUST_BACKTRACE
@@ -30,7 +31,15 @@ git ls-files -z | xargs -0 cp --parents -t "$dir" --
 change || complain "its change does not fit the core any more"
 block jobs.txt >"$dir/jobs.txt"
 
-cargo build --quiet --manifest-path "$dir/Cargo.toml" -p remuda-cli
+# Where the tests were built here, the crates of others are: they are not built once more.
+if [[ -d $tests/deps && ! -d $CARGO_TARGET_DIR ]]; then
+    mkdir -p "$CARGO_TARGET_DIR/debug/deps"
+    cp -a "$tests/build" "$tests/.fingerprint" "$CARGO_TARGET_DIR/debug"
+    cp -al "$tests"/deps/lib*.{rlib,rmeta,so} "$CARGO_TARGET_DIR/debug/deps"
+    rm -rf "$CARGO_TARGET_DIR/debug"/{deps/libremuda*,.fingerprint/remuda*,build/remuda*}
+fi
+# As scripts/remuda.sh does.
+(cd "$dir" && cargo build --quiet --bin remuda --example threads)
 export PATH=$CARGO_TARGET_DIR/debug:$PATH
 
 follow

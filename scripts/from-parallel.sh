@@ -8,12 +8,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 command -v parallel >/dev/null || bash scripts/apt-install.sh from-parallel parallel
-cargo build --quiet -p remuda-cli
-bin=$(realpath "${CARGO_TARGET_DIR:-target}")/debug
+. scripts/remuda.sh
 chapter=$PWD/docs/from-parallel.md
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-export HOME=$dir PATH=$bin:$PATH
+export HOME=$dir
 mkdir "$HOME/.parallel"
 touch "$HOME/.parallel/will-cite"
 

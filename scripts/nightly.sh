@@ -10,8 +10,7 @@ chapter=$PWD/docs/nightly.md name=nightly show=${1:-}
 . scripts/chapter.sh
 
 bash scripts/sshd.sh || exit
-cargo build --quiet -p remuda-cli
-bin=$(realpath "${CARGO_TARGET_DIR:-target}")/debug
+. scripts/remuda.sh
 site=$(mktemp -d)
 # What is in `dir` is what the user sees, his home on the hosts too.
 dir=$site/home
@@ -19,7 +18,7 @@ mkdir "$dir" "$site/bin"
 server=
 trap '[[ -z $server ]] || kill "$server"; rm -rf "$site"' EXIT
 
-ln -s "$bin/remuda" "$site/bin/remuda"
+ln -s "$CARGO_TARGET_DIR/debug/remuda" "$site/bin/remuda"
 ssh-keygen -q -t ed25519 -N '' -f "$site/host"
 ssh-keygen -q -t ed25519 -N '' -f "$site/key"
 mkdir -p /run/sshd

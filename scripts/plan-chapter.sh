@@ -9,9 +9,7 @@ cd "$(dirname "$0")/.."
 chapter=$PWD/docs/plan.md name=plan show=${1:-}
 . scripts/chapter.sh
 
-cargo build --quiet -p remuda-cli
-export CARGO_TARGET_DIR=$(realpath "${CARGO_TARGET_DIR:-target}")
-export PATH=$CARGO_TARGET_DIR/debug:$PATH
+. scripts/remuda.sh
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 

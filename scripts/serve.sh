@@ -16,9 +16,7 @@ for program in prometheus promtool curl; do
     break
 done
 
-cargo build --quiet -p remuda-cli
-export CARGO_TARGET_DIR=$(realpath "${CARGO_TARGET_DIR:-target}")
-export PATH=$CARGO_TARGET_DIR/debug:$PATH
+. scripts/remuda.sh
 dashboard=$PWD/docs/grafana.json
 dir=$(mktemp -d)
 prometheus=
