@@ -40,13 +40,20 @@ pub(crate) struct Attempting {
     pub(crate) spool: Spool,
     /// Also prints lines as they come.
     pub(crate) live: Option<Live>,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Timeout>,
     pub(crate) grace: Duration,
     pub(crate) stop: Stop,
     /// Where output is kept, for a message.
     pub(crate) dir: String,
     /// Held while it runs.
     pub(crate) _slot: Slot,
+}
+
+/// How long a job may run, and how much of that is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeout {
+    pub(crate) whole: Duration,
+    pub(crate) left: Duration,
 }
 
 /// How an attempt ended.
@@ -80,7 +87,7 @@ impl Attempting {
             Some(time) => Either::Left(runtime.sleep_until(runtime.now() + time)),
             None => Either::Right(pending()),
         };
-        let mut timed_out = pin!(after(self.timeout).fuse());
+        let mut timed_out = pin!(after(self.timeout.map(|it| it.left)).fuse());
         let mut too_late = pin!(after(None).fuse());
         let mut stopped = self.stop.clone();
         // Why it was told to end.
@@ -94,7 +101,7 @@ impl Attempting {
                 },
                 () = timed_out => {
                     call.end(self.grace);
-                    why.get_or_insert(Ended::TimedOut(self.timeout.unwrap_or_default()));
+                    why.get_or_insert(Ended::TimedOut(self.timeout.map_or(Duration::ZERO, |it| it.whole)));
                 },
                 () = too_late => return Ok((Ended::Interrupted, None)),
                 chunk = call.output().fuse() => {
@@ -171,6 +178,9 @@ pub(crate) fn exec(
     }
 }
 
+/// A slot of a run before this one has a number up to this, or it is not believed.
+const MOST_SLOTS: usize = 1 << 16;
+
 /// The slots of each machine that are taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots(Rc<RefCell<HashMap<MachineId, Vec<bool>>>>);
@@ -186,16 +196,35 @@ pub(crate) struct Slot {
 impl Slots {
     /// The first free slot of a machine.
     pub(crate) fn take(&self, machine: MachineId) -> Slot {
+        let all = self.0.borrow();
+        let taken = all.get(&machine).map_or(&[][..], Vec::as_slice);
+        let free = taken.iter().position(|&taken| !taken);
+        let index = free.unwrap_or(taken.len());
+        drop(all);
+        self.take_at(machine, index)
+    }
+
+    /// The slot of a machine with this number, which a job has from a run before this one; the first free one, if it has none.
+    pub(crate) fn take_again(&self, machine: MachineId, number: usize) -> Slot {
+        let index = number.wrapping_sub(1);
+        let all = self.0.borrow();
+        let is_taken = all
+            .get(&machine)
+            .and_then(|taken| taken.get(index).copied());
+        drop(all);
+        if index >= MOST_SLOTS || is_taken == Some(true) {
+            return self.take(machine);
+        }
+        self.take_at(machine, index)
+    }
+
+    fn take_at(&self, machine: MachineId, index: usize) -> Slot {
         let mut all = self.0.borrow_mut();
         let taken = all.entry(machine).or_default();
-        let index = taken
-            .iter()
-            .position(|&taken| !taken)
-            .unwrap_or(taken.len());
-        match taken.get_mut(index) {
-            Some(slot) => *slot = true,
-            None => taken.push(true),
+        if taken.len() <= index {
+            taken.resize(index + 1, false);
         }
+        taken[index] = true;
         Slot {
             slots: self.clone(),
             machine,
@@ -241,6 +270,21 @@ mod tests {
         drop(first);
         assert_eq!(slots.take(a).number(), 1);
         drop(second);
+        assert!(slots.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_slot_of_a_run_before_is_taken_again() {
+        let (slots, machine) = (Slots::default(), MachineId(0));
+        let third = slots.take_again(machine, 3);
+        let taken = [0; 3].map(|_| slots.take(machine));
+        assert_eq!(
+            (third.number(), taken.each_ref().map(Slot::number)),
+            (3, [1, 2, 4])
+        );
+        let wrong = [3, 0, usize::MAX].map(|number| slots.take_again(machine, number));
+        assert_eq!(wrong.each_ref().map(Slot::number), [5, 6, 7]);
+        drop((third, taken, wrong));
         assert!(slots.0.borrow().is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -88,6 +89,71 @@ fn running_jobs_are_taken_over_with_all_that_they_print() {
         next[job] += 1;
     }
     assert_eq!(next, [100_001, 100_001]);
+    assert_eq!(worker.ended(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_job_that_is_taken_over_keeps_its_slot() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let job = |name: &str| {
+        let dir = dir.path().display();
+        format!(
+            "cd {dir}; echo {name} $REMUDA_SLOT >> slots; until test -e {name}; do sleep 0.02; done\n"
+        )
+    };
+    let file = dir.write("jobs", ["z", "a", "c", "d"].map(job).concat());
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let worker = Worker::start(&address, &key, &["--procs", "2"]);
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("two jobs", || dir.lines("slots") == 2);
+    fs::write(dir.at("z"), "").expect("it is ours");
+    wait_for("the third", || dir.lines("slots") == 3);
+    kill(first);
+    let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    fs::write(dir.at("c"), "").expect("it is ours");
+    wait_for("the fourth", || dir.lines("slots") == 4);
+    let slots = counts(&dir, "slots").into_keys().collect::<Vec<_>>();
+    // The second job of the file has the second slot all the time, though it is the first one that is taken over.
+    assert_eq!(slots, ["a 2", "c 1", "d 1", "z 1"]);
+    for name in ["a", "d"] {
+        fs::write(dir.at(name), "").expect("it is ours");
+    }
+    wait_for("its end", || second.is_over());
+    assert!(
+        last_line(&dir).starts_with("4 jobs: 3 ok, 0 failed, 1 done before"),
+        "{}",
+        err(&dir)
+    );
+    assert_eq!(worker.ended(), (Some(0), String::new()));
+}
+
+#[test]
+fn the_timeout_of_a_job_that_is_taken_over_does_not_begin_anew() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let folder = dir.path().display();
+    let late = format!(
+        r#"{{"name": "late", "cmd": "cd {folder}; echo >> begun; exec sleep 1000", "timeout": "4s"}}"#
+    );
+    let other = format!(
+        r#"{{"name": "other", "cmd": "cd {folder}; echo >> begun; until test -e back; do sleep 0.02; done; sleep 2; exit 3"}}"#
+    );
+    let file = dir.write("jobs.jsonl", format!("{late}\n{other}\n"));
+    let common = ["--listen", &address, "--key-file", &key, &file];
+    let worker = Worker::start(&address, &key, &["--procs", "2"]);
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("both jobs", || dir.lines("begun") == 2);
+    kill(first);
+    std::thread::sleep(Duration::from_secs(4));
+    let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    wait_for("the driver", || err(&dir).contains("taken over"));
+    fs::write(dir.at("back"), "").expect("it is ours");
+    wait_for("its end", || second.is_over());
+    let err = err(&dir);
+    let (late, other) = (err.find("job late timed out"), err.find("job other failed"));
+    assert!(late.is_some() && late < other, "{err}");
+    assert!(err.contains("2 jobs: 0 ok, 1 failed, 1 timed out"), "{err}");
     assert_eq!(worker.ended(), (Some(0), String::new()));
 }
 

@@ -25,7 +25,7 @@ use remuda_tokio::Past;
 use remuda_worker::session::SessionId;
 
 pub(crate) use digest::Digest;
-pub(crate) use notes::{Before, Noted, Notes};
+pub(crate) use notes::{Before, Begun, Noted, Notes};
 
 /// The labels of a journal by which it is known again.
 const COMMAND: (&str, &str) = ("command", "remuda run");

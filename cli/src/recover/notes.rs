@@ -1,6 +1,7 @@
 //! What is written to the journal besides: which request is for which job, and what is printed.
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use remuda::journal::Note;
 use remuda::{MachineId, RequestId};
 use remuda_tokio::Recording;
@@ -35,8 +36,13 @@ impl Notes {
     }
 
     /// A job has its lease. It is written when this returns: only then may the job be started.
-    pub(crate) fn begins(&self, job: usize, request: RequestId, machine: MachineId, attempt: u32) {
-        let text = format!("{job} {} {attempt}", request.0);
+    pub(crate) fn begins(&self, job: usize, request: RequestId, machine: MachineId, begun: Begun) {
+        let Begun { attempt, slot, at } = begun;
+        let text = format!(
+            "{job} {} {attempt} {slot} {}",
+            request.0,
+            at.as_millisecond()
+        );
         self.0.note(machine, ATTEMPT, &text);
         self.0.write_now();
     }
@@ -64,13 +70,36 @@ impl Notes {
     }
 }
 
+/// An attempt that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// From 1 up.
+    pub(crate) attempt: u32,
+    /// `REMUDA_SLOT`.
+    pub(crate) slot: usize,
+    pub(crate) at: Timestamp,
+}
+
+impl Begun {
+    /// Of the words behind the request.
+    fn read<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Begun> {
+        let mut number = || words.next()?.parse::<u64>().ok();
+        let (attempt, slot, at) = (number()?, number()?, number()?);
+        Some(Begun {
+            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            slot: usize::try_from(slot).ok()?,
+            at: Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?,
+        })
+    }
+}
+
 /// What the notes of a journal say, the last word on each job.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
     /// Jobs whose output is printed, and whether they succeeded.
     printed: HashMap<usize, bool>,
-    /// The attempts of others.
-    begun: HashMap<usize, u32>,
+    /// The last attempts of others.
+    begun: HashMap<usize, Begun>,
     requests: HashMap<RequestId, usize>,
     /// What was being printed.
     printing: Option<(usize, Marks)>,
@@ -88,11 +117,10 @@ impl Before {
         match note.topic {
             JOBS => self.jobs = Some(job),
             ATTEMPT => {
-                let mut number = || words.next()?.parse::<u64>().ok();
-                if let (Some(request), Some(attempt)) = (number(), number()) {
+                let request = words.next().and_then(|word| word.parse().ok());
+                if let (Some(request), Some(begun)) = (request, Begun::read(words)) {
                     self.requests.insert(RequestId(request), job);
-                    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-                    self.begun.insert(job, attempt);
+                    self.begun.insert(job, begun);
                 }
             }
             PRINTS => {
@@ -120,7 +148,12 @@ impl Before {
 
     /// How many attempts a job has had.
     pub(crate) fn attempts(&self, job: usize) -> u32 {
-        self.begun.get(&job).copied().unwrap_or(0)
+        self.begun.get(&job).map_or(0, |begun| begun.attempt)
+    }
+
+    /// The last attempt of a job that is not printed.
+    pub(crate) fn begun(&self, job: usize) -> Option<Begun> {
+        self.begun.get(&job).copied()
     }
 
     /// The job of a request, unless that is through.
@@ -176,15 +209,18 @@ mod tests {
         see("name", "m0 (pid 1)");
         // The name of a job, for readers, may look like anything.
         see("job", "7 10 1");
-        see("attempt", "0 10 1");
-        see("attempt", "1 11 1");
+        see("attempt", "0 10 1 1 1000");
+        see("attempt", "1 11 1 2 1500");
         see("prints", "0 1:2:3 -");
         see("printed", "0 ok");
-        see("attempt", "1 12 2");
-        see("attempt", "x 12 2");
+        see("attempt", "1 12 2 3 2500");
+        see("attempt", "x 12 2 3 2500");
+        see("attempt", "1 13 3 4");
         see("prints", "1 - 4:5:6");
         assert_eq!((before.find(0), before.find(1)), (Some(true), None));
         assert_eq!([0, 1, 7].map(|job| before.attempts(job)), [0, 2, 0]);
+        let begun = before.begun(1).expect("it has begun");
+        assert_eq!((begun.slot, begun.at.as_millisecond()), (3, 2500));
         assert_eq!(before.job(RequestId(12)), Some(1));
         assert_eq!(before.job(RequestId(10)), None);
         assert_eq!(before.printing, Some((1, [None, Mark::parse("4:5:6")])));

@@ -43,8 +43,8 @@ impl Future for Asking {
 
 impl Running<'_> {
     pub(super) fn ask(&mut self, id: Id) -> Asking {
-        if let Some(request) = self.taken_over.remove(&id) {
-            self.turns.entry(id).or_default().taken_over = true;
+        if let Some((request, taken_over)) = self.taken_over.remove(&id) {
+            self.held.insert(id, taken_over);
             return Asking {
                 job: id,
                 request,

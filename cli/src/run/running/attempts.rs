@@ -7,12 +7,13 @@ use remuda::{MachineId, Outcome};
 use remuda_cli::jobs::Size;
 use remuda_worker::Gpus;
 
-use super::Running;
-use crate::attempt::{Attempting, Finished, GRACE, exec};
+use super::{Running, TakenOver};
+use crate::attempt::{Attempting, Finished, GRACE, Timeout, exec};
 use crate::book::{Id, Loss};
 use crate::ended::Ended;
 use crate::joblog::Attempt;
 use crate::listen::Lease;
+use crate::recover::Begun;
 use crate::spool::Output;
 
 /// What an attempt leaves.
@@ -46,10 +47,30 @@ impl Running<'_> {
     }
 
     /// What one attempt does, from its lease to its end.
-    pub(super) fn start(&self, id: Id, lease: Lease) -> LocalBoxFuture<'static, Attempted> {
+    /// One that was taken over has the slot and the time-out that it had.
+    pub(super) fn start(
+        &self,
+        id: Id,
+        lease: Lease,
+        taken_over: Option<TakenOver>,
+    ) -> LocalBoxFuture<'static, Attempted> {
         let (job, number, machine) = (self.book.job(id), self.book.attempt(id), lease.id());
-        let slot = self.slots.take(machine);
+        let now = Timestamp::now();
+        let (slot, at) = match taken_over {
+            Some(TakenOver { slot, at }) => (slot, at.min(now)),
+            None => (self.slots.take(machine), now),
+        };
+        if let Some(notes) = &self.notes {
+            let begun = Begun {
+                attempt: number,
+                slot: slot.number(),
+                at,
+            };
+            notes.begins(id, lease.request(), machine, begun);
+        }
         let extra = job.extra.as_deref();
+        let timeout = extra.and_then(|extra| extra.timeout).or(self.plan.timeout);
+        let past = now.duration_since(at).unsigned_abs();
         let cwd = self.plan.cwd.as_ref();
         let asked = remuda_worker::Job {
             exec: exec(job, number, machine, slot.number(), &self.env, cwd),
@@ -69,14 +90,16 @@ impl Running<'_> {
                 let tag = self.plan.tag.then(|| job.tag().into_owned());
                 self.printer.live(tag)
             }),
-            timeout: extra.and_then(|extra| extra.timeout).or(self.plan.timeout),
+            timeout: timeout.map(|timeout| Timeout {
+                whole: timeout,
+                left: timeout.saturating_sub(past),
+            }),
             grace: self.plan.grace.unwrap_or(GRACE),
             stop: self.stopped.clone(),
             dir: self.plan.spool_dir.display().to_string(),
             _slot: slot,
         };
         async move {
-            let start = Timestamp::now();
             let result = attempting.run(&lease).await;
             lease.finish(match &result {
                 Ok(Finished { ended, .. }) if ended.is_ok() => Outcome::Ok,
@@ -90,7 +113,7 @@ impl Running<'_> {
                 machine,
                 attempt: Attempt {
                     machine: Some(machine.to_string()),
-                    start,
+                    start: at,
                     end: Timestamp::now(),
                     number,
                     over_memory,

@@ -17,6 +17,7 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, FusedFuture, LocalBoxFuture, pending, poll_fn};
 use futures::stream::{Fuse, FuturesUnordered};
 use futures::{FutureExt, StreamExt, select_biased};
+use jiff::Timestamp;
 use remuda::{MachineCounts, MachineId};
 use remuda_cli::jobs::Job;
 use remuda_tokio::{FileRecorder, Listener, MachineStatus, RequestError, Runtime, Tokio};
@@ -25,7 +26,7 @@ use remuda_worker::{EXEC, JOB, RUN};
 use asking::Asking;
 use attempts::{Attempted, Left};
 
-use crate::attempt::{LAST_GRACE, Slots, Stop};
+use crate::attempt::{LAST_GRACE, Slot, Slots, Stop};
 use crate::awake::{self, Awake};
 use crate::book::{Book, Id, Loss, Step};
 use crate::ended::Ended;
@@ -80,7 +81,9 @@ pub(super) struct Running<'a> {
     feed: Option<Feed>,
     /// What the run before this one has done, and its requests that still may be granted.
     before: Option<Before>,
-    taken_over: HashMap<Id, Request>,
+    taken_over: HashMap<Id, (Request, TakenOver)>,
+    /// Of those that are asked for.
+    held: HashMap<Id, TakenOver>,
     /// Why the run ends before its jobs do.
     end: Option<End>,
     began: Instant,
@@ -93,8 +96,12 @@ struct Turn {
     avoid: Option<MachineId>,
     /// Where the job has failed, if it is run once more to see whether that machine is to blame.
     suspect: Option<MachineId>,
-    /// The machine of its request may have ended with the driver before this one.
-    taken_over: bool,
+}
+
+/// What an attempt has that was begun by the driver before this one.
+struct TakenOver {
+    slot: Slot,
+    at: Timestamp,
 }
 
 impl<'a> Running<'a> {
@@ -130,6 +137,7 @@ impl<'a> Running<'a> {
         let (system, listener) = listen::system(&runtime, launched, port, epoch)?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let (mut before, mut taken_over) = (None, HashMap::new());
+        let slots = Slots::default();
         let heard = recorder.is_some() || feed.is_some();
         let recorder = heard.then(|| (recorder, feed.clone()));
         let valid = "the plan's configuration was made by a constructor that validates";
@@ -143,9 +151,17 @@ impl<'a> Running<'a> {
                 let (cluster, resumed) =
                     Cluster::resume(runtime.clone(), system, options, past, recorder);
                 // What is queued is asked for anew, when its job is read.
-                let granted = resumed.into_iter().filter(|it| it.machine.is_some());
-                let of = |id| recovery.before.job(id);
-                taken_over.extend(granted.filter_map(|it| Some((of(it.id)?, it.request))));
+                for it in resumed {
+                    let before = &recovery.before;
+                    if let Some(job) = before.job(it.id)
+                        && let (Some(machine), Some(begun)) = (it.machine, before.begun(job))
+                    {
+                        // Before any other job takes it.
+                        let slot = slots.take_again(machine, begun.slot);
+                        let at = begun.at;
+                        taken_over.insert(job, (it.request, TakenOver { slot, at }));
+                    }
+                }
                 if !taken_over.is_empty() {
                     let count = taken_over.len();
                     printer.note(format!(
@@ -171,7 +187,6 @@ impl<'a> Running<'a> {
             printer,
             board,
             book,
-            slots: Slots::default(),
             stop: Some(stop),
             stopped: stopped.shared(),
             asking: FuturesUnordered::new(),
@@ -185,6 +200,8 @@ impl<'a> Running<'a> {
             feed,
             before,
             taken_over,
+            held: HashMap::new(),
+            slots,
             end: None,
             began: Instant::now(),
         })
@@ -344,27 +361,20 @@ impl<'a> Running<'a> {
 
     /// A request has its answer.
     fn leased(&mut self, job: Id, lease: Result<Lease, RequestError>) -> Flow {
+        let taken_over = self.held.remove(&job);
         match lease {
             Ok(lease) => {
                 self.book.started(job);
-                if let Some(turn) = self.turns.get_mut(&job) {
-                    turn.taken_over = false;
-                }
-                if let Some(notes) = &self.notes {
-                    let attempt = self.book.attempt(job);
-                    notes.begins(job, lease.request(), lease.id(), attempt);
-                }
                 lease.record_name(&self.book.job(job).name());
-                let attempt = self.start(job, lease);
+                let attempt = self.start(job, lease, taken_over);
                 self.running.push(attempt);
             }
             Err(RequestError::Lost(machine)) => {
-                let turn = self.turns.entry(job).or_default();
-                let taken_over = std::mem::take(&mut turn.taken_over);
-                turn.avoid = Some(machine);
+                self.turns.entry(job).or_default().avoid = Some(machine);
                 let loss = Loss::Lost {
                     why: format!("{machine} was lost before it began"),
-                    spared: taken_over || self.awake.slept_lately(),
+                    // The machine may have ended with the driver before this one.
+                    spared: taken_over.is_some() || self.awake.slept_lately(),
                 };
                 let name = machine.to_string();
                 let left = self.never_ran(job, Some(machine));
