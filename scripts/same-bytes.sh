@@ -15,7 +15,8 @@ for package in remuda remuda-sim '"*"'; do
 done
 
 cargo build --quiet -p remuda-sim --example runs "${slow[@]}"
-cargo build --quiet -p remuda-sim --example runs --release
+# As in scripts/instructions.sh.
+cargo build --quiet --release -p remuda-benches -p remuda-sim --bin count --example runs
 mkdir -p "$target/tmp"
 dir=$(mktemp -d "$target/tmp/same-bytes.XXXXXX")
 trap 'rm -rf "$dir"' EXIT

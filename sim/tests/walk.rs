@@ -21,10 +21,17 @@ fn two_machines_and_four_requests_with_work_done_once_and_a_shutdown() {
 }
 
 #[test]
-fn three_machines_and_three_requests_with_two_tasks_and_a_shutdown() {
+fn three_machines_and_three_requests_with_a_task_and_a_shutdown() {
     let mut world = World::new(3, &[(0, 2, 1), (1, 1, 1), (1, 2, 1)]);
+    (world.tasks, world.shutdown) = (1, true);
+    assert_eq!(counts(world.walk()), (15_763, 239_645, 17));
+}
+
+#[test]
+fn two_machines_and_three_requests_with_two_tasks_and_a_shutdown() {
+    let mut world = World::new(2, &[(0, 2, 1), (1, 1, 1), (1, 2, 1)]);
     (world.tasks, world.shutdown) = (2, true);
-    assert_eq!(counts(world.walk()), (137_107, 2_950_561, 19));
+    assert_eq!(counts(world.walk()), (5_669, 89_354, 14));
 }
 
 #[test]
