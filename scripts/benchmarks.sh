@@ -18,7 +18,7 @@ cargo build --release -p remuda-sim --example scale
     printf '\n## Calls and jobs\n\n'
     # Measured by hand: run_cost of both builds, in turns.
     printf '%s\n' 'Releases are built with thin LTO. In turns with builds without it (`CARGO_PROFILE_RELEASE_LTO=off`), 20,000 jobs cost the driver of' \
-        '`remuda run` 53, 60 and 57 µs each, and 57, 66 and 72 without (2026-12-01). It takes no longer to build.'
+        '`remuda run` 53, 60 and 57 µs each, and 57, 66 and 72 without (2026-12-01). Building takes a tenth more processor time.'
     printf '\n```text\n'
     "$target/release/calls"
     "$target/release/connected"

@@ -145,6 +145,7 @@ fn the_timeout_of_a_job_that_is_taken_over_does_not_begin_anew() {
     let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
     wait_for("both jobs", || dir.lines("begun") == 2);
     kill(first);
+    // Its time is over while no driver is there.
     std::thread::sleep(Duration::from_secs(4));
     let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
     wait_for("the driver", || err(&dir).contains("taken over"));
