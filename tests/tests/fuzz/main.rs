@@ -1,11 +1,13 @@
 //! The fuzz targets' committed corpora, played on stable by the same code that the fuzzer calls (scripts/fuzz.sh).
 //!
-//! `seed-*` are made by hand, in seeds.rs; `REMUDA_WRITE_SEEDS=1 cargo test -p remuda-tests --test fuzz` writes them. The
+//! `seed-*` are made by hand, in seeds*.rs; `REMUDA_WRITE_SEEDS=1 cargo test -p remuda-tests --test fuzz` writes them. The
 //! others are what the fuzzer found on its way, and what once failed.
 
 #[path = "../../../fuzz/src/lib.rs"]
 pub mod bodies;
 mod seeds;
+mod seeds_of_frames;
+mod seeds_of_jobs;
 mod seeds_of_journals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,12 +80,12 @@ fn bytes() {
 
 #[test]
 fn wire() {
-    replay("wire", &seeds::wire(), bodies::wire::run);
+    replay("wire", &seeds_of_frames::wire(), bodies::wire::run);
 }
 
 #[test]
 fn jobs() {
-    replay("jobs", &seeds::files(), bodies::jobs::run);
+    replay("jobs", &seeds_of_jobs::files(), bodies::jobs::run);
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn the_seeds_hold_every_event_and_lead_to_every_action_notice_and_rejection() {
 #[test]
 fn the_seeds_hold_every_frame_and_every_way_a_stream_can_be_wrong() {
     let (mut to, mut from, mut ends) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    for (_, bytes) in seeds::wire() {
+    for (_, bytes) in seeds_of_frames::wire() {
         let (worker, driver, opened) = bodies::wire::outcome(&bytes).expect("a seed has a head");
         to.extend(worker.messages.iter().map(kind));
         from.extend(driver.messages.iter().chain(&opened.messages).map(kind));
@@ -175,7 +177,7 @@ fn the_seeds_hold_every_frame_and_every_way_a_stream_can_be_wrong() {
 #[test]
 fn the_seeds_hold_every_syntax_of_a_jobs_file_and_every_problem() {
     let (mut good, mut problems) = (BTreeSet::new(), BTreeSet::new());
-    for (_, bytes) in seeds::files() {
+    for (_, bytes) in seeds_of_jobs::files() {
         match bodies::jobs::outcome(&bytes).expect("a seed has a head") {
             Ok(jobs) => good.extend(
                 jobs.iter()
