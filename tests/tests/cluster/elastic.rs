@@ -1,17 +1,15 @@
-//! What the second edition adds: kinds, offers, machines that join, drain and are stopped, and requests with a limit.
+//! What the second edition adds: kinds, offers, machines that join and are stopped when idle, and requests with a limit.
 
 use std::time::Duration;
 
 use futures::task::noop_waker;
-use remuda::{
-    Config, Health, Instant, Kind, KindId, Kinds, Limits, MachineId, Outcome, Reject, Resources,
-};
-use remuda_driver::{CallError, Cluster, Options, RequestError, Runtime, StartError};
+use remuda::{Config, Kind, KindId, Kinds, Limits, MachineId, Outcome, Reject, Resources};
+use remuda_driver::{Options, RequestError, Runtime, StartError};
 use remuda_tests::scripted::Scripted;
 use remuda_tests::{eventually, on_both_adapters, sleep, within};
 
 use super::support::{
-    SHORT, cluster, cluster_with, config, gone, lease, one_machine, poll, procs, queued, rests,
+    SHORT, cluster, cluster_with, gone, lease, one_machine, poll, procs, queued, rests,
 };
 
 const BIG: KindId = KindId(1);
@@ -238,95 +236,6 @@ async fn j01_a_machine_joins_by_itself<R: Runtime>(runtime: R) {
     gone(&runtime, &system).await;
 }
 
-async fn d01_a_drained_machine_ends_when_nothing_runs_there<R: Runtime>(runtime: R) {
-    let system = Scripted::default();
-    let cluster = cluster(&runtime, &system, config());
-    let held = lease(&runtime, &cluster, 1).await;
-    cluster.drain(held.id(), None).unwrap();
-    let status = &cluster.machines()[0];
-    assert!(
-        matches!(status.health, Some(Health::Draining { .. })),
-        "{status:?}"
-    );
-    assert!(status.to_string().ends_with(" (draining)"), "{status}");
-    // It is replaced, and what runs there goes on.
-    let other = lease(&runtime, &cluster, 1).await;
-    assert_eq!(other.id(), MachineId(1));
-    assert_eq!(held.call("echo", &5_u64).await, Ok(5_u64));
-    assert!(!system.logged("stop m0"));
-    // Kept, it is granted again; drained once more, it ends with its last lease.
-    cluster.keep(held.id()).unwrap();
-    assert_eq!(cluster.machines()[0].health, Some(Health::Ok));
-    cluster.drain(held.id(), None).unwrap();
-    held.finish(Outcome::Ok);
-    eventually(&runtime, "it has ended", || {
-        cluster.counts().machines.ended == 1
-    })
-    .await;
-    assert!(system.logged("stop m0"));
-    // It is not lost.
-    assert_eq!(cluster.counts().machines.lost, 0);
-    assert_eq!(cluster.machines().len(), 1);
-    let never = cluster.drain(MachineId(9), None).unwrap_err();
-    assert!(matches!(never, Reject::UnknownMachine { .. }), "{never}");
-    drop(other);
-    rests(&runtime, &cluster, &system).await;
-}
-
-async fn d01_at_the_end_of_a_drain_the_machine_is_stopped_whatever_runs<R: Runtime>(runtime: R) {
-    let system = Scripted::default();
-    let cluster = cluster(&runtime, &system, one_machine(1));
-    let held = lease(&runtime, &cluster, 1).await;
-    let call = held.call::<_, ()>("wait", &());
-    cluster
-        .drain(held.id(), Some(runtime.now() + SHORT))
-        .unwrap();
-    let lost = within(&runtime, "the call ends", call).await;
-    assert_eq!(lost, Err(CallError::Lost("stopped".into())));
-    assert!(held.is_lost());
-    assert_eq!(cluster.counts().machines.ended, 1);
-    assert_eq!(cluster.counts().machines.probation, 0);
-    drop(held);
-    rests(&runtime, &cluster, &system).await;
-}
-
-async fn d01_a_machine_that_still_starts_is_given_up<R: Runtime>(runtime: R) {
-    let system = Scripted::default();
-    system.book().hold_starts = true;
-    let cluster = cluster(&runtime, &system, one_machine(1));
-    let request = queued(&cluster, procs(1), &noop_waker());
-    eventually(&runtime, "the start", || system.book().starts == 1).await;
-    system.book().hold_starts = false;
-    cluster.drain(MachineId(0), None).unwrap();
-    // Its procs are free once the start is given up, and another machine is started.
-    let lease = within(&runtime, "a grant", request).await.unwrap();
-    assert!(system.book().held_starts[0].is_canceled());
-    assert_eq!(lease.id(), MachineId(1));
-    assert_eq!(cluster.counts().machines.ended, 1);
-    assert_eq!(cluster.last_start_error(), "");
-    drop(lease);
-    rests(&runtime, &cluster, &system).await;
-}
-
-/// The start is over in the very moment in which it is given up.
-async fn d01_a_machine_that_comes_up_although_it_was_given_up_is_stopped<R: Runtime>(runtime: R) {
-    let system = Scripted::default();
-    system.book().hold_starts = true;
-    let cluster = cluster(&runtime, &system, one_machine(1));
-    let request = queued(&cluster, procs(1), &noop_waker());
-    eventually(&runtime, "the start", || system.book().starts == 1).await;
-    system.book().hold_starts = false;
-    system.release_starts();
-    cluster.drain(MachineId(0), None).unwrap();
-    // With threads of its own, a runtime may have it up, and granted, before the drain.
-    let lease = within(&runtime, "a grant", request).await.unwrap();
-    drop(lease);
-    let ended = || cluster.counts().machines.ended == 1;
-    eventually(&runtime, "its end", ended).await;
-    assert!(!system.lose(MachineId(0), "it has ended already"));
-    rests(&runtime, &cluster, &system).await;
-}
-
 /// Of two kinds one cannot be started: requests that accept nothing else fail, the others go on.
 async fn f07_requests_fail_when_no_kind_that_they_accept_can_be_started<R: Runtime>(runtime: R) {
     let system = Scripted::default();
@@ -476,109 +385,6 @@ async fn a_start_that_is_queued_elsewhere_fails_no_request<R: Runtime>(runtime: 
     within(&runtime, "the shutdown", cluster.shutdown()).await;
 }
 
-async fn a_call_that_ignores_its_cancel_ends_its_lease_unreachable<R: Runtime>(runtime: R) {
-    let system = Scripted::default();
-    system.book().hold_cancels = true;
-    let mut options = Options::default();
-    options.cancel_timeout = Some(SHORT);
-    let config = one_machine(2).probation(SHORT);
-    let cluster = cluster_with(&runtime, &system, config, options);
-    let held = lease(&runtime, &cluster, 2).await;
-    let call = held.call::<_, ()>("wait", &());
-    eventually(&runtime, "the call runs", || system.book().calls == 1).await;
-    // As long as nothing is cancelled nothing is given up.
-    sleep(&runtime, SHORT * 3).await;
-    call.cancel();
-    let error = within(&runtime, "it is given up", call).await.unwrap_err();
-    let text = "it did not end within 20ms after its cancel";
-    assert_eq!(error, CallError::Unreachable(text.into()));
-    // Whatever it is finished with.
-    held.finish(Outcome::Ok);
-    let health = cluster.machines()[0].health;
-    assert!(
-        matches!(health, Some(Health::Probation { .. })),
-        "{health:?}"
-    );
-    system.release_calls();
-    system.book().hold_cancels = false;
-    rests(&runtime, &cluster, &system).await;
-}
-
-/// The health of a machine on which a lease was dropped after what `with` does with it.
-async fn health_after<R: Runtime>(runtime: &R, functions: &[&str]) -> Health {
-    let system = Scripted::default();
-    let config = Config::new(2, 2)
-        .unwrap()
-        .probation(Duration::from_secs(3600));
-    let cluster = cluster(runtime, &system, config);
-    let (dropped, other) = (
-        lease(runtime, &cluster, 1).await,
-        lease(runtime, &cluster, 1).await,
-    );
-    // A machine that is on probation tells *unused* and *remote* apart: the latter begins its time again.
-    let until = |cluster: &Cluster<R, Scripted>| match cluster.machines()[0].health {
-        Some(Health::Probation { until }) => until,
-        _ => Instant::ZERO,
-    };
-    other.finish(Outcome::Unreachable);
-    let before = until(&cluster);
-    for function in functions {
-        let _ = dropped.call::<_, ()>(function, &()).await;
-    }
-    sleep(runtime, SHORT).await;
-    drop(dropped);
-    let again = until(&cluster) > before;
-    within(runtime, "the shutdown", cluster.shutdown()).await;
-    match again {
-        true => Health::Probation { until: before },
-        false => Health::Ok,
-    }
-}
-
-async fn s13_a_dropped_lease_says_what_became_of_its_calls<R: Runtime>(runtime: R) {
-    assert_eq!(health_after(&runtime, &[]).await, Health::Ok);
-    for function in ["echo", "fail", "unreachable"] {
-        let health = health_after(&runtime, &[function]).await;
-        assert!(matches!(health, Health::Probation { .. }), "{function}");
-    }
-    // A machine in good health tells *remote* and *unreachable* apart.
-    for (functions, probation) in [
-        (&["echo", "fail"][..], false),
-        (&["echo", "unreachable", "fail"][..], true),
-    ] {
-        let system = Scripted::default();
-        let cluster = cluster(&runtime, &system, one_machine(1));
-        let dropped = lease(&runtime, &cluster, 1).await;
-        for function in functions {
-            let _ = dropped.call::<_, ()>(function, &()).await;
-        }
-        drop(dropped);
-        let health = cluster.machines()[0].health;
-        assert_eq!(matches!(health, Some(Health::Probation { .. })), probation);
-        within(&runtime, "the shutdown", cluster.shutdown()).await;
-    }
-}
-
-/// A timer that is due grants a request in the very step that cancels it: the grant comes back.
-async fn s13_a_grant_by_a_late_timer_crosses_a_cancel<R: Runtime>(runtime: R) {
-    for _ in 0..20 {
-        let system = Scripted::default();
-        let cluster = cluster(&runtime, &system, one_machine(1).probation(SHORT / 10));
-        lease(&runtime, &cluster, 1)
-            .await
-            .finish(Outcome::Unreachable);
-        let mut waiting = cluster.request(procs(1));
-        if poll(&mut waiting, &noop_waker()).is_ready() {
-            // On a slow machine the probation is over already.
-            continue;
-        }
-        // Without giving the timer's task a turn.
-        std::thread::sleep(SHORT / 5);
-        drop(waiting);
-        rests(&runtime, &cluster, &system).await;
-    }
-}
-
 on_both_adapters!(
     r03_a_request_is_served_by_a_kind_that_it_accepts,
     g04_machines_of_a_kind_are_started_by_one_call,
@@ -589,10 +395,6 @@ on_both_adapters!(
     f09_a_machine_that_offers_less_has_failed_to_start,
     r04_less_may_be_admitted,
     j01_a_machine_joins_by_itself,
-    d01_a_drained_machine_ends_when_nothing_runs_there,
-    d01_at_the_end_of_a_drain_the_machine_is_stopped_whatever_runs,
-    d01_a_machine_that_still_starts_is_given_up,
-    d01_a_machine_that_comes_up_although_it_was_given_up_is_stopped,
     f07_requests_fail_when_no_kind_that_they_accept_can_be_started,
     e02_idle_machines_are_stopped_and_started_again,
     e03_limits_may_change,
@@ -600,7 +402,4 @@ on_both_adapters!(
     p03_a_machine_may_be_preferred_or_avoided,
     requests_fail_when_nothing_is_in_service_for_long,
     a_start_that_is_queued_elsewhere_fails_no_request,
-    a_call_that_ignores_its_cancel_ends_its_lease_unreachable,
-    s13_a_dropped_lease_says_what_became_of_its_calls,
-    s13_a_grant_by_a_late_timer_crosses_a_cancel,
 );

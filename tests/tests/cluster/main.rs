@@ -1,7 +1,9 @@
 //! The driver on a scripted system, on both adapters: what clients see when all goes well, and whatever goes wrong.
 
+mod drains;
 mod drops;
 mod elastic;
+mod ends;
 mod figures;
 mod leases;
 mod logs;
