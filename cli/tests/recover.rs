@@ -252,10 +252,14 @@ fn a_torn_end_of_the_journal_is_passed_over_and_a_damaged_one_refused() {
 #[test]
 fn an_output_that_was_printed_and_not_noted_is_taken_back() {
     let dir = Dir::new();
-    let file = dir.write(
-        "jobs",
-        "echo first\nsleep 0.5; echo second; echo problem >&2; exit 3\nsleep 0.7; sleep 1\n",
-    );
+    let folder = dir.path().display();
+    let until = |reached: &str| format!("cd {folder}; until {reached}; do sleep 0.02; done");
+    let jobs = [
+        "echo first\n".to_owned(),
+        until("grep -q first out") + "; echo second; echo problem >&2; exit 3\n",
+        until("test -e go") + "\n",
+    ];
+    let file = dir.write("jobs", jobs.concat());
     let words = ["--max-procs", "3", "--machine-procs", "3"];
     let first = start_appending(
         &[&words[..], &["--journal", "journal", &file]].concat(),
@@ -279,6 +283,7 @@ fn an_output_that_was_printed_and_not_noted_is_taken_back() {
         .expect("it was found before");
     fs::write(dir.at("journal"), &bytes[..at]).expect("it is ours");
     fs::write(dir.at("elsewhere"), &bytes[..at]).expect("it is ours");
+    fs::write(dir.at("go"), "").expect("it is ours");
 
     // Where standard output is another, nothing can be taken back.
     let journal = dir.text("elsewhere");
@@ -329,7 +334,7 @@ fn what_failed_before_and_what_depends_on_it_counts() {
         [
             job("good", "true", ""),
             job("bad", "true; echo bad >> ran; exit 1", ""),
-            job("slow", "sleep 1", ""),
+            job("slow", "until test -e go; do sleep 0.02; done", ""),
             job("behind-good", "true", r#", "after": ["good", "slow"]"#),
             job("behind-bad", "true", r#", "after": ["slow", "bad"]"#),
         ]
@@ -342,6 +347,7 @@ fn what_failed_before_and_what_depends_on_it_counts() {
         bytes.len() > 100 && topics(&bytes).iter().filter(|it| it.0 == "printed").count() == 3
     });
     kill(first);
+    fs::write(dir.at("go"), "").expect("it is ours");
     let mut second = start_appending(&[&["--recover", "journal"], &words[..]].concat(), &dir);
     wait_for("its end", || second.is_over());
     let last = last_line(&dir);

@@ -109,6 +109,11 @@ fn a_job_that_is_taken_over_keeps_its_slot() {
     wait_for("two jobs", || dir.lines("slots") == 2);
     fs::write(dir.at("z"), "").expect("it is ours");
     wait_for("the third", || dir.lines("slots") == 3);
+    // The first job is over: it is not run again.
+    wait_for("the note of it", || {
+        let journal = fs::read(dir.at("journal")).expect("it is there");
+        journal.windows(7).any(|word| word == b"printed")
+    });
     kill(first);
     let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
     fs::write(dir.at("c"), "").expect("it is ours");

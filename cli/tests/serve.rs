@@ -21,7 +21,9 @@ const TWO: [&str; 4] = ["--max-procs", "2", "--machine-procs", "1"];
 /// Jobs of these names, which run until there is a file `go`.
 fn waiting_jobs(dir: &Dir, names: &[&str]) -> String {
     let lines = names.iter().map(|name| {
-        json!({ "name": name, "cmd": "until [ -e go ]; do sleep 0.05; done" }).to_string() + "\n"
+        json!({ "name": name, "cmd": "echo >> begun; until [ -e go ]; do sleep 0.05; done" })
+            .to_string()
+            + "\n"
     });
     dir.write("jobs.jsonl", lines.collect::<String>())
 }
@@ -446,7 +448,8 @@ fn a_run_that_is_recorded_and_one_that_goes_on_are_told_of_as_well() {
     let words = [&one[..], &["--journal", &journal, &jobs]].concat();
     let mut served = Served::start(&words, &dir);
     served.until("one runs", |it| it["running"] == 1 && it["queued"] == 2);
-    // As the journal has it: the same events.
+    // A request may be granted some time before its job begins: from then on the journal has that it began.
+    wait_for("its job", || dir.lines("begun") == 1);
     served.run.child().kill().unwrap();
     wait_for("its end", || served.run.is_over());
     let replayed = Command::new(REMUDA)
