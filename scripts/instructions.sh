@@ -15,7 +15,7 @@ tolerance=3
 command -v valgrind >/dev/null || bash scripts/apt-install.sh instructions valgrind || exit
 
 # What scripts/same-bytes.sh takes is built with it, the core once for both.
-cargo build --release --quiet -p remuda-benches -p remuda-sim --bin count --example runs
+cargo build --release --quiet -p remuda-benches -p remuda-sim --bin count --bin runs
 count=${CARGO_TARGET_DIR:-target}/release/count
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

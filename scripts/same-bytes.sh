@@ -14,14 +14,14 @@ for package in remuda remuda-sim '"*"'; do
     slow+=(--config "profile.unoptimised.package.$package.opt-level=0")
 done
 
-cargo build --quiet -p remuda-sim --example runs "${slow[@]}"
+cargo build --quiet -p remuda-sim --bin runs "${slow[@]}"
 # As in scripts/instructions.sh.
-cargo build --quiet --release -p remuda-benches -p remuda-sim --bin count --example runs
+cargo build --quiet --release -p remuda-benches -p remuda-sim --bin count --bin runs
 mkdir -p "$target/tmp"
 dir=$(mktemp -d "$target/tmp/same-bytes.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 for build in unoptimised release; do
-    "$target/$build/examples/runs" --runs "$runs" >"$dir/$build"
+    "$target/$build/runs" --runs "$runs" >"$dir/$build"
 done
 cmp "$dir/unoptimised" "$dir/release" || { echo "same bytes: the builds differ" >&2; exit 1; }
 [[ $(grep -c '^# seed ' "$dir/release") == "$runs" && $(grep -c '^-> ' "$dir/release") -gt $((runs * 100)) ]] ||

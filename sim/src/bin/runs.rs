@@ -1,4 +1,4 @@
-//! What runs look like: `cargo run -p remuda-sim --example runs -- --runs 3`
+//! What runs look like: `cargo run -p remuda-sim --bin runs -- --runs 3`
 //!
 //! Prints the scripts of drawn runs, with what a manager answers. Options: `--runs N` (10), `--events N` (200), `--seed N`
 //! (1; run n has seed N + n). The same bytes come out of every build (F6): `scripts/same-bytes.sh` compares two.
