@@ -246,6 +246,69 @@ fn the_jobs_of_a_worker_that_does_not_come_back_run_elsewhere_when_they_are_dead
     drop(other);
 }
 
+/// The machine whose worker does not come back is ended at once, the other one when the run is over.
+#[test]
+fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
+    let dir = Dir::new();
+    let (address, key) = listen(&dir);
+    let folder = dir.path().display();
+    let start = dir.write(
+        "start",
+        format!(
+            "cd {folder}; for id in $(seq $1 $(($1 + $2))); do \
+             setsid {REMUDA} worker --connect {address} --key-file key --id $id --procs 1 --reconnect 2 \
+             >/dev/null 2>&1 </dev/null & echo $! >worker.$id; done; echo h$1\n"
+        ),
+    );
+    let stop = dir.write(
+        "stop",
+        format!("printf '%s\\n' \"$@\" >>{folder}/stopped\n"),
+    );
+    let (start, stop) = (
+        format!("sh {start} {{first}} {{last_index}}"),
+        format!("sh {stop} {{handle}}+{{index}}=m{{machine}}"),
+    );
+    let job = format!("cd {folder}; echo >> begun; until test -e go; do sleep 0.02; done\n");
+    let file = dir.write("jobs", job.repeat(2));
+    let common = [
+        "--listen",
+        &address,
+        "--key-file",
+        &key,
+        "--start",
+        &start,
+        "--stop",
+        &stop,
+        "--machine-procs",
+        "1",
+        "--max-procs",
+        "2",
+        &file,
+    ];
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("both jobs", || dir.lines("begun") == 2);
+    kill(first);
+    let worker = fs::read_to_string(dir.at("worker.0")).expect("it is there");
+    support::kill(worker.trim().parse().expect("a number"), Signal::KILL);
+    let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
+    wait_for("the end of the lost machine", || dir.lines("stopped") == 1);
+    assert_eq!(counts(&dir, "stopped")["h0+0=m0"], 1);
+    wait_for("its job, on another machine", || dir.lines("begun") == 3);
+    fs::write(dir.at("go"), "").expect("it is ours");
+    wait_for("its end", || second.is_over());
+    assert!(last_line(&dir).starts_with("2 jobs: 2 ok"), "{}", err(&dir));
+    let stopped = counts(&dir, "stopped");
+    // One call of the start command may have started the first two, or one for each.
+    let second = ["h0+1=m1", "h1+0=m1"];
+    assert!(
+        stopped.len() == 3
+            && stopped.contains_key("h2+0=m2")
+            && second.iter().any(|it| stopped.contains_key(*it))
+            && stopped.values().all(|&count| count == 1),
+        "{stopped:?}"
+    );
+}
+
 #[test]
 fn another_run_on_the_same_port_takes_nothing_over() {
     let dir = Dir::new();

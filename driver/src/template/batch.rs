@@ -81,6 +81,25 @@ impl<R: Runtime> Batch<R> {
         })
     }
 
+    /// A call that an earlier driver has made, as far as it is needed to end its machines.
+    pub(super) fn of_earlier_driver(
+        handle: String,
+        values: Values,
+        first: MachineId,
+        stops: Stops<R>,
+    ) -> Arc<Batch<R>> {
+        let batch = Batch::new(
+            Vec::new(),
+            String::new(),
+            values,
+            first,
+            Duration::ZERO,
+            stops,
+        );
+        batch.state().phase = Phase::Started(handle);
+        batch
+    }
+
     /// Runs the command, unless it runs or has run. It goes on when no start waits for it any more: only its handle says how
     /// to end what it has started.
     fn begin(self: &Arc<Self>, runtime: &R, ongoing: &Ongoing) {
@@ -183,6 +202,14 @@ impl<R: Runtime> Member<R> {
     pub(super) fn begin(&self, runtime: &R, ongoing: &Ongoing) -> Failed {
         self.batch.begin(runtime, ongoing);
         self.batch.failed.clone()
+    }
+
+    /// Its number in the call, and what the call has printed, if it has by now.
+    pub(super) fn started(&self) -> Option<(u64, String)> {
+        match &self.batch.state().phase {
+            Phase::Started(handle) => Some((self.index, handle.clone())),
+            Phase::New(_) | Phase::Running | Phase::Failed => None,
+        }
     }
 
     /// Has the stop command run for this machine, once.

@@ -6,6 +6,7 @@ mod batch;
 mod command;
 mod hint;
 mod stops;
+mod token;
 mod words;
 
 use std::future::Future;
@@ -22,6 +23,7 @@ use crate::runtime::Runtime;
 use crate::system::{Adopt, Invocation, Start, System};
 use batch::{Batch, Member};
 use stops::Stops;
+use token::Token;
 use words::{Values, has_any};
 
 /// The names that stand for all machines of a call.
@@ -245,13 +247,25 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
         self.workers.discard(&machine.worker, task).await
     }
 
+    /// How the worker is found again, and how the machine is ended.
     fn token(&self, machine: &Self::Machine) -> Option<String> {
-        self.workers.token(&machine.worker)
+        let worker = self.workers.token(&machine.worker);
+        let started = machine.member.as_ref().and_then(Member::started);
+        Token { worker, started }.write()
     }
 
-    /// No command ends a machine that an earlier driver has started: its worker does, when it is told to.
-    async fn adopt(&self, adopt: Adopt) -> Option<Self::Machine> {
-        self.workers.adopt(adopt).await.map(TemplateMachine::joined)
+    /// The stop command ends what an earlier driver has started as well, whether its worker comes back or not.
+    async fn adopt(&self, mut adopt: Adopt) -> Option<Self::Machine> {
+        let Token { worker, started } = Token::read(adopt.token.take());
+        adopt.token = worker;
+        let member = started.and_then(|(index, handle)| {
+            let first = MachineId(adopt.id.0.checked_sub(index)?);
+            let values = self.values.clone();
+            let batch = Batch::of_earlier_driver(handle, values, first, self.stops.clone());
+            Some(Member::new(batch, index))
+        });
+        let worker = self.workers.adopt(adopt).await?;
+        Some(TemplateMachine { worker, member })
     }
 
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
