@@ -1,12 +1,16 @@
 //! Machines that go while a run goes on: idle ones, drained ones, those of a spot notice.
+#[path = "support/connected.rs"]
+mod connected;
 #[path = "support/readme.rs"]
 mod readme;
 mod support;
 
+use std::net::TcpListener;
 use std::process::Command;
 
 use rustix::process::Signal;
 
+use connected::Worker;
 use support::{DEADLINE, Dir, REMUDA, Run, kill, remuda, wait_for, with_word};
 
 #[test]
@@ -89,6 +93,29 @@ fn with_a_long_job(dir: &Dir, more: &[&str], mark: &str) -> (Run, u32) {
     wait_for("the job to run", || dir.at("pid").exists());
     let worker = std::fs::read_to_string(&pid).unwrap();
     (run, worker.trim().parse().unwrap())
+}
+
+#[test]
+fn a_worker_that_connects_is_drained_as_well() {
+    let dir = Dir::new();
+    let (key, begun, go) = (dir.text("key"), dir.text("begun"), dir.text("go"));
+    let made = Command::new(REMUDA).args(["key", &key]).status();
+    assert!(made.expect("it runs").success());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    let words = ["--listen", &address, "--key-file", &key, "--verbose", "-"];
+    let job = format!("echo >> {begun}; until test -e {go}; do sleep 0.02; done\n");
+    let run = Run::start(remuda(&words), &(job + "true\n"));
+    let drained = Worker::start(&address, &key, &["--procs", "1"]);
+    wait_for("the job", || dir.lines("begun") == 1);
+    kill(drained.0.id(), Signal::TERM);
+    let other = Worker::start(&address, &key, &["--procs", "1"]);
+    std::fs::write(&go, "").unwrap();
+    let finished = run.finish();
+    finished.ends(0, "2 jobs: 2 ok, 0 failed; 0 lost and run again; ");
+    finished.says("must go within 300s and is drained");
+    drop((drained, other));
 }
 
 #[test]

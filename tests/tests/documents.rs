@@ -240,3 +240,29 @@ fn a_published_crate_has_its_licenses_its_page_and_a_readme() {
         );
     }
 }
+
+/// A method with a default that a system of other systems does not pass on is not called at all, and nothing says so.
+#[test]
+fn a_system_of_other_systems_passes_every_method_on() {
+    let methods = |path: &str, head: &str| {
+        let text = read(path);
+        let from = text
+            .find(head)
+            .unwrap_or_else(|| panic!("{head} is not in {path}"));
+        let body = text[from..].split("\n}\n").next().unwrap_or_default();
+        let names = body.lines().filter_map(|line| {
+            let line = line.strip_prefix("    ")?;
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            Some(line.strip_prefix("fn ")?.split('(').next()?.to_owned())
+        });
+        names.collect::<BTreeSet<_>>()
+    };
+    let all = methods("driver/src/system.rs", "pub trait System");
+    assert!(all.len() > 12 && all.contains("leaving"), "{all:?}");
+    for (path, head) in [
+        ("driver/src/by_kind.rs", "System for ByKind"),
+        ("driver/src/template/mod.rs", "System for TemplateSystem"),
+    ] {
+        assert_eq!(methods(path, head), all, "{path}");
+    }
+}

@@ -215,6 +215,10 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
         why
     }
 
+    async fn leaving(&self, machine: &Self::Machine) -> Duration {
+        self.workers.leaving(&machine.worker).await
+    }
+
     async fn stop(&self, machine: &Self::Machine) {
         self.workers.stop(&machine.worker).await;
     }
