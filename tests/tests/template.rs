@@ -208,6 +208,33 @@ async fn a_worker_in_the_background_of_its_command_is_no_reason_to_wait<R: Runti
     assert_eq!(place.log(), ["start 0 0", "stop -q h0_0 m0"]);
 }
 
+/// Only the handle says how to end what was started: there is no machine without it.
+async fn a_worker_that_is_there_first_waits_for_its_command<R: Runtime>(runtime: R) {
+    let place = Place::new();
+    let start = "touch $1; : $2; sleep 0.5; echo through >> log; echo h$1";
+    let cluster = cluster(&runtime, place.system(&runtime, start), 1);
+    eventually(&runtime, "the machine", || {
+        cluster.counts().machines.ok == 1
+    })
+    .await;
+    assert_eq!(place.log(), ["through"]);
+    within(&runtime, "the end", cluster.shutdown()).await;
+    assert_eq!(place.log(), ["through", "stop -q h0_0 m0"]);
+}
+
+async fn a_worker_whose_command_fails_after_it_is_kept<R: Runtime>(runtime: R) {
+    let place = Place::new();
+    let start = "touch $1; : $2; sleep 0.5; exit 3";
+    let cluster = cluster(&runtime, place.system(&runtime, start), 1);
+    eventually(&runtime, "the machine", || {
+        cluster.counts().machines.ok == 1
+    })
+    .await;
+    assert_eq!(cluster.machines()[0].id, MachineId(0));
+    within(&runtime, "the end", cluster.shutdown()).await;
+    assert_eq!(place.log(), Vec::<String>::new());
+}
+
 async fn a_command_that_fails_is_a_failed_start<R: Runtime>(runtime: R) {
     for (start, said) in [
         (
@@ -256,6 +283,8 @@ on_both_adapters!(
     a_command_that_starts_one_machine_is_run_for_each,
     what_a_given_up_start_has_started_is_ended,
     a_worker_in_the_background_of_its_command_is_no_reason_to_wait,
+    a_worker_that_is_there_first_waits_for_its_command,
+    a_worker_whose_command_fails_after_it_is_kept,
     a_command_that_fails_is_a_failed_start,
     what_the_command_reads_is_filled_in,
 );

@@ -19,8 +19,8 @@ use crate::ongoing::Ongoing;
 use crate::runtime::Runtime;
 use crate::text::{Keep, harmless};
 
-/// Resolves with the reason when the start command has failed, and never when it has not.
-pub(super) type Failed = Shared<BoxFuture<'static, StartError>>;
+/// Resolves when the start command is through; an error: why it has failed.
+pub(super) type Through = Shared<BoxFuture<'static, Result<(), StartError>>>;
 
 /// One call of the start command.
 pub(super) struct Batch<R> {
@@ -31,7 +31,7 @@ pub(super) struct Batch<R> {
     first: MachineId,
     limit: Duration,
     stops: Stops<R>,
-    failed: Failed,
+    through: Through,
     state: Mutex<State>,
 }
 
@@ -42,8 +42,8 @@ struct State {
 }
 
 enum Phase {
-    /// The command has not been run; the sender is for its failure.
-    New(oneshot::Sender<StartError>),
+    /// The command has not been run; the sender is told when it is through.
+    New(oneshot::Sender<Result<(), StartError>>),
     Running,
     /// It went well, and has printed this handle.
     Started(String),
@@ -59,13 +59,9 @@ impl<R: Runtime> Batch<R> {
         limit: Duration,
         stops: Stops<R>,
     ) -> Arc<Batch<R>> {
-        let (sender, failed) = oneshot::channel();
-        let failed = async {
-            match failed.await {
-                Ok(error) => error,
-                Err(_) => std::future::pending().await,
-            }
-        };
+        let (sender, through) = oneshot::channel();
+        // Without its sender, the runtime ends.
+        let through = async { through.await.unwrap_or(Ok(())) };
         Arc::new(Batch {
             words,
             input,
@@ -73,7 +69,7 @@ impl<R: Runtime> Batch<R> {
             first,
             limit,
             stops,
-            failed: failed.boxed().shared(),
+            through: through.boxed().shared(),
             state: Mutex::new(State {
                 phase: Phase::New(sender),
                 unwanted: Vec::new(),
@@ -110,10 +106,11 @@ impl<R: Runtime> Batch<R> {
                 let (batch, own_runtime) = (self.clone(), runtime.clone());
                 let going_on = ongoing.begin();
                 runtime.spawn(async move {
-                    if let Err(error) = batch.run(&own_runtime).await {
+                    let through = batch.run(&own_runtime).await;
+                    if through.is_err() {
                         batch.state().phase = Phase::Failed;
-                        let _ = sender.send(error);
                     }
+                    let _ = sender.send(through);
                     drop(going_on);
                 });
             }
@@ -199,12 +196,12 @@ impl<R: Runtime> Member<R> {
     }
 
     /// Has the start command run, once for all machines of the call.
-    pub(super) fn begin(&self, runtime: &R, ongoing: &Ongoing) -> Failed {
+    pub(super) fn begin(&self, runtime: &R, ongoing: &Ongoing) -> Through {
         self.batch.begin(runtime, ongoing);
-        self.batch.failed.clone()
+        self.batch.through.clone()
     }
 
-    /// Its number in the call, and what the call has printed, if it has by now.
+    /// Its number in the call, and what the call has printed, if it went well and is through.
     pub(super) fn started(&self) -> Option<(u64, String)> {
         match &self.batch.state().phase {
             Phase::Started(handle) => Some((self.index, handle.clone())),

@@ -62,7 +62,8 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
     /// workers have the ids from `{first}` on, in a row. The command must end when the machines are started or queued; the
     /// first line that it prints is their *handle*. A status other than 0 is a failed start of them all.
     ///
-    /// The machines are queued ([`Start::queued`]) until their worker is there: no time-out runs.
+    /// The machines are queued ([`Start::queued`]) until their worker is there: no time-out runs. One is up when its worker is
+    /// there and the command has ended.
     pub fn new(runtime: R, workers: S, start: Vec<String>) -> Self {
         let limit = Duration::from_secs(60);
         let ongoing = Ongoing::default();
@@ -128,22 +129,31 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
         )
     }
 
-    /// Waits for the worker of one machine, or the failure of its start command.
+    /// Waits for the worker of one machine and for the end of its start command, which says how the machine is ended. A
+    /// command that fails when the worker is there has started that one nevertheless.
     async fn await_worker(
         &self,
         start: Start,
         member: Member<R>,
     ) -> Result<TemplateMachine<R, S::Machine>, StartError> {
         start.queued();
-        let failed = member.begin(&self.runtime, &self.ongoing);
+        let through = member.begin(&self.runtime, &self.ongoing);
         let worker = std::pin::pin!(self.workers.start(start));
-        match select(worker, failed).await {
-            Either::Left((worker, _)) => Ok(TemplateMachine {
-                worker: worker?,
-                member: Some(member),
-            }),
-            Either::Right((error, _)) => Err(error),
-        }
+        let worker = match select(worker, through).await {
+            Either::Left((worker, through)) => {
+                let worker = worker?;
+                let _ = through.await;
+                worker
+            }
+            Either::Right((through, worker)) => {
+                through?;
+                worker.await?
+            }
+        };
+        Ok(TemplateMachine {
+            worker,
+            member: Some(member),
+        })
     }
 }
 
