@@ -9,21 +9,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use connected::Worker;
+use connected::{Worker, address, key};
 use support::{Dir, Finished, REMUDA, Run, echoed, echoes, mark, remuda, run, wait_for, with_word};
-
-/// A port that was free a moment ago.
-fn address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").to_string()
-}
-
-fn key(dir: &Dir) -> String {
-    let file = dir.text("key");
-    let status = Command::new(REMUDA).args(["key", &file]).status();
-    assert!(status.expect("it runs").success());
-    file
-}
 
 #[test]
 fn jobs_run_on_workers_that_connect_and_these_end_with_the_run() {

@@ -5,13 +5,12 @@ mod connected;
 mod readme;
 mod support;
 
-use std::net::TcpListener;
 use std::process::Command;
 
 use rustix::process::Signal;
 
-use connected::Worker;
-use support::{DEADLINE, Dir, REMUDA, Run, kill, remuda, wait_for, with_word};
+use connected::{Worker, address, key};
+use support::{DEADLINE, Dir, REMUDA, Run, kill, remuda, start_appending, wait_for, with_word};
 
 #[test]
 fn a_machine_that_is_idle_is_stopped_and_another_is_started_when_jobs_need_it() {
@@ -98,24 +97,28 @@ fn with_a_long_job(dir: &Dir, more: &[&str], mark: &str) -> (Run, u32) {
 #[test]
 fn a_worker_that_connects_is_drained_as_well() {
     let dir = Dir::new();
-    let (key, begun, go) = (dir.text("key"), dir.text("begun"), dir.text("go"));
-    let made = Command::new(REMUDA).args(["key", &key]).status();
-    assert!(made.expect("it runs").success());
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound").to_string();
-    drop(listener);
-    let words = ["--listen", &address, "--key-file", &key, "--verbose", "-"];
-    let job = format!("echo >> {begun}; until test -e {go}; do sleep 0.02; done\n");
-    let run = Run::start(remuda(&words), &(job + "true\n"));
+    let (address, key) = (address(), key(&dir));
+    let folder = dir.path().display();
+    let job = format!("cd {folder}; echo >> begun; until test -e go; do sleep 0.02; done\n");
+    let file = dir.write("jobs", job + "true\n");
+    let words = ["--listen", &address, "--key-file", &key, "--verbose", &file];
+    let mut run = start_appending(&words, &dir);
     let drained = Worker::start(&address, &key, &["--procs", "1"]);
     wait_for("the job", || dir.lines("begun") == 1);
     kill(drained.0.id(), Signal::TERM);
+    let said = || std::fs::read_to_string(dir.at("err")).unwrap();
+    wait_for("the drain", || {
+        said().contains("must go within 300s and is drained")
+    });
+    std::fs::write(dir.at("go"), "").unwrap();
+    // It ends with its last job, and nothing else runs there.
+    assert_eq!(drained.ended().0, Some(0));
+    assert!(!run.is_over());
     let other = Worker::start(&address, &key, &["--procs", "1"]);
-    std::fs::write(&go, "").unwrap();
-    let finished = run.finish();
-    finished.ends(0, "2 jobs: 2 ok, 0 failed; 0 lost and run again; ");
-    finished.says("must go within 300s and is drained");
-    drop((drained, other));
+    wait_for("the end", || run.is_over());
+    let summary = "2 jobs: 2 ok, 0 failed; 0 lost and run again; ";
+    assert!(said().contains(summary), "{}", said());
+    drop(other);
 }
 
 #[test]

@@ -3,7 +3,6 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,18 +11,8 @@ use rustix::process::Signal;
 #[path = "support/connected.rs"]
 mod connected;
 
-use connected::Worker;
+use connected::{Worker, address, key};
 use support::{Dir, REMUDA, Run, mark, start_appending, wait_for, with_word};
-
-/// A key, and a port that was free a moment ago.
-fn listen(dir: &Dir) -> (String, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound").to_string();
-    let key = dir.text("key");
-    let status = Command::new(REMUDA).args(["key", &key]).status();
-    assert!(status.expect("it runs").success());
-    (address, key)
-}
 
 fn kill(mut run: Run) {
     run.signal(Signal::KILL);
@@ -49,7 +38,7 @@ fn counts(dir: &Dir, name: &str) -> BTreeMap<String, usize> {
 #[test]
 fn running_jobs_are_taken_over_with_all_that_they_print() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     // More than the credits of a call before the kill, some while no driver is there, some after it.
     let job = |n: u32| {
         format!(
@@ -95,7 +84,7 @@ fn running_jobs_are_taken_over_with_all_that_they_print() {
 #[test]
 fn a_job_that_is_taken_over_keeps_its_slot() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let job = |name: &str| {
         let dir = dir.path().display();
         format!(
@@ -136,7 +125,7 @@ fn a_job_that_is_taken_over_keeps_its_slot() {
 #[test]
 fn the_timeout_of_a_job_that_is_taken_over_does_not_begin_anew() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let folder = dir.path().display();
     let late = format!(
         r#"{{"name": "late", "cmd": "cd {folder}; echo >> begun; exec sleep 1000", "timeout": "4s"}}"#
@@ -168,7 +157,7 @@ fn a_run_with_workers_that_connect_is_killed_again_and_again() {
     const JOBS: usize = 600;
     const KILLS: usize = 6;
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let folder = dir.path().display().to_string();
     let job = |n| {
         format!(
@@ -213,7 +202,7 @@ fn a_run_with_workers_that_connect_is_killed_again_and_again() {
 #[test]
 fn the_jobs_of_a_worker_that_does_not_come_back_run_elsewhere_when_they_are_dead() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let mark = mark();
     let folder = dir.path().display().to_string();
     let file = dir.write(
@@ -250,7 +239,7 @@ fn the_jobs_of_a_worker_that_does_not_come_back_run_elsewhere_when_they_are_dead
 #[test]
 fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let folder = dir.path().display();
     let start = dir.write(
         "start",
@@ -312,7 +301,7 @@ fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
 #[test]
 fn another_run_on_the_same_port_takes_nothing_over() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let mark = mark();
     let file = dir.write("jobs", format!("sleep {mark}\n"));
     let common = ["--listen", &address, "--key-file", &key];
@@ -338,7 +327,7 @@ fn another_run_on_the_same_port_takes_nothing_over() {
 #[test]
 fn a_job_whose_output_could_not_be_kept_is_run_again() {
     let dir = Dir::new();
-    let (address, key) = listen(&dir);
+    let (address, key) = (address(), key(&dir));
     let folder = dir.path().display().to_string();
     let file = dir.write(
         "jobs",

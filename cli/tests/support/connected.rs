@@ -1,8 +1,23 @@
 //! A worker that connects back to a run.
 #![allow(dead_code)] // Each test file uses its own part.
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{REMUDA, wait_for};
+use crate::support::{Dir, REMUDA, wait_for};
+
+/// A port that was free a moment ago.
+pub(crate) fn address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").to_string()
+}
+
+/// A new key of a cluster.
+pub(crate) fn key(dir: &Dir) -> String {
+    let file = dir.text("key");
+    let status = Command::new(REMUDA).args(["key", &file]).status();
+    assert!(status.expect("it runs").success());
+    file
+}
 
 /// `remuda worker --connect`; killed when it is dropped.
 pub(crate) struct Worker(pub(crate) Child);
