@@ -440,6 +440,36 @@ fn peers_that_hang_hold_up_neither_the_run_nor_others() {
 }
 
 #[test]
+fn readers_of_events_are_told_of_the_end_beside_one_that_never_reads() {
+    let dir = Dir::new();
+    let jobs = waiting_jobs(&dir, &["a"]);
+    let served = Served::start(&[&jobs], &dir);
+    let ask = format!("GET /events HTTP/1.1\r\nHost: {}\r\n\r\n", served.local());
+    let listen = || {
+        let mut stream = served.connect();
+        stream.write_all(ask.as_bytes()).unwrap();
+        stream
+    };
+    let _never_reads = listen();
+    let readers = (0..10).map(|_| {
+        let mut stream = listen();
+        let mut first = [0; 20];
+        stream.read_exact(&mut first).unwrap();
+        std::thread::spawn(move || {
+            let mut rest = String::new();
+            stream.read_to_string(&mut rest).map(|_| rest)
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    fs::write(dir.at("go"), "").unwrap();
+    assert_eq!(served.run.finish().status, Some(0));
+    for reader in readers {
+        let rest = reader.join().unwrap().unwrap();
+        assert!(rest.contains("event: end\n"), "{rest}");
+    }
+}
+
+#[test]
 fn a_run_that_is_recorded_and_one_that_goes_on_are_told_of_as_well() {
     let dir = Dir::new();
     let jobs = waiting_jobs(&dir, &["a", "b", "c"]);

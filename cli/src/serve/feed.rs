@@ -1,10 +1,13 @@
 //! What goes from the run to the mirror: events, notes and names, in the order in which they came. The run hands them over and
 //! waits for nobody.
+use std::future::Future;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant as Clock;
 
-use futures::future::poll_fn;
+use futures::FutureExt as _;
+use futures::channel::oneshot;
+use futures::future::{Shared as SharedFuture, poll_fn};
 use futures::task::AtomicWaker;
 use remuda::journal::Note;
 use remuda::{Action, Event, Instant, MachineId, Manager, RequestId};
@@ -18,11 +21,28 @@ const MOST: usize = 1 << 20;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Feed(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
     /// Of the task that feeds the mirror.
     waker: AtomicWaker,
+    /// Resolves when the queue's `open` is dropped.
+    over: SharedFuture<oneshot::Receiver<()>>,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        let (open, over) = oneshot::channel();
+        let open = Some(open);
+        Shared {
+            queue: Mutex::new(Queue {
+                open,
+                ..Queue::default()
+            }),
+            waker: AtomicWaker::default(),
+            over: over.shared(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +51,8 @@ struct Queue {
     /// A time of the run's clock, and what this host's clock said then.
     clock: Option<(Instant, Clock)>,
     end: Option<End>,
+    /// There as long as there is no end.
+    open: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Debug)]
@@ -63,7 +85,7 @@ impl Feed {
 
     /// Nothing more comes.
     pub(super) fn end(&self) {
-        self.lock().end.get_or_insert(End::Over);
+        self.lock().close(End::Over);
         self.0.waker.wake();
     }
 
@@ -75,6 +97,11 @@ impl Feed {
     /// Why nothing more comes, if that is so.
     pub(super) fn ended(&self) -> Option<End> {
         self.lock().end
+    }
+
+    /// Resolves when nothing more comes.
+    pub(super) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.over.clone().map(|_| ())
     }
 
     /// The time on the run's clock; none before the first event.
@@ -105,7 +132,7 @@ impl Feed {
         let item = item(&mut queue);
         if queue.items.len() >= MOST {
             queue.items = Vec::new();
-            queue.end = Some(End::Behind);
+            queue.close(End::Behind);
             return;
         }
         queue.items.push(item);
@@ -118,6 +145,13 @@ impl Feed {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn close(&mut self, end: End) {
+        self.end.get_or_insert(end);
+        self.open = None;
     }
 }
 

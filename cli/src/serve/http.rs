@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
 use futures::{AsyncRead as _, AsyncWrite as _};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::rt::{ReadBufCursor, Sleep, Timer};
@@ -160,10 +160,12 @@ pub(super) struct Events {
     served: Arc<Served>,
     runtime: Tokio,
     cursor: Cursor,
-    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+    sleep: BoxFuture<'static, ()>,
     said: remuda::Instant,
     is_over: bool,
     _place: Place,
+    /// While its reader has taken all that there was.
+    listening: Option<Place>,
 }
 
 impl Events {
@@ -176,14 +178,17 @@ impl Events {
             runtime,
             is_over: false,
             _place: place,
+            listening: None,
         }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
+        let listening = self.listening.take();
+        self.listening = listening.or_else(|| Place::take(&self.served.listening, STREAMS));
         while !self.is_over {
             ready!(self.sleep.as_mut().poll(context));
             let now = self.runtime.now();
-            self.sleep = Box::pin(self.runtime.sleep_until(now + BATCH));
+            self.sleep = self.served.batch(&self.runtime);
             // Looked at first: what comes before the end is told.
             self.is_over = self.served.is_over();
             let delta = self
@@ -204,6 +209,9 @@ impl Events {
                 (true, false) => continue,
             }
             self.said = now;
+            if !self.is_over {
+                self.listening = None;
+            }
             return Poll::Ready(Some(text));
         }
         Poll::Ready(None)

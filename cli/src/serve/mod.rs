@@ -30,6 +30,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, select};
 use hyper::body::Bytes;
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
@@ -80,6 +82,8 @@ pub(super) struct Served {
     mirror: Mutex<Mirror>,
     state: Mutex<Option<Said>>,
     streams: Arc<AtomicUsize>,
+    /// Those of them whose reader has taken all that it was told: these are told of the end.
+    listening: Arc<AtomicUsize>,
 }
 
 /// A state that was told.
@@ -158,6 +162,7 @@ impl Port {
             feed: feed.clone(),
             state: Mutex::default(),
             streams: Arc::default(),
+            listening: Arc::default(),
         });
         let (telling, told) = channel::<()>();
         let socket = self.socket;
@@ -193,12 +198,18 @@ impl Served {
     async fn follow(self: Arc<Self>, runtime: Tokio, telling: std::sync::mpsc::Sender<()>) {
         while self.feed.waits().await {
             self.read(|_| ());
-            runtime.sleep_until(runtime.now() + BATCH).await;
+            self.batch(&runtime).await;
         }
-        while self.streams.load(std::sync::atomic::Ordering::Relaxed) > 0 {
-            runtime.sleep_until(runtime.now() + BATCH / 5).await;
+        while self.listening.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+            runtime.sleep_until(runtime.now() + BATCH / 20).await;
         }
         drop(telling);
+    }
+
+    /// Resolves when it is time to look for what is new: at the end of the run at once.
+    fn batch(&self, runtime: &Tokio) -> BoxFuture<'static, ()> {
+        let sleep = runtime.sleep_until(runtime.now() + BATCH).boxed();
+        select(sleep, self.feed.over()).map(|_| ()).boxed()
     }
 
     /// Whether nothing more will come.

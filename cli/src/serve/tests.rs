@@ -4,6 +4,8 @@ use remuda::{
 };
 use remuda_tokio::Recorder as _;
 
+use futures::FutureExt as _;
+
 use super::feed::{End, Feed};
 use super::metrics::metrics;
 use super::mirror::Mirror;
@@ -191,6 +193,7 @@ fn a_run_that_goes_on_is_told_from_where_it_stood() {
 #[test]
 fn a_mirror_that_falls_behind_is_given_up_and_not_waited_for() {
     let feed = Feed::default();
+    assert_eq!(feed.over().now_or_never(), None);
     let mut pushed = 0_u64;
     while feed.ended().is_none() {
         feed.name(RequestId(pushed), "");
@@ -198,6 +201,7 @@ fn a_mirror_that_falls_behind_is_given_up_and_not_waited_for() {
         assert!(pushed <= 2 << 20, "it has no end");
     }
     assert_eq!(feed.ended(), Some(End::Behind));
+    assert_eq!(feed.over().now_or_never(), Some(()));
     assert!(feed.take().is_empty());
     feed.name(RequestId(0), "");
     assert!(feed.take().is_empty());
