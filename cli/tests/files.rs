@@ -199,10 +199,11 @@ fn a_pipe_that_nothing_reads_is_told() {
 #[test]
 fn two_runs_do_not_share_a_job_log() {
     let dir = Dir::new();
-    let (log, go) = (dir.text("log"), dir.text("go"));
-    let job = format!("echo; while [ ! -e {go} ]; do sleep 0.05; done\n");
+    let (log, begun, go) = (dir.text("log"), dir.text("begun"), dir.text("go"));
+    let job = format!("touch {begun}; while [ ! -e {go} ]; do sleep 0.05; done\n");
     let first = Run::start(remuda(&["--joblog", &log, "-"]), &job);
-    wait_for("the first to begin", || dir.at("log").exists());
+    // The log is there a little before the run has locked it.
+    wait_for("the first job to begin", || dir.at("begun").exists());
     refused(
         &run(&["--joblog", &log, "-"], "true\n"),
         "log: another run writes to it",
