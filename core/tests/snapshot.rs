@@ -206,6 +206,11 @@ fn f05_records_that_contradict_each_other_are_refused() {
         "r2 cannot be queued like this"
     );
     assert_eq!(
+        refusal(|v| v["queue"][0]["spec"]["demand"]["amounts"][0] = 5.into()),
+        "r2 cannot be queued like this",
+        "no machine has as many procs"
+    );
+    assert_eq!(
         refusal(|v| v["machines"][1]["machine"] = 0.into()),
         "m0 is out of order or of no kind"
     );
@@ -269,8 +274,11 @@ fn f05_what_bigslice_never_queues_is_refused() {
         ("kinds", 1.into()),
         ("avoid", 7.into()),
         ("prefer", 7.into()),
+        ("demand", "machine".into()),
+        // It would have the place of those that ask for the procs alone.
+        ("demand", json!({"amounts": [2, 1, 0, 0]})),
     ];
-    for (what, to) in others.into_iter().chain([("demand", "machine".into())]) {
+    for (what, to) in others {
         let refused = spoilt(what, to).unwrap_err();
         assert_eq!(refused, "r1 cannot be queued like this", "{what}");
     }

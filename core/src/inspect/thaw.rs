@@ -140,7 +140,9 @@ impl Manager {
             return Err(Unsound::DuplicateRequest(request));
         }
         let bigslice = self.config.policy == Policy::Bigslice;
+        let group = self.machines.group_of(&Ask::of(&spec));
         if spec.demand.least().proc_count() == 0
+            || group == Kinds::NONE
             || bigslice && spec != self.queued_in_bigslice(&spec)
             || arrival >= next_arrival
             || granted > LARGEST
@@ -149,7 +151,6 @@ impl Manager {
             return Err(Unsound::Request(request));
         }
         self.queue.set_next_arrival(arrival);
-        let group = self.machines.group_of(&Ask::of(&spec));
         self.queue.push(
             &mut self.requests,
             request,
