@@ -151,6 +151,10 @@ fn what_is_wrong_with_the_flags_is_one_line() {
             vec!["--listen", "192.0.2.1:7000", "--key-file", &key],
             "--listen 192.0.2.1:7000",
         ),
+        (
+            vec!["--start", "make {first}", "--stop", "delete {first}"],
+            "{machine} is the number of one",
+        ),
     ] {
         let finished = run(&words, "true\n");
         assert_eq!(finished.status, Some(2), "{words:?}: {}", finished.err);

@@ -6,6 +6,16 @@ use clap::Args;
 
 use crate::values::{seconds, words};
 
+/// Names of the start command that stand for nothing in the stop command, which ends machines of several calls.
+const START_ONLY: [&str; 6] = [
+    "{first}",
+    "{count}",
+    "{last_index}",
+    "{procs}",
+    "{memory_mib}",
+    "{gpus}",
+];
+
 /// Launchers that are known to wait for an allocation.
 const QUEUED: [&str; 2] = ["srun", "salloc"];
 
@@ -45,7 +55,7 @@ pub(crate) struct BatchArgs {
     /// {handle} stands for what the start command has printed, {index} for the machine's number in that call, from 0 on,
     /// {machine} for its number. A word with one of these stands once for each machine that is to be ended. Example: --stop
     /// 'scancel {handle}_{index}'
-    #[arg(long, value_name = "TEMPLATE", value_parser = template, requires = "start")]
+    #[arg(long, value_name = "TEMPLATE", value_parser = stop_template, requires = "start")]
     stop: Option<Template>,
 }
 
@@ -107,4 +117,13 @@ impl BatchArgs {
 
 fn template(text: &str) -> Result<Template, String> {
     words(text).map(Template)
+}
+
+fn stop_template(text: &str) -> Result<Template, String> {
+    match START_ONLY.iter().find(|name| text.contains(**name)) {
+        Some(name) => Err(format!(
+            "{name} is not known when machines are ended; {{machine}} is the number of one, {{handle}} what its start command printed"
+        )),
+        None => template(text),
+    }
 }

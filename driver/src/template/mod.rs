@@ -91,7 +91,8 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
     ///
     /// `{handle}` stands for what the start command has printed, `{index}` for the machine's number in that call, from 0 on,
     /// `{machine}` for its id. A word with one of these names stands once for each machine that is to be ended at the
-    /// moment: `scancel {handle}_{index}` becomes `scancel 5_0 5_1 8_0`. Without this call nothing is run.
+    /// moment: `scancel {handle}_{index}` becomes `scancel 5_0 5_1 8_0`. The other names of the start command stand for
+    /// nothing here, as one command ends machines of several calls. Without this call nothing is run.
     #[must_use]
     pub fn stop(mut self, template: &[String]) -> Self {
         self.stops = Stops::new(self.runtime.clone(), template, self.limit, &self.ongoing);
@@ -108,8 +109,7 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
     /// One call of the start command, for so many machines.
     fn batch(&self, first: &Start, count: usize) -> Arc<Batch<R>> {
         let [procs, memory_mib, gpus, _] = first.capacity.amounts();
-        let values = self.values.clone();
-        let values = values
+        let values = { self.values.clone() }
             .with("first", first.id.0)
             .with("count", count)
             .with("last_index", count - 1)
@@ -122,7 +122,7 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
         Batch::new(
             words,
             input,
-            values,
+            self.values.clone(),
             first.id,
             self.limit,
             self.stops.clone(),
