@@ -277,7 +277,29 @@ async fn what_the_command_reads_is_filled_in<R: Runtime>(runtime: R) {
     within(&runtime, "the end", cluster.shutdown()).await;
 }
 
+async fn a_command_that_runs_on_after_its_worker_is_there_is_no_late_start<R: Runtime>(runtime: R) {
+    let place = Place::new();
+    let system = place.system(
+        &runtime,
+        "echo start >> log; touch $1; : $2; sleep 1; echo h$1",
+    );
+    let config = Config::empty()
+        .kind(Kind::new(Resources::procs(1)).min(1).max(1))
+        .start_backoff_base(Duration::from_millis(20));
+    let mut options = Options::default();
+    options.start_timeout = Duration::from_millis(200);
+    let cluster = Cluster::new(runtime.clone(), system, config, options).unwrap();
+    eventually(&runtime, "the machine", || {
+        cluster.counts().machines.ok == 1
+    })
+    .await;
+    assert_eq!(cluster.machines()[0].id, MachineId(0));
+    assert_eq!(place.log(), ["start"]);
+    within(&runtime, "the end", cluster.shutdown()).await;
+}
+
 on_both_adapters!(
+    a_command_that_runs_on_after_its_worker_is_there_is_no_late_start,
     one_call_starts_all_and_one_ends_all,
     a_machine_that_is_lost_is_ended_and_another_is_started,
     a_command_that_starts_one_machine_is_run_for_each,

@@ -130,15 +130,18 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
     }
 
     /// Waits for the worker of one machine and for the end of its start command, which says how the machine is ended. A
-    /// command that fails when the worker is there has started that one nevertheless.
+    /// command that fails when the worker is there has started that one nevertheless. It has a limit of its own: the start
+    /// time-out does not run before it is through.
     async fn await_worker(
         &self,
         start: Start,
         member: Member<R>,
     ) -> Result<TemplateMachine<R, S::Machine>, StartError> {
         start.queued();
+        let (mut waiting, progress) = Start::new(start.id, start.kind, start.capacity);
+        waiting.silence = start.silence;
         let through = member.begin(&self.runtime, &self.ongoing);
-        let worker = std::pin::pin!(self.workers.start(start));
+        let worker = std::pin::pin!(self.workers.start(waiting));
         let worker = match select(worker, through).await {
             Either::Left((worker, through)) => {
                 let worker = worker?;
@@ -147,7 +150,13 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
             }
             Either::Right((through, worker)) => {
                 through?;
-                worker.await?
+                match select(worker, std::pin::pin!(progress.booting())).await {
+                    Either::Left((worker, _)) => worker?,
+                    Either::Right(((), worker)) => {
+                        start.booting();
+                        worker.await?
+                    }
+                }
             }
         };
         Ok(TemplateMachine {
