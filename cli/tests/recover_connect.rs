@@ -245,7 +245,8 @@ fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
         "start",
         format!(
             "cd {folder}; for id in $(seq $1 $(($1 + $2))); do \
-             setsid {REMUDA} worker --connect {address} --key-file key --id $id --procs 1 --reconnect 2 \
+             setsid {REMUDA} worker --connect {address} --key-file key --id $id --procs 1 \
+             --reconnect $((id ? 60 : 2)) \
              >/dev/null 2>&1 </dev/null & echo $! >worker.$id; done; echo h$1\n"
         ),
     );
