@@ -108,7 +108,7 @@ fn head() {
     println!(
         "# Benchmarks\n\n\
          Written by `bash scripts/benchmarks.sh`, which measures all of it anew; it takes some minutes, and wants a machine\n\
-         that does nothing else. Nothing here is written by hand but what is said of LTO.\n\n\
+         that does nothing else. Nothing here is written by hand but what is said of the shortcut and of LTO.\n\n\
          {}, {} cores, caches L1d {}, L2 {}, L3 {}; {}; remuda {}; {}; load of the last minute when it was written: {}.\n\n\
          Medians in ns per event, by criterion: an event is a done or a submit, with the grant it causes. *Ours* is the \
          manager as `Config::new` makes it;\n*bigslice* is the manager under that policy; *port* is the algorithm it comes from, to the letter; *floor* is `std`'s `BinaryHeap` at the same size, a pop\n\
