@@ -7,7 +7,8 @@ use clap::Args;
 use crate::values::{seconds, words};
 
 /// Names of the start command that stand for nothing in the stop command, which ends machines of several calls.
-const START_ONLY: [&str; 6] = [
+const START_ONLY: [&str; 7] = [
+    "{kind}",
     "{first}",
     "{count}",
     "{last_index}",
