@@ -156,14 +156,9 @@ impl Port {
         source: String,
     ) -> io::Result<(Feed, Server)> {
         let feed = Feed::default();
-        let served = Arc::new(Served {
-            guard: Guard::new(self.token, self.address.port()),
-            mirror: Mutex::new(Mirror::new(feed.clone(), manager, kinds, source)),
-            feed: feed.clone(),
-            state: Mutex::default(),
-            streams: Arc::default(),
-            listening: Arc::default(),
-        });
+        let guard = Guard::new(self.token, self.address.port());
+        let mirror = Mirror::new(feed.clone(), manager, kinds, source);
+        let served = Arc::new(Served::new(guard, mirror, feed.clone()));
         let (telling, told) = channel::<()>();
         let socket = self.socket;
         std::thread::Builder::new()
@@ -194,6 +189,17 @@ impl Server {
 }
 
 impl Served {
+    fn new(guard: Guard, mirror: Mirror, feed: Feed) -> Served {
+        Served {
+            guard,
+            mirror: Mutex::new(mirror),
+            feed,
+            state: Mutex::default(),
+            streams: Arc::default(),
+            listening: Arc::default(),
+        }
+    }
+
     /// Keeps the mirror up to date, in batches, to the end of the run; then has streams told of it.
     async fn follow(self: Arc<Self>, runtime: Tokio, telling: std::sync::mpsc::Sender<()>) {
         while self.feed.waits().await {

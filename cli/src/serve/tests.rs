@@ -2,11 +2,22 @@
 use remuda::{
     Action, Config, Event, Instant, Kind, MachineId, Manager, Outcome, RequestId, Resources, Submit,
 };
-use remuda_tokio::Recorder as _;
+use remuda_tokio::{Recorder as _, Runtime as _};
+
+use std::sync::Arc;
+use std::sync::mpsc::{TryRecvError, channel};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::FutureExt as _;
+use futures::future::{Either, select};
+use futures::task::noop_waker;
+use hyper::body::Body as _;
 
+use super::Served;
 use super::feed::{End, Feed};
+use super::guard::Guard;
+use super::http::{Events, Place, Reply, STREAMS};
 use super::metrics::metrics;
 use super::mirror::Mirror;
 use super::state::State;
@@ -67,7 +78,7 @@ impl Pair {
 }
 
 fn two_procs(max: u32) -> Config {
-    let second = std::time::Duration::from_secs(1);
+    let second = Duration::from_secs(1);
     Config::empty()
         .kind(Kind::new(Resources::procs(2)).max(max))
         .start_backoff_base(100 * second)
@@ -205,4 +216,48 @@ fn a_mirror_that_falls_behind_is_given_up_and_not_waited_for() {
     assert!(feed.take().is_empty());
     feed.name(RequestId(0), "");
     assert!(feed.take().is_empty());
+}
+
+/// A connection asks its stream for more only when its reader has taken what there was.
+#[test]
+fn the_end_waits_for_streams_that_ask_for_more_and_for_no_others() {
+    let mut pair = Pair::new(Manager::new(two_procs(1)).unwrap());
+    let _ = pair.submit(0, 1, Submit::procs(1));
+    let feed = pair.feed;
+    let served = Arc::new(Served::new(Guard::new(None, 0), pair.mirror, feed.clone()));
+    let waker = noop_waker();
+    let next = |stream: &mut std::pin::Pin<Box<Reply>>| {
+        let polled = stream.as_mut().poll_frame(&mut Context::from_waker(&waker));
+        let text = |frame: hyper::body::Frame<_>| frame.into_data().unwrap();
+        polled.map(|frame| frame.map(|frame| text(frame.unwrap())))
+    };
+    remuda_tokio::run(async |runtime: remuda_tokio::Tokio| {
+        let stream = || {
+            let place = Place::take(&served.streams, STREAMS).unwrap();
+            let events = Events::new(served.clone(), runtime.clone(), place);
+            Box::pin(Reply::Events(Box::new(events)))
+        };
+        let (mut is_full, mut asks) = (stream(), stream());
+        for stream in [&mut is_full, &mut asks] {
+            assert!(matches!(next(stream), Poll::Ready(Some(_))));
+        }
+        assert_eq!(next(&mut asks), Poll::Pending);
+        feed.end();
+        let (telling, told) = channel();
+        let mut following = Box::pin(served.clone().follow(runtime.clone(), telling));
+        assert!((&mut following).now_or_never().is_none());
+        assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
+        let Poll::Ready(Some(end)) = next(&mut asks) else {
+            panic!("it is not told of the end");
+        };
+        assert!(end.ends_with(b"event: end\ndata:\n\n"), "{end:?}");
+        drop(asks);
+        let deadline = runtime.sleep_until(runtime.now() + Duration::from_secs(30));
+        match select(following, Box::pin(deadline)).await {
+            Either::Left(_) => assert_eq!(told.try_recv(), Err(TryRecvError::Disconnected)),
+            Either::Right(_) => panic!("it waits for a stream that does not ask"),
+        }
+        drop(is_full);
+    })
+    .unwrap();
 }
