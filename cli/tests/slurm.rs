@@ -145,26 +145,48 @@ fn four_on_two(slurm: &Slurm, options: &str, more: &[&str]) -> (Run, Dir, Vec<St
         if run.is_over() {
             panic!("it ended early");
         }
-        sleeping(&dir) == 4
+        sleeping(&dir).len() == 4
     });
     let running = slurm.in_state("RUNNING");
     assert_eq!(running.len(), 2);
     (run, dir, running)
 }
 
-/// How many of the jobs that wait for the file `go` run at the moment.
-fn sleeping(dir: &Dir) -> usize {
+/// The allocation of each job that waits for the file `go` at the moment.
+fn sleeping(dir: &Dir) -> Vec<String> {
     let script = format!("while ! test -e {};", dir.text("go"));
-    let is_job = |words: &[String]| words.get(2).is_some_and(|word| word.starts_with(&script));
-    let processes = processes().into_iter();
-    processes.filter(|it| is_job(&it.words)).count()
+    let mut jobs = processes();
+    jobs.retain(|it| {
+        it.words
+            .get(2)
+            .is_some_and(|word| word.starts_with(&script))
+    });
+    // A shell that is about to become a `sleep` has its parent's words.
+    let pids: Vec<String> = jobs.iter().map(|it| it.pid.to_string()).collect();
+    jobs.retain(|it| !pids.contains(&it.parent));
+    jobs.iter()
+        .filter_map(|it| variable(it.pid, "SLURM_JOB_ID"))
+        .collect()
+}
+
+/// The value of a variable in the environment of a process, if that is there.
+fn variable(pid: u32, name: &str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environ = String::from_utf8_lossy(&environ).into_owned();
+    let mut pairs = environ.split('\0').filter_map(|it| it.split_once('='));
+    let (_, value) = pairs.find(|(it, _)| *it == name)?;
+    Some(value.to_owned())
 }
 
 /// Lets the sleepers go when four run again, and checks that all went well although a machine with two of them was lost.
 #[track_caller]
 fn ends_well(run: Run, dir: &Dir, slurm: &Slurm, lost: &str) -> Finished {
-    let gone = || slurm.in_state("RUNNING").iter().all(|id| id != lost);
-    wait_for("the jobs to run again", || gone() && sleeping(dir) == 4);
+    // Slurm gives the jobs of an allocation that ends some time, in which these could still end well.
+    wait_for("the jobs to run again", || {
+        let jobs = sleeping(dir);
+        let gone = |ids: &[String]| ids.iter().all(|id| id != lost);
+        jobs.len() == 4 && gone(&jobs) && gone(&slurm.in_state("RUNNING"))
+    });
     dir.write("go", "");
     let finished = run.finish();
     finished.ends(0, "4 jobs: 4 ok, 0 failed; 2 lost and run again; ");
@@ -347,18 +369,12 @@ fn a_worker_that_hangs_gives_its_allocation_back(by: By) {
 
 /// Stops a worker of the test's, and gives the id of its allocation.
 fn stopped_worker(slurm: &Slurm) -> String {
-    let name = format!("SLURM_JOB_NAME={}", slurm.name);
     for process in processes() {
-        let environ = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-        let environ = String::from_utf8_lossy(&environ).into_owned();
-        let mut variables = environ.split('\0');
-        let id = variables.clone();
-        let mut id = id.filter_map(|it| it.strip_prefix("SLURM_JOB_ID="));
         let is_worker = process.words.first().is_some_and(|word| word == REMUDA)
             && process.words.get(1).is_some_and(|word| word == "worker");
-        if is_worker && variables.any(|it| it == name) {
+        if is_worker && variable(process.pid, "SLURM_JOB_NAME").as_ref() == Some(&slurm.name) {
             kill(process.pid, Signal::STOP);
-            return id.next().unwrap().to_owned();
+            return variable(process.pid, "SLURM_JOB_ID").unwrap();
         }
     }
     panic!("there is no worker");
@@ -379,7 +395,7 @@ fn ended_by(signal: Signal, by: By) {
     slurm.reconnect = 5;
     let (run, dir, _) = four_on_two(&slurm, "", &[]);
     run.signal(signal);
-    wait_for("the end of the jobs", || sleeping(&dir) == 0);
+    wait_for("the end of the jobs", || sleeping(&dir).is_empty());
     let finished = run.finish();
     assert_eq!(finished.status, (signal == Signal::INT).then_some(130));
     slurm.is_left_clean();
@@ -440,7 +456,7 @@ fn a_second_ctrl_c_leaves_no_allocation_either() {
     std::thread::sleep(Duration::from_millis(200));
     run.signal(Signal::INT);
     assert_eq!(run.finish().status, Some(130));
-    wait_for("the end of the jobs", || sleeping(&dir) == 0);
+    wait_for("the end of the jobs", || sleeping(&dir).is_empty());
     slurm.is_left_clean();
 }
 
