@@ -77,7 +77,7 @@ fn a_job_takes_the_procs_it_asks_for() {
 #[test]
 fn failures_are_told_one_by_one_and_counted() {
     let finished = run(
-        &["--max-procs", "2", "-"],
+        &["--max-procs", "2", "--machine-procs", "2", "-"],
         "true\nexit 3\nkill -9 $$\nno-such-program\n",
     );
     finished.ends(
