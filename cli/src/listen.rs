@@ -10,6 +10,7 @@ use remuda_tokio::{
 use remuda_worker::{EXEC, JOB};
 
 use crate::args::{BatchArgs, ListenArgs, StartCommands};
+use crate::recover::Notes;
 
 /// All machines of a run: those that it launches, and those that connect back, started by a command or not.
 pub(crate) type System = ByKind<ProcessSystem, TemplateSystem<Tokio, ConnectSystem<Tokio>>>;
@@ -74,7 +75,7 @@ impl Port {
 }
 
 /// The system of a run, and the port that is to be kept open. `epoch` says how often the run was begun, if it can go on after it
-/// is killed, else it is 0.
+/// is killed, else it is 0; `notes` are then written of machines that have ended.
 ///
 /// # Errors
 /// The runtime cannot listen.
@@ -83,6 +84,7 @@ pub(crate) fn system(
     launched: ProcessSystem,
     port: Option<Port>,
     epoch: u64,
+    notes: Option<Notes>,
 ) -> std::io::Result<(System, Option<Listener>)> {
     let template = |workers, start| TemplateSystem::new(runtime.clone(), workers, start);
     let Some(port) = port else {
@@ -106,7 +108,13 @@ pub(crate) fn system(
     let (workers, kinds) = match commands {
         None => (template(workers, Vec::new()), Kinds::from(kind)),
         Some(StartCommands { start, input, stop }) => {
+            let ended = move |machine| {
+                if let Some(notes) = &notes {
+                    notes.ended(machine);
+                }
+            };
             let started = template(workers, start)
+                .on_ended(ended)
                 .input(input)
                 .stop(&stop)
                 .value("address", address)

@@ -1,7 +1,7 @@
 //! Runs that are killed (-9) and go on, with workers that connect back: their jobs go on meanwhile.
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -235,11 +235,10 @@ fn the_jobs_of_a_worker_that_does_not_come_back_run_elsewhere_when_they_are_dead
     drop(other);
 }
 
-/// The machine whose worker does not come back is ended at once, the other one when the run is over.
-#[test]
-fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
-    let dir = Dir::new();
-    let (address, key) = (address(), key(&dir));
+/// Flags of a run of two machines of a proc that a start command starts, by one call or two. The stop command notes what it
+/// stops, when there is the file `second`; else it makes the file `stopping`, and fails after a while.
+fn started(dir: &Dir) -> Vec<String> {
+    let (address, key) = (address(), key(dir));
     let folder = dir.path().display();
     let start = dir.write(
         "start",
@@ -252,34 +251,62 @@ fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
     );
     let stop = dir.write(
         "stop",
-        format!("printf '%s\\n' \"$@\" >>{folder}/stopped\n"),
+        format!(
+            "cd {folder}; test -e second || {{ touch stopping; sleep 2; exit 1; }}\n\
+             printf '%s\\n' \"$@\" >>stopped\n"
+        ),
     );
-    let (start, stop) = (
-        format!("sh {start} {{first}} {{last_index}}"),
-        format!("sh {stop} {{handle}}+{{index}}=m{{machine}}"),
-    );
-    let job = format!("cd {folder}; echo >> begun; until test -e go; do sleep 0.02; done\n");
-    let file = dir.write("jobs", job.repeat(2));
-    let common = [
-        "--listen",
-        &address,
-        "--key-file",
-        &key,
-        "--start",
-        &start,
-        "--stop",
-        &stop,
-        "--machine-procs",
-        "1",
-        "--max-procs",
-        "2",
-        &file,
+    let flags = [
+        ("--listen", address),
+        ("--key-file", key),
+        ("--start", format!("sh {start} {{first}} {{last_index}}")),
+        (
+            "--stop",
+            format!("sh {stop} {{handle}}+{{index}}=m{{machine}}"),
+        ),
+        ("--machine-procs", "1".into()),
+        ("--max-procs", "2".into()),
     ];
+    let words = flags.into_iter();
+    words
+        .flat_map(|(name, value)| [name.into(), value])
+        .collect()
+}
+
+/// What the stop command has noted: each machine once, whichever call has started it.
+#[track_caller]
+fn stopped(dir: &Dir) -> BTreeSet<String> {
+    let counts = counts(dir, "stopped");
+    assert!(counts.values().all(|&count| count == 1), "{counts:?}");
+    let machine = |it: &String| it.split_once('=').expect("it has one").1.to_owned();
+    let machines: BTreeSet<String> = counts.keys().map(machine).collect();
+    assert_eq!(machines.len(), counts.len(), "{counts:?}");
+    machines
+}
+
+fn kill_worker(dir: &Dir, number: u32) {
+    let worker = fs::read_to_string(dir.at(&format!("worker.{number}"))).expect("it is there");
+    support::kill(worker.trim().parse().expect("a number"), Signal::KILL);
+}
+
+/// Two jobs that wait for the file `go`.
+fn two_jobs(dir: &Dir) -> String {
+    let folder = dir.path().display();
+    let job = format!("cd {folder}; echo >> begun; until test -e go; do sleep 0.02; done\n");
+    dir.write("jobs", job.repeat(2))
+}
+
+/// The machine whose worker does not come back is ended at once, the other one when the run is over.
+#[test]
+fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
+    let dir = Dir::new();
+    let (common, file) = (started(&dir), two_jobs(&dir));
+    let common: Vec<&str> = common.iter().map(String::as_str).chain([&*file]).collect();
     let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
     wait_for("both jobs", || dir.lines("begun") == 2);
     kill(first);
-    let worker = fs::read_to_string(dir.at("worker.0")).expect("it is there");
-    support::kill(worker.trim().parse().expect("a number"), Signal::KILL);
+    kill_worker(&dir, 0);
+    fs::write(dir.at("second"), "").expect("it is ours");
     let mut second = start_appending(&[&["--recover", "journal"], &common[..]].concat(), &dir);
     wait_for("the end of the lost machine", || dir.lines("stopped") == 1);
     assert_eq!(counts(&dir, "stopped")["h0+0=m0"], 1);
@@ -287,16 +314,63 @@ fn machines_that_the_killed_run_has_started_are_ended_by_the_stop_template() {
     fs::write(dir.at("go"), "").expect("it is ours");
     wait_for("its end", || second.is_over());
     assert!(last_line(&dir).starts_with("2 jobs: 2 ok"), "{}", err(&dir));
-    let stopped = counts(&dir, "stopped");
-    // One call of the start command may have started the first two, or one for each.
-    let second = ["h0+1=m1", "h1+0=m1"];
-    assert!(
-        stopped.len() == 3
-            && stopped.contains_key("h2+0=m2")
-            && second.iter().any(|it| stopped.contains_key(*it))
-            && stopped.values().all(|&count| count == 1),
-        "{stopped:?}"
-    );
+    assert_eq!(stopped(&dir), ["m0", "m1", "m2"].map(str::to_owned).into());
+}
+
+/// The run is killed while the stop command of a machine that is lost still runs. The one that goes on runs it again, and the
+/// next one does not.
+#[test]
+fn a_machine_that_ended_before_the_kill_is_ended_by_the_run_that_goes_on() {
+    let dir = Dir::new();
+    let (common, file) = (started(&dir), two_jobs(&dir));
+    let common: Vec<&str> = common.iter().map(String::as_str).chain([&*file]).collect();
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("both jobs", || dir.lines("begun") == 2);
+    kill_worker(&dir, 0);
+    wait_for("the stop command", || dir.at("stopping").exists());
+    wait_for("the job, on another machine", || dir.lines("begun") == 3);
+    kill(first);
+    fs::write(dir.at("second"), "").expect("it is ours");
+    let again = [&["--recover", "journal"], &common[..]].concat();
+    let second = start_appending(&again, &dir);
+    wait_for("the stop command, again", || dir.lines("stopped") == 1);
+    assert_eq!(counts(&dir, "stopped")["h0+0=m0"], 1);
+    wait_for("the note of it", || {
+        let journal = fs::read(dir.at("journal")).expect("it is ours");
+        journal.windows(7).any(|bytes| bytes == b"\x05ended\0")
+    });
+    kill(second);
+    let mut third = start_appending(&again, &dir);
+    fs::write(dir.at("go"), "").expect("it is ours");
+    wait_for("its end", || third.is_over());
+    assert!(last_line(&dir).starts_with("2 jobs: 2 ok"), "{}", err(&dir));
+    assert_eq!(stopped(&dir), ["m0", "m1", "m2"].map(str::to_owned).into());
+}
+
+/// The run is killed when its jobs are done, and its machines are being ended.
+#[test]
+fn machines_are_ended_of_a_run_that_was_killed_at_its_end() {
+    let dir = Dir::new();
+    let (common, file) = (started(&dir), two_jobs(&dir));
+    let common: Vec<&str> = common.iter().map(String::as_str).chain([&*file]).collect();
+    let first = start_appending(&[&["--journal", "journal"], &common[..]].concat(), &dir);
+    wait_for("both jobs", || dir.lines("begun") == 2);
+    fs::write(dir.at("go"), "").expect("it is ours");
+    wait_for("the stop command", || dir.at("stopping").exists());
+    kill(first);
+    fs::write(dir.at("second"), "").expect("it is ours");
+    let again = [&["--recover", "journal"], &common[..]].concat();
+    for _ in 0..2 {
+        let mut next = start_appending(&again, &dir);
+        wait_for("its end", || next.is_over());
+        let last = last_line(&dir);
+        assert!(
+            last.starts_with("2 jobs: ") && last.contains(" 2 done before; "),
+            "{}",
+            err(&dir)
+        );
+        assert_eq!(stopped(&dir), ["m0", "m1"].map(str::to_owned).into());
+    }
 }
 
 #[test]

@@ -153,6 +153,12 @@ impl<A: System, B: System> System for ByKind<A, B> {
         }
     }
 
+    /// Either may know it: each passes over the tokens of others.
+    fn ended(&self, id: MachineId, token: String) {
+        self.first.ended(id, token.clone());
+        self.second.ended(id, token);
+    }
+
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
         match machine {
             OneOf::First(machine) => self.first.name(id, machine),

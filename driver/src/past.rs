@@ -142,6 +142,7 @@ impl Past {
     fn remember(&mut self, note: &Note<'_>) {
         match note.topic {
             "session" => drop(self.tokens.insert(note.machine, note.text.to_owned())),
+            "ended" => drop(self.tokens.remove(&note.machine)),
             "epoch" => {
                 let epoch = note.text.parse().unwrap_or(0_u64);
                 self.epoch = self.epoch.max(epoch.saturating_add(1));
@@ -178,6 +179,15 @@ impl Past {
     /// Whether the run was ended in good order: its cluster was shut down, and cannot be resumed.
     pub fn is_over(&self) -> bool {
         self.manager.is_shut_down()
+    }
+
+    /// The machines that had ended, and that the system may not be through with, with what [`System::token`](crate::System::token)
+    /// said of each: those without a note of topic `ended`.
+    pub fn ended(&self) -> impl Iterator<Item = (MachineId, &str)> {
+        let tokens = self.tokens.iter();
+        tokens
+            .filter(|&(&id, _)| self.manager.machine(id).is_none())
+            .map(|(&id, token)| (id, token.as_str()))
     }
 
     /// What appends to the journal.

@@ -21,7 +21,7 @@ pub trait Recorder: Send + 'static {
     fn record(&mut self, now: Instant, event: &Event, actions: &[Action], manager: &Manager);
 
     /// A remark about a machine that does not influence the manager. Its topic is `name`, `start failed`, `stopped`,
-    /// `figures` or `job`. Ignored by default.
+    /// `figures`, `job` or, by the caller, [`ended`](crate::System::ended). Ignored by default.
     fn note(&mut self, note: &Note<'_>) {
         let _ = note;
     }

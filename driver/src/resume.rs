@@ -65,6 +65,9 @@ impl<R: Runtime, S: System> Cluster<R, S> {
         );
         let recorder = recorder.map(|recorder| Box::new(recorder) as Box<dyn Recorder>);
         let ahead = past.time() - runtime.now();
+        for (id, token) in past.ended() {
+            system.ended(id, token.to_owned());
+        }
         let Past {
             manager,
             tokens,

@@ -115,6 +115,12 @@ pub trait System: Send + Sync + 'static {
         async { None }
     }
 
+    /// In a cluster that is resumed: a machine with this [token](System::token) had ended before, and no note of topic `ended`
+    /// says that the system was through with it. Ignored by default.
+    fn ended(&self, id: MachineId, token: String) {
+        let _ = (id, token);
+    }
+
     /// The machine's name in messages; its id by default.
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {
         let _ = machine;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use remuda::{Config, Kind, MachineId, Resources};
@@ -298,7 +299,24 @@ async fn a_command_that_runs_on_after_its_worker_is_there_is_no_late_start<R: Ru
     within(&runtime, "the end", cluster.shutdown()).await;
 }
 
+async fn machines_of_an_earlier_driver_that_had_ended_are_ended<R: Runtime>(runtime: R) {
+    let place = Place::new();
+    let (told, ended) = mpsc::channel();
+    let system = place
+        .system(&runtime, START)
+        .on_ended(move |machine| told.send(machine).unwrap());
+    system.ended(MachineId(4), "a worker\n1 h3".into());
+    system.ended(MachineId(7), "\n0 h7".into());
+    for none in ["a worker", "", "a worker\nx h1", "\n9 h9"] {
+        system.ended(MachineId(8), none.into());
+    }
+    within(&runtime, "the command", system.finished()).await;
+    assert_eq!(place.log(), ["stop -q h3_1 h7_0 m4 m7"]);
+    assert_eq!(ended.try_iter().collect::<Vec<_>>(), [4, 7].map(MachineId));
+}
+
 on_both_adapters!(
+    machines_of_an_earlier_driver_that_had_ended_are_ended,
     a_command_that_runs_on_after_its_worker_is_there_is_no_late_start,
     one_call_starts_all_and_one_ends_all,
     a_machine_that_is_lost_is_ended_and_another_is_started,

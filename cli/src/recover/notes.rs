@@ -14,6 +14,9 @@ const ATTEMPT: &str = "attempt";
 const PRINTS: &str = "prints";
 const PRINTED: &str = "printed";
 
+/// What a cluster knows that a machine is done with by, stop command and all.
+const ENDED: &str = "ended";
+
 /// Says it of all jobs: how many there are.
 const JOBS: &str = "jobs";
 
@@ -63,6 +66,11 @@ impl Notes {
         let how = if noted.ok { "ok" } else { "failed" };
         let text = format!("{job} {how}");
         self.0.note(noted.machine, PRINTED, &text);
+    }
+
+    /// The stop command for a machine is through. It is written with what follows.
+    pub(crate) fn ended(&self, machine: MachineId) {
+        self.0.note(machine, ENDED, "");
     }
 
     pub(crate) fn write_now(&self) {

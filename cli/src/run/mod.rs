@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use futures::channel::mpsc::unbounded;
 use remuda::{MachineCounts, Manager};
-use remuda_tokio::{FileRecorder, Past, Recording};
+use remuda_tokio::{FileRecorder, Past, Recording, System as _};
 
 use crate::book::Book;
 use crate::joblog::Joblog;
@@ -17,7 +17,7 @@ use crate::progress::{Board, Progress};
 use crate::recover::Notes;
 use crate::source::Source;
 use crate::summary::{End, Summary, Tally};
-use crate::{limits, log, serve, signals};
+use crate::{limits, listen, log, serve, signals};
 
 use running::{Running, Writing};
 
@@ -66,8 +66,14 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
         .map(|source| source.survey)
         .unwrap_or_default();
     let over = plan.recovery.take_if(|recovery| recovery.past.is_over());
-    let mut tally = over.map_or_else(Tally::default, |over| over.before.tally());
+    let mut tally = match &over {
+        Some(over) => over.before.tally(),
+        None => Tally::default(),
+    };
     let (end, machines) = if survey.total == Some(0) || tally.before > 0 {
+        if let Some(over) = over {
+            end_machines(&mut plan, over.past, notes)?;
+        }
         (End::Done, MachineCounts::default())
     } else {
         let source = plan.source.take().map(Source::start).transpose()?;
@@ -124,6 +130,22 @@ pub(crate) fn run(mut plan: Plan) -> io::Result<u8> {
     let printed = thread.join();
     let logged = !plan.joblog.as_ref().is_some_and(Joblog::has_failed);
     Ok(end.status(&tally, printed && logged))
+}
+
+/// Has the machines ended that a run had started which was over when it was killed, but not done with them.
+fn end_machines(plan: &mut Plan, past: Past, notes: Option<Notes>) -> io::Result<()> {
+    if past.ended().next().is_none() {
+        return Ok(());
+    }
+    remuda_tokio::run(async |runtime| {
+        let launched = plan.machines.system(&runtime);
+        let (system, _) = listen::system(&runtime, launched, plan.port.take(), 0, notes)?;
+        for (machine, token) in past.ended() {
+            system.ended(machine, token.to_owned());
+        }
+        system.finished().await;
+        Ok(())
+    })?
 }
 
 /// Serves the run of a plan, if it says so.

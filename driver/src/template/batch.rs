@@ -139,7 +139,7 @@ impl<R: Runtime> Batch<R> {
             std::mem::take(&mut state.unwanted)
         };
         for index in unwanted {
-            self.stops.push(self.machine(&handle, index));
+            self.stop(&handle, index);
         }
         Ok(())
     }
@@ -156,15 +156,16 @@ impl<R: Runtime> Batch<R> {
             Phase::Failed => return,
         };
         drop(state);
-        self.stops.push(self.machine(&handle, index));
+        self.stop(&handle, index);
     }
 
-    fn machine(&self, handle: &str, index: u64) -> Values {
-        let values = self.values.clone();
-        values
+    fn stop(&self, handle: &str, index: u64) {
+        let machine = MachineId(self.first.0 + index);
+        let values = { self.values.clone() }
             .with("handle", handle)
             .with("index", index)
-            .with("machine", self.first.0 + index)
+            .with("machine", machine.0);
+        self.stops.push(machine, values);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

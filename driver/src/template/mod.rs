@@ -68,7 +68,7 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
         let limit = Duration::from_secs(60);
         let ongoing = Ongoing::default();
         TemplateSystem {
-            stops: Stops::new(runtime.clone(), &[], limit, &ongoing),
+            stops: Stops::new(runtime.clone(), limit, &ongoing),
             runtime,
             workers,
             start,
@@ -95,8 +95,29 @@ impl<R: Runtime, S: System> TemplateSystem<R, S> {
     /// nothing here, as one command ends machines of several calls. Without this call nothing is run.
     #[must_use]
     pub fn stop(mut self, template: &[String]) -> Self {
-        self.stops = Stops::new(self.runtime.clone(), template, self.limit, &self.ongoing);
+        self.stops.template = template.into();
         self
+    }
+
+    /// Is told of each machine for which the stop command is through. Where a journal is written, note it there under the topic
+    /// `ended` ([`Recording::note`](crate::Recording::note)): a cluster that is resumed runs the command again for each machine
+    /// without such a note.
+    #[must_use]
+    pub fn on_ended(mut self, told: impl Fn(MachineId) + Send + Sync + 'static) -> Self {
+        self.stops.on_ended = Arc::new(told);
+        self
+    }
+
+    /// What ends a machine that an earlier driver has started.
+    fn of_earlier_driver(
+        &self,
+        id: MachineId,
+        (index, handle): (u64, String),
+    ) -> Option<Member<R>> {
+        let first = MachineId(id.0.checked_sub(index)?);
+        let values = self.values.clone();
+        let batch = Batch::of_earlier_driver(handle, values, first, self.stops.clone());
+        Some(Member::new(batch, index))
     }
 
     /// Another name that words may have in braces, and what it stands for.
@@ -281,14 +302,20 @@ impl<R: Runtime, S: System> System for TemplateSystem<R, S> {
     async fn adopt(&self, mut adopt: Adopt) -> Option<Self::Machine> {
         let Token { worker, started } = Token::read(adopt.token.take());
         adopt.token = worker;
-        let member = started.and_then(|(index, handle)| {
-            let first = MachineId(adopt.id.0.checked_sub(index)?);
-            let values = self.values.clone();
-            let batch = Batch::of_earlier_driver(handle, values, first, self.stops.clone());
-            Some(Member::new(batch, index))
-        });
+        let member = started.and_then(|started| self.of_earlier_driver(adopt.id, started));
         let worker = self.workers.adopt(adopt).await?;
         Some(TemplateMachine { worker, member })
+    }
+
+    /// The stop command may not have been run for it.
+    fn ended(&self, id: MachineId, token: String) {
+        let Token { worker, started } = Token::read(Some(token));
+        if let Some(worker) = worker {
+            self.workers.ended(id, worker);
+        }
+        if let Some(started) = started {
+            drop(self.of_earlier_driver(id, started));
+        }
     }
 
     fn name(&self, id: MachineId, machine: &Self::Machine) -> String {

@@ -134,7 +134,7 @@ impl<'a> Running<'a> {
             Some(recovery) => recovery.past.epoch(),
             None => u64::from(notes.is_some()),
         };
-        let (system, listener) = listen::system(&runtime, launched, port, epoch)?;
+        let (system, listener) = listen::system(&runtime, launched, port, epoch, notes.clone())?;
         let (config, options) = (plan.config.clone(), plan.options.clone());
         let (mut before, mut taken_over) = (None, HashMap::new());
         let slots = Slots::default();
