@@ -48,6 +48,7 @@ fn answered(stream: &mut TcpStream) -> usize {
             Ok(0) => return bytes,
             Ok(read) => bytes += read,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => return bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("neither an answer nor an end: {error}"),
         }
     }
