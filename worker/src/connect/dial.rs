@@ -58,23 +58,48 @@ impl From<SessionError> for DialError {
     }
 }
 
-/// Makes one connection. No wait is longer than `limit`.
+/// Reads from a socket until a time of [`clock`], also where bytes come one by one, or signals come.
+struct Until<'a> {
+    socket: &'a TcpStream,
+    deadline: Duration,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let left = self.deadline.saturating_sub(clock::now());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.socket.set_read_timeout(Some(left))?;
+            match self.socket.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+/// Makes one connection. Neither TCP nor one of the two answers is waited for longer than `limit`.
 fn dial(address: &str, key: &Key, open: &Open, limit: Duration) -> Result<Dialled, DialError> {
     let limit = limit.max(Duration::from_millis(1));
     let socket = connect(address, CONNECT_TIMEOUT.min(limit))?;
     socket.set_nodelay(true)?;
-    let limit = Some(ANSWER_TIMEOUT.min(limit));
-    socket.set_read_timeout(limit)?;
-    socket.set_write_timeout(limit)?;
+    let limit = ANSWER_TIMEOUT.min(limit);
+    socket.set_write_timeout(Some(limit))?;
+    let answer_within = |limit| Until {
+        socket: &socket,
+        deadline: clock::now() + limit,
+    };
     let mut handshake = Initiator::new(key)?;
     (&socket).write_all(&handshake.start()?)?;
     let mut answer = [0; HANDSHAKE];
-    (&socket).read_exact(&mut answer)?;
+    answer_within(limit).read_exact(&mut answer)?;
     let (mut sealer, mut opener) = handshake.finish(&answer)?;
     let mut sealed = Vec::new();
     sealer.seal(&Record::Open(open.clone()), &mut sealed);
     (&socket).write_all(&sealed)?;
-    let accept = read_accept(&socket, &mut opener)?;
+    let accept = read_accept(answer_within(limit), &mut opener)?;
     if let Purpose::Resume { epoch, .. } = open.purpose
         && accept.epoch < epoch
     {
@@ -104,14 +129,14 @@ fn connect(address: &str, limit: Duration) -> io::Result<TcpStream> {
     Err(last)
 }
 
-fn read_accept(mut socket: &TcpStream, opener: &mut Opener) -> Result<Accept, DialError> {
+fn read_accept(mut input: impl Read, opener: &mut Opener) -> Result<Accept, DialError> {
     let mut buffer = [0; 2048];
     loop {
         match opener.next()? {
             Some(Record::Accept(accept)) => return Ok(accept),
             Some(Record::Refuse { reason }) => return Err(DialError::Refused(reason)),
             Some(_) => return Err(DialError::Again("its first record is no answer".into())),
-            None => match socket.read(&mut buffer)? {
+            None => match input.read(&mut buffer)? {
                 0 => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
                 read => opener.push(&buffer[..read]),
             },
@@ -204,7 +229,32 @@ pub(crate) fn report_end(report_to: &ReportTo, deadline: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn an_answer_that_comes_byte_by_byte_is_not_waited_for_longer() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let slow = thread::spawn(move || {
+            let (mut peer, _) = listener.accept().expect("it connects");
+            while peer.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let key = Key::generate().expect("random bytes");
+        let open = Open {
+            session: SessionId::random().expect("random bytes"),
+            purpose: Purpose::Ended,
+        };
+        // All of it would take five seconds.
+        let began = clock::now();
+        let dialled = dial(&address, &key, &open, Duration::from_secs(1));
+        assert!(matches!(dialled, Err(DialError::Again(error)) if error == "it does not answer"));
+        assert!(clock::now() - began < Duration::from_secs(4));
+        slow.join().expect("it ends with the connection");
+    }
 
     #[test]
     fn where_to_report_is_read_as_it_was_written() {
